@@ -1,0 +1,137 @@
+"""Operators for asynchronous iteration, made with aiostream's own decorators.
+
+A useful library by itself: `flat_map`, `merge` and `buffer` stand in any aiostream pipeline. They
+know nothing of flows and nothing of Rx. Nothing starts before the first item is asked for.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol, cast
+
+from aiostream import Stream, pipable_operator, sources_operator
+
+from ._calls import Several
+from ._channels import BUFFER, Endable
+from ._errors import InvalidFlowError, InvalidOptionError, shown
+from ._merging import Merge
+from ._typing import A, B, T
+from ._workers import CONCURRENCY, FlatMap
+
+__all__ = ["buffer", "flat_map", "merge"]
+
+
+def _owned(source: AsyncIterable[T]) -> AsyncIterator[T]:
+    """`source`, read by one task."""
+    if isinstance(source, Endable):
+        return source
+    return Merge((source,), BUFFER)
+
+
+@pipable_operator
+def flat_map(
+    source: AsyncIterable[A],
+    function: Callable[[A], Awaitable[B] | AsyncIterable[B]],
+    *,
+    concurrency: int | None = CONCURRENCY,
+    ordered: bool = False,
+    window: int | None = None,
+) -> AsyncIterator[B]:
+    """Call `function` with each item of `source`, up to `concurrency` calls at once.
+
+    `function` gives an awaitable of one item, or an asynchronous iterable of any number. Items come
+    in the order of completion; with `ordered`, in the order of the source, and then a slow call holds
+    back at most `window` items behind it (4 times `concurrency` by default). A slow call delays
+    nothing else. None for `concurrency` is no limit.
+
+    The source is never read further ahead than the calls in flight and 16 items that are ready (and
+    16 more where it is not one of these operators, because one task reads it for all). Each call has
+    a context of its own, copied from that of the reader: what it sets, no other call sees.
+    `asyncio.current_task()` is the same from the start to the end of a call, so time-outs, task
+    groups and cancel scopes in it work.
+
+    The first error, of the source or of a call, cancels everything else, and is raised as it is
+    after the items that were ready. Closing cancels all calls, waits for them, then closes the source.
+    Raises ValueError or TypeError for arguments out of their range.
+
+    >>> import asyncio
+    >>> from aiostream import pipe, stream
+    >>> async def double(x):
+    ...     return 2 * x
+    >>> async def main():
+    ...     return await (stream.range(3) | flat_map.pipe(double, concurrency=2) | pipe.list())
+    >>> asyncio.run(main())
+    [0, 2, 4]
+    """
+    if not callable(function):
+        raise InvalidFlowError(f"flat_map(): {shown(function)} is no function")
+    _check_size("flat_map", "concurrency", concurrency, or_none=True)
+    _check_size("flat_map", "window", window, or_none=True)
+
+    async def call(item: A) -> Any:
+        result = function(item)
+        if inspect.isawaitable(result):
+            return await result
+        return Several(result)
+
+    return FlatMap(
+        _owned(source),
+        function if inspect.iscoroutinefunction(function) else call,
+        concurrency=float("inf") if concurrency is None else concurrency,
+        ordered=ordered,
+        window=window,
+    )
+
+
+@sources_operator
+def merge(*sources: AsyncIterable[T]) -> AsyncIterator[T]:
+    """The items of all sources, as they come.
+
+    One task a source, which keeps the order of its items. Sources share the room for 16 items, at
+    least one each, so that one which is always ready can't starve another. The first error cancels
+    the other sources, and is raised after the items that were ready. No sources give no items.
+
+    >>> import asyncio
+    >>> from aiostream import pipe, stream
+    >>> async def main():
+    ...     return await (merge(stream.just(1), stream.just(2)) | pipe.list())
+    >>> sorted(asyncio.run(main()))
+    [1, 2]
+    """
+    return Merge(sources, BUFFER)
+
+
+class _Buffer(Protocol):
+    """What `buffer` is: aiostream's own type loses T where it goes in and comes out."""
+
+    def __call__(self, source: AsyncIterable[T], /, size: int) -> Stream[T]: ...
+    def raw(self, source: AsyncIterable[T], /, size: int) -> AsyncIterator[T]: ...
+    def pipe(self, size: int) -> Callable[[AsyncIterable[T]], Stream[T]]: ...
+
+
+@cast(Callable[[Any], _Buffer], pipable_operator)
+def buffer(source: AsyncIterable[T], size: int) -> AsyncIterator[T]:
+    """Read up to `size` items ahead of the reader, in a task of its own.
+
+    Items keep their order. An error comes after the items before it. Raises ValueError or TypeError
+    for a size that isn't a whole number from 1 on.
+
+    >>> import asyncio
+    >>> from aiostream import pipe, stream
+    >>> async def main():
+    ...     return await (stream.range(3) | buffer.pipe(2) | pipe.list())
+    >>> asyncio.run(main())
+    [0, 1, 2]
+    """
+    _check_size("buffer", "size", size)
+    return Merge((source,), size)
+
+
+def _check_size(operator: str, name: str, size: int | None, or_none: bool = False) -> None:
+    if size is None and or_none:
+        return
+    if type(size) is not int:
+        raise InvalidFlowError(f"{operator}(): {name}={shown(size)} is no whole number")
+    if size < 1:
+        raise InvalidOptionError(f"{operator}(): {name}={size} is less than 1")

@@ -1,0 +1,39 @@
+"""The type variables and protocols of the library, in one place."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from typing_extensions import TypeVar
+
+__all__ = ["A", "B", "C", "Demand", "P", "R", "T"]
+
+#: any item
+T = TypeVar("T")
+#: what goes in, what comes out, what comes out after that
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+#: a product, and the result of a consumer
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+class Demand(Protocol):
+    """Whether the next asynchronous stage downstream can take one more item."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether one more item can be taken now."""
+        ...
+
+    async def wait(self) -> None:
+        """Return once one more item can be taken, or nobody will take any."""
+        ...
+
+
+#: as above, for the roles: what a conduit takes is contravariant, what it gives covariant
+A_contra = TypeVar("A_contra", contravariant=True)
+B_co = TypeVar("B_co", covariant=True)
+P_co = TypeVar("P_co", covariant=True)
+R_co = TypeVar("R_co", covariant=True)

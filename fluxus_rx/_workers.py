@@ -1,0 +1,262 @@
+"""Many calls at once: the engine of every asynchronous step.
+
+Workers take turns to read the source, and await the call directly, so that an item costs no task,
+queue or future. Whoever's call suspends passes the turn: to a worker that is free, else to a new one
+as long as the limit allows. Calls that never suspend are all served by one worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine
+from time import perf_counter
+from typing import Any, Final
+
+from ._calls import Several, error_of, resumed, stepping
+from ._channels import BUFFER, Channel, Endable, Limit, Turn, aclose, cancel
+from ._crews import Crew
+from ._typing import A, B
+
+__all__ = ["CONCURRENCY", "FlatMap"]
+
+
+#: Calls in flight at most where nothing else is said.
+CONCURRENCY: Final = 256
+
+
+Call = Callable[[A], Coroutine[Any, Any, B]]
+
+
+class _Slot:
+    """Where the products of one call wait for their turn, in an ordered `FlatMap`."""
+
+    __slots__ = ("done", "head", "items")
+
+    def __init__(self) -> None:
+        self.items: deque[Any] = deque()
+        self.done = False
+        self.head: asyncio.Future[None] | None = None
+
+
+class FlatMap(Endable[B]):
+    """See `flat_map`; `call` gives one item, or `Several`.
+
+    Workers take turns to read the source, and await the call directly, so that an item costs no
+    task, queue or future. Whoever's call suspends passes the turn: to a worker that is free, else to
+    a new one as long as the limit allows. Calls that never suspend are all served by one worker.
+    """
+
+    def __init__(
+        self,
+        source: AsyncIterator[A],
+        call: Call[A, Any],
+        *,
+        concurrency: float = CONCURRENCY,
+        ordered: bool = False,
+        window: int | None = None,
+        limit: Limit | None = None,
+        depth: int = 0,
+        turn: Turn | None = None,
+        explain: Callable[[BaseException, Any], None] | None = None,
+        owns_source: bool = True,
+    ) -> None:
+        self._explain = explain
+        self._owns_source = owns_source
+        self._source = source
+        self._call = call
+        self._concurrency = concurrency
+        self._limit = limit
+        self._depth = depth
+        self._turn = turn or Turn()
+        self._out: Channel[B] = Channel(BUFFER)
+        self._crew = Crew(self._out)
+        self._context: contextvars.Context | None = None
+        self._reading = False
+        self._exhausted = False
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._slots: deque[_Slot] | None = deque() if ordered else None
+        self._window = window or 4 * concurrency
+        self._slot_free: asyncio.Future[None] | None = None
+
+    async def __anext__(self) -> B:
+        if self._context is None:
+            self._context = contextvars.copy_context()
+            self._crew.start(self._work)
+        return await self._out.__anext__()
+
+    # The workers
+
+    async def _work(self) -> None:
+        base = self._context
+        assert base is not None
+        out, limit, call, turn = self._out, self._limit, self._call, self._turn
+        read = self._source.__anext__
+        slot = None
+        while True:
+            while self._reading:
+                await self._wait_idle()
+            if self._exhausted:
+                return
+            self._reading = True
+            try:
+                if self._slots is not None:
+                    await self._slot_room(self._slots)
+                item = await read()
+                if self._slots is not None:
+                    slot = _Slot()
+                    self._slots.append(slot)
+            except StopAsyncIteration:
+                self._exhausted = True
+                return
+            finally:
+                self._reading = False
+                if self._exhausted:
+                    self._release_idle()
+            if limit is not None:
+                await limit.enter(self._depth)
+            try:
+                calling = call(item)
+                run = base.copy().run
+                try:
+                    value = run(calling.send, None)
+                except StopIteration as stop:
+                    outcome = stop.value
+                    if perf_counter() > turn.due:
+                        await turn.give()
+                else:
+                    self._pass_turn()
+                    outcome = await resumed(calling, run, value)
+                if outcome.__class__ is Several:
+                    await self._emit_several(slot, outcome.source, run)
+            except BaseException as error:
+                raised = self._explain_error(error, item)
+                if raised is error:
+                    raise
+                raise raised from error
+            finally:
+                if limit is not None:
+                    limit.leave()
+            if slot is not None:
+                if outcome.__class__ is not Several:
+                    await self._emit(slot, outcome)
+                self._close_slot(slot)
+            elif outcome.__class__ is not Several:
+                if not out.ready:
+                    await out.wait()
+                out.put(outcome)
+
+    def _explain_error(self, error: BaseException, item: Any) -> BaseException:
+        if self._crew.closing and isinstance(error, asyncio.CancelledError | GeneratorExit):
+            return error
+        raised = error_of(error)
+        if self._explain is not None:
+            self._explain(raised, item)
+        return raised
+
+    async def _wait_idle(self) -> None:
+        idle = asyncio.get_running_loop().create_future()
+        self._idle.append(idle)
+        await idle
+
+    def _release_idle(self) -> None:
+        while self._idle:
+            idle = self._idle.popleft()
+            if not idle.done():
+                idle.set_result(None)
+
+    def _pass_turn(self) -> None:
+        """This worker will be away: let another one read."""
+        if self._reading or self._exhausted:
+            return
+        while self._idle:
+            idle = self._idle.popleft()
+            if not idle.done():
+                idle.set_result(None)
+                return
+        if len(self._crew) < self._concurrency and not self._crew.closing:
+            self._crew.start(self._work)
+
+    # What they give
+
+    async def _emit(self, slot: _Slot | None, item: B) -> None:
+        if slot is not None and self._slots is not None and slot is not self._slots[0]:
+            if len(slot.items) < BUFFER:
+                slot.items.append(item)
+                return
+            slot.head = asyncio.get_running_loop().create_future()
+            await slot.head
+        if not self._out.ready:
+            await self._out.wait()
+        self._out.put(item)
+
+    async def _emit_several(self, slot: _Slot | None, source: Any, run: Callable[..., Any]) -> None:
+        """Emit what a call yields, each item only when the one before it has been taken."""
+        limit, depth, turn = self._limit, self._depth, self._turn
+        items = stepping(source, run, self._pass_turn)
+        count = 0
+        try:
+            async for item in items:
+                count += 1
+                full = not self._out.ready or (slot is not None and len(slot.items) >= BUFFER)
+                if full and count > BUFFER:
+                    # Others must not starve behind a call without end; but while nobody takes what
+                    # there is, a call that gives one product or two is no reason to begin another.
+                    self._pass_turn()
+                if full and limit is not None:
+                    limit.park(depth)
+                    try:
+                        await self._emit(slot, item)
+                    except BaseException:
+                        limit.unpark(depth)
+                        raise
+                    await limit.resume(depth)
+                else:
+                    await self._emit(slot, item)
+                if perf_counter() > turn.due:
+                    await turn.give()
+        finally:
+            await items.aclose()
+
+    async def _slot_room(self, slots: deque[_Slot]) -> None:
+        while len(slots) >= self._window:
+            self._slot_free = asyncio.get_running_loop().create_future()
+            await self._slot_free
+        if not self._out.ready:
+            await self._out.wait()
+
+    def _close_slot(self, slot: _Slot) -> None:
+        slots = self._slots
+        assert slots is not None
+        slot.done = True
+        while slots and slots[0].done:
+            slots.popleft()
+            if slots:
+                head = slots[0]
+                while head.items:
+                    self._out.put(head.items.popleft())
+                if head.head is not None and not head.head.done():
+                    head.head.set_result(None)
+        if self._slot_free is not None and not self._slot_free.done():
+            self._slot_free.set_result(None)
+
+    # The end
+
+    def cancel(self) -> None:
+        """Tell the workers, and a source that can be told, to end."""
+        if self._context is None:
+            self._context = contextvars.copy_context()
+        self._exhausted = True
+        self._crew.cancel()
+        if self._owns_source:
+            cancel(self._source)
+
+    async def aclose(self) -> None:
+        """End the workers, then close the source; raise what these raise in doing so."""
+        self.cancel()
+        try:
+            await self._crew.settle()
+        finally:
+            if self._owns_source:
+                await aclose(self._source)
