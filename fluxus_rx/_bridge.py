@@ -1,0 +1,285 @@
+"""Joins streams and observables, both ways, with demand.
+
+Rules of this file:
+
+1. A stream becomes an observable by a driver: one task that iterates, asks demand, emits.
+2. An observable becomes a stream by an intake: a channel whose room is the demand upstream.
+3. Events reach an observer on the loop's thread, one at a time, and nothing after the last one.
+4. An observer hears the end when everything upstream of it has been cleaned up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
+from typing import Final, Generic
+
+from reactivex import abc
+from reactivex.disposable import Disposable
+
+from ._calls import also_raised
+from ._channels import BUFFER, Channel, Endable, aclose, cancel
+from ._scheduler import UNBOUNDED, FlowScheduler
+from ._typing import T
+
+__all__ = ["Driver", "Intake", "Rooted"]
+
+
+_log = logging.getLogger(__name__)
+
+
+#: Waiting items of a source that can't wait, past which a warning is due.
+MANY: Final = 10_000
+
+
+Subscribe = Callable[[abc.ObserverBase[T], FlowScheduler], abc.DisposableBase]
+
+
+class Driver(Generic[T]):
+    """Iterates over a stream and emits its items, one as soon as demand allows."""
+
+    def __init__(
+        self,
+        open_stream: Callable[[], AsyncIterator[T]],
+        observer: abc.ObserverBase[T],
+        flow: FlowScheduler,
+    ) -> None:
+        self._open = open_stream
+        self._observer = observer
+        self._flow = flow
+        self._task: asyncio.Task[None] | None = None
+        self._disposed = False
+        self._ending = False
+        flow.on_loop(self._start)
+
+    def _start(self) -> None:
+        if not self._disposed:
+            self._task = self._flow.scope.start(self._drive())
+
+    async def _drive(self) -> None:
+        stream: AsyncIterator[T] | None = None
+        error: BaseException | None = None
+        try:
+            stream = self._open()
+            await self._emit(stream)
+        except BaseException as raised:
+            error = raised
+        self._ending = True
+        cancel(stream)
+        try:
+            await aclose(stream)
+        except BaseException as late:
+            if error is None or isinstance(error, asyncio.CancelledError):
+                error = late
+            else:
+                also_raised(error, late)
+        self._end(error)
+
+    async def _emit(self, stream: AsyncIterator[T]) -> None:
+        demand, on_next = self._flow.demand, self._observer.on_next
+        if demand is UNBOUNDED:
+            async for item in stream:
+                on_next(item)
+                if self._disposed:
+                    return
+            return
+        scope = self._flow.scope
+        scheduled = scope.scheduled
+        async for item in stream:
+            if scope.scheduled != scheduled:
+                # An operator has put something off. That must come through before the demand can
+                # tell whether there is room.
+                await asyncio.sleep(0)
+                scheduled = scope.scheduled
+            if not demand.ready:
+                await demand.wait()
+            if self._disposed:
+                return
+            on_next(item)
+            if self._disposed:
+                return
+
+    def _end(self, error: BaseException | None) -> None:
+        scope = self._flow.scope
+        cancelled = isinstance(error, asyncio.CancelledError)
+        if self._disposed or scope.closing:
+            if error is not None and not cancelled:
+                scope.lost(error)
+        elif error is None:
+            self._observer.on_completed()
+        elif isinstance(error, Exception) or scope.on_fail is None:
+            self._observer.on_error(error)  # type: ignore[arg-type]  # Rx passes on any object
+        else:
+            # Rx operators catch Exception only, and wait for ever on anything else.
+            scope.fail(error)
+
+    def dispose(self) -> None:
+        """Emit nothing more; cancel what is in flight, and close the stream."""
+        self._disposed = True
+        if self._task is None or self._task.done() or self._ending:
+            return
+        self._flow.on_loop(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._task is not None and not self._ending and asyncio.current_task() is not self._task:
+            self._task.cancel()
+
+
+class Intake(Endable[T]):
+    """The items of an observable, as a stream; subscribes when the first one is asked for.
+
+    Events may come from any thread. At most `size` items wait here if the source heeds demand;
+    from one that can't wait nothing is lost: its items queue up, and past 10,000 the logger
+    `fluxus_rx._bridge` warns once.
+    """
+
+    def __init__(
+        self,
+        source: abc.ObservableBase[T],
+        flow: FlowScheduler,
+        downstream: Mapping[Hashable, int] | None = None,
+        size: int = BUFFER,
+    ) -> None:
+        self._source = source
+        self._channel: Channel[T] = Channel(size)
+        self._flow = flow.demanding(self._channel, downstream)
+        self._subscription: abc.DisposableBase | None = None
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._warned = False
+        self._closed = False
+
+    async def __anext__(self) -> T:
+        if self._subscription is None and not self._closed:
+            self.subscribe()
+        return await self._channel.__anext__()
+
+    def subscribe(self) -> None:
+        """Subscribe now: to a source that emits before anybody can read."""
+        if self._subscription is None and not self._closed:
+            self._subscription = Disposable()
+            subscription = self._source.subscribe(
+                self._on_next, self.fail, self._on_completed, scheduler=self._flow
+            )
+            self._subscription = subscription
+            if self._closed:
+                subscription.dispose()
+
+    def _on_next(self, item: T) -> None:
+        if self._flow.here and not self._inbox:
+            self._put(item)
+        else:
+            self._later(lambda: self._put(item))
+
+    def _on_completed(self) -> None:
+        self._later(self._channel.close)
+
+    def fail(self, error: BaseException) -> None:
+        """End with `error`, after the items that wait."""
+        self._later(lambda: self._channel.close(error))
+
+    def _later(self, event: Callable[[], None]) -> None:
+        # One queue for all threads: an event that was emitted later never overtakes.
+        self._inbox.append(event)
+        if self._flow.here:
+            self._drain()
+        elif not self._closed:
+            try:
+                self._flow.loop.call_soon_threadsafe(self._drain)
+            except RuntimeError:
+                if not self._flow.loop.is_closed():
+                    raise
+
+    def _drain(self) -> None:
+        while self._inbox:
+            self._inbox.popleft()()
+
+    def _put(self, item: T) -> None:
+        self._channel.put(item)
+        if len(self._channel) > MANY and not self._warned:
+            self._warned = True
+            _log.warning(
+                "more than 10,000 items of %r wait, because it emits without heeding demand; emit more slowly,"
+                " thin it out before (ops.sample, ops.throttle_first), or let the slow step run"
+                " more calls at once",
+                self._source,
+            )
+
+    def cancel(self) -> None:
+        """Unsubscribe, and drop what waits."""
+        self._closed = True
+        # In this order: a source that waits for demand must be gone before the channel lets it go on.
+        if self._subscription is not None:
+            self._subscription.dispose()
+        self._channel.cancel()
+
+    async def aclose(self) -> None:
+        """The same as `cancel`."""
+        self.cancel()
+
+
+class Rooted(Generic[T]):
+    """The most downstream subscription of a run that Rx itself began.
+
+    Makes the run's scope if the subscriber's scheduler carries none, and tells the observer the end
+    when all of the run has ended.
+    """
+
+    def __init__(self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None) -> None:
+        self._observer = observer
+        self.flow = FlowScheduler.of(scheduler)
+        self._scope = self.flow.scope
+        self._inner: abc.DisposableBase | None = None
+        self._over = False
+        self._ending: asyncio.Task[None] | None = None
+        self._scope.on_fail = self.on_error
+        self.on_next = observer.on_next
+
+    def begin(self, subscribe: Subscribe[T]) -> abc.DisposableBase:
+        """Subscribe, and give the subscription."""
+        self._inner = subscribe(self, self.flow)  # type: ignore[arg-type]  # an observer by shape
+        return Disposable(self.dispose)
+
+    def on_error(self, error: BaseException) -> None:
+        """End with `error`."""
+        self._finish(error)
+
+    def on_completed(self) -> None:
+        """End."""
+        self._finish(None)
+
+    def _finish(self, error: BaseException | None) -> None:
+        if self._over:
+            if error is not None:
+                self._scope.lost(error)
+            return
+        self._over = True
+        self._ending = asyncio.Task(self._end(error), loop=self.flow.loop)
+
+    async def _end(self, error: BaseException | None) -> None:
+        if self._inner is not None:
+            self._inner.dispose()
+        await self._scope.close()
+        for late in self._scope.errors:
+            if error is None:
+                error = late
+            else:
+                also_raised(error, late)
+        try:
+            if error is None:
+                self._observer.on_completed()
+            else:
+                self._observer.on_error(error)  # type: ignore[arg-type]  # Rx passes on any object
+        except BaseException as raised:
+            self._scope.report(raised)
+
+    def dispose(self) -> None:
+        """End without telling the observer."""
+        if self._over:
+            return
+        self._over = True
+        if self._inner is not None:
+            self._inner.dispose()
+        self._scope.abandoned = True
+        self.flow.on_loop(self._scope.cancel)

@@ -1,0 +1,233 @@
+"""The scheduler that carries a run: its loop, its tasks, and the demand of the next stage.
+
+Rx passes one object from the subscriber up to the source: the scheduler. So the run travels on it,
+through any operator that hands its scheduler on, as nearly all of them do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine, Hashable, Mapping
+from time import perf_counter
+from typing import Any, TypeVar
+
+from reactivex import abc
+from reactivex import typing as rx_typing
+from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
+
+from ._errors import UsageError
+from ._typing import Demand
+
+__all__ = ["UNBOUNDED", "FlowScheduler", "Scope"]
+
+_S = TypeVar("_S")
+_T = TypeVar("_T")
+
+
+class _Unbounded:
+    """The demand of an observer that takes whatever comes, as all do in Rx itself."""
+
+    ready = True
+
+    async def wait(self) -> None:
+        """Return at once."""
+
+
+UNBOUNDED: Demand = _Unbounded()
+
+
+class Scope:
+    """All that one run has started, and what it knows of itself.
+
+    `close()` cancels and awaits every task. `fail` takes an error that has no observer to go to,
+    and hands it to whoever waits for the run.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        timestamps: bool = False,
+        ordered: bool = False,
+        on_fail: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        self.loop = loop
+        self.timestamps = timestamps
+        self.ordered = ordered
+        self.started = perf_counter()
+        self.on_fail = on_fail
+        self.scheduled = 0
+        self.closing = False
+        self.abandoned = False
+        self.errors: list[BaseException] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._shared: dict[Hashable, Any] = {}
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run `work` as a task of this scope, on the scope's loop."""
+        task = asyncio.Task(work, loop=self.loop)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """End the run because of an error that has no observer to go to."""
+        if self.closing or self.on_fail is None:
+            self.lost(error)
+        else:
+            self.on_fail(error)
+
+    def lost(self, error: BaseException) -> None:
+        """Keep an error that came up while the run was ending, for whoever ends it; with nobody
+        left to tell, the loop's exception handler gets it."""
+        if self.abandoned:
+            self.report(error)
+        else:
+            self.errors.append(error)
+
+    def report(self, error: BaseException) -> None:
+        """Give an error to the loop's exception handler."""
+        message = "fluxus_rx: an error that nobody was left to be told of"
+        self.loop.call_exception_handler({"message": message, "exception": error})
+
+    def shared(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """The one object of this run under `key`, made when it is first asked for."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        found: _T = self._shared[key]
+        return found
+
+    def cancel(self) -> None:
+        """Tell all tasks to end."""
+        self.closing = True
+        for task in self._tasks:
+            task.cancel()
+
+    async def close(self) -> None:
+        """Cancel all tasks and wait for them; a cancellation meanwhile is raised afterwards."""
+        self.cancel()
+        cancelled: asyncio.CancelledError | None = None
+        while pending := [task for task in self._tasks if not task.done()]:
+            try:
+                await asyncio.wait(pending)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        # Let the done callbacks run, which collect what the tasks raised.
+        while self._tasks:
+            await asyncio.sleep(0)
+        if cancelled is not None:
+            raise cancelled
+
+
+class FlowScheduler(AsyncIOScheduler):
+    """An asyncio scheduler that carries a run upstream through Rx operators.
+
+    Subscribe with one to run a flow on its loop. Work may be scheduled from any thread. An action
+    that raises ends the run instead of being lost in the loop's exception handler.
+
+    >>> import asyncio, reactivex
+    >>> from reactivex import operators as ops
+    >>> from fluxus_rx import step
+    >>> async def main():
+    ...     scheduler = FlowScheduler.of(None)
+    ...     outputs = reactivex.of(1, 2).pipe(ops.map(lambda x: x + 1), ops.to_list())
+    ...     return await outputs.pipe(ops.to_future(scheduler=scheduler))
+    >>> asyncio.run(main())
+    [2, 3]
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        scope: Scope | None = None,
+        demand: Demand = UNBOUNDED,
+        downstream: Mapping[Hashable, int] | None = None,
+    ) -> None:
+        super().__init__(loop)
+        self.loop = loop
+        self.scope = scope or Scope(loop)
+        self.demand = demand
+        #: how often each limited step stands downstream of here
+        self.downstream = downstream or {}
+        self._from_elsewhere = AsyncIOThreadSafeScheduler(loop)
+
+    @classmethod
+    def of(cls, scheduler: abc.SchedulerBase | None) -> FlowScheduler:
+        """A scheduler for a run: `scheduler` itself if it is one, else one on its loop, else one on
+        the running loop.
+
+        Raises `UsageError` (a RuntimeError) if there is no loop to run on.
+        """
+        if isinstance(scheduler, FlowScheduler):
+            return scheduler
+        if isinstance(scheduler, AsyncIOScheduler):
+            return cls(scheduler._loop)
+        try:
+            return cls(asyncio.get_running_loop())
+        except RuntimeError:
+            raise UsageError(
+                "an asynchronous step needs an event loop, and none is running here: subscribe"
+                " inside a coroutine (asyncio.run(main())), pass"
+                " scheduler=AsyncIOThreadSafeScheduler(loop), or call run(flow)"
+            ) from None
+
+    def demanding(
+        self, demand: Demand, downstream: Mapping[Hashable, int] | None = None
+    ) -> FlowScheduler:
+        """The same run, for what stands upstream of a stage with this demand."""
+        return FlowScheduler(
+            self.loop, self.scope, demand, self.downstream if downstream is None else downstream
+        )
+
+    @property
+    def here(self) -> bool:
+        """Whether the caller is on the loop of the run."""
+        try:
+            return asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            return False
+
+    def on_loop(self, action: Callable[[], object]) -> None:
+        """Call `action` on the loop: at once if that is where we are."""
+        if self.here:
+            action()
+        else:
+            self.loop.call_soon_threadsafe(action, context=contextvars.copy_context())
+
+    def schedule(
+        self, action: rx_typing.ScheduledAction[_S], state: _S | None = None
+    ) -> abc.DisposableBase:
+        """Run `action` on the loop soon."""
+        self.scope.scheduled += 1
+        if self.here:
+            return super().schedule(self._watched(action), state)
+        return self._from_elsewhere.schedule(self._watched(action), state)
+
+    def schedule_relative(
+        self,
+        duetime: rx_typing.RelativeTime,
+        action: rx_typing.ScheduledAction[_S],
+        state: _S | None = None,
+    ) -> abc.DisposableBase:
+        """Run `action` on the loop after `duetime` seconds."""
+        if self.here:
+            return super().schedule_relative(duetime, self._watched(action), state)
+        return self._from_elsewhere.schedule_relative(duetime, self._watched(action), state)
+
+    def _watched(self, action: rx_typing.ScheduledAction[_S]) -> rx_typing.ScheduledAction[_S]:
+        def watched(scheduler: abc.SchedulerBase, state: _S | None) -> abc.DisposableBase | None:
+            try:
+                return action(self, state)
+            except Exception as error:
+                if self.scope.on_fail is None:
+                    raise
+                self.scope.fail(error)
+                return None
+
+        return watched

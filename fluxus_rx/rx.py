@@ -1,0 +1,8 @@
+"""What joins streams, observables and runs."""
+
+from __future__ import annotations
+
+from ._driving import to_observable, to_stream
+from ._scheduler import FlowScheduler
+
+__all__ = ["FlowScheduler", "to_observable", "to_stream"]
