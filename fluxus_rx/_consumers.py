@@ -1,0 +1,227 @@
+"""Consumers: what a flow ends with; and the flow itself."""
+
+from __future__ import annotations
+
+import contextlib
+from abc import abstractmethod
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Generator, Iterable, Iterator
+from functools import reduce
+from typing import Any, Generic, cast
+
+from ._calls import also_raised, error_of
+from ._conduit import Chain, Conduit, check_types
+from ._driving import Loop, consumed_in_thread, opened, stream
+from ._errors import note, short
+from ._generics import type_arguments
+from ._producers import Producer
+from ._typing import A, A_contra, R_co, T
+
+__all__ = ["AsyncConsumer", "Consumer", "Flow"]
+
+
+class Consumer(Conduit, Generic[A_contra, R_co]):
+    """Ends a flow: takes all products, gives the result of the run.
+
+    A subclass implements `consume`, which is fed while the flow runs, with backpressure: the flow is
+    ahead of it by its buffers and limits at most. It may stop early, which ends the run. In
+    `Flow.run()` its iterable drives the loop; in `Flow.arun()` it runs in a thread of its own.
+
+    >>> class Total(Consumer[int, int]):
+    ...     def consume(self, products):
+    ...         return sum(product for path, product in products)
+    """
+
+    @abstractmethod
+    def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
+        """Take pairs of a path index and a product, as they come, and give the result."""
+
+    @property
+    def input_type(self) -> Any:
+        """The type of what is taken, as the class says it; Any if it doesn't."""
+        return type_arguments(self, Consumer)[0]
+
+    @property
+    def _flow_is_end(self) -> bool:
+        return True
+
+    def _flow_after(self, first: Conduit) -> Any:
+        if isinstance(first, Producer):
+            return Flow(first, self)
+        return Chain.of(_ChainedConsumer, first, self)
+
+    async def _flow_aconsume(self, channel: Any) -> R_co:
+        return await consumed_in_thread(self.consume, channel)
+
+
+class AsyncConsumer(Consumer[A_contra, R_co]):
+    """A consumer that awaits: a subclass implements `aconsume`, a coroutine function.
+
+    >>> class Total(AsyncConsumer[int, int]):
+    ...     async def aconsume(self, products):
+    ...         return sum([product async for path, product in products])
+    """
+
+    @abstractmethod
+    async def aconsume(self, products: AsyncIterable[tuple[int, A_contra]]) -> R_co:
+        """Take pairs of a path index and a product, as they come, and give the result."""
+
+    def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
+        """The same, for a synchronous caller."""
+
+        async def arriving() -> AsyncIterator[tuple[int, A_contra]]:
+            for arrival in products:
+                yield arrival
+
+        with Loop() as loop:
+            return loop.call(lambda: self.aconsume(arriving()))
+
+    async def _flow_aconsume(self, channel: Any) -> R_co:
+        async def arriving() -> AsyncIterator[tuple[int, A_contra]]:
+            async for arrival in channel:
+                yield arrival
+
+        async with contextlib.aclosing(arriving()) as products:  # type: ignore[type-var]  # a generator
+            return await self.aconsume(products)
+
+
+class _ChainedConsumer(Chain, Consumer[A_contra, R_co]):
+    """Transformers, and the consumer behind them."""
+
+    def __init__(self, conduits: tuple[Any, ...]) -> None:
+        self.conduits = conduits
+
+    @property
+    def input_type(self) -> Any:
+        """That of the first conduit."""
+        return self.conduits[0].input_type
+
+    def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
+        """Take products, as those of one path each, and give the result."""
+        from_start = reduce(lambda chain, one: chain >> one, self.conduits[:-1])
+        outputs = from_start.process([product for _, product in products])
+        return cast(R_co, self.conduits[-1].consume((0, output) for output in outputs))
+
+
+class Flow(Conduit, Generic[R_co]):
+    """A producer and the consumer of its products: `producer >> transformer >> consumer`.
+
+    >>> from fluxus_rx import SimpleProducer
+    >>> class Total(Consumer[int, int]):
+    ...     def consume(self, products):
+    ...         return sum(product for path, product in products)
+    >>> (SimpleProducer([1, 2]) >> Total()).run()
+    3
+    """
+
+    def __init__(self, producer: Producer[A], consumer: Consumer[A, R_co]) -> None:
+        if isinstance(consumer, _ChainedConsumer):
+            *steps, last = consumer.conduits
+            producer = reduce(lambda chain, one: chain >> one, steps, cast(Any, producer))
+            consumer = cast(Any, last)
+        check_types(producer, consumer)
+        self.producer = producer
+        self.consumer = consumer
+
+    @property
+    def is_chained(self) -> bool:
+        """True: a flow is a chain."""
+        return True
+
+    @property
+    def is_concurrent(self) -> bool:
+        """Whether there is a group in it."""
+        return self.producer.is_concurrent
+
+    @property
+    def chained_conduits(self) -> Iterator[Conduit]:
+        """The conduits of the producer, then the consumer."""
+        yield from self.producer.chained_conduits
+        yield self.consumer
+
+    @property
+    def n_concurrent_conduits(self) -> int:
+        """The number of paths that end in the consumer."""
+        return self.producer.n_concurrent_conduits
+
+    def iter_concurrent_conduits(self) -> Iterator[Conduit]:
+        """For each path, the flow of that path alone."""
+        for producer in self.producer.iter_concurrent_conduits():
+            yield Flow(cast("Producer[Any]", producer), self.consumer)
+
+    def get_connections(
+        self, *, ingoing: Collection[Conduit] = ()
+    ) -> Iterator[tuple[Conduit, Conduit]]:
+        """The edges of the graph, as pairs of atomic conduits."""
+        yield from self.producer.get_connections(ingoing=ingoing)
+        yield from self.consumer.get_connections(ingoing=self.producer._flow_finals([]))
+
+    def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
+        return [self.consumer]
+
+    def _flow_firsts(self) -> Iterator[Conduit]:
+        return self.producer._flow_firsts()
+
+    @property
+    def _flow_is_end(self) -> bool:
+        return True
+
+    def run(self) -> R_co:
+        """Run the flow, and give what the consumer gives.
+
+        Works with no loop, inside a running loop (the flow then runs in a thread of its own, and the
+        loop waits), from any thread, nested, and any number of times. The first error ends the run
+        and is raised as it is.
+        """
+        if isinstance(self.consumer, AsyncConsumer):
+            with Loop() as loop:
+                return loop.call(self.arun)
+        errors: list[BaseException] = []
+        products = _watched(stream(self.producer.observables), errors)
+        try:
+            result: R_co = self.consumer.consume(products)
+        except (StopIteration, StopAsyncIteration) as error:
+            products.close()
+            raise error_of(error, "a consumer") from error
+        except BaseException as error:
+            try:
+                products.close()
+            except BaseException as late:
+                also_raised(error, late)
+            self._flow_explain(error)
+            raise
+        products.close()
+        if errors:  # the consumer has caught it; that makes it no success
+            raise errors[0]
+        return result
+
+    async def arun(self) -> R_co:
+        """The same on the running loop."""
+        async with opened(self.producer.observables()) as channel:
+            try:
+                result: R_co = await self.consumer._flow_aconsume(channel)
+            except StopAsyncIteration as error:
+                raise error_of(error, "a consumer") from error
+            except Exception as error:
+                self._flow_explain(error)
+                raise
+        return result
+
+    def _flow_explain(self, error: BaseException) -> None:
+        if isinstance(error, Exception) and not getattr(error, "__notes__", None):
+            note(error, f"in {self.consumer.name}, or in what it was fed by: {short(self)}")
+
+    def __repr__(self) -> str:
+        return f"{self.producer!r} >> {self.consumer!r}"
+
+
+def _watched(
+    products: Generator[T, None, None], errors: list[BaseException]
+) -> Generator[T, None, None]:
+    """The products; an error that comes instead of one is kept as well."""
+    try:
+        yield from products
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        errors.append(error)
+        raise

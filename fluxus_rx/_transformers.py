@@ -1,0 +1,356 @@
+"""Transformers: what a flow is made of; also operators of Rx and of aiostream."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from collections.abc import AsyncIterable, Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Never, Self, overload
+
+from aiostream import Stream
+from reactivex import Observable
+
+from ._calls import Several
+from ._conduit import (
+    Chain,
+    Conduit,
+    Group,
+    cannot_chain,
+    cannot_group,
+    flat,
+    has_passthrough,
+    passthrough_chained,
+)
+from ._driving import Loop, collect, to_stream
+from ._errors import InvalidFlowError, note, short, shown
+from ._generics import fits, type_arguments, type_name
+from ._merging import entered
+from ._options import StepOptions
+from ._producers import Producer, iterated, not_iterable
+from ._scheduler import Scope
+from ._stages import FlowObservable, Merged, Stage, Trail, fan_out, flowing, is_driven, path_of
+from ._typing import A, A_contra, B, B_co, C, P_co, R, T
+from ._walks import Work
+
+if TYPE_CHECKING:
+    from ._consumers import Consumer
+
+__all__ = ["AsyncTransformer", "Passthrough", "Transformer", "group"]
+
+
+class Transformer(Conduit, Generic[A_contra, B_co]):
+    """Takes products one by one, and gives zero or more for each.
+
+    A subclass implements `transform`, which runs on the loop's thread: one product at a time, the
+    outputs in the order of the inputs. Steps that wait for something are an `AsyncTransformer`.
+
+    A transformer is an operator in Rx and in aiostream too: called with an Observable it gives an
+    Observable, called with an asynchronous iterable it gives a Stream.
+
+    >>> class Half(Transformer[float, float]):
+    ...     def transform(self, product):
+    ...         yield product / 2
+    >>> (Half() >> Half()).process([4, 8])
+    [1.0, 2.0]
+    """
+
+    _flow_options = StepOptions()
+
+    @abstractmethod
+    def transform(self, product: A_contra) -> Iterable[B_co]:
+        """Give the outputs for one product; a plain generator, or anything iterable."""
+
+    @property
+    def input_type(self) -> Any:
+        """The type of what is taken, as the class says it; Any if it doesn't."""
+        return type_arguments(self, Transformer)[0]
+
+    @property
+    def product_type(self) -> Any:
+        """The type of what is given, as the class says it; Any if it doesn't."""
+        return type_arguments(self, Transformer)[1]
+
+    def options(self, **options: Any) -> Self:
+        """A copy of this transformer with other options; see `StepOptions` for their names.
+
+        Raises TypeError for a name that is no option, ValueError for a value out of its range.
+        """
+        changed: Self = with_options(self, options)
+        return changed
+
+    def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
+        """This transformer on an observable: one observable per path, in path order."""
+        stage = Stage(self._flow_bind, ("limit", id(self)), self._flow_is_async, self.name)
+        return [flowing(source).then(stage)]
+
+    def _flow_bind(self, scope: Scope | None, trail: Trail) -> Work:
+        def apply(product: Any) -> Any:
+            return Several(iterated(self.transform(product), self, "transform"))
+
+        def explain(error: BaseException, product: Any) -> None:
+            note(error, f"in {self.name}, path {path_of(trail)}, with the input {short(product)}")
+
+        return Work(apply, self._flow_acall, explain, self._flow_options, ("limit", id(self)))
+
+    async def _flow_acall(self, product: Any) -> Any:
+        return Several(iterated(self.transform(product), self, "transform"))
+
+    @overload
+    def __call__(self, source: Observable[A_contra]) -> Observable[B_co]: ...
+    @overload
+    def __call__(self, source: AsyncIterable[A_contra]) -> Stream[B_co]: ...
+    def __call__(self, source: Any) -> Any:
+        """This transformer as an operator."""
+        if isinstance(source, Observable):
+            driven = self._flow_is_async or is_driven(source)
+            if self.n_concurrent_conduits == 1:
+                return self.connect(flowing(source, driven))[0]
+            return Merged(lambda: [*self.connect(flowing(source, driven))], driven)
+        if hasattr(source, "__aiter__"):
+            root: FlowObservable[Any] = FlowObservable(lambda flow: entered(source))
+            return to_stream(self(root))
+        raise InvalidFlowError(
+            f"{self._flow_label} was called with {shown(source)}; as an operator it takes an Observable"
+            " or an asynchronous iterable. For a plain iterable there is process()"
+        )
+
+    def _flow_after(self, first: Conduit) -> Any:
+        if isinstance(first, Producer):
+            return Chain.of(_ChainedProducer, first, self)
+        return Chain.of(_ChainedTransformer, first, self)
+
+    def process(self, items: Iterable[A_contra]) -> list[B_co]:
+        """Run this transformer over `items`, and list the outputs: path by path, each path in the
+        order of the items. Raises the first error of any call."""
+        with Loop() as loop:
+            return loop.call(lambda: self.aprocess(items))
+
+    async def aprocess(self, items: Iterable[A_contra] | AsyncIterable[A_contra]) -> list[B_co]:
+        """The same as `process`, on the running loop; `items` may be asynchronous."""
+        if isinstance(items, AsyncIterable):
+            source: FlowObservable[Any] = FlowObservable(lambda flow: entered(items))
+        elif isinstance(items, Iterable):
+            source = FlowObservable(lambda flow: iter(items))
+        else:
+            raise InvalidFlowError(f"process() takes an iterable of products, not {shown(items)}")
+        paths = await collect(self.connect(source), ordered=True)
+        return [product for path in paths for product in path]
+
+    @overload
+    def __rshift__(self, other: Transformer[B_co, C]) -> Transformer[A_contra, C]: ...
+    @overload
+    def __rshift__(self, other: Consumer[B_co, R]) -> Consumer[A_contra, R]: ...
+    def __rshift__(self, other: Any) -> Any:
+        if isinstance(other, Conduit):
+            return other._flow_after(self)
+        raise cannot_chain(self, other)
+
+    def __rrshift__(self, source: Observable[A_contra]) -> Observable[B_co]:
+        if isinstance(source, Observable):
+            return self(source)
+        raise cannot_chain(source, self)
+
+    @overload
+    def __and__(self, other: Transformer[A_contra, C]) -> Transformer[A_contra, B_co | C]: ...
+    @overload
+    def __and__(self, other: Passthrough) -> Transformer[A_contra, Any]: ...
+    def __and__(self, other: Any) -> Any:
+        if not isinstance(other, Transformer | Passthrough):
+            raise cannot_group(self, other)
+        return group((self, other))
+
+
+class AsyncTransformer(Transformer[A_contra, B_co]):
+    """A transformer that awaits: a subclass implements `atransform`, an asynchronous generator.
+
+    Up to `concurrency` calls (256 by default) are in flight at once, over all paths of a run. The
+    outputs come in the order of completion, or of the inputs with `.options(ordered=True)`.
+
+    >>> class Fetch(AsyncTransformer[str, str]):
+    ...     async def atransform(self, product):
+    ...         yield product.upper()
+    >>> Fetch().process(["a", "b"])
+    ['A', 'B']
+    """
+
+    @abstractmethod
+    def atransform(self, product: A_contra) -> AsyncIterable[B_co]:
+        """Give the outputs for one product; an asynchronous generator."""
+
+    def transform(self, product: A_contra) -> Iterable[B_co]:
+        """The outputs for one product, for a synchronous caller."""
+        return self.process([product])
+
+    @property
+    def _flow_is_async(self) -> bool:
+        return True
+
+    async def _flow_acall(self, product: Any) -> Any:
+        products = self.atransform(product)
+        if not hasattr(products, "__aiter__"):
+            raise not_iterable(self, "atransform", products, "an asynchronous generator")
+        return Several(products)
+
+
+class Passthrough(Conduit):
+    """Stands in a group of parallel transformers, and passes products on as they are.
+
+    It can't be chained, and there can be one in a group at most: a second would double the outputs.
+    """
+
+    _flow_is_passthrough = True
+
+    def _flow_after(self, first: Conduit) -> Never:
+        raise passthrough_chained()
+
+    def get_connections(
+        self, *, ingoing: Collection[Conduit] = ()
+    ) -> Iterator[tuple[Conduit, Conduit]]:
+        """None: it is not seen in the graph."""
+        return iter(())
+
+    def connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
+        """The source itself."""
+        return [flowing(source)]
+
+    def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
+        return ingoing
+
+    def _flow_firsts(self) -> Iterator[Conduit]:
+        return iter(())
+
+    if not TYPE_CHECKING:  # refused by a type checker without it
+
+        def __rrshift__(self, other):
+            raise passthrough_chained()
+
+    def __and__(self, other: Transformer[A, B]) -> Transformer[A, Any]:
+        if not isinstance(other, Transformer | Passthrough):
+            raise cannot_group(self, other)
+        return group((self, other))
+
+
+def connected(conduits: Iterable[Any], paths: list[Any]) -> list[Any]:
+    for conduit in conduits:
+        paths = [out for mid in paths for out in conduit.connect(mid)]
+    return paths
+
+
+class _ChainedProducer(Chain, Producer[P_co]):
+    """A producer and the transformers behind it."""
+
+    def __init__(self, conduits: tuple[Any, ...]) -> None:
+        self.conduits = conduits
+
+    @property
+    def product_type(self) -> Any:
+        """That of the last conduit."""
+        return self.conduits[-1].product_type
+
+    def produce(self) -> Iterable[P_co]:
+        """The products, for a synchronous reader."""
+        return iter(self)
+
+    def observables(self) -> list[FlowObservable[P_co]]:
+        """One observable per path, in path order."""
+        return connected(self.conduits[1:], self.conduits[0].observables())
+
+
+class _ChainedTransformer(Chain, Transformer[A_contra, B_co]):
+    """Transformers one behind the other."""
+
+    def __init__(self, conduits: tuple[Any, ...]) -> None:
+        self.conduits = conduits
+
+    @property
+    def input_type(self) -> Any:
+        """That of the first conduit."""
+        return self.conduits[0].input_type
+
+    @property
+    def product_type(self) -> Any:
+        """That of the last conduit."""
+        return self.conduits[-1].product_type
+
+    def transform(self, product: A_contra) -> Iterable[B_co]:
+        """The outputs for one product, for a synchronous caller."""
+        return self.process([product])
+
+    def options(self, **options: Any) -> Self:
+        """A copy in which every transformer has these options."""
+        return type(self)(tuple(conduit.options(**options) for conduit in self.conduits))
+
+    def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
+        """The chain on an observable: one observable per path, in path order."""
+        return connected(self.conduits, [source])
+
+
+class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
+    """Transformers side by side, each fed with every product."""
+
+    def __init__(self, conduits: tuple[Any, ...]) -> None:
+        self.conduits = conduits
+
+    @property
+    def input_type(self) -> Any:
+        """That of the conduits, where they agree; else Any, and each of them is checked."""
+        kinds = {conduit.input_type for conduit in self.conduits if hasattr(conduit, "input_type")}
+        return kinds.pop() if len(kinds) == 1 else Any
+
+    def transform(self, product: A_contra) -> Iterable[B_co]:
+        """The outputs for one product, for a synchronous caller."""
+        return self.process([product])
+
+    def options(self, **options: Any) -> Self:
+        """A copy in which every transformer has these options."""
+        return type(self)(
+            tuple(
+                conduit if isinstance(conduit, Passthrough) else conduit.options(**options)
+                for conduit in self.conduits
+            )
+        )
+
+    def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
+        """The group on an observable, which runs once: one observable per path, in path order."""
+        branches = fan_out(source, len(self.conduits), self._flow_is_async)
+        return [
+            out
+            for conduit, branch in zip(self.conduits, branches, strict=True)
+            for out in conduit.connect(branch)
+        ]
+
+
+def group(conduits: Collection[Conduit]) -> Transformer[Any, Any]:
+    """Two or more transformers and at most one passthrough, side by side."""
+    members = flat(conduits)
+    if sum(isinstance(member, Passthrough) for member in members) > 1:
+        raise InvalidFlowError(
+            "a group got 2 passthroughs; the second would double the outputs, leave it out"
+        )
+    made: _ParallelTransformers[Any, Any] = _ParallelTransformers(members)
+    if has_passthrough(made):
+        for first in made._flow_firsts():
+            taken = getattr(first, "input_type", Any)
+            if not fits(taken, made.product_type):
+                raise InvalidFlowError(
+                    f"a passthrough beside {made._flow_label} would pass on {type_name(taken)}, but the"
+                    f" group gives {type_name(made.product_type)}; widen its product type"
+                )
+    return made
+
+
+def with_options(conduit: Any, options: Mapping[str, Any]) -> Any:
+    current: StepOptions = conduit._flow_options
+    names = current.__dataclass_fields__
+    for option in options:
+        if option not in names:
+            raise InvalidFlowError(
+                f"{conduit._flow_label}: no option {option!r}; there are {', '.join(names)}"
+            )
+    changed = copy.copy(conduit)
+    try:
+        object.__setattr__(changed, "_flow_options", current.replaced(options))
+    except ValueError as error:
+        note(error, f"in the options of {conduit._flow_label}")
+        raise
+    return changed

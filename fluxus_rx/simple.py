@@ -1,0 +1,7 @@
+"""Simple producers, under the names that users of fluxus know."""
+
+from __future__ import annotations
+
+from ._simple import SimpleAsyncProducer, SimpleProducer
+
+__all__ = ["SimpleAsyncProducer", "SimpleProducer"]
