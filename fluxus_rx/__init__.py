@@ -1,0 +1,68 @@
+"""Reactive flows: producers, transformers and consumers, chained with `>>`, in parallel with `&`.
+
+>>> from fluxus_rx import run, step
+>>> run(step("src", [{"x": 1}, {"x": 2}]) >> step("double", lambda x: {"x": 2 * x}))[0]
+[{'src': {'x': 1}, 'double': {'x': 2}}, {'src': {'x': 2}, 'double': {'x': 4}}]
+"""
+
+from __future__ import annotations
+
+from ._conduit import Conduit
+from ._consumers import AsyncConsumer, Consumer, Flow
+from ._errors import (
+    FlowError,
+    InvalidAttributeError,
+    InvalidFlowError,
+    InvalidNameError,
+    InvalidOptionError,
+    InvalidProductError,
+    MissingAttributeError,
+    UsageError,
+)
+from ._options import StepOptions
+from ._pipes import rx_pipe, stream_pipe
+from ._producers import AsyncProducer, Producer
+from ._products import DictProduct
+from ._result import RunResult
+from ._run import arun, run
+from ._simple import SimpleAsyncProducer, SimpleProducer
+from ._steps import chain, parallel, passthrough, step
+from ._transformers import AsyncTransformer, Passthrough, Transformer
+
+__all__ = [
+    "AsyncConsumer",
+    "AsyncProducer",
+    "AsyncTransformer",
+    "Conduit",
+    "Consumer",
+    "DictProduct",
+    "Flow",
+    "FlowError",
+    "InvalidAttributeError",
+    "InvalidFlowError",
+    "InvalidNameError",
+    "InvalidOptionError",
+    "InvalidProductError",
+    "MissingAttributeError",
+    "Passthrough",
+    "Producer",
+    "RunResult",
+    "SimpleAsyncProducer",
+    "SimpleProducer",
+    "StepOptions",
+    "Transformer",
+    "UsageError",
+    "arun",
+    "chain",
+    "parallel",
+    "passthrough",
+    "run",
+    "rx_pipe",
+    "step",
+    "stream_pipe",
+]
+
+for _name in __all__:
+    # Users see, pickle and report what they import, not where it is written.
+    globals()[_name].__module__ = __name__
+del _name

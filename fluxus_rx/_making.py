@@ -1,0 +1,103 @@
+"""Makes products of what the functions of steps give."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
+from time import perf_counter
+from typing import Any
+
+from ._errors import InvalidProductError, shown
+from ._products import DictProduct, checked
+from ._scheduler import Scope
+
+__all__ = ["ITEM", "ITEM_EACH", "SAID", "Making", "kind_of", "no_products"]
+
+
+ITEM = "it must be a mapping of attribute names to values, such as {'x': 1}"
+
+
+ITEM_EACH = "each item must be a mapping of attribute names to values, such as {'x': 1}"
+
+
+_RETURN = (
+    "return a mapping, an iterable or async iterable of mappings, or an awaitable of one of these."
+    " To drop an item, return []"
+)
+
+
+SAID = ("what it returned", _RETURN)
+
+
+class Making:
+    """Makes the products of one step in one run."""
+
+    def __init__(self, name: str, scope: Scope | None) -> None:
+        self.name = name
+        self.clock = scope is not None and scope.timestamps
+        self.zero = scope.started if scope is not None else 0.0
+
+    def now(self) -> float | None:
+        """Seconds since the run began, if the run wants to know."""
+        return perf_counter() - self.zero if self.clock else None
+
+    def one(self, attributes: Any, precursor: DictProduct | None, start: float | None) -> Any:
+        """The product of a mapping."""
+        attributes = checked(attributes, self.name, ("what it gave", ITEM))
+        return DictProduct(self.name, attributes, precursor, 0, start, self.now())
+
+    def item(
+        self,
+        index: int,
+        attributes: Any,
+        kind: str,
+        precursor: DictProduct | None,
+        start: float | None,
+    ) -> DictProduct:
+        """The product of one of several mappings."""
+        said = (f"item {index} of the {kind}", "it must be a mapping" if precursor else ITEM_EACH)
+        attributes = checked(attributes, self.name, said)
+        return DictProduct(self.name, attributes, precursor, index, start, self.now())
+
+    def many(
+        self, items: Iterable[Any], kind: str, precursor: DictProduct | None, start: float | None
+    ) -> Generator[DictProduct, None, None]:
+        """The products of an iterable."""
+        iterator = iter(items)
+        try:
+            for index, attributes in enumerate(iterator):
+                yield self.item(index, attributes, kind, precursor, start)
+                start = self.now()
+        finally:
+            if hasattr(iterator, "close"):
+                iterator.close()
+
+    async def amany(
+        self,
+        items: AsyncIterable[Any],
+        kind: str,
+        precursor: DictProduct | None,
+        start: float | None,
+    ) -> AsyncGenerator[DictProduct, None]:
+        """The products of an asynchronous iterable."""
+        index = 0
+        iterator = aiter(items)
+        try:
+            async for attributes in iterator:
+                yield self.item(index, attributes, kind, precursor, start)
+                index += 1
+                start = self.now()
+        finally:
+            if hasattr(iterator, "aclose"):
+                await iterator.aclose()
+
+
+def kind_of(items: object) -> str:
+    name = type(items).__name__
+    return {"async_generator": "asynchronous generator"}.get(name, name) + " it returned"
+
+
+def no_products(name: str, given: Any) -> InvalidProductError:
+    if inspect.iscoroutine(given):
+        given.close()
+    return InvalidProductError(f"step {name!r} returned {shown(given)}; {_RETURN}")

@@ -1,0 +1,115 @@
+"""Running flows of the functional API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Collection, Iterable, Mapping
+from typing import Any
+
+from reactivex import Observable
+
+from ._conduit import Conduit
+from ._consumers import Consumer, Flow
+from ._driving import Loop, collect
+from ._errors import InvalidFlowError, shown
+from ._producers import Producer
+from ._result import RunResult
+from ._step_producer import DictProducer
+from ._transformers import Passthrough, Transformer
+
+__all__ = ["arun", "run"]
+
+Input = (
+    Mapping[str, Any]
+    | Iterable[Mapping[str, Any]]
+    | AsyncIterable[Mapping[str, Any]]
+    | Observable[Any]
+)
+
+
+def run(flow: Conduit, *, input: Input | None = None, timestamps: bool = False) -> RunResult:
+    """Run a flow of steps to its end, and give its outputs path by path.
+
+    A flow that begins with a transformer takes `input`: a mapping, or any iterable, async iterable or
+    Observable of mappings, named `input` in the lineage; without it, it runs once on an empty
+    product. With `timestamps`, the attributes of each step get `"[start]"` and `"[end]"`, in seconds
+    since the run began.
+
+    Works with no event loop, inside a running one (the flow then runs in a thread of its own, and the
+    loop waits: `await arun(flow)` is better there), from any thread, nested in a step, and any number
+    of times with the same flow. The first error of a step ends the run: all else is cancelled,
+    awaited and closed, and the error is raised as the object it is, with notes that name the step,
+    the path and the input. Ctrl-C does the same cleaning.
+
+    Raises TypeError for what is no flow, or for `input` together with a leading producer.
+
+    >>> from fluxus_rx import step
+    >>> run(step("double", lambda x: {"x": 2 * x}), input=[{"x": 1}, {"x": 2}])[0]
+    [{'input': {'x': 1}, 'double': {'x': 2}}, {'input': {'x': 2}, 'double': {'x': 4}}]
+    """
+    producer = _producer(flow, input)
+    with Loop() as loop:
+        return loop.call(lambda: _collected(producer, timestamps))
+
+
+async def arun(flow: Conduit, *, input: Input | None = None, timestamps: bool = False) -> RunResult:
+    """The same as `run`, on the running loop; cancelling it cancels and cleans up the run.
+
+    >>> import asyncio
+    >>> from fluxus_rx import step
+    >>> asyncio.run(arun(step("src", {"x": 1})))
+    RunResult([{'src': {'x': 1}}])
+    """
+    return await _collected(_producer(flow, input), timestamps)
+
+
+async def _collected(producer: Producer[Any], timestamps: bool) -> RunResult:
+    paths = await collect(producer.observables(), timestamps=timestamps)
+    return RunResult.of_products(paths, timestamps)
+
+
+def _producer(flow: Any, given: Any) -> Producer[Any]:
+    if isinstance(flow, Producer):
+        if given is not None:
+            first = next(flow._flow_firsts())
+            raise InvalidFlowError(
+                f"run() got input=, but the flow begins with the producer {first.name!r}; leave out"
+                " one of the two"
+            )
+        return flow
+    if isinstance(flow, Transformer):
+        return _input(given) >> flow
+    raise _no_flow(flow)
+
+
+def _input(given: Any) -> Producer[Any]:
+    if given is None:
+        return DictProducer("input", {}, False)
+    if isinstance(given, str | bytes) or not isinstance(
+        given, Mapping | Iterable | AsyncIterable | Observable
+    ):
+        raise InvalidFlowError(
+            f"run(): input must be a mapping or an iterable of mappings, not {shown(given)}"
+        )
+    return DictProducer("input", given, False)
+
+
+def _no_flow(flow: Any) -> InvalidFlowError:
+    if isinstance(flow, Passthrough):
+        return InvalidFlowError("run() needs a flow; a passthrough alone does nothing")
+    if isinstance(flow, Flow | Consumer):
+        return InvalidFlowError(
+            f"run() collects the outputs itself, but {flow!r} ends with a consumer; call its own"
+            " run(), or leave out the consumer"
+        )
+    if isinstance(flow, tuple) and len(flow) == 1:
+        return InvalidFlowError(
+            "run() takes one flow, but got a tuple of 1: is there a stray comma before the closing"
+            " bracket?"
+        )
+    if isinstance(flow, Collection) and not isinstance(flow, str | bytes | Mapping):
+        kind = type(flow).__name__
+        return InvalidFlowError(
+            f"run() takes one flow, but got a {kind} of {len(flow)} steps; did you mean"
+            " run(chain(*steps))?"
+        )
+    return InvalidFlowError(f"run() needs a flow made of steps, not {shown(flow)}")

@@ -1,0 +1,255 @@
+"""A step that takes products: a function of their attributes."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import AsyncIterable, Callable, Hashable, Iterable, Mapping
+from typing import Any
+
+from ._calls import Several
+from ._errors import (
+    InvalidFlowError,
+    InvalidNameError,
+    InvalidProductError,
+    MissingAttributeError,
+    note,
+    short,
+    shown,
+)
+from ._making import SAID, Making, kind_of, no_products
+from ._products import MISSING, DictProduct, checked, identifier
+from ._scheduler import Scope
+from ._signatures import function_name, is_async_function, parameters_of
+from ._stages import Trail, path_of
+from ._transformers import Transformer
+from ._walks import Later, Work
+
+__all__ = ["Step"]
+
+
+_log = logging.getLogger(__name__)
+
+
+class Step(Transformer[DictProduct, DictProduct]):
+    """A step that takes products: a function of their attributes."""
+
+    def __init__(self, name: str, function: Callable[..., Any], fixed: dict[str, Any]) -> None:
+        self._name = name
+        self._function = function
+        self._fixed = fixed
+        self._parameters = parameters_of(name, function)
+        self._asynchronous = is_async_function(function)
+        self._warned: set[str] = set()
+        self._check_fixed()
+
+    def _check_fixed(self) -> None:
+        known = self._parameters
+        for name in self._fixed:
+            if not name.isidentifier():
+                raise InvalidNameError(
+                    f"step {self._name!r}: the fixed keyword {name!r} is no identifier"
+                    f"{identifier(name)}"
+                )
+            if name not in known.names and not known.takes_all:
+                has = ", ".join(map(repr, known.names))
+                raise InvalidFlowError(
+                    f"step {self._name!r}: {function_name(self._function)}() has no parameter"
+                    f" {name!r} (it has {has})"
+                )
+
+    @property
+    def name(self) -> str:
+        """The name of the step."""
+        return self._name
+
+    @property
+    def _flow_label(self) -> str:
+        return f"step {self._name!r}"
+
+    @property
+    def _flow_is_async(self) -> bool:
+        return self._asynchronous
+
+    def get_repr_attributes(self) -> Mapping[str, Any]:
+        """The fixed arguments."""
+        return dict(self._fixed)
+
+    def transform(self, product: DictProduct) -> Iterable[DictProduct]:
+        """The products for one product, for a synchronous caller."""
+        return self.process([product])
+
+    def _flow_bind(self, scope: Scope | None, trail: Trail) -> Work:
+        making = Making(self._name, scope)
+        call = self._calling()
+        name, clock = self._name, making.clock
+
+        def apply(product: Any) -> Any:
+            if product.__class__ is not DictProduct:
+                product = self._product(product)
+            start = making.now() if clock else None
+            given = call(product)
+            if given.__class__ is dict and not clock:
+                return DictProduct(name, checked(given, name, SAID), product)
+            return self._outcome(given, product, making, start)
+
+        async def acall(product: Any) -> Any:
+            if product.__class__ is not DictProduct:
+                product = self._product(product)
+            start = making.now() if clock else None
+            given = call(product)
+            if given.__class__ is not dict and inspect.isawaitable(given):
+                given = await given
+            if given.__class__ is dict and not clock:
+                return DictProduct(name, checked(given, name, SAID), product)
+            return self._outcome(given, product, making, start)
+
+        def explain(error: BaseException, product: Any) -> None:
+            self._explain(error, product, trail)
+
+        return Work(apply, acall, explain, self._flow_options, self._key, True)
+
+    @property
+    def _key(self) -> Hashable:
+        return ("limit", id(self))
+
+    def _product(self, item: Any) -> DictProduct:
+        """What comes from elsewhere than a step, as a product."""
+        if isinstance(item, DictProduct):
+            return item
+        if isinstance(item, Mapping):
+            return DictProduct("input", checked(item, "input", SAID))
+        raise InvalidProductError(
+            f"step {self._name!r} was given {shown(item)}; it takes mappings of attribute names to"
+            " values, such as {'x': 1}"
+        )
+
+    def _outcome(
+        self, given: Any, product: DictProduct, making: Making, start: float | None
+    ) -> Any:
+        """What a function gave, as a product, several, or something to wait for."""
+        if isinstance(given, Mapping):
+            return making.one(given, product, start)
+        if isinstance(given, AsyncIterable):
+            products = making.amany(given, kind_of(given), product, start)
+
+            async def several(products: Any) -> Several[DictProduct]:
+                return Several(products)
+
+            return Several(products) if self._asynchronous else Later(products, several)
+        if inspect.isawaitable(given):
+            if self._asynchronous:
+                raise no_products(self._name, given)
+
+            async def awaited(given: Any) -> Any:
+                outcome = self._outcome(await given, product, making, start)
+                return await outcome.outcome() if isinstance(outcome, Later) else outcome
+
+            return Later(given, awaited)
+        if isinstance(given, Iterable) and not isinstance(given, str | bytes):
+            return Several(making.many(given, kind_of(given), product, start))
+        raise no_products(self._name, given)
+
+    def _calling(self) -> Callable[[DictProduct], Any]:
+        """The function as one of a product: its arguments looked up by name."""
+        function, fixed = self._function, self._fixed
+        needed, optional, takes_all = self._parameters
+        needed = tuple(name for name in needed if name not in fixed)
+        optional = tuple(name for name in optional if name not in fixed)
+
+        def slowly(product: DictProduct) -> Any:
+            arguments = product.flat() if takes_all else {}
+            missing = []
+            for name in needed:
+                value = product.find(name)
+                if value is MISSING:
+                    missing.append(name)
+                arguments[name] = value
+            if missing:
+                raise self._missing(missing, product)
+            for name in optional:
+                value = product.find(name)
+                if value is not MISSING:
+                    arguments[name] = value
+            if fixed:
+                self._warn_of_hidden(product)
+                arguments.update(fixed)
+            return function(**arguments)
+
+        if takes_all or optional or fixed or len(needed) > 2:
+            return slowly
+        # Most steps take one attribute or two, of the latest product: 0.3 µs less than the above.
+        if len(needed) == 1:
+            (one,) = needed
+
+            def with_one(product: DictProduct) -> Any:
+                table = product.table
+                if one in table:
+                    return function(**{one: table[one]})
+                return slowly(product)
+
+            return with_one
+        one, two = needed
+
+        def with_two(product: DictProduct) -> Any:
+            table = product.table
+            if one in table and two in table:
+                return function(**{one: table[one], two: table[two]})
+            return slowly(product)
+
+        return with_two
+
+    def _missing(self, missing: list[str], product: DictProduct) -> MissingAttributeError:
+        origins: dict[str, str] = {}
+        for earlier in product.get_lineage():
+            for attribute in earlier.product_attributes:
+                origins.setdefault(attribute, earlier.product_name)
+        given = ", ".join(f"{name!r} (from {origin!r})" for name, origin in origins.items())
+        needs = ", ".join(map(repr, missing))
+        call = f"step({self._name!r}, {function_name(self._function)}, {missing[0]}=…)"
+        return MissingAttributeError(
+            f"step {self._name!r} needs the attribute{'s' * (len(missing) > 1)} {needs}, which"
+            f" nothing before it provides; it was given {given or 'none'}. Give the parameter a"
+            f" default, or a fixed value: {call}"
+        )
+
+    def _warn_of_hidden(self, product: DictProduct) -> None:
+        if len(self._warned) == len(self._fixed):
+            return
+        for name, value in self._fixed.items():
+            if name in self._warned or (hidden := product.find(name)) is MISSING:
+                continue
+            first = not self._warned
+            self._warned.add(name)
+            origin = product.origin(name)
+            if first:
+                _log.warning(
+                    "step %r: the fixed value %s=%s hides the attribute %r from %r, which is %s",
+                    self._name,
+                    name,
+                    short(value),
+                    name,
+                    origin.product_name if origin is not None else "?",
+                    short(hidden),
+                )
+
+    def _explain(self, error: BaseException, product: Any, trail: Trail) -> None:
+        if not isinstance(product, DictProduct):
+            note(error, f"in step {self._name!r}, path {path_of(trail)}, given {short(product)}")
+            return
+        values = product.flat() if self._parameters.takes_all else {}
+        for name in self._parameters.names:
+            if (value := product.find(name)) is not MISSING:
+                values[name] = value
+        values.update(self._fixed)
+        called = ", ".join(f"{name}={short(value)}" for name, value in values.items())
+        path = " → ".join((*product.path(), self._name))
+        where = f"item {product.where()} of path {path}"
+        note(error, f"in step {self._name!r}, {where}, called with {called or 'no arguments'}")
+
+    def __repr__(self) -> str:
+        fixed = "".join(f", {name}={short(value)}" for name, value in self._fixed.items())
+        changed = self._flow_options.changed()
+        options = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        tail = f".options({options})" if changed else ""
+        return f"step({self._name!r}, {function_name(self._function)}{fixed}){tail}"

@@ -1,0 +1,78 @@
+"""The programs in docs/examples run, and print what they promise."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+
+
+def test_hello_flow_prints_each_greeting_in_each_tone(capsys: pytest.CaptureFixture[str]) -> None:
+    """The outputs come path by path, in the order of the input."""
+    runpy.run_path(str(EXAMPLES / "hello_flow.py"), run_name="__main__")
+    _, *outputs = capsys.readouterr().out.splitlines()
+    assert outputs == [
+        "input -> lower -> annotate = hello, world! (calm)",
+        "input -> lower -> annotate = bonjour! (calm)",
+        "input -> upper -> annotate = HELLO, WORLD! (loud)",
+        "input -> upper -> annotate = BONJOUR! (loud)",
+        "input -> annotate = Hello, World! (original)",
+        "input -> annotate = Bonjour! (original)",
+    ]
+
+
+@pytest.fixture
+def census() -> dict[str, Any]:
+    """The names of the census program."""
+    return runpy.run_path(str(EXAMPLES / "stdlib_census.py"), run_name="census")
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """A small library with every kind of file that the real one has."""
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "other.py").write_text("import nothing_of_ours\n")
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text("")
+    (tmp_path / "package" / "good.py").write_text(
+        "import os, os.path\nfrom . import sibling\nfrom sys import path\n"
+        "class A:\n    def f(self): pass\n    async def g(self): pass\n"
+    )
+    (tmp_path / "python2.py").write_text("print 'hello'\n")
+    (tmp_path / "warns.py").write_text("x = '\\d'\nassert (1, 'always')\n")
+    (tmp_path / "encoding.py").write_bytes(b"# coding: nobody-knows\nimport os\n")
+    (tmp_path / "bytes.py").write_bytes(b"x = '\xff'\n")
+    (tmp_path / "null.py").write_bytes(b"x = 1\x00\n")
+    (tmp_path / "latin.py").write_bytes(b"# coding: latin-1\nx = '\xe9'\nimport re\n")
+    return tmp_path
+
+
+def test_census_counts_good_and_bad_files_as_a_plain_loop_does(
+    census: dict[str, Any], library: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What can't be decoded or parsed is counted, and nothing installed later is."""
+    assert census["main"]([str(library)]) == 0
+    totals = census["totals_of"](census["by_flow"](library))
+    assert (totals.files, totals.bad, totals.functions, totals.classes) == (8, 4, 2, 1)
+    assert totals.modules == {"os": 2, "sys": 1, "re": 1}
+    output = capsys.readouterr()
+    assert "The totals are those of a plain loop" in output.out
+    assert not output.err
+
+
+def test_census_says_so_when_its_totals_differ(
+    census: dict[str, Any], library: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong total is an exit status, not only a line of text."""
+    census["main"].__globals__["totals_by_loop"] = lambda _: census["Totals"]()
+    assert census["main"]([str(library)]) == 1
+    assert "DIFFER" in capsys.readouterr().err
+
+
+def test_census_of_an_empty_library_is_all_zeros(census: dict[str, Any], tmp_path: Path) -> None:
+    """A flow without a single product has a result all the same."""
+    assert census["main"]([str(tmp_path)]) == 0

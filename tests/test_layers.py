@@ -1,0 +1,166 @@
+"""Imports point to a layer above, never below: the order is that of this list."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "fluxus_rx"
+
+#: From the top down. Modules on one line are of one layer and may not import each other.
+LAYERS: list[list[str]] = [
+    ["_errors"],
+    ["_typing"],
+    ["_generics"],
+    ["_signatures"],
+    ["_options"],
+    # streams, which know nothing of Rx and of flows
+    ["_channels"],
+    ["_calls"],
+    ["_crews"],
+    ["_merging", "_workers"],
+    ["_streams"],
+    # observables, which know nothing of conduits
+    ["_scheduler"],
+    ["_multicast"],
+    ["_bridge"],
+    ["_walks"],
+    ["_stages"],
+    ["_driving"],
+    # conduits
+    ["_conduit"],
+    ["_producers"],
+    ["_transformers"],
+    ["_consumers", "_pipes", "_simple"],
+    # dictionaries
+    ["_products"],
+    ["_making"],
+    ["_step", "_step_producer"],
+    ["_steps"],
+    ["_result"],
+    ["_run"],
+    ["functional", "rx", "simple", "streams"],
+    ["__init__"],
+]
+LEVELS = {module: level for level, modules in enumerate(LAYERS) for module in modules}
+
+#: Where the engines may be imported; in the conduits and the steps, for the types that they take.
+ENGINES = {
+    "aiostream": {
+        *("_merging", "_streams", "_driving"),
+        *("_producers", "_transformers", "_pipes"),
+    },
+    "reactivex": {
+        *("_scheduler", "_multicast", "_bridge", "_stages", "_driving"),
+        *("_producers", "_transformers", "_pipes", "_step_producer", "_steps", "_run"),
+    },
+}
+
+#: What `import fluxus_rx` must not bring in; allowed inside functions, and in `viz`.
+HEAVY = {"graphviz", "matplotlib", "numpy", "pandas", "rich", "tenacity"}
+
+
+def layer_of(path: Path) -> str:
+    """The name of the layer that a file belongs to: that of the top module or package."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports_of(path: Path) -> Iterator[tuple[ast.stmt, str]]:
+    """The absolute dotted names that a file imports at run time, each with its statement."""
+    package = ("fluxus_rx", *path.relative_to(PACKAGE).parts[:-1])
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    # The types of the roles refer to each other; at run time, each knows those above it only.
+    for_types = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = list(package[: len(package) - node.level + 1]) if node.level else []
+            origin += [node.module] if node.module else []
+            # `from . import x` may name a module, and `from ._module import x` names none.
+            if ".".join(origin) == "fluxus_rx":
+                yield from ((node, f"fluxus_rx.{alias.name}") for alias in node.names)
+            else:
+                yield node, ".".join(origin)
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+IDS = [str(path.relative_to(PACKAGE)) for path in FILES]
+
+
+@pytest.mark.parametrize("path", FILES, ids=IDS)
+def test_each_module_has_a_layer(path: Path) -> None:
+    """A module that nobody has given a place is a mistake."""
+    assert layer_of(path) in LEVELS
+
+
+@pytest.mark.parametrize("path", FILES, ids=IDS)
+def test_imports_point_upwards(path: Path) -> None:
+    """No module imports from its own layer or one below."""
+    own = layer_of(path)
+    for node, name in imports_of(path):
+        parts = name.split(".")
+        if parts[0] != "fluxus_rx":
+            continue
+        imported = parts[1] if len(parts) > 1 else "__init__"
+        # What is no module is a name that the package itself offers.
+        imported = imported if imported in LEVELS else "__init__"
+        if imported == own and path.parent != PACKAGE:
+            continue
+        assert LEVELS[imported] < LEVELS[own], (
+            f"line {node.lineno}: {own} imports {imported}, which is not above it"
+        )
+
+
+@pytest.mark.parametrize("path", FILES, ids=IDS)
+def test_each_engine_is_imported_in_its_layers_only(path: Path) -> None:
+    """The words of an engine don't leak into the layers below it."""
+    for node, name in imports_of(path):
+        allowed = ENGINES.get(name.split(".")[0])
+        assert allowed is None or layer_of(path) in allowed, f"line {node.lineno}: imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=IDS)
+def test_imports_inside_functions_are_of_optional_packages_only(path: Path) -> None:
+    """An import in a function hides a cycle, unless the package may be missing."""
+    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import):
+                    names = {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom):
+                    names = {(node.module or "").split(".")[0]}
+                else:
+                    continue
+                assert names <= HEAVY, f"line {node.lineno}: imports {names} in a function"
+
+
+@pytest.mark.parametrize(
+    ("statement", "names"),
+    [
+        ("import reactivex.operators as ops", ["reactivex.operators"]),
+        ("from . import _bridge", ["fluxus_rx._bridge"]),
+        ("from ._bridge import x", ["fluxus_rx._bridge"]),
+        ("from fluxus_rx import _bridge", ["fluxus_rx._bridge"]),
+        ("from fluxus_rx._bridge import x", ["fluxus_rx._bridge"]),
+        ("if TYPE_CHECKING:\n    from ._bridge import x", []),
+    ],
+)
+def test_each_way_to_write_an_import_is_seen(
+    statement: str, names: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rules above hold whichever way an import is written."""
+    monkeypatch.setattr(f"{__name__}.PACKAGE", tmp_path)
+    file = tmp_path / "module.py"
+    file.write_text(statement, encoding="utf-8")
+    assert [name for _, name in imports_of(file)] == names
