@@ -1,0 +1,34 @@
+"""How Sphinx builds the documentation."""
+
+from __future__ import annotations
+
+import configparser
+import sys
+from pathlib import Path
+
+checkout = Path(__file__).parent.parent
+sys.path.insert(0, str(checkout))
+
+settings = configparser.ConfigParser()
+settings.read(checkout / "setup.cfg", encoding="utf-8")
+
+project = "fluxus_rx"
+author = "the fluxus_rx authors"
+version = release = settings["metadata"]["version"]
+
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.doctest", "sphinx.ext.viewcode"]
+exclude_patterns = ["_build", "examples"]
+
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+
+# Examples in docstrings are written for their own module; pytest runs them there.
+doctest_global_setup = """
+from fluxus_rx import *
+from fluxus_rx.rx import *
+from fluxus_rx.streams import *
+"""
+
+html_theme = "furo"
+html_title = f"fluxus_rx {version}"
