@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import types
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
-from typing import Any, Final, Generic, cast
+from typing import Any, Generic, cast
 
+from ._channels import END
 from ._errors import note, short
 from ._typing import B, T
 
 __all__ = ["END", "Several", "also_raised", "error_of", "in_context", "resumed", "stepping"]
-
-
-#: The mark that nothing is left; not None, which is an item like any other.
-END: Final[Any] = object()
 
 
 class Several(Generic[T]):

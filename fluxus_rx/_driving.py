@@ -357,7 +357,7 @@ def to_observable(source: AsyncIterable[T]) -> Observable[T]:
             f"to_observable() takes an asynchronous iterable, not {shown(source)}; of a plain one,"
             " SimpleProducer(items).to_observable() makes an observable that heeds demand"
         )
-    return FlowObservable(lambda flow: entered(source))
+    return FlowObservable(lambda flow, owner: entered(source))
 
 
 def stream(paths: Callable[[], Sequence[Observable[Any]]]) -> Generator[Arrival, None, None]:
@@ -385,7 +385,7 @@ async def _batch(channel: Channel[T]) -> list[T]:
             await channel.__anext__()
         except StopAsyncIteration:
             return []
-    return [channel.take() for _ in range(len(channel))]
+    return [channel.poll() for _ in range(len(channel))]
 
 
 async def consumed_in_thread(

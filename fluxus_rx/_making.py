@@ -11,7 +11,7 @@ from ._errors import InvalidProductError, shown
 from ._products import DictProduct, checked
 from ._scheduler import Scope
 
-__all__ = ["ITEM", "ITEM_EACH", "SAID", "Making", "kind_of", "no_products"]
+__all__ = ["GIVEN", "ITEM", "ITEM_EACH", "SAID", "Making", "kind_of", "no_products"]
 
 
 ITEM = "it must be a mapping of attribute names to values, such as {'x': 1}"
@@ -27,13 +27,15 @@ _RETURN = (
 
 
 SAID = ("what it returned", _RETURN)
+GIVEN = ("what it gave", ITEM)
 
 
 class Making:
     """Makes the products of one step in one run."""
 
-    def __init__(self, name: str, scope: Scope | None) -> None:
+    def __init__(self, name: str, scope: Scope | None, owner: object) -> None:
         self.name = name
+        self.owner = owner
         self.clock = scope is not None and scope.timestamps
         self.zero = scope.started if scope is not None else 0.0
 
@@ -41,10 +43,19 @@ class Making:
         """Seconds since the run began, if the run wants to know."""
         return perf_counter() - self.zero if self.clock else None
 
-    def one(self, attributes: Any, precursor: DictProduct | None, start: float | None) -> Any:
-        """The product of a mapping."""
-        attributes = checked(attributes, self.name, ("what it gave", ITEM))
-        return DictProduct(self.name, attributes, precursor, 0, start, self.now())
+    def times(self, start: float | None) -> tuple[float, float] | None:
+        """From `start` until now, if the run wants to know."""
+        return None if start is None else (start, perf_counter() - self.zero)
+
+    def one(
+        self, attributes: Any, precursor: DictProduct | None, start: float | None
+    ) -> DictProduct:
+        """The product of a mapping: the precursor itself, extended, if nobody else can see it."""
+        attributes = checked(attributes, self.name, SAID if precursor is not None else GIVEN)
+        times = self.times(start)
+        if precursor is not None and precursor.owner is self.owner:
+            return precursor.extend(self.name, attributes, times)
+        return DictProduct(self.name, attributes, precursor, 0, self.owner, times)
 
     def item(
         self,
@@ -57,7 +68,7 @@ class Making:
         """The product of one of several mappings."""
         said = (f"item {index} of the {kind}", "it must be a mapping" if precursor else ITEM_EACH)
         attributes = checked(attributes, self.name, said)
-        return DictProduct(self.name, attributes, precursor, index, start, self.now())
+        return DictProduct(self.name, attributes, precursor, index, self.owner, self.times(start))
 
     def many(
         self, items: Iterable[Any], kind: str, precursor: DictProduct | None, start: float | None

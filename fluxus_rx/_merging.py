@@ -105,7 +105,7 @@ class Merge(Endable[T]):
                 self._start()
             if not await out.filled():
                 await out.__anext__()
-        pump, item = out.take()
+        pump, item = out.poll()
         pump.held -= 1
         giver = pump.giver
         if giver is not None:

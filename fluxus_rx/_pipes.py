@@ -65,7 +65,7 @@ class _StreamPipe(Transformer[Any, Any]):
         """The operators on an observable."""
         upstream = flowing(source, True)
 
-        def root(before: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        def root(before: AsyncIterator[Any], owner: object) -> AsyncIterator[Any]:
             piped = reduce(lambda xs, pipe: pipe(xs), self._operators, streams.iterate(before))
             return entered(piped)
 

@@ -97,7 +97,7 @@ class Producer(Conduit, Generic[P_co]):
         """The products of all paths as they come, as an aiostream Stream."""
         return to_stream(self.to_observable())
 
-    def _flow_root(self, flow: FlowScheduler) -> Iterator[P_co]:
+    def _flow_root(self, flow: FlowScheduler, owner: object) -> Iterator[P_co]:
         return iterated(self.produce(), self, "produce")
 
     def __iter__(self) -> Generator[P_co, None, None]:
@@ -144,7 +144,7 @@ class AsyncProducer(Producer[P_co]):
         """The products, for a synchronous reader."""
         return iter(self)
 
-    def _flow_root(self, flow: FlowScheduler) -> Any:
+    def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
         products = self.aproduce()
         if not hasattr(products, "__aiter__"):
             raise not_iterable(self, "aproduce", products, "an asynchronous generator")

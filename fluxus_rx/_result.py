@@ -48,21 +48,19 @@ class RunResult(Sequence[list[Output]]):
                 _check_output(index, output)
         self._paths: list[list[Output] | None] = [*paths]
         self._products: list[list[DictProduct]] = [[] for _ in paths]
-        self._timestamps = False
 
     @classmethod
-    def of_products(cls, paths: Sequence[list[DictProduct]], timestamps: bool) -> RunResult:
+    def of_products(cls, paths: Sequence[list[DictProduct]]) -> RunResult:
         """The result of a run that gave these products, in whatever order."""
         result = cls(*([] for _ in paths))
         result._paths = [None for _ in paths]
         result._products = [sorted(path, key=DictProduct.positions) for path in paths]
-        result._timestamps = timestamps
         return result
 
     def _path(self, index: int) -> list[Output]:
         path = self._paths[index]
         if path is None:
-            path = [product.nested(self._timestamps) for product in self._products[index]]
+            path = [product.nested() for product in self._products[index]]
             self._paths[index] = path
             self._products[index] = []
         return path

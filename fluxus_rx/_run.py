@@ -64,7 +64,7 @@ async def arun(flow: Conduit, *, input: Input | None = None, timestamps: bool = 
 
 async def _collected(producer: Producer[Any], timestamps: bool) -> RunResult:
     paths = await collect(producer.observables(), timestamps=timestamps)
-    return RunResult.of_products(paths, timestamps)
+    return RunResult.of_products(paths)
 
 
 def _producer(flow: Any, given: Any) -> Producer[Any]:

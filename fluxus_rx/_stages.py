@@ -14,8 +14,8 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from ._bridge import Driver, Intake, Rooted
-from ._calls import END, also_raised
-from ._channels import BUFFER, Endable, Turn, cancel
+from ._calls import also_raised
+from ._channels import BUFFER, END, Endable, Turn, cancel
 from ._errors import UsageError
 from ._merging import Merge
 from ._multicast import Branch, Hub, merged
@@ -27,6 +27,7 @@ __all__ = [
     "FlowObservable",
     "Merged",
     "Pipeline",
+    "Place",
     "Root",
     "Stage",
     "Trail",
@@ -44,15 +45,27 @@ Trail = tuple["Trail", str] | None
 class Stage(NamedTuple):
     """One step in its place."""
 
-    bind: Callable[[Scope | None, Trail], Work]
+    bind: Callable[[Place], Work]
     key: Hashable
     is_async: bool
     name: str
     trail: Trail = None
 
 
-#: opens a stream, given the run (or the pipeline before it)
-Root = Callable[[Any], "Iterator[Any] | AsyncIterator[Any]"]
+class Place(NamedTuple):
+    """Where a step stands: the run, if there is one, the way to it, and the pipeline it is in.
+
+    An item that a step of a pipeline has made is seen by the next step of it only; `owner` tells
+    the pipelines apart.
+    """
+
+    scope: Scope | None
+    trail: Trail
+    owner: object
+
+
+#: opens a stream, given the run (or the pipeline before it) and the owner of its items
+Root = Callable[[Any, object], "Iterator[Any] | AsyncIterator[Any]"]
 
 
 class FlowObservable(Observable[T]):
@@ -112,6 +125,7 @@ class FlowObservable(Observable[T]):
 
     def open(self, flow: FlowScheduler) -> Pipeline[T]:
         """The items as a stream, within a run."""
+        owner = object()
         downstream = dict(flow.downstream)
         depths = []
         for stage in reversed(self._stages):
@@ -119,13 +133,13 @@ class FlowObservable(Observable[T]):
             downstream[stage.key] = downstream.get(stage.key, 0) + 1
         if self._before is not None and not isinstance(self._root, Observable):
             before = self._before.open(flow.demanding(UNBOUNDED, downstream))
-            pipeline: Pipeline[Any] = Pipeline(flow, self._root(before), before)
+            pipeline: Pipeline[Any] = Pipeline(flow, self._root(before, owner), before)
         elif isinstance(self._root, Observable):
             pipeline = Pipeline(flow, Intake(self._root, flow, downstream))
         else:
-            pipeline = Pipeline(flow, self._root(flow))
+            pipeline = Pipeline(flow, self._root(flow, owner))
         for stage in self._stages:
-            work = stage.bind(flow.scope, stage.trail)._replace(depth=depths.pop())
+            work = stage.bind(Place(flow.scope, stage.trail, owner))._replace(depth=depths.pop())
             if stage.is_async:
                 pipeline.add_async(work)
             else:
@@ -139,7 +153,8 @@ class FlowObservable(Observable[T]):
         assert isinstance(self._root, Observable)
         if not self._stages:
             return self._root.subscribe(observer, scheduler=scheduler)
-        works = [stage.bind(None, stage.trail) for stage in self._stages]
+        owner = object()
+        works = [stage.bind(Place(None, stage.trail, owner)) for stage in self._stages]
         plain = _Plain(observer, works)
         subscription = self._root.subscribe(
             plain.on_next, observer.on_error, observer.on_completed, scheduler=scheduler

@@ -18,10 +18,9 @@ from ._errors import (
     shown,
 )
 from ._making import SAID, Making, kind_of, no_products
-from ._products import MISSING, DictProduct, checked, identifier
-from ._scheduler import Scope
+from ._products import MISSING, DictProduct, checked, identifier, known_names
 from ._signatures import function_name, is_async_function, parameters_of
-from ._stages import Trail, path_of
+from ._stages import Place, Trail, path_of
 from ._transformers import Transformer
 from ._walks import Later, Work
 
@@ -79,33 +78,43 @@ class Step(Transformer[DictProduct, DictProduct]):
         """The products for one product, for a synchronous caller."""
         return self.process([product])
 
-    def _flow_bind(self, scope: Scope | None, trail: Trail) -> Work:
-        making = Making(self._name, scope)
-        call = self._calling()
-        name, clock = self._name, making.clock
+    def _flow_bind(self, place: Place) -> Work:
+        making = Making(self._name, place.scope, place.owner)
+        call, one = self._calling()
+        function, name, clock = self._function, self._name, making.clock
+        owner = place.owner
+        awaited = inspect.iscoroutinefunction(function)
 
+        # Written twice, and with the usual case first: a function of one attribute of the latest
+        # product, which gives a dictionary. Each call that is spared is 0.1 µs of 1.0 a step.
         def apply(product: Any) -> Any:
             if product.__class__ is not DictProduct:
                 product = self._product(product)
             start = making.now() if clock else None
-            given = call(product)
-            if given.__class__ is dict and not clock:
-                return DictProduct(name, checked(given, name, SAID), product)
+            table = product.table
+            given = function(**{one: table[one]}) if one in table else call(product)
+            if given.__class__ is dict and not clock and given.keys() <= known_names:
+                if product.owner is owner:
+                    return product.extend(name, given.copy())
+                return DictProduct(name, given.copy(), product, 0, owner)
             return self._outcome(given, product, making, start)
 
         async def acall(product: Any) -> Any:
             if product.__class__ is not DictProduct:
                 product = self._product(product)
             start = making.now() if clock else None
-            given = call(product)
-            if given.__class__ is not dict and inspect.isawaitable(given):
+            table = product.table
+            given = function(**{one: table[one]}) if one in table else call(product)
+            if awaited or inspect.isawaitable(given):
                 given = await given
-            if given.__class__ is dict and not clock:
-                return DictProduct(name, checked(given, name, SAID), product)
+            if given.__class__ is dict and not clock and given.keys() <= known_names:
+                if product.owner is owner:
+                    return product.extend(name, given.copy())
+                return DictProduct(name, given.copy(), product, 0, owner)
             return self._outcome(given, product, making, start)
 
         def explain(error: BaseException, product: Any) -> None:
-            self._explain(error, product, trail)
+            self._explain(error, product, place.trail)
 
         return Work(apply, acall, explain, self._flow_options, self._key, True)
 
@@ -150,14 +159,15 @@ class Step(Transformer[DictProduct, DictProduct]):
             return Several(making.many(given, kind_of(given), product, start))
         raise no_products(self._name, given)
 
-    def _calling(self) -> Callable[[DictProduct], Any]:
-        """The function as one of a product: its arguments looked up by name."""
+    def _calling(self) -> tuple[Callable[[DictProduct], Any], Any]:
+        """The function as one of a product, its arguments looked up by name; and the name of its
+        only argument, if it has just one."""
         function, fixed = self._function, self._fixed
         needed, optional, takes_all = self._parameters
         needed = tuple(name for name in needed if name not in fixed)
         optional = tuple(name for name in optional if name not in fixed)
 
-        def slowly(product: DictProduct) -> Any:
+        def call(product: DictProduct) -> Any:
             arguments = product.flat() if takes_all else {}
             missing = []
             for name in needed:
@@ -176,34 +186,14 @@ class Step(Transformer[DictProduct, DictProduct]):
                 arguments.update(fixed)
             return function(**arguments)
 
-        if takes_all or optional or fixed or len(needed) > 2:
-            return slowly
-        # Most steps take one attribute or two, of the latest product: 0.3 µs less than the above.
-        if len(needed) == 1:
-            (one,) = needed
-
-            def with_one(product: DictProduct) -> Any:
-                table = product.table
-                if one in table:
-                    return function(**{one: table[one]})
-                return slowly(product)
-
-            return with_one
-        one, two = needed
-
-        def with_two(product: DictProduct) -> Any:
-            table = product.table
-            if one in table and two in table:
-                return function(**{one: table[one], two: table[two]})
-            return slowly(product)
-
-        return with_two
+        alone = len(needed) == 1 and not (optional or fixed or takes_all)
+        return call, needed[0] if alone else MISSING
 
     def _missing(self, missing: list[str], product: DictProduct) -> MissingAttributeError:
         origins: dict[str, str] = {}
-        for earlier in product.get_lineage():
-            for attribute in earlier.product_attributes:
-                origins.setdefault(attribute, earlier.product_name)
+        for step, attributes in product.steps():
+            for attribute in attributes:
+                origins.setdefault(attribute, step)
         given = ", ".join(f"{name!r} (from {origin!r})" for name, origin in origins.items())
         needs = ", ".join(map(repr, missing))
         call = f"step({self._name!r}, {function_name(self._function)}, {missing[0]}=…)"
@@ -221,7 +211,7 @@ class Step(Transformer[DictProduct, DictProduct]):
                 continue
             first = not self._warned
             self._warned.add(name)
-            origin = product.origin(name)
+            origin = next(step for step, found in product.steps() if name in found)
             if first:
                 _log.warning(
                     "step %r: the fixed value %s=%s hides the attribute %r from %r, which is %s",
@@ -229,7 +219,7 @@ class Step(Transformer[DictProduct, DictProduct]):
                     name,
                     short(value),
                     name,
-                    origin.product_name if origin is not None else "?",
+                    origin,
                     short(hidden),
                 )
 

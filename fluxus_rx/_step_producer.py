@@ -14,9 +14,9 @@ from ._making import Making, kind_of, no_products
 from ._options import StepOptions
 from ._producers import Producer
 from ._products import DictProduct
-from ._scheduler import FlowScheduler, Scope
+from ._scheduler import FlowScheduler
 from ._signatures import function_name
-from ._stages import FlowObservable, Stage, Trail
+from ._stages import FlowObservable, Place, Stage
 from ._walks import Work
 
 __all__ = ["DictProducer"]
@@ -56,8 +56,8 @@ class DictProducer(Producer[DictProduct]):
             return [FlowObservable(self._source, (), True).then(stage)]
         return [FlowObservable(self._products, (), True, trail)]
 
-    def _bind_items(self, scope: Scope | None, trail: Trail) -> Work:
-        making = Making(self._name, scope)
+    def _bind_items(self, place: Place) -> Work:
+        making = Making(self._name, place.scope, place.owner)
         index = -1
 
         def apply(item: Any) -> DictProduct:
@@ -73,8 +73,8 @@ class DictProducer(Producer[DictProduct]):
 
         return Work(apply, acall, explain, StepOptions(), ("items", id(self)))
 
-    def _products(self, flow: FlowScheduler) -> Iterator[Any] | AsyncIterator[Any]:
-        making = Making(self._name, flow.scope)
+    def _products(self, flow: FlowScheduler, owner: object) -> Iterator[Any] | AsyncIterator[Any]:
+        making = Making(self._name, flow.scope, owner)
         if self._is_function:
             return self._given(making)
         self._use()

@@ -27,8 +27,7 @@ from ._generics import fits, type_arguments, type_name
 from ._merging import entered
 from ._options import StepOptions
 from ._producers import Producer, iterated, not_iterable
-from ._scheduler import Scope
-from ._stages import FlowObservable, Merged, Stage, Trail, fan_out, flowing, is_driven, path_of
+from ._stages import FlowObservable, Merged, Place, Stage, fan_out, flowing, is_driven, path_of
 from ._typing import A, A_contra, B, B_co, C, P_co, R, T
 from ._walks import Work
 
@@ -83,12 +82,15 @@ class Transformer(Conduit, Generic[A_contra, B_co]):
         stage = Stage(self._flow_bind, ("limit", id(self)), self._flow_is_async, self.name)
         return [flowing(source).then(stage)]
 
-    def _flow_bind(self, scope: Scope | None, trail: Trail) -> Work:
+    def _flow_bind(self, place: Place) -> Work:
         def apply(product: Any) -> Any:
             return Several(iterated(self.transform(product), self, "transform"))
 
         def explain(error: BaseException, product: Any) -> None:
-            note(error, f"in {self.name}, path {path_of(trail)}, with the input {short(product)}")
+            note(
+                error,
+                f"in {self.name}, path {path_of(place.trail)}, with the input {short(product)}",
+            )
 
         return Work(apply, self._flow_acall, explain, self._flow_options, ("limit", id(self)))
 
@@ -107,7 +109,7 @@ class Transformer(Conduit, Generic[A_contra, B_co]):
                 return self.connect(flowing(source, driven))[0]
             return Merged(lambda: [*self.connect(flowing(source, driven))], driven)
         if hasattr(source, "__aiter__"):
-            root: FlowObservable[Any] = FlowObservable(lambda flow: entered(source))
+            root: FlowObservable[Any] = FlowObservable(lambda flow, owner: entered(source))
             return to_stream(self(root))
         raise InvalidFlowError(
             f"{self._flow_label} was called with {shown(source)}; as an operator it takes an Observable"
@@ -128,9 +130,9 @@ class Transformer(Conduit, Generic[A_contra, B_co]):
     async def aprocess(self, items: Iterable[A_contra] | AsyncIterable[A_contra]) -> list[B_co]:
         """The same as `process`, on the running loop; `items` may be asynchronous."""
         if isinstance(items, AsyncIterable):
-            source: FlowObservable[Any] = FlowObservable(lambda flow: entered(items))
+            source: FlowObservable[Any] = FlowObservable(lambda flow, owner: entered(items))
         elif isinstance(items, Iterable):
-            source = FlowObservable(lambda flow: iter(items))
+            source = FlowObservable(lambda flow, owner: iter(items))
         else:
             raise InvalidFlowError(f"process() takes an iterable of products, not {shown(items)}")
         paths = await collect(self.connect(source), ordered=True)

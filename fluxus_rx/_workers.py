@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from ._calls import Several, error_of, resumed, stepping
-from ._channels import BUFFER, Channel, Endable, Limit, Turn, aclose, cancel
+from ._channels import BUFFER, END, Channel, Endable, Limit, Turn, aclose, cancel
 from ._crews import Crew
 from ._typing import A, B
 
@@ -24,6 +24,10 @@ __all__ = ["CONCURRENCY", "FlatMap"]
 
 #: Calls in flight at most where nothing else is said.
 CONCURRENCY: Final = 256
+
+
+def _nothing() -> Any:
+    return END
 
 
 Call = Callable[[A], Coroutine[Any, Any, B]]
@@ -80,11 +84,15 @@ class FlatMap(Endable[B]):
         self._window = window or 4 * concurrency
         self._slot_free: asyncio.Future[None] | None = None
 
-    async def __anext__(self) -> B:
+    def __anext__(self) -> Coroutine[Any, Any, B]:
         if self._context is None:
             self._context = contextvars.copy_context()
             self._crew.start(self._work)
-        return await self._out.__anext__()
+        return self._out.__anext__()
+
+    def poll(self) -> B:
+        """An item that is ready, or END."""
+        return self._out.poll()
 
     # The workers
 
@@ -93,6 +101,7 @@ class FlatMap(Endable[B]):
         assert base is not None
         out, limit, call, turn = self._out, self._limit, self._call, self._turn
         read = self._source.__anext__
+        poll: Callable[[], Any] = getattr(self._source, "poll", _nothing)
         slot = None
         while True:
             while self._reading:
@@ -103,7 +112,9 @@ class FlatMap(Endable[B]):
             try:
                 if self._slots is not None:
                     await self._slot_room(self._slots)
-                item = await read()
+                item = poll()
+                if item is END:
+                    item = await read()
                 if self._slots is not None:
                     slot = _Slot()
                     self._slots.append(slot)
@@ -114,7 +125,7 @@ class FlatMap(Endable[B]):
                 self._reading = False
                 if self._exhausted:
                     self._release_idle()
-            if limit is not None:
+            if limit is not None and not limit.try_enter():
                 await limit.enter(self._depth)
             try:
                 calling = call(item)

@@ -31,7 +31,8 @@ def source() -> Iterator[dict[str, int]]:
 
 async def async_source() -> AsyncIterator[dict[str, int]]:
     try:
-        for x in range(10):
+        # More than are ever read: the generator stands at a yield when the interrupt comes.
+        for x in range(1_000):
             yield {"x": x}
     finally:
         await asyncio.sleep(0)

@@ -34,6 +34,10 @@ class Ended(NamedTuple):
     def complaints(self) -> list[str]:
         return [complaint for complaint in COMPLAINTS if complaint in self.err]
 
+    def printed(self) -> list[str]:
+        """What is on stderr, but for what debug mode says of a machine that is busy."""
+        return [line for line in self.err.splitlines() if not line.startswith("Executing <")]
+
 
 def python(*arguments: str, interrupt: int = 0) -> Ended:
     """Run the interpreter with these arguments; send SIGINT for each of so many lines "ready".

@@ -236,7 +236,8 @@ class TestInterrupting:
 
         ended = python("-c", script, interrupt=1)
 
-        assert ended == (0, "ready\nRunResult([{'src': {'x': 2}}])\n", "")
+        assert (ended.code, ended.printed()) == (0, [])
+        assert ended.out == "ready\nRunResult([{'src': {'x': 2}}])\n"
 
 
 class TestLeaving:

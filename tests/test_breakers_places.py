@@ -243,7 +243,7 @@ class TestSilence:
 
         ended = python("-m", "tests.endings", loop)
 
-        assert ended.err == ""
+        assert ended.printed() == []
         assert ended.code == 0
         assert "all endings" in ended.out
 
