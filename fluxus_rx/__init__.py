@@ -62,7 +62,6 @@ __all__ = [
     "stream_pipe",
 ]
 
-for _name in __all__:
-    # Users see, pickle and report what they import, not where it is written.
-    globals()[_name].__module__ = __name__
-del _name
+# Users see, pickle and report what they import, not where it is written.
+for _public in [globals()[name] for name in __all__]:
+    _public.__module__ = __name__

@@ -19,8 +19,8 @@ from typing import Final, Generic
 from reactivex import abc
 from reactivex.disposable import Disposable
 
-from ._calls import also_raised
 from ._channels import BUFFER, Channel, Endable, aclose, cancel
+from ._errors import also_raised
 from ._scheduler import UNBOUNDED, FlowScheduler
 from ._typing import T
 
@@ -67,6 +67,8 @@ class Driver(Generic[T]):
         except BaseException as raised:
             error = raised
         self._ending = True
+        if self._task is not None:
+            self._flow.scope.spare(self._task)
         cancel(stream)
         try:
             await aclose(stream)
@@ -200,16 +202,17 @@ class Intake(Endable[T]):
         if len(self._channel) > MANY and not self._warned:
             self._warned = True
             _log.warning(
-                "more than 10,000 items of %r wait, because it emits without heeding demand; emit more slowly,"
-                " thin it out before (ops.sample, ops.throttle_first), or let the slow step run"
-                " more calls at once",
+                "more than 10,000 items of %r wait, because it emits without heeding demand; emit"
+                " more slowly, thin it out before (ops.sample, ops.throttle_first), or let the slow"
+                " step run more calls at once",
                 self._source,
             )
 
     def cancel(self) -> None:
         """Unsubscribe, and drop what waits."""
         self._closed = True
-        # In this order: a source that waits for demand must be gone before the channel lets it go on.
+        # In this order: a source that waits for demand must be gone before the channel lets it go
+        # on.
         if self._subscription is not None:
             self._subscription.dispose()
         self._channel.cancel()
@@ -279,7 +282,10 @@ class Rooted(Generic[T]):
         if self._over:
             return
         self._over = True
+        self._scope.abandoned = True
+        self.flow.on_loop(self._leave)
+
+    def _leave(self) -> None:
         if self._inner is not None:
             self._inner.dispose()
-        self._scope.abandoned = True
-        self.flow.on_loop(self._scope.cancel)
+        self._scope.cancel()

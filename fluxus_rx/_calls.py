@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import types
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any, Generic, cast
 
 from ._channels import END
-from ._errors import note, short
 from ._typing import B, T
 
-__all__ = ["END", "Several", "also_raised", "error_of", "in_context", "resumed", "stepping"]
+__all__ = ["END", "Several", "error_of", "in_context", "resumed", "stepping"]
 
 
 class Several(Generic[T]):
@@ -33,12 +31,6 @@ def error_of(error: BaseException, who: str = "a step") -> BaseException:
     return error
 
 
-def also_raised(first: BaseException, second: BaseException) -> None:
-    """Keep `second` as a note of `first`, which is the one that is raised."""
-    if second is not first and not isinstance(second, (asyncio.CancelledError, GeneratorExit)):
-        note(first, f"while this ended the run, another error came up: {short(second)}")
-
-
 @types.coroutine
 def resumed(
     calling: Coroutine[Any, Any, B], run: Callable[..., Any], value: Any
@@ -49,12 +41,11 @@ def resumed(
     task later: that breaks `asyncio.timeout`.
     """
     while True:
+        sent, thrown = None, None
         try:
             sent = yield value
         except BaseException as error:
-            thrown: BaseException | None = error
-        else:
-            thrown = None
+            thrown = error
         try:
             value = run(calling.send, sent) if thrown is None else run(calling.throw, thrown)
         except StopIteration as stop:

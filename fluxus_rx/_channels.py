@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from time import perf_counter
 from typing import Any, Final
 
+from ._errors import also_raised
 from ._typing import T
 
-__all__ = ["BUFFER", "END", "Channel", "Endable", "Limit", "Turn", "aclose", "cancel"]
+__all__ = ["BUFFER", "END", "Channel", "Endable", "Limit", "Turn", "aclose", "aclose_all", "cancel"]
 
 
 #: Items that an operator keeps ready beyond the calls in flight. One switch of tasks is shared by
@@ -54,6 +55,28 @@ async def aclose(source: object) -> None:
     method = getattr(source, "aclose", None)
     if method is not None:
         await method()
+
+
+async def aclose_all(sources: Iterable[object]) -> None:
+    """Close all of `sources`, one after the other, whatever happens; raise the first error.
+
+    Also where it is cancelled meanwhile: what comes after must be closed all the same.
+    """
+    first: BaseException | None = None
+    for source in sources:
+        try:
+            close = getattr(source, "close", None)
+            if hasattr(source, "aclose"):
+                await aclose(source)
+            elif close is not None:
+                close()
+        except BaseException as error:
+            if first is None:
+                first = error
+            else:
+                also_raised(first, error)
+    if first is not None:
+        raise first
 
 
 class Turn:
@@ -146,6 +169,19 @@ class Channel(Endable[T]):
             self._taker = None
             if not taker.done():
                 taker.set_result(None)
+
+    def offer(self, item: T) -> bool:
+        """Add an item if there is room for it; whether there was."""
+        items = self._items
+        if len(items) + self._reserved >= self.size:
+            return self.abandoned
+        items.append(item)
+        taker = self._taker
+        if taker is not None:
+            self._taker = None
+            if not taker.done():
+                taker.set_result(None)
+        return True
 
     def close(self, error: BaseException | None = None) -> None:
         """No further items: after those that wait, the reader gets `error`, or the end."""

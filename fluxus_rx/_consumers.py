@@ -8,10 +8,10 @@ from collections.abc import AsyncIterable, AsyncIterator, Collection, Generator,
 from functools import reduce
 from typing import Any, Generic, cast
 
-from ._calls import also_raised, error_of
+from ._calls import error_of
 from ._conduit import Chain, Conduit, check_types
 from ._driving import Loop, consumed_in_thread, opened, stream
-from ._errors import note, short
+from ._errors import also_raised, note, short
 from ._generics import type_arguments
 from ._producers import Producer
 from ._typing import A, A_contra, R_co, T
@@ -22,8 +22,8 @@ __all__ = ["AsyncConsumer", "Consumer", "Flow"]
 class Consumer(Conduit, Generic[A_contra, R_co]):
     """Ends a flow: takes all products, gives the result of the run.
 
-    A subclass implements `consume`, which is fed while the flow runs, with backpressure: the flow is
-    ahead of it by its buffers and limits at most. It may stop early, which ends the run. In
+    A subclass implements `consume`, which is fed while the flow runs, with backpressure: the flow
+    is ahead of it by its buffers and limits at most. It may stop early, which ends the run. In
     `Flow.run()` its iterable drives the loop; in `Flow.arun()` it runs in a thread of its own.
 
     >>> class Total(Consumer[int, int]):
@@ -168,9 +168,9 @@ class Flow(Conduit, Generic[R_co]):
     def run(self) -> R_co:
         """Run the flow, and give what the consumer gives.
 
-        Works with no loop, inside a running loop (the flow then runs in a thread of its own, and the
-        loop waits), from any thread, nested, and any number of times. The first error ends the run
-        and is raised as it is.
+        Works with no loop, inside a running loop (the flow then runs in a thread of its own, and
+        the loop waits), from any thread, nested, and any number of times. The first error ends the
+        run and is raised as it is.
         """
         if isinstance(self.consumer, AsyncConsumer):
             with Loop() as loop:

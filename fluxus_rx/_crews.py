@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ._calls import also_raised
 from ._channels import Channel
+from ._errors import also_raised
 
 __all__ = ["Crew", "settle"]
 
@@ -77,9 +77,10 @@ class Crew:
     def cancel(self) -> None:
         """Tell all tasks to end, and drop what waits in `out`."""
         self.out.cancel()
-        self.closing = True
-        for task in self._tasks:
-            task.cancel()
+        if not self.closing:  # once: a second time would break into what they do to clean up
+            self.closing = True
+            for task in self._tasks:
+                task.cancel()
 
     async def settle(self) -> None:
         """Wait until all tasks have ended; raise what they raised while they were told to."""

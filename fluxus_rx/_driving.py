@@ -28,9 +28,9 @@ from typing import Any
 from aiostream import operator
 from reactivex import Observable
 
-from ._calls import also_raised, error_of
+from ._calls import error_of
 from ._channels import Channel
-from ._errors import InvalidFlowError, note, shown
+from ._errors import InvalidFlowError, also_raised, note, shown
 from ._merging import entered
 from ._scheduler import FlowScheduler, Scope
 from ._stages import FlowObservable, flowing
@@ -86,8 +86,8 @@ class Loop:
             return _in_thread(partial(self._run, work, interrupt), interrupt)
 
     def _run(self, work: Callable[[], Coroutine[Any, Any, T]], interrupt: _Interrupt) -> T:
-        # In a box, and not as the result of the main task, for a result may be large, and what shows
-        # a task, as debuggers and asyncio itself do, takes the repr of its result.
+        # In a box, and not as the result of the main task, for a result may be large, and what
+        # shows a task, as debuggers and asyncio itself do, takes the repr of its result.
         box: list[T] = []
 
         async def main() -> None:
@@ -121,8 +121,8 @@ class _Interrupt:
     def __enter__(self) -> _Interrupt:
         if threading.current_thread() is threading.main_thread():
             handler = signal.getsignal(signal.SIGINT)
-            # A handler that the user has set keeps its say; that of an asyncio.run() around us would
-            # cancel a task of the loop that we keep waiting.
+            # A handler that the user has set keeps its say; that of an asyncio.run() around us
+            # would cancel a task of the loop that we keep waiting.
             if handler is signal.default_int_handler or _is_runners(handler):
                 self._previous = handler
                 signal.signal(signal.SIGINT, self._on_signal)
@@ -186,8 +186,8 @@ async def opened(
     """Run the paths of a flow for as long as the block lasts; what arrives is in the channel.
 
     The room of the channel is the demand of the flow. At the end of the block, however it ends,
-    everything is cancelled, awaited and closed; an error in doing so is raised, or becomes a note of
-    the one that is under way.
+    everything is cancelled, awaited and closed; an error in doing so is raised, or becomes a note
+    of the one that is under way.
     """
     channel: Channel[Arrival] = Channel()
     scope = Scope(asyncio.get_running_loop(), ordered=ordered)
@@ -335,7 +335,8 @@ def to_stream(source: Observable[T]) -> AsyncIterator[T]:
 
 
 def to_observable(source: AsyncIterable[T]) -> Observable[T]:
-    """A stream, or any asynchronous iterable, as an Observable; cold: each subscription iterates afresh.
+    """A stream, or any asynchronous iterable, as an Observable; cold: each subscription iterates
+    afresh.
 
     Needs an asyncio loop: that of the scheduler it is subscribed with, else the running one. Items
     are emitted as far as a flow downstream has room for them; to an observer that takes whatever

@@ -14,6 +14,7 @@ What a user's function raises is none of these: it surfaces as the object it is,
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import reprlib
 
@@ -88,7 +89,7 @@ def short(value: object) -> str:
     """The `repr` of a value, shortened; never raises.
 
     >>> short("x" * 100)
-    "'xxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxxx'"
+    "'xxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxx'"
     """
     return _SHORT.repr(value)
 
@@ -107,3 +108,9 @@ def note(error: BaseException, text: str) -> None:
     if text not in getattr(error, "__notes__", ()):
         with contextlib.suppress(Exception):
             error.add_note(text)
+
+
+def also_raised(first: BaseException, second: BaseException) -> None:
+    """Keep `second` as a note of `first`, which is the one that is raised."""
+    if second is not first and not isinstance(second, (asyncio.CancelledError, GeneratorExit)):
+        note(first, f"while this ended the run, another error came up: {short(second)}")

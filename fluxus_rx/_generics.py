@@ -42,11 +42,7 @@ def type_arguments(thing: object, base: type) -> tuple[Any, ...]:
 def _bound(cls: Any, base: type) -> tuple[Any, ...] | None:
     if cls is base:
         return tuple(getattr(base, "__parameters__", ()))
-    for parent in (
-        types.get_original_bases(cls)
-        if hasattr(types, "get_original_bases")
-        else (cls.__dict__.get("__orig_bases__", cls.__bases__))
-    ):
+    for parent in typing_extensions.get_original_bases(cls):
         origin = get_origin(parent) or parent
         if not (isinstance(origin, type) and issubclass(origin, base)):
             continue

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
 from time import perf_counter
 from typing import Any
 
+from ._channels import aclose
 from ._errors import InvalidProductError, shown
 from ._products import DictProduct, checked
 from ._scheduler import Scope
@@ -80,8 +81,9 @@ class Making:
                 yield self.item(index, attributes, kind, precursor, start)
                 start = self.now()
         finally:
-            if hasattr(iterator, "close"):
-                iterator.close()
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
 
     async def amany(
         self,
@@ -99,8 +101,7 @@ class Making:
                 index += 1
                 start = self.now()
         finally:
-            if hasattr(iterator, "aclose"):
-                await iterator.aclose()
+            await aclose(iterator)
 
 
 def kind_of(items: object) -> str:

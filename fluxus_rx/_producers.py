@@ -37,9 +37,9 @@ class Producer(Conduit, Generic[P_co]):
     """Starts a flow: gives products.
 
     A subclass implements `produce`. Products come in the order in which they are made; several
-    producers side by side give theirs as they come. Nothing starts before the first product is asked
-    for, and the producer is asked for a product only as far as the flow has room: the buffers and
-    limits of its steps.
+    producers side by side give theirs as they come. Nothing starts before the first product is
+    asked for, and the producer is asked for a product only as far as the flow has room: the buffers
+    and limits of its steps.
 
     Iterate over a producer with `for` or `async for`; leaving early ends the run and cleans up.
 
@@ -67,7 +67,8 @@ class Producer(Conduit, Generic[P_co]):
     def get_connections(
         self, *, ingoing: Collection[Conduit] = ()
     ) -> Iterator[tuple[Conduit, Conduit]]:
-        """The edges of the graph, as pairs of atomic conduits; none lead into a producer, so it is a
+        """The edges of the graph, as pairs of atomic conduits; none lead into a producer, so it is
+        a
         ValueError to name conduits that would."""
         if ingoing:
             names = ", ".join(conduit.name for conduit in ingoing)

@@ -22,9 +22,10 @@ class RunResult(Sequence[list[Output]]):
 
     A sequence with one list of outputs per path, in the order in which the flow is written: the
     first choice of each group outermost. An output is a nested dictionary, step name to attributes;
-    a step that occurs twice on a path is `name` and `name#1`. Within a path outputs are in the order
-    in which a plain loop would have made them, whatever order they were completed in, so the same
-    flow gives an equal result on every run. A path without outputs is an empty list in its place.
+    a step that occurs twice on a path is `name` and `name#1`. Within a path outputs are in the
+    order in which a plain loop would have made them, whatever order they were completed in, so the
+    same flow gives an equal result on every run. A path without outputs is an empty list in its
+    place.
 
     Outputs share their products until they are looked at; a result takes the memory of the
     attributes, once.
@@ -104,10 +105,11 @@ class RunResult(Sequence[list[Output]]):
         """The outputs as a pandas data frame, one row each; needs the extra `frame`.
 
         Rows have the index level `item`, counted per path from 0, under a level `path` where the
-        result has several paths and `path` doesn't choose one of them. Columns have two levels, step
-        and attribute, in order of appearance, with nullable dtypes; what a row has no value for is
-        missing. `simplify` turns values of other types than numbers, strings, bytes, booleans and
-        None into strings. No outputs give an empty frame. Time and memory are linear in the cells.
+        result has several paths and `path` doesn't choose one of them. Columns have two levels,
+        step and attribute, in order of appearance, with nullable dtypes; what a row has no value
+        for is missing. `simplify` turns values of other types than numbers, strings, bytes,
+        booleans and None into strings. No outputs give an empty frame. Time and memory are linear
+        in the cells.
 
         Raises IndexError for a path that isn't there, ImportError without pandas.
 
@@ -165,7 +167,8 @@ def _check_output(index: int, output: object) -> None:
     for step, attributes in output.items():
         if not isinstance(attributes, dict):
             raise InvalidFlowError(
-                f"RunResult(): path {index}, step {step!r}: {shown(attributes)}; expected a dictionary"
+                f"RunResult(): path {index}, step {step!r}: {shown(attributes)}; expected a"
+                " dictionary"
             )
 
 

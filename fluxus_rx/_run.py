@@ -29,16 +29,16 @@ Input = (
 def run(flow: Conduit, *, input: Input | None = None, timestamps: bool = False) -> RunResult:
     """Run a flow of steps to its end, and give its outputs path by path.
 
-    A flow that begins with a transformer takes `input`: a mapping, or any iterable, async iterable or
-    Observable of mappings, named `input` in the lineage; without it, it runs once on an empty
-    product. With `timestamps`, the attributes of each step get `"[start]"` and `"[end]"`, in seconds
-    since the run began.
+    A flow that begins with a transformer takes `input`: a mapping, or any iterable, async iterable
+    or Observable of mappings, named `input` in the lineage; without it, it runs once on an empty
+    product. With `timestamps`, the attributes of each step get `"[start]"` and `"[end]"`, in
+    seconds since the run began.
 
-    Works with no event loop, inside a running one (the flow then runs in a thread of its own, and the
-    loop waits: `await arun(flow)` is better there), from any thread, nested in a step, and any number
-    of times with the same flow. The first error of a step ends the run: all else is cancelled,
-    awaited and closed, and the error is raised as the object it is, with notes that name the step,
-    the path and the input. Ctrl-C does the same cleaning.
+    Works with no event loop, inside a running one (the flow then runs in a thread of its own, and
+    the loop waits: `await arun(flow)` is better there), from any thread, nested in a step, and any
+    number of times with the same flow. The first error of a step ends the run: all else is
+    cancelled, awaited and closed, and the error is raised as the object it is, with notes that name
+    the step, the path and the input. Ctrl-C does the same cleaning.
 
     Raises TypeError for what is no flow, or for `input` together with a leading producer.
 

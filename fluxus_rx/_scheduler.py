@@ -62,6 +62,7 @@ class Scope:
         self.abandoned = False
         self.errors: list[BaseException] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
         self._shared: dict[Hashable, Any] = {}
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -104,10 +105,15 @@ class Scope:
         return found
 
     def cancel(self) -> None:
-        """Tell all tasks to end."""
-        self.closing = True
-        for task in self._tasks:
-            task.cancel()
+        """Tell all tasks to end that are not ending by themselves; once."""
+        if not self.closing:
+            self.closing = True
+            for task in self._tasks - self._ending:
+                task.cancel()
+
+    def spare(self, task: asyncio.Task[None]) -> None:
+        """`task` ends by itself: to cancel it would break into what it does to clean up."""
+        self._ending.add(task)
 
     async def close(self) -> None:
         """Cancel all tasks and wait for them; a cancellation meanwhile is raised afterwards."""
@@ -119,7 +125,7 @@ class Scope:
             except asyncio.CancelledError as error:
                 cancelled = error
         # Let the done callbacks run, which collect what the tasks raised.
-        while self._tasks:
+        while self._tasks:  # noqa: ASYNC110 - one turn, or two; no event is cheaper
             await asyncio.sleep(0)
         if cancelled is not None:
             raise cancelled
@@ -133,13 +139,13 @@ class FlowScheduler(AsyncIOScheduler):
 
     >>> import asyncio, reactivex
     >>> from reactivex import operators as ops
-    >>> from fluxus_rx import step
     >>> async def main():
-    ...     scheduler = FlowScheduler.of(None)
-    ...     outputs = reactivex.of(1, 2).pipe(ops.map(lambda x: x + 1), ops.to_list())
-    ...     return await outputs.pipe(ops.to_future(scheduler=scheduler))
+    ...     ended = asyncio.Event()
+    ...     source = reactivex.timer(0).pipe(ops.map(lambda x: x + 1))
+    ...     source.subscribe(print, on_completed=ended.set, scheduler=FlowScheduler.of(None))
+    ...     await ended.wait()
     >>> asyncio.run(main())
-    [2, 3]
+    1
     """
 
     def __init__(
@@ -194,11 +200,15 @@ class FlowScheduler(AsyncIOScheduler):
             return False
 
     def on_loop(self, action: Callable[[], object]) -> None:
-        """Call `action` on the loop: at once if that is where we are."""
+        """Call `action` on the loop: at once if that is where we are, never if it is closed."""
         if self.here:
             action()
         else:
-            self.loop.call_soon_threadsafe(action, context=contextvars.copy_context())
+            try:
+                self.loop.call_soon_threadsafe(action, context=contextvars.copy_context())
+            except RuntimeError:
+                if not self.loop.is_closed():
+                    raise
 
     def schedule(
         self, action: rx_typing.ScheduledAction[_S], state: _S | None = None

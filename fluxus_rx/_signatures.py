@@ -39,8 +39,8 @@ def function_name(function: Any) -> str:
 def parameters_of(step: str, function: Callable[..., Any]) -> Parameters:
     """Read the signature of a step's function.
 
-    Raises `InvalidFlowError` (a TypeError) if there is none, if it can't be called with keywords, or
-    if it says that it returns what can't be a product.
+    Raises `InvalidFlowError` (a TypeError) if there is none, if it can't be called with keywords,
+    or if it says that it returns what can't be a product.
     """
     name = function_name(function)
     try:
@@ -85,8 +85,8 @@ def _check_returned(
         return  # of a class, it is the annotation of __init__
     if not _may_be_products(annotation):
         raise InvalidFlowError(
-            f"step {step!r}: {name}() is annotated to return {type_name(annotation)}; a step returns"
-            " a mapping, an iterable of mappings, or an awaitable of these"
+            f"step {step!r}: {name}() is annotated to return {type_name(annotation)}; a step"
+            " returns a mapping, an iterable of mappings, or an awaitable of these"
         )
 
 

@@ -63,7 +63,7 @@ class SimpleAsyncProducer(AsyncProducer[T]):
 def _use(producer: Any, once: bool) -> None:
     if once and producer._used:
         raise UsageError(
-            f"{producer.name}: its iterator was used up by an earlier run; pass a list, or a producer"
-            " that makes a new one"
+            f"{producer.name}: its iterator was used up by an earlier run; pass a list, or a"
+            " producer that makes a new one"
         )
     producer._used = True

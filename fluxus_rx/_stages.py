@@ -14,9 +14,8 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from ._bridge import Driver, Intake, Rooted
-from ._calls import also_raised
-from ._channels import BUFFER, END, Endable, Turn, cancel
-from ._errors import UsageError
+from ._channels import BUFFER, END, Endable, Turn, aclose_all, cancel
+from ._errors import UsageError, also_raised
 from ._merging import Merge
 from ._multicast import Branch, Hub, merged
 from ._scheduler import UNBOUNDED, FlowScheduler, Scope
@@ -119,7 +118,7 @@ class FlowObservable(Observable[T]):
 
         def dispose() -> None:
             driver.dispose()
-            pipeline.cancel()
+            flow.on_loop(pipeline.cancel)
 
         return Disposable(dispose)
 
@@ -332,18 +331,5 @@ class Pipeline(Endable[T]):
     async def aclose(self) -> None:
         """End all parts; raise the first error that comes up in doing so."""
         self.cancel()
-        first: BaseException | None = None
-        while self._parts:
-            part = self._parts.pop()
-            try:
-                if hasattr(part, "aclose"):
-                    await part.aclose()
-                elif hasattr(part, "close"):
-                    part.close()
-            except BaseException as error:
-                if first is None:
-                    first = error
-                else:
-                    also_raised(first, error)
-        if first is not None:
-            raise first
+        parts, self._parts = self._parts, []
+        await aclose_all(reversed(parts))

@@ -91,11 +91,13 @@ class Step(Transformer[DictProduct, DictProduct]):
             if product.__class__ is not DictProduct:
                 product = self._product(product)
             start = making.now() if clock else None
-            table = product.table
-            given = function(**{one: table[one]}) if one in table else call(product)
+            trail = product.trail
+            latest = trail[-1]
+            given = function(**{one: latest[one]}) if one in latest else call(product)
             if given.__class__ is dict and not clock and given.keys() <= known_names:
                 if product.owner is owner:
-                    return product.extend(name, given.copy())
+                    trail += (name, given.copy())
+                    return product
                 return DictProduct(name, given.copy(), product, 0, owner)
             return self._outcome(given, product, making, start)
 
@@ -103,13 +105,15 @@ class Step(Transformer[DictProduct, DictProduct]):
             if product.__class__ is not DictProduct:
                 product = self._product(product)
             start = making.now() if clock else None
-            table = product.table
-            given = function(**{one: table[one]}) if one in table else call(product)
+            trail = product.trail
+            latest = trail[-1]
+            given = function(**{one: latest[one]}) if one in latest else call(product)
             if awaited or inspect.isawaitable(given):
                 given = await given
             if given.__class__ is dict and not clock and given.keys() <= known_names:
                 if product.owner is owner:
-                    return product.extend(name, given.copy())
+                    trail += (name, given.copy())
+                    return product
                 return DictProduct(name, given.copy(), product, 0, owner)
             return self._outcome(given, product, making, start)
 

@@ -114,8 +114,9 @@ class DictProducer(Producer[DictProduct]):
             note(error, f"in step {self._name!r}, at item {count}")
             raise
         finally:
-            if hasattr(products, "close"):
-                products.close()
+            close = getattr(products, "close", None)
+            if close is not None:
+                close()
 
     async def _agiven(self, given: Any, making: Making) -> AsyncIterator[DictProduct]:
         count = 0
@@ -151,8 +152,8 @@ class DictProducer(Producer[DictProduct]):
             return
         if self._used:
             raise UsageError(
-                f"step {self._name!r}: its generator was used up by an earlier run; pass a list, or a"
-                " function that makes a new generator"
+                f"step {self._name!r}: its generator was used up by an earlier run; pass a list, or"
+                " a function that makes a new generator"
             )
         self._used = True
 

@@ -26,7 +26,7 @@ __all__ = ["chain", "parallel", "passthrough", "step"]
 Attributes = Mapping[str, Any]
 
 
-Outcome = Union[
+Outcome = Union[  # noqa: UP007 - read as a list
     Attributes,
     Iterable[Attributes],
     AsyncIterable[Attributes],
@@ -34,8 +34,11 @@ Outcome = Union[
 ]
 
 
+# Without parameters a producer, with some a transformer: the second overload can't say "one or more".
 @overload
-def step(name: str, function: Callable[[], Outcome], /) -> Producer[DictProduct]: ...
+def step(  # pyright: ignore[reportOverlappingOverload]  # see above
+    name: str, function: Callable[[], Outcome], /
+) -> Producer[DictProduct]: ...
 
 
 @overload
@@ -58,8 +61,8 @@ def step(name: Any, function_or_data: Any = MISSING, /, **fixed: Any) -> Any:
     - Data (a mapping, an iterable or async iterable of mappings, an Observable of mappings), or a
       function without parameters: a producer.
     - A function with parameters: a transformer. Its arguments are looked up by name in the lineage
-      of each product, the latest value first, and in `fixed`; parameters with a default are optional;
-      `**kwargs` gets all attributes.
+      of each product, the latest value first, and in `fixed`; parameters with a default are
+      optional; `**kwargs` gets all attributes.
 
     A function returns a mapping (one product), an iterable or async iterable of mappings (any
     number), or an awaitable of one of these. An `async def` function runs up to 256 calls at once
@@ -99,7 +102,8 @@ def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
         called = given.__name__
         given.close()  # or "was never awaited" is printed over the real error
         raise InvalidFlowError(
-            f"step({name!r}, {called}(...)) passes a call; pass the function: step({name!r}, {called})"
+            f"step({name!r}, {called}(...)) passes a call; pass the function:"
+            f" step({name!r}, {called})"
         )
     is_data = isinstance(given, Mapping | Iterable | AsyncIterable | Observable)
     if (
@@ -109,8 +113,8 @@ def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
     ):
         if fixed:
             raise InvalidFlowError(
-                f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but data takes no"
-                " keywords"
+                f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but data takes"
+                " no keywords"
             )
         _check_data(name, given)
         return DictProducer(name, given, False)
@@ -121,8 +125,8 @@ def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
         return Step(name, given, fixed)
     if fixed:
         raise InvalidFlowError(
-            f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but its function takes"
-            " no arguments"
+            f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but its function"
+            " takes no arguments"
         )
     return DictProducer(name, given, True)
 
@@ -228,8 +232,8 @@ def _parallel(members: list[tuple[Any, str]]) -> Any:
     if len(conduits) == 1:
         if through:
             raise InvalidFlowError(
-                "parallel() of a passthrough alone has no effect; add a step beside it, or leave out"
-                " the group"
+                "parallel() of a passthrough alone has no effect; add a step beside it, or leave"
+                " out the group"
             )
         return conduits[0]
     producers = [one for one in conduits if isinstance(one, Producer)]
@@ -239,8 +243,8 @@ def _parallel(members: list[tuple[Any, str]]) -> Any:
             "a passthrough" if isinstance(other, Passthrough) else f"transformers ({other.name!r})"
         )
         raise InvalidFlowError(
-            f"parallel() cannot mix producers ({producers[0].name!r}) with {what}: either all branches"
-            " take input, or none does"
+            f"parallel() cannot mix producers ({producers[0].name!r}) with {what}: either all"
+            " branches take input, or none does"
         )
     if producers:
         return reduce(lambda grouped, one: grouped & one, producers[1:], producers[0])

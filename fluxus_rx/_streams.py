@@ -41,19 +41,19 @@ def flat_map(
     """Call `function` with each item of `source`, up to `concurrency` calls at once.
 
     `function` gives an awaitable of one item, or an asynchronous iterable of any number. Items come
-    in the order of completion; with `ordered`, in the order of the source, and then a slow call holds
-    back at most `window` items behind it (4 times `concurrency` by default). A slow call delays
-    nothing else. None for `concurrency` is no limit.
+    in the order of completion; with `ordered`, in the order of the source, and then a slow call
+    holds back at most `window` items behind it (4 times `concurrency` by default). A slow call
+    delays nothing else. None for `concurrency` is no limit.
 
     The source is never read further ahead than the calls in flight and 16 items that are ready (and
-    16 more where it is not one of these operators, because one task reads it for all). Each call has
-    a context of its own, copied from that of the reader: what it sets, no other call sees.
+    16 more where it is not one of these operators, because one task reads it for all). Each call
+    has a context of its own, copied from that of the reader: what it sets, no other call sees.
     `asyncio.current_task()` is the same from the start to the end of a call, so time-outs, task
     groups and cancel scopes in it work.
 
     The first error, of the source or of a call, cancels everything else, and is raised as it is
-    after the items that were ready. Closing cancels all calls, waits for them, then closes the source.
-    Raises ValueError or TypeError for arguments out of their range.
+    after the items that were ready. Closing cancels all calls, waits for them, then closes the
+    source. Raises ValueError or TypeError for arguments out of their range.
 
     >>> import asyncio
     >>> from aiostream import pipe, stream

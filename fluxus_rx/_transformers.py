@@ -18,7 +18,6 @@ from ._conduit import (
     cannot_chain,
     cannot_group,
     flat,
-    has_passthrough,
     passthrough_chained,
 )
 from ._driving import Loop, collect, to_stream
@@ -112,8 +111,8 @@ class Transformer(Conduit, Generic[A_contra, B_co]):
             root: FlowObservable[Any] = FlowObservable(lambda flow, owner: entered(source))
             return to_stream(self(root))
         raise InvalidFlowError(
-            f"{self._flow_label} was called with {shown(source)}; as an operator it takes an Observable"
-            " or an asynchronous iterable. For a plain iterable there is process()"
+            f"{self._flow_label} was called with {shown(source)}; as an operator it takes an"
+            " Observable or an asynchronous iterable. For a plain iterable there is process()"
         )
 
     def _flow_after(self, first: Conduit) -> Any:
@@ -290,8 +289,9 @@ class _ChainedTransformer(Chain, Transformer[A_contra, B_co]):
 class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
     """Transformers side by side, each fed with every product."""
 
-    def __init__(self, conduits: tuple[Any, ...]) -> None:
+    def __init__(self, conduits: tuple[Any, ...], passes_through: bool) -> None:
         self.conduits = conduits
+        self.passes_through = passes_through
 
     @property
     def input_type(self) -> Any:
@@ -309,7 +309,8 @@ class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
             tuple(
                 conduit if isinstance(conduit, Passthrough) else conduit.options(**options)
                 for conduit in self.conduits
-            )
+            ),
+            self.passes_through,
         )
 
     def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
@@ -324,21 +325,28 @@ class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
 
 def group(conduits: Collection[Conduit]) -> Transformer[Any, Any]:
     """Two or more transformers and at most one passthrough, side by side."""
-    members = flat(conduits)
-    if sum(isinstance(member, Passthrough) for member in members) > 1:
+    if sum(map(_passes_through, conduits)) > 1:
         raise InvalidFlowError(
             "a group got 2 passthroughs; the second would double the outputs, leave it out"
         )
-    made: _ParallelTransformers[Any, Any] = _ParallelTransformers(members)
-    if has_passthrough(made):
+    through = any(map(_passes_through, conduits))
+    made: _ParallelTransformers[Any, Any] = _ParallelTransformers(flat(conduits), through)
+    if through:
         for first in made._flow_firsts():
             taken = getattr(first, "input_type", Any)
             if not fits(taken, made.product_type):
                 raise InvalidFlowError(
-                    f"a passthrough beside {made._flow_label} would pass on {type_name(taken)}, but the"
-                    f" group gives {type_name(made.product_type)}; widen its product type"
+                    f"a passthrough beside {made._flow_label} would pass on {type_name(taken)}, but"
+                    f" the group gives {type_name(made.product_type)}; widen its product type"
                 )
     return made
+
+
+def _passes_through(conduit: Conduit) -> bool:
+    # Kept by the group, so that `a & b & c & …` looks at each branch once.
+    if isinstance(conduit, _ParallelTransformers):
+        return conduit.passes_through
+    return isinstance(conduit, Passthrough)
 
 
 def with_options(conduit: Any, options: Mapping[str, Any]) -> Any:

@@ -19,8 +19,9 @@ from math import inf
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
-from ._calls import Several, also_raised, error_of
-from ._channels import Limit, Turn
+from ._calls import Several, error_of
+from ._channels import Limit, Turn, aclose_all
+from ._errors import also_raised
 from ._options import StepOptions
 from ._scheduler import FlowScheduler
 from ._workers import FlatMap
@@ -252,5 +253,4 @@ async def _halted(
     finally:
         halt.outcome.close()
         pool.cancel()
-        for part in (rest, pool, source):
-            await part.aclose()
+        await aclose_all((rest, pool, source))

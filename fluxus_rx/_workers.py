@@ -1,8 +1,8 @@
 """Many calls at once: the engine of every asynchronous step.
 
 Workers take turns to read the source, and await the call directly, so that an item costs no task,
-queue or future. Whoever's call suspends passes the turn: to a worker that is free, else to a new one
-as long as the limit allows. Calls that never suspend are all served by one worker.
+queue or future. Whoever's call suspends passes the turn: to a worker that is free, else to a new
+one as long as the limit allows. Calls that never suspend are all served by one worker.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class FlatMap(Endable[B]):
     """See `flat_map`; `call` gives one item, or `Several`.
 
     Workers take turns to read the source, and await the call directly, so that an item costs no
-    task, queue or future. Whoever's call suspends passes the turn: to a worker that is free, else to
-    a new one as long as the limit allows. Calls that never suspend are all served by one worker.
+    task, queue or future. Whoever's call suspends passes the turn: to a worker that is free, else
+    to a new one as long as the limit allows. Calls that never suspend are all served by one worker.
     """
 
     def __init__(
@@ -75,6 +75,8 @@ class FlatMap(Endable[B]):
         self._depth = depth
         self._turn = turn or Turn()
         self._out: Channel[B] = Channel(BUFFER)
+        #: an item that is ready, or END
+        self.poll = self._out.poll
         self._crew = Crew(self._out)
         self._context: contextvars.Context | None = None
         self._reading = False
@@ -89,10 +91,6 @@ class FlatMap(Endable[B]):
             self._context = contextvars.copy_context()
             self._crew.start(self._work)
         return self._out.__anext__()
-
-    def poll(self) -> B:
-        """An item that is ready, or END."""
-        return self._out.poll()
 
     # The workers
 
@@ -134,8 +132,6 @@ class FlatMap(Endable[B]):
                     value = run(calling.send, None)
                 except StopIteration as stop:
                     outcome = stop.value
-                    if perf_counter() > turn.due:
-                        await turn.give()
                 else:
                     self._pass_turn()
                     outcome = await resumed(calling, run, value)
@@ -153,10 +149,12 @@ class FlatMap(Endable[B]):
                 if outcome.__class__ is not Several:
                     await self._emit(slot, outcome)
                 self._close_slot(slot)
-            elif outcome.__class__ is not Several:
-                if not out.ready:
-                    await out.wait()
+            elif outcome.__class__ is not Several and not out.offer(outcome):
+                await out.wait()
                 out.put(outcome)
+            # Not before: what a call has given must not be dropped by a cancellation here.
+            if perf_counter() > turn.due:
+                await turn.give()
 
     def _explain_error(self, error: BaseException, item: Any) -> BaseException:
         if self._crew.closing and isinstance(error, asyncio.CancelledError | GeneratorExit):
@@ -198,9 +196,9 @@ class FlatMap(Endable[B]):
                 return
             slot.head = asyncio.get_running_loop().create_future()
             await slot.head
-        if not self._out.ready:
+        if not self._out.offer(item):
             await self._out.wait()
-        self._out.put(item)
+            self._out.put(item)
 
     async def _emit_several(self, slot: _Slot | None, source: Any, run: Callable[..., Any]) -> None:
         """Emit what a call yields, each item only when the one before it has been taken."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
 from fluxus_rx import (
@@ -11,6 +11,7 @@ from fluxus_rx import (
     AsyncProducer,
     AsyncTransformer,
     Consumer,
+    Passthrough,
     Producer,
     Transformer,
 )
@@ -183,3 +184,17 @@ class AsyncFirst(AsyncConsumer[object, list[Any]]):
 def by_path(pairs: list[tuple[int, Any]], paths: int) -> list[list[Any]]:
     """The products of each path, in the order in which they came."""
     return [[product for path, product in pairs if path == index] for index in range(paths)]
+
+
+def source_of(numbers: Any) -> Any:
+    """Where `Numbers` or `AsyncNumbers` keep count of what they made."""
+    return getattr(numbers, "source", numbers)
+
+
+ASYNC_FLOWS: dict[str, Callable[[], Any]] = {
+    "an asynchronous step": lambda: Fetch(1),
+    "a chain": lambda: Fetch(1) >> Add(1) >> Fetch(1),
+    "a group": lambda: Fetch(1) & (Add(1) >> Fetch(2)) & Passthrough(),
+    "groups in series": lambda: (Fetch(1) & Passthrough()) >> (Fetch(2) & Add(1)),
+    "a step that keeps the order": lambda: Fetch(1).options(ordered=True),
+}

@@ -28,7 +28,7 @@ RULES: dict[str, Callable[[int], list[Attributes]]] = {
 
 @dataclass(frozen=True)
 class Source:
-    """A producer of `{"x": value}` for each value."""
+    """A producer of `{"x": value}` for each value; a function, unless its kind is a list."""
 
     name: str
     values: tuple[int, ...]
@@ -76,8 +76,8 @@ Graph: TypeAlias = Source | Step | Pass | Chain | Group
 def paths(graph: Graph, inputs: list[Product], calls: Counter[Any]) -> list[list[Product]]:
     """The outputs of each path, and in `calls` how often each step was called with which `x`."""
     match graph:
-        case Source(name, values):
-            calls[name, None] += 1
+        case Source(name, values, kind):
+            calls.update([(name, None)] if kind != "list" else [])
             return [[((name, {"x": value}),) for value in values]]
         case Step(name, rule):
             reached = [(product, latest(product)["x"]) for product in inputs]

@@ -29,6 +29,11 @@ async def until(condition: Callable[[], bool]) -> None:
         await turns(1)
 
 
+def alone() -> bool:
+    """Whether no task but the test's own is left on the loop."""
+    return asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def listed(source: AsyncIterable[T]) -> list[T]:
     """All items of a stream, as `stream.list` gives them; mypy knows their type."""
     return await drained(source, [])

@@ -25,7 +25,7 @@ from typing import Any, Literal, NoReturn, Optional, TypedDict, TypeVar, Union
 import pytest
 
 from fluxus_rx import RunResult, run, step
-from tests.errors import refused
+from tests.errors import refused, untyped
 
 
 class Row(TypedDict):
@@ -156,7 +156,7 @@ def test_a_producer_is_held_to_the_same_rule() -> None:
         return 5
 
     with refused(TypeError, "'src'", "number()", "int", "mapping"):
-        step("src", number)
+        step("src", untyped(number))
 
 
 def test_annotations_of_methods_and_callable_objects_are_read() -> None:
@@ -170,9 +170,9 @@ def test_annotations_of_methods_and_callable_objects_are_read() -> None:
             return str(x)
 
     with refused(TypeError, "'s'", "int", "mapping"):
-        step("s", Counter())
+        step("s", untyped(Counter()))
     with refused(TypeError, "'s'", "str", "mapping"):
-        step("s", Counter().method)
+        step("s", untyped(Counter().method))
 
 
 def test_annotations_of_parameters_do_not_matter() -> None:

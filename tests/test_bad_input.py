@@ -414,9 +414,9 @@ class TestFunctions:
         async def fetch() -> dict[str, int]:
             return {"x": 1}
 
-        coroutine = fetch()
+        coroutine = untyped(fetch())
         with refused(TypeError, "'src'", "call", "function"):
-            step("src", untyped(coroutine))
+            step("src", coroutine)
         assert coroutine.cr_frame is None
 
     def test_fixed_names_that_are_no_identifiers_are_refused(self) -> None:

@@ -24,6 +24,7 @@ from fluxus_rx import (
     rx_pipe,
     step,
 )
+from tests.errors import untyped
 from tests.failing import Journal, feeding, numbers
 from tests.test_breakers import ENDINGS, RUNS
 
@@ -206,7 +207,10 @@ class TestEmpty:
         async def late(x: int) -> list[dict[str, int]]:
             return []
 
-        nothing = step("none", late if asynchronous else lambda x: [])
+        def plain(x: int) -> list[dict[str, int]]:
+            return []
+
+        nothing = step("none", untyped(late if asynchronous else plain))
         flow = numbers(1_000, Journal()) >> (nothing >> step("more", lambda x: {}) & passthrough())
 
         assert list(map(len, run(flow))) == [0, 1_000]
@@ -214,9 +218,12 @@ class TestEmpty:
     def test_a_chain_after_nothing_is_not_called(self) -> None:
         """Steps behind a step that gives nothing are never called."""
         calls: list[int] = []
-        flow = chain(
-            step("src", {"x": 1}), step("none", lambda x: []), step("s", lambda x: calls.append(x))
-        )
+
+        def count(x: int) -> dict[str, int]:
+            calls.append(x)
+            return {}
+
+        flow = chain(step("src", {"x": 1}), step("none", lambda x: []), step("s", count))
 
         assert run(flow) == RunResult([])
         assert calls == []

@@ -19,7 +19,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 from reactivex.subject import Subject
 
 from fluxus_rx.rx import FlowScheduler, to_observable, to_stream
-from tests.probes import BUFFER, Events, Source, drained, listed, turns, until
+from tests.probes import BUFFER, Events, Source, alone, drained, listed, turns, until
 
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("VARIABLE", default="untouched")
 
@@ -83,7 +83,7 @@ class TestFromStreamToObservable:
         assert events.items == before
         assert not events.ended.is_set()
         assert source.closed == 1
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert alone()
 
     async def test_disposing_from_the_observer_closes_the_stream(self) -> None:
         """An operator that has seen enough amid on_next gets nothing more."""
@@ -341,7 +341,7 @@ class TestScheduler:
                 await turns()
                 assert emitted <= read + BUFFER + 1
         await turns()
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert alone()
 
     async def test_operators_that_need_time_run_on_the_loop(self) -> None:
         """An operator that schedules uses the run's scheduler, without a thread of its own."""

@@ -18,7 +18,7 @@ from reactivex.subject import Subject
 
 from fluxus_rx import AsyncTransformer, Transformer
 from fluxus_rx.rx import to_stream
-from tests.probes import drained, listed, turns, until
+from tests.probes import alone, drained, listed, turns, until
 
 THREADS = 4
 EACH = 250
@@ -272,4 +272,4 @@ async def test_a_flow_can_be_disposed_of_from_another_thread(
     await turns()
     assert cancelled == [threading.get_ident()]
     assert events == []
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert alone()

@@ -123,14 +123,14 @@ class TestChaining:
         [
             lambda: Add(1) >> Numbers(3),  # type: ignore[operator]
             lambda: Numbers(3) >> Numbers(3),  # type: ignore[operator]
-            lambda: Total() >> Add(1),
-            lambda: Total() >> Total(),
-            lambda: (Numbers(3) >> Total()) >> Add(1),
-            lambda: (Numbers(3) >> Total()) >> Total(),
-            lambda: (Numbers(3) >> Total()) & (Numbers(3) >> Total()),
+            lambda: Total() >> Add(1),  # type: ignore[operator]
+            lambda: Total() >> Total(),  # type: ignore[operator]
+            lambda: (Numbers(3) >> Total()) >> Add(1),  # type: ignore[operator]
+            lambda: (Numbers(3) >> Total()) >> Total(),  # type: ignore[operator]
+            lambda: (Numbers(3) >> Total()) & (Numbers(3) >> Total()),  # type: ignore[operator]
             lambda: Numbers(3) & Add(1),  # type: ignore[operator]
             lambda: Add(1) & Numbers(3),  # type: ignore[operator]
-            lambda: Total() & Total(),
+            lambda: Total() & Total(),  # type: ignore[operator]
             lambda: Add(1) & Total(),  # type: ignore[operator]
         ],
     )

@@ -24,8 +24,9 @@ from tests.conduits import (
     Held,
     Numbers,
     by_path,
+    source_of,
 )
-from tests.probes import BUFFER, turns, until
+from tests.probes import BUFFER, alone, turns, until
 
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("VARIABLE", default="untouched")
 
@@ -42,11 +43,6 @@ def run(request: pytest.FixtureRequest) -> Any:
 def make(request: pytest.FixtureRequest) -> Callable[..., Any]:
     maker: Callable[..., Any] = request.param
     return maker
-
-
-def source_of(numbers: Any) -> Any:
-    """Where a producer keeps count of what it made."""
-    return getattr(numbers, "source", numbers)
 
 
 class TestInput:
@@ -387,4 +383,4 @@ class TestErrors:
             await task
         assert ended == [True]
         assert held.calls.active == 0
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert alone()

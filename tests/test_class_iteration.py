@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from fluxus_rx import AsyncProducer, Passthrough, Producer, SimpleProducer
-from tests.conduits import Add, AsyncNumbers, Fail, Fetch, Held, Numbers, Repeat
-from tests.probes import BUFFER, drained, turns, until
+from tests.conduits import Add, AsyncNumbers, Fail, Fetch, Held, Numbers, Repeat, source_of
+from tests.probes import BUFFER, alone, drained, turns, until
 
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("VARIABLE", default="untouched")
 
@@ -23,11 +23,6 @@ VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("VARIABLE", defau
 def make(request: pytest.FixtureRequest) -> Callable[..., Any]:
     maker: Callable[..., Any] = request.param
     return maker
-
-
-def source_of(numbers: Any) -> Any:
-    """Where a producer keeps count of what it made."""
-    return getattr(numbers, "source", numbers)
 
 
 FLOWS: dict[str, Callable[[Any], Any]] = {
@@ -199,7 +194,7 @@ class TestAsyncFor:
         iterator = aiter(flow(numbers))
         await turns()
         assert source_of(numbers).opened == 0
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert alone()
         del iterator
 
     async def test_a_busy_loop_body_is_waited_for(self, make: Any) -> None:
@@ -221,7 +216,7 @@ class TestAsyncFor:
             async for _ in iterator:
                 break
         assert source_of(numbers).closed == 1
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert alone()
 
     @pytest.mark.abandons_generators
     async def test_leaving_early_closes_the_producer(self, make: Any, flow: Any) -> None:
@@ -232,7 +227,7 @@ class TestAsyncFor:
         gc.collect()
         await until(lambda: source_of(numbers).closed == 1)
         await turns()
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert alone()
 
     async def test_a_cancelled_loop_closes_the_producer(self, make: Any) -> None:
         """A task that iterates and is cancelled ends everything it has started."""
@@ -251,7 +246,7 @@ class TestAsyncFor:
             await task
         assert sorted(held.calls.cancelled) == [0, 1, 2, 3, 4]
         assert source_of(numbers).closed == 1
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert alone()
 
     async def test_the_error_of_the_flow_is_raised_in_the_loop(self, make: Any) -> None:
         """The very object is raised where the next product is awaited."""
@@ -263,7 +258,7 @@ class TestAsyncFor:
         assert caught.value is error
         assert seen == [0, 1, 2]
         assert source_of(numbers).closed == 1
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert alone()
 
     async def test_two_loops_may_take_turns(self, make: Any) -> None:
         """Two iterators of one producer are two runs on the same loop."""

@@ -350,13 +350,13 @@ class TestPassthrough:
     @pytest.mark.parametrize(
         "expression",
         [
-            lambda: Integers() >> Passthrough(),
-            lambda: Double() >> Passthrough(),
-            lambda: Passthrough() >> Double(),
-            lambda: Passthrough() >> Total(),
-            lambda: Passthrough() >> Passthrough(),
-            lambda: (Integers() & Integers()) >> Passthrough(),
-            lambda: Integers() >> Double() >> Passthrough() >> Total(),
+            lambda: Integers() >> Passthrough(),  # type: ignore[operator]
+            lambda: Double() >> Passthrough(),  # type: ignore[operator]
+            lambda: Passthrough() >> Double(),  # type: ignore[operator]
+            lambda: Passthrough() >> Total(),  # type: ignore[operator]
+            lambda: Passthrough() >> Passthrough(),  # type: ignore[operator]
+            lambda: (Integers() & Integers()) >> Passthrough(),  # type: ignore[operator]
+            lambda: Integers() >> Double() >> Passthrough() >> Total(),  # type: ignore[operator]
         ],
     )
     def test_a_passthrough_alone_cannot_be_chained(self, expression: Any) -> None:

@@ -152,7 +152,11 @@ class TestReading:
         table = Table()
         calls: list[int] = []
 
-        flow = step("src", table) & step("other", lambda: [calls.append(1) or {"x": 1}])
+        def other() -> dict[str, int]:
+            calls.append(1)
+            return {"x": 1}
+
+        flow = step("src", table) & step("other", other)
 
         assert table.readers == len(calls) == 0
         run(flow)

@@ -26,8 +26,9 @@ from tests.conduits import (
     Odd,
     Repeat,
     by_path,
+    source_of,
 )
-from tests.probes import BUFFER, Events, Source, listed, turns, until
+from tests.probes import BUFFER, Events, Source, alone, listed, turns, until
 
 MAKERS = [Numbers, AsyncNumbers]
 
@@ -36,11 +37,6 @@ MAKERS = [Numbers, AsyncNumbers]
 def make(request: pytest.FixtureRequest) -> Callable[..., Any]:
     maker: Callable[..., Any] = request.param
     return maker
-
-
-def source_of(numbers: Any) -> Any:
-    """Where a producer keeps count of what it made."""
-    return getattr(numbers, "source", numbers)
 
 
 class TestOneSource:
@@ -227,7 +223,7 @@ class TestLeaving:
         await turns()
         assert sorted(found) == list(range(300))
         assert held.calls.cancelled == held.calls.started
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert alone()
 
     async def test_the_last_branch_that_leaves_disposes_of_the_source(
         self, make: Callable[..., Any]
@@ -249,7 +245,7 @@ class TestLeaving:
         await until(lambda: source_of(numbers).closed == 1)
         await turns()
         assert held.calls.active == 0
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert alone()
 
     def test_a_consumer_that_stops_early_ends_all_branches(self, make: Callable[..., Any]) -> None:
         """A consumer that reads three products of an endless group is enough to end it."""
@@ -284,7 +280,7 @@ class TestErrors:
             await (numbers >> (Fetch() & Add(1) & Passthrough()) >> Collect()).arun()
         assert caught.value is error
         assert source_of(numbers).closed == 1
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert alone()
 
     async def test_the_error_of_a_source_that_yields_nothing_is_raised(
         self, make: Callable[..., Any]
@@ -315,7 +311,7 @@ class TestErrors:
             await (flow >> Collect()).arun()
         assert caught.value is error
         assert source_of(numbers).closed == 1
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert alone()
 
     async def test_the_error_of_one_branch_cancels_the_others(self) -> None:
         """Calls that are held in other branches end as cancelled."""
@@ -346,7 +342,7 @@ class TestErrors:
                 Numbers() >> (AsyncFail(errors[0], at=1) & AsyncFail(errors[1], at=1)) >> Collect()
             ).arun()
         assert any(caught.value is error for error in errors)
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert alone()
 
     async def test_an_error_ends_a_stream_over_a_group(self) -> None:
         """Read as a stream, a group raises the very error and is closed."""

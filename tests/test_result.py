@@ -18,11 +18,13 @@ def flow() -> Any:
     )
 
 
-FIRST = [
+Path = list[dict[str, dict[str, Any]]]
+
+FIRST: Path = [
     {"src": {"x": 1}, "double": {"x": 2, "text": "1!"}},
     {"src": {"x": 2}, "double": {"x": 4, "text": "2!"}},
 ]
-SECOND = [{"src": {"x": 1}, "first": {"y": 0.5}}]
+SECOND: Path = [{"src": {"x": 1}, "first": {"y": 0.5}}]
 
 
 class TestSequence:
@@ -134,6 +136,10 @@ class TestRepr:
         assert str(run(step("src", {"x": 1}))) == "RunResult([{'src': {'x': 1}}])"
 
 
+def columns(frame: Any) -> list[Any]:
+    return list(frame.columns)
+
+
 class TestFrame:
     pandas = pytest.importorskip("pandas")
 
@@ -143,7 +149,7 @@ class TestFrame:
 
         assert list(frame.index.names) == ["item"]
         assert list(frame.index) == [0, 1]
-        assert list(frame.columns) == [("src", "x")]
+        assert columns(frame) == [("src", "x")]
         assert list(frame.columns.names) == ["step", "attribute"]
         assert list(frame["src", "x"]) == [1, 2]
 
@@ -153,7 +159,7 @@ class TestFrame:
 
         assert list(frame.index.names) == ["path", "item"]
         assert list(frame.index) == [(0, 0), (0, 1), (1, 0)]
-        assert list(frame.columns) == [
+        assert columns(frame) == [
             ("src", "x"),
             ("double", "x"),
             ("double", "text"),
@@ -178,7 +184,7 @@ class TestFrame:
 
         assert list(frame.index.names) == ["item"]
         assert list(frame.index) == [0]
-        assert list(frame.columns) == [("src", "x"), ("first", "y")]
+        assert columns(frame) == [("src", "x"), ("first", "y")]
         assert len(result.to_frame(path=0)) == 2
 
     def test_a_path_that_is_not_there_is_an_index_error(self) -> None:
@@ -192,7 +198,7 @@ class TestFrame:
 
         frame = run(step("src", [values, values])).to_frame()
 
-        assert list(frame.columns) == [("src", name) for name in values]
+        assert columns(frame) == [("src", name) for name in values]
         assert frame["src", "a"][0] == [1, 2]
         assert frame["src", "b"][1] == {"c": {"d": 1}}
         assert frame["src", "e"][0] is values["e"]
@@ -223,13 +229,13 @@ class TestFrame:
 
         frame = run(step("src", {"x": 1}) >> inc >> inc).to_frame()
 
-        assert list(frame.columns) == [("src", "x"), ("inc", "x"), ("inc#1", "x")]
+        assert columns(frame) == [("src", "x"), ("inc", "x"), ("inc#1", "x")]
 
     def test_times_are_columns(self) -> None:
         """A frame of a run with times has them beside the attributes."""
         frame = run(step("src", {"x": 1}), timestamps=True).to_frame()
 
-        assert list(frame.columns) == [("src", "x"), ("src", "[start]"), ("src", "[end]")]
+        assert columns(frame) == [("src", "x"), ("src", "[start]"), ("src", "[end]")]
 
     def test_products_of_which_nothing_shows_are_rows(self) -> None:
         """An output without attributes is a row of nothing."""

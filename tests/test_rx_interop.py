@@ -17,7 +17,7 @@ from reactivex.subject import Subject
 
 from fluxus_rx import AsyncTransformer, Passthrough, Producer, SimpleProducer, arun, run, step
 from tests.conduits import Add, AsyncNumbers, Collect, Fetch, Numbers, Odd, Repeat, Text
-from tests.probes import BUFFER, Events, Source, listed, turns, until
+from tests.probes import BUFFER, Events, Source, alone, listed, turns, until
 
 #: mypy can't infer the item type of an operator that is called without an argument
 FUTURE: Any = ops.to_future()
@@ -171,7 +171,7 @@ class TestOnStreams:
             await turns(100)
             assert source.made == made
         assert source.closed == 1
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert alone()
 
     async def test_the_very_error_comes_through(self, case: tuple[Any, list[Any]]) -> None:
         """What the stream raises reaches the reader behind the transformer."""

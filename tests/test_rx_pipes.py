@@ -24,7 +24,18 @@ from fluxus_rx import (
     step,
     stream_pipe,
 )
-from tests.conduits import Add, AsyncNumbers, Collect, Fetch, First, Held, Numbers, Text, by_path
+from tests.conduits import (
+    Add,
+    AsyncNumbers,
+    Collect,
+    Fetch,
+    First,
+    Held,
+    Numbers,
+    Text,
+    by_path,
+    source_of,
+)
 from tests.probes import BUFFER, Source, listed, turns, until
 
 
@@ -105,7 +116,7 @@ async def test_a_pipe_that_takes_enough_ends_the_run(
     """take(3) in the middle of a flow ends an endless source."""
     numbers = make()
     assert await (numbers >> Fetch() >> take() >> Fetch() >> Collect()).arun() != []
-    source = getattr(numbers, "source", numbers)
+    source = source_of(numbers)
     assert source.closed == 1
     assert source.made <= 256 + 2 * BUFFER
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from typing import Any, cast
 
@@ -18,6 +17,7 @@ from reactivex.testing.mockobserver import MockObserver
 
 from fluxus_rx import Passthrough, Transformer, rx_pipe, step
 from tests.conduits import Add, Fail, Odd, Repeat, Text
+from tests.probes import alone
 
 on_next = ReactiveTest.on_next
 on_error = ReactiveTest.on_error
@@ -269,7 +269,7 @@ async def test_no_task_is_started_on_a_running_loop() -> None:
     subject.pipe(CHAIN >> (Add(1) & Passthrough())).subscribe(seen.append)
     subject.on_next(1)
     assert sorted(seen) == [12, 13]
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert alone()
 
 
 def test_functional_steps_are_operators_too() -> None:

@@ -99,7 +99,9 @@ class TestOutputs:
             kwargs["new"] = 1
             return {"y": 4}
 
-        result = run(step("src", data) >> step("greedy", greedy) >> step("s", lambda x: {"z": x}))
+        result = run(
+            step("src", data) >> step("greedy", untyped(greedy)) >> step("s", lambda x: {"z": x})
+        )
 
         assert data == {"x": 3}
         assert result[0][0]["s"] == {"z": 3}

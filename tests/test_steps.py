@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fluxus_rx import RunResult, chain, run, step
-from tests.errors import refused
+from tests.errors import refused, untyped
 
 
 def one(**attributes: Any) -> RunResult:
@@ -171,7 +171,7 @@ class TestKindsOfFunctions:
     def test_a_builtin_with_positional_only_parameters_is_refused(self) -> None:
         """A builtin that takes no keywords is refused with the reason, as any other function is."""
         with refused(TypeError, "'s'", "positional-only"):
-            step("s", math.sqrt)
+            step("s", untyped(math.sqrt))
 
     @pytest.mark.parametrize(
         "function",

@@ -12,7 +12,7 @@ from aiostream import pipe, stream
 from aiostream.core import Stream
 
 from fluxus_rx.streams import buffer, flat_map, merge
-from tests.probes import BUFFER, Source, drained, listed, turns, until
+from tests.probes import BUFFER, Source, alone, drained, listed, turns, until
 
 Operator: TypeAlias = Callable[[AsyncIterable[Any]], Stream[Any]]
 
@@ -113,7 +113,7 @@ async def test_nothing_runs_before_the_first_item_is_asked_for(operator: Operato
     async with operator(source).stream():
         await turns()
         assert source.opened == 0
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert alone()
 
 
 async def test_a_stream_can_be_read_again(operator: Operator) -> None:
@@ -131,7 +131,7 @@ async def test_a_reader_that_leaves_closes_the_source(operator: Operator) -> Non
         async for _ in streamer:
             break
     assert source.closed == 1
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert alone()
 
 
 async def test_a_reader_that_fails_closes_the_source(operator: Operator) -> None:
@@ -163,7 +163,7 @@ async def test_a_reader_that_is_cancelled_closes_the_source(operator: Operator) 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert source.closed == 1
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert alone()
 
 
 async def test_a_source_that_waits_can_be_cancelled(operator: Operator) -> None:

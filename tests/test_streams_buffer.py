@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 from aiostream import stream
 
 from fluxus_rx.streams import buffer
-from tests.probes import Source, turns
+from tests.probes import Source, alone, turns
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10, 100])
@@ -67,7 +66,7 @@ async def test_what_waits_in_the_buffer_is_dropped_when_the_reader_leaves() -> N
         await streamer.__anext__()
         await turns()
     assert source.closed == 1
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert alone()
 
 
 async def test_source_and_reader_run_side_by_side() -> None:

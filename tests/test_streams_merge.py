@@ -12,7 +12,7 @@ import pytest
 from aiostream import pipe, stream
 
 from fluxus_rx.streams import merge
-from tests.probes import BUFFER, Source, listed, turns, until
+from tests.probes import BUFFER, Source, alone, listed, turns, until
 
 
 async def test_every_item_of_every_source_comes_out_once() -> None:
@@ -120,7 +120,7 @@ async def test_the_failure_of_one_source_closes_the_others() -> None:
         await merge(endless[0], Source(3, error=error), endless[1])
     assert caught.value is error
     assert [source.opened for source in endless] == [source.closed for source in endless]
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert alone()
 
 
 async def test_the_first_of_two_failures_is_raised() -> None:
