@@ -34,7 +34,7 @@ Outcome = Union[  # noqa: UP007 - read as a list
 ]
 
 
-# Without parameters a producer, with some a transformer: the second overload can't say "one or more".
+# No parameters: a producer; one or more: a transformer, which no signature can say.
 @overload
 def step(  # pyright: ignore[reportOverlappingOverload]  # see above
     name: str, function: Callable[[], Outcome], /

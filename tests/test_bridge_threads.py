@@ -16,7 +16,7 @@ from reactivex.scheduler import NewThreadScheduler
 from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
 from reactivex.subject import Subject
 
-from fluxus_rx import AsyncTransformer, Transformer
+from fluxus_rx import AsyncTransformer, Passthrough, Transformer, arun, step
 from fluxus_rx.rx import to_stream
 from tests.probes import alone, drained, listed, turns, until
 
@@ -109,6 +109,29 @@ async def test_nothing_is_lost_on_the_way_into_a_stream() -> None:
 async def test_nothing_is_lost_on_the_way_into_an_asynchronous_step() -> None:
     """An asynchronous step is called with each item of each thread."""
     assert sorted(await FromThreads().pipe(Fetch(), ops.to_list())) == ALL
+
+
+async def test_nothing_is_lost_on_the_way_into_a_group() -> None:
+    """Each path of a group gets each item of each thread."""
+    found = await FromThreads().pipe(Fetch() & After() & Passthrough(), ops.to_list())
+    assert sorted(found) == sorted(ALL * 3)
+
+
+async def test_nothing_is_lost_on_the_way_into_a_flow() -> None:
+    """Threads may feed the Observable that is the data of a step."""
+    rows = FromThreads().pipe(ops.map(lambda item: {"x": item}))
+    result = await arun(step("rows", rows) >> step("same", lambda x: {"y": x}))
+    assert sorted(output["same"]["y"] for output in result.get_outputs()) == ALL
+
+
+async def test_taking_two_tells_the_threads_to_stop() -> None:
+    """When enough has come through an asynchronous step, the source is disposed of."""
+    source = FromThreads()
+    assert len(await source.pipe(Fetch(), ops.take(2), ops.to_list())) == 2
+    await until(source.disposed.is_set)
+    await until(source.ended.is_set)
+    await turns()
+    assert alone()
 
 
 async def test_the_error_of_a_thread_comes_last_and_as_it_is() -> None:

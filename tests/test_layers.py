@@ -18,28 +18,30 @@ LAYERS: list[list[str]] = [
     ["_generics"],
     ["_signatures"],
     ["_options"],
-    ["_scheduler"],
-    ["_calls", "_channels"],
-    ["_crews"],
+    # streams, which know nothing of Rx and nothing of flows
+    ["_channels"],
+    ["_calls", "_crews"],
     ["_merging", "_workers"],
     ["_streams"],
+    # observables, which know nothing of conduits
+    ["_scheduler"],
     ["_bridge", "_multicast"],
     ["_walks"],
     ["_stages"],
     ["_driving"],
+    # conduits
     ["_conduit"],
     ["_producers"],
     ["_transformers"],
     ["_consumers"],
     ["_pipes", "_simple"],
-    ["lineage"],
+    # dictionaries
     ["_products"],
     ["_making"],
     ["_step", "_step_producer"],
     ["_steps"],
     ["_result"],
     ["_run"],
-    ["viz"],
     ["functional", "rx", "simple", "streams"],
     ["__init__"],
 ]
@@ -52,16 +54,15 @@ TYPES_ONLY = {
     ("_transformers", "_consumers"),
 }
 
-#: Where the engines may be imported: the layers that wrap them, and the roles and pipes, which
-#: name their types and take their operators.
+#: Where the engines may be imported: the layers that wrap them, and those that take their objects
+#: from users and must know them by type.
 ENGINES = {
     "aiostream": {
-        "_merging", "_streams", "_bridge", "_stages", "_producers", "_transformers", "_pipes",
-        "streams",
+        "_merging", "_streams", "_driving", "_producers", "_transformers", "_pipes",
     },
     "reactivex": {
-        "_scheduler", "_bridge", "_multicast", "_stages", "_producers", "_transformers", "_pipes",
-        "rx",
+        "_scheduler", "_bridge", "_multicast", "_stages", "_driving",
+        "_producers", "_transformers", "_pipes", "_step_producer", "_steps", "_run",
     },
 }  # fmt: skip
 

@@ -12,10 +12,13 @@ from aiostream import pipe, stream
 from aiostream.core import Stream
 from reactivex import Observable
 from reactivex import operators as ops
+from reactivex.scheduler import CurrentThreadScheduler
 from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
 from reactivex.subject import Subject
+from reactivex.testing import TestScheduler
 
 from fluxus_rx import AsyncTransformer, Passthrough, Producer, SimpleProducer, arun, run, step
+from fluxus_rx.rx import FlowScheduler
 from tests.conduits import Add, AsyncNumbers, Collect, Fetch, Numbers, Odd, Repeat, Text
 from tests.probes import BUFFER, Events, Source, alone, listed, turns, until
 
@@ -257,6 +260,8 @@ class TestProducers:
 
 SCHEDULERS: dict[str, Callable[[], dict[str, Any]]] = {
     "none": dict,
+    "FlowScheduler": lambda: {"scheduler": FlowScheduler(asyncio.get_running_loop())},
+    "one that knows no loop": lambda: {"scheduler": CurrentThreadScheduler()},
     "AsyncIOScheduler": lambda: {"scheduler": AsyncIOScheduler(asyncio.get_running_loop())},
     "AsyncIOThreadSafeScheduler": lambda: {
         "scheduler": AsyncIOThreadSafeScheduler(asyncio.get_running_loop())
@@ -287,6 +292,15 @@ class TestSchedulers:
         assert "loop" in str(error)
         assert "scheduler" in str(error)
         assert seen == []
+
+    def test_a_virtual_time_is_no_loop_either(self) -> None:
+        """Under a TestScheduler an asynchronous stage asks for a loop, it doesn't wait for ever."""
+        scheduler = TestScheduler()
+        results = scheduler.start(lambda: reactivex.of(1).pipe(Fetch()))
+        (message,) = results.messages
+        notification: Any = message.value
+        assert isinstance(notification.exception, RuntimeError)
+        assert "loop" in str(notification.exception)
 
     def test_a_loop_that_runs_later_is_good_enough(self) -> None:
         """With the scheduler of a loop that does not run yet, the stage waits for it."""

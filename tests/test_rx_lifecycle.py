@@ -269,6 +269,25 @@ class TestErrors:
         assert error in told
         assert alone()
 
+    @pytest.mark.parametrize("end", ["completion", "error"])
+    async def test_an_observer_that_raises_at_the_end_is_told_of(self, end: str) -> None:
+        """What on_completed or on_error raises is not lost: the loop is told of it."""
+        error = LookupError("observer")
+        told: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: told.append(context.get("exception"))
+        )
+
+        def fail(*_: object) -> None:
+            raise error
+
+        step: Any = Fetch() if end == "completion" else AsyncFail(ValueError("step"), at=1)
+        reactivex.of(1).pipe(step).subscribe(on_error=fail, on_completed=fail)
+        await until(lambda: bool(told))
+        await turns()
+        assert told == [error]
+        assert alone()
+
     async def test_a_step_may_raise_what_rx_cannot_carry(self) -> None:
         """A step that raises CancelledError itself ends the pipeline; nobody waits for ever."""
         events = Events()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from aiostream.core import Stream
 from reactivex import operators as ops
 
 from fluxus_rx import (
+    AsyncTransformer,
     Passthrough,
     SimpleProducer,
     Transformer,
@@ -166,6 +167,26 @@ def test_an_operator_may_handle_the_error_of_a_flow_before_it() -> None:
     caught = rx_pipe(ops.catch(lambda error, _: reactivex.of(-1)))
     pairs = (Numbers(2, LookupError()) >> caught >> Collect()).run()
     assert [product for _, product in pairs] == [0, 1, -1]
+
+
+async def test_an_operator_may_run_the_flow_before_it_again() -> None:
+    """retry inside a pipe runs producer and steps afresh."""
+    attempts = 0
+
+    class FailsTwice(AsyncTransformer[int, int]):
+        async def atransform(self, product: int) -> AsyncIterator[int]:
+            nonlocal attempts
+            if product == 2:
+                attempts += 1
+                if attempts < 3:
+                    raise LookupError(attempts)
+            yield product
+
+    numbers = AsyncNumbers(3)
+    flow = numbers >> FailsTwice().options(ordered=True) >> rx_pipe(ops.retry(5)) >> Collect()
+    pairs = await flow.arun()
+    assert [product for _, product in pairs] == [0, 1, 0, 1, 0, 1, 2]
+    assert numbers.source.opened == numbers.source.closed == 3
 
 
 async def test_demand_passes_through_a_pipe(tens: Any) -> None:
