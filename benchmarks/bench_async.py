@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from . import by_hand, peers
-from .harness import AHEAD, OURS, Contest, Goal, Race, Scale, benchmark, label
+from .harness import AHEAD, OURS, Contest, Goal, Race, Scale, benchmark, built, label
 from .work import STEPS, async_steps, chain_outputs, items, last_values
 
 LIMITS = (10, 100, 1_000)
@@ -44,9 +44,7 @@ def contests(scale: Scale) -> Iterable[Contest]:
 
 def _enter_ours_and_by_hand(race: Race, count: int, limit: int) -> None:
     source, steps = items(count), async_steps()
-    race.enter(
-        OURS, partial(peers.ours_chain_async, source, steps, concurrency=limit), package=OURS
-    )
+    race.enter(OURS, built(peers.ours_chain, source, steps, concurrency=limit), package=OURS)
     race.enter_async(TASKS, partial(by_hand.tasks, source, steps, limit), "limits items")
     race.enter_async(
         PER_STEP, partial(by_hand.tasks_limited_per_step, source, steps, limit), "limits calls"
@@ -61,9 +59,9 @@ def _enter_ours_and_by_hand(race: Race, count: int, limit: int) -> None:
 
 def _enter_peers(race: Race, count: int, limit: int) -> None:
     source, steps = items(count), async_steps()
-    race.enter_async(
+    race.enter(
         label("fluxus"),
-        partial(peers.fluxus_chain, source, steps),
+        built(peers.fluxus_chain, source, steps),
         "knows no limit",
         package="fluxus",
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from . import by_hand, peers
-from .harness import AHEAD, OURS, Contest, Goal, Race, Scale, benchmark, label
+from .harness import AHEAD, OURS, Contest, Goal, Race, Scale, benchmark, built, label
 from .work import async_steps, group_outputs, items, last_values
 
 WIDTH = 8
@@ -25,16 +25,16 @@ def contests(scale: Scale) -> Iterable[Contest]:
     race = Race(
         lambda: group_outputs(count, WIDTH), units=count * (WIDTH + 1), at_least=scale.at_least
     )
-    race.enter(OURS, partial(peers.ours_group, source, branches, concurrency=LIMIT), package=OURS)
+    race.enter(OURS, built(peers.ours_group, source, branches, concurrency=LIMIT), package=OURS)
     race.enter_async("tasks by hand", partial(by_hand.group_by_tasks, source, branches, LIMIT))
     race.enter_async(
         "workers by hand",
         partial(by_hand.group_by_workers, source, branches, LIMIT),
         "needs a list of items",
     )
-    race.enter_async(
+    race.enter(
         label("fluxus"),
-        partial(peers.fluxus_group, source, branches),
+        built(peers.fluxus_group, source, branches),
         "knows no limit",
         package="fluxus",
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from . import by_hand, peers
-from .harness import OURS, Contest, Goal, Race, Scale, benchmark
+from .harness import OURS, Contest, Goal, Race, Scale, benchmark, built, peer
 from .work import (
     Attributes,
     Function,
@@ -38,6 +38,7 @@ def contests(scale: Scale) -> Iterable[Contest]:
     yield _depth_async(scale)
     yield _depth_of_look_up(scale)
     yield _width(scale)
+    yield _building(scale)
 
 
 def _contest(title: str, unit: str, scale: Scale, sizes: Sequence[Size]) -> Contest:
@@ -54,9 +55,7 @@ def _contest(title: str, unit: str, scale: Scale, sizes: Sequence[Size]) -> Cont
 def _items(scale: Scale) -> Contest:
     counts = _sizes(scale, 1_000)
     steps = sync_steps()
-    sizes = [
-        _chain(f"{n:,} items", n, 5, partial(peers.ours_chain, items(n), steps)) for n in counts
-    ]
+    sizes = [_chain(f"{n:,} items", n, 5, built(peers.ours_chain, items(n), steps)) for n in counts]
     sizes += [
         _chain(f"{n:,} items by hand", n, 5, partial(by_hand.loop, items(n), steps)) for n in counts
     ]
@@ -75,7 +74,7 @@ def _sizes(scale: Scale, full: int) -> list[int]:
 def _items_async(scale: Scale) -> Contest:
     steps = async_steps()
     sizes = [
-        _chain(f"{n:,} items", n, 5, partial(peers.ours_chain_async, items(n), steps))
+        _chain(f"{n:,} items", n, 5, built(peers.ours_chain, items(n), steps))
         for n in _sizes(scale, 500)
     ]
     return _contest("async: items", "µs per item and step", scale, sizes)
@@ -88,7 +87,7 @@ def _depth(scale: Scale) -> Contest:
             f"{depth} steps",
             count,
             depth,
-            partial(peers.ours_chain, items(count), sync_steps(depth)),
+            built(peers.ours_chain, items(count), sync_steps(depth)),
         )
         for depth in (5, 20, 80)
     ]
@@ -102,7 +101,7 @@ def _depth_async(scale: Scale) -> Contest:
             f"{depth} steps",
             count,
             depth,
-            partial(peers.ours_chain_async, items(count), async_steps(depth)),
+            built(peers.ours_chain, items(count), async_steps(depth)),
         )
         for depth in (5, 20, 80)
     ]
@@ -124,7 +123,7 @@ def _depth_of_look_up(scale: Scale) -> Contest:
     def size(depth: int) -> Size:
         steps = {f"step{number}": _looking_back(number) for number in range(1, depth + 1)}
         outputs = partial(_outputs_with_origin, count, depth)
-        return f"{depth} steps", count * depth, partial(peers.ours_chain, source, steps), outputs
+        return f"{depth} steps", count * depth, built(peers.ours_chain, source, steps), outputs
 
     sizes = [size(depth) for depth in (5, 20, 80)]
     return _contest("sync: depth, with look-up in the source", "µs per item and step", scale, sizes)
@@ -141,8 +140,23 @@ def _width(scale: Scale) -> Contest:
     count = scale.pick(200, 20)
 
     def size(width: int) -> Size:
-        run = partial(peers.ours_group, items(count), async_steps(width))
+        run = built(peers.ours_group, items(count), async_steps(width))
         return f"{width} branches", count * (width + 1), run, partial(group_outputs, count, width)
 
     sizes = [size(width) for width in (4, 16, 64)]
     return _contest("async: width", "µs per output", scale, sizes)
+
+
+def _building(scale: Scale) -> Contest:
+    """Building a chain, without running it."""
+
+    def build(depth: int) -> object:
+        flows = peer(OURS)
+        steps = (flows.step(name, function) for name, function in sync_steps(depth).items())
+        return flows.chain(flows.step("src", {"x": 1}), *steps).n_concurrent_conduits
+
+    def size(depth: int) -> Size:
+        return f"{depth} steps", depth, partial(build, depth), lambda: 1
+
+    sizes = [size(depth) for depth in _sizes(scale, 50)]
+    return _contest("building a chain", "µs per step", scale, sizes)

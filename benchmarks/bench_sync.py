@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from . import by_hand, peers
-from .harness import OURS, Contest, Goal, Race, Scale, benchmark, label
+from .harness import OURS, Contest, Goal, Race, Scale, benchmark, built, label
 from .work import STEPS, chain_outputs, items, last_values, sync_steps
 
 LOOP = "loop by hand, lineage"
@@ -22,10 +22,10 @@ def contests(scale: Scale) -> Iterable[Contest]:
     count = scale.pick(2_000, 100)
     source, steps = items(count), sync_steps()
     race = Race(lambda: chain_outputs(count), units=count * STEPS, at_least=scale.at_least)
-    race.enter(OURS, partial(peers.ours_chain, source, steps), package=OURS)
+    race.enter(OURS, built(peers.ours_chain, source, steps), package=OURS)
     race.enter(LOOP, partial(by_hand.loop, source, steps))
     race.enter("unrolled by hand", partial(by_hand.unrolled, source, steps), "no look-up by name")
-    race.enter_async(label("fluxus"), partial(peers.fluxus_chain, source, steps), package="fluxus")
+    race.enter(label("fluxus"), built(peers.fluxus_chain, source, steps), package="fluxus")
     race.enter(
         label("streamable"),
         partial(peers.streamable_chain, source, steps),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import math
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -179,13 +180,13 @@ def timed(
 
     def measure() -> float:
         gc.collect()
-        spent = _checked(run, check)
+        spent, runs = _checked(run, check), 1
         if spent < at_least:
-            times = [_checked(run, check)]
-            while sum(times) < at_least:
-                times.append(_checked(run, check))
-            spent = statistics.mean(times)
-        return spent / units * scale
+            spent, runs = _checked(run, check), 1
+            while spent < at_least:
+                spent += _checked(run, check)
+                runs += 1
+        return spent / runs / units * scale
 
     return measure
 
@@ -237,6 +238,18 @@ class Race:
         self.enter(name, partial(in_loop, main), note, **more)
 
 
+def built(build: Callable[..., Callable[[], T]], *args: Any, **kwargs: Any) -> Callable[[], T]:
+    """A run whose flow is built once, by the run that warms up."""
+    made: list[Callable[[], T]] = []
+
+    def run() -> T:
+        if not made:
+            made.append(build(*args, **kwargs))
+        return made[0]()
+
+    return run
+
+
 def given(cost: float) -> Measure:
     """A cost that is known without measuring, such as the ideal."""
     return lambda: cost
@@ -269,12 +282,18 @@ class Outcome:
         if subject not in self.costs or baseline not in self.costs:
             return None
         pairs = zip(self.costs[subject], self.costs[baseline], strict=True)
-        return statistics.median(ours / theirs for ours, theirs in pairs)
+        return statistics.median(_quotient(ours, theirs) for ours, theirs in pairs)
 
     def met(self, goal: Goal) -> bool | None:
         """Whether the goal is met; None where one of the two wasn't measured."""
         ratio = self.ratio(goal.baseline)
         return None if ratio is None else ratio <= goal.at_most
+
+
+def _quotient(cost: float, baseline: float) -> float:
+    if baseline:
+        return cost / baseline
+    return math.inf if cost else 1.0
 
 
 def hold(contest: Contest, rounds: int) -> Outcome:
@@ -305,10 +324,11 @@ def _ask(contender: Contender, outcome: Outcome) -> None:
         outcome.costs.setdefault(contender.name, []).append(cost)
 
 
-def table(outcome: Outcome) -> str:
-    """The outcome as text: one line per contender, the goals beside the ratios."""
+def table(outcome: Outcome, judge: bool = True) -> str:
+    """The outcome as text: one line per contender, the goals beside the ratios; without `judge`
+    it doesn't say whether they are met."""
     contest = outcome.contest
-    rows = [_row(contender, outcome) for contender in contest.contenders]
+    rows = [_row(contender, outcome, judge) for contender in contest.contenders]
     rows.insert(0, (contest.title, contest.unit, f"{contest.subject} costs", "goal", ""))
     name, cost, ratio, goal, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
     layout = f"  {{:<{name}}}  {{:>{cost}}}  {{:<{ratio}}}  {{:<{goal}}}  {{}}"
@@ -318,29 +338,32 @@ def table(outcome: Outcome) -> str:
 Row = tuple[str, str, str, str, str]
 
 
-def _row(contender: Contender, outcome: Outcome) -> Row:
+def _row(contender: Contender, outcome: Outcome, judge: bool) -> Row:
     """Name, cost, the subject's cost in terms of it, the goal, and a note."""
     name = contender.name
     first = f"  {name}"
+    goal = _judged(name, outcome, judge)
     if name in outcome.missing:
-        return first, "missing", "", _judged(name, outcome), f"needs {outcome.missing[name]}"
+        return first, "missing", "", goal, f"needs {outcome.missing[name]}"
     if name in outcome.errors:
         error = outcome.errors[name]
         return first, "failed", "", "", f"{type(error).__name__}: {error!s:.300}"
     cost = f"{outcome.cost(name) or 0:,.{outcome.contest.decimals}f}"
     if len(outcome.costs[name]) > 1:
         cost += f" ±{outcome.spread(name):>3.0%}"
-    return first, cost, _compared(name, outcome), _judged(name, outcome), contender.note
+    return first, cost, _compared(name, outcome), goal, contender.note
 
 
 def _compared(name: str, outcome: Outcome) -> str:
     ratio = outcome.ratio(name)
     if name == outcome.contest.subject or ratio is None:
         return ""
+    if ratio == 0:
+        return "nothing"
     return f"{ratio:.2f}x" if ratio > 0.5 else f"{1 / ratio:.1f}x less"
 
 
-def _judged(name: str, outcome: Outcome) -> str:
-    verdicts = {True: "met", False: "NOT MET", None: "not measured"}
+def _judged(name: str, outcome: Outcome, judge: bool) -> str:
+    verdicts = {True: ": met", False: ": NOT MET", None: ": not measured"}
     goals = [goal for goal in outcome.contest.goals if goal.baseline == name]
-    return ", ".join(f"{goal}: {verdicts[outcome.met(goal)]}" for goal in goals)
+    return ", ".join(f"{goal}{verdicts[outcome.met(goal)] if judge else ''}" for goal in goals)

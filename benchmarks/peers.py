@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from .harness import peer
+from .harness import in_loop, peer
 from .work import (
     AsyncFunction,
     Attributes,
@@ -27,69 +27,61 @@ Source = list[Attributes]
 # fluxus_rx
 
 
-def ours_chain(source: Source, steps: Mapping[str, Function]) -> list[Lineage]:
-    """A chain of steps, run to its result, all outputs read."""
+def ours_chain(
+    source: Source, steps: Mapping[str, Function | AsyncFunction], **options: Any
+) -> Callable[[], list[Lineage]]:
+    """A chain of steps; the function runs it to its result and reads all outputs."""
     flows = peer("fluxus_rx")
-    flow = flows.chain(
-        flows.step("src", lambda: source),
-        *(flows.step(name, function) for name, function in steps.items()),
-    )
-    return list(flows.run(flow).get_outputs())
-
-
-def ours_chain_async(
-    source: Source, steps: Mapping[str, AsyncFunction], **options: Any
-) -> list[Lineage]:
-    """The same with asynchronous steps under these options."""
-    flows = peer("fluxus_rx")
-    flow = flows.chain(
-        flows.step("src", lambda: source),
-        *(flows.step(name, function).options(**options) for name, function in steps.items()),
-    )
-    return list(flows.run(flow).get_outputs())
+    flow = flows.chain(flows.step("src", lambda: source), *_our_steps(steps, options))
+    return lambda: list(flows.run(flow).get_outputs())
 
 
 def ours_group(
     source: Source, branches: Mapping[str, AsyncFunction], **options: Any
-) -> list[list[Lineage]]:
-    """A group of asynchronous steps and a passthrough, path by path."""
+) -> Callable[[], list[list[Lineage]]]:
+    """A group of steps and a passthrough; the function gives the outputs path by path."""
     flows = peer("fluxus_rx")
-    group = flows.parallel(
-        *(flows.step(name, function).options(**options) for name, function in branches.items()),
-        flows.passthrough(),
-    )
-    result = flows.run(flows.step("src", lambda: source) >> group)
-    return [list(path) for path in result.get_outputs_per_path()]
+    group = flows.parallel(_our_steps(branches, options), flows.passthrough())
+    flow = flows.step("src", lambda: source) >> group
+    return lambda: [list(path) for path in flows.run(flow).get_outputs_per_path()]
+
+
+def _our_steps(
+    steps: Mapping[str, Function | AsyncFunction], options: Mapping[str, Any]
+) -> list[Any]:
+    step = peer("fluxus_rx").step
+    return [step(name, function).options(**options) for name, function in steps.items()]
 
 
 # fluxus: it has no limit of concurrent calls
 
 
-async def fluxus_run(flow: Any) -> Any:
-    """What `fluxus.functional.run` does, less the `asyncio.run` that takes two `repr`s."""
-    consumer = peer("fluxus.functional.conduit").DictConsumer()
-    return await (flow >> consumer).arun()
-
-
-async def fluxus_chain(source: Source, steps: Mapping[str, Function | AsyncFunction]) -> Any:
+def fluxus_chain(
+    source: Source, steps: Mapping[str, Function | AsyncFunction]
+) -> Callable[[], Any]:
     """A chain of steps; it makes no difference to fluxus whether they are asynchronous."""
     flows = peer("fluxus.functional")
-    flow = flows.chain(
-        flows.step("src", lambda: source),
-        *(flows.step(name, function) for name, function in steps.items()),
-    )
-    return list((await fluxus_run(flow)).get_outputs())
+    flow = flows.chain(flows.step("src", lambda: source), *_fluxus_steps(steps))
+    return lambda: list(_fluxus_result(flow).get_outputs())
 
 
-async def fluxus_group(source: Source, branches: Mapping[str, AsyncFunction]) -> Any:
-    """A group of asynchronous steps and a passthrough, path by path."""
+def fluxus_group(source: Source, branches: Mapping[str, AsyncFunction]) -> Callable[[], list[Any]]:
+    """A group of steps and a passthrough; the function gives the outputs path by path."""
     flows = peer("fluxus.functional")
-    group = flows.parallel(
-        *(flows.step(name, function) for name, function in branches.items()),
-        flows.passthrough(),
-    )
-    result = await fluxus_run(flows.step("src", lambda: source) >> group)
-    return [list(path) for path in result.get_outputs_per_path()]
+    group = flows.parallel(_fluxus_steps(branches), flows.passthrough())
+    flow = flows.step("src", lambda: source) >> group
+    return lambda: [list(path) for path in _fluxus_result(flow).get_outputs_per_path()]
+
+
+def _fluxus_steps(steps: Mapping[str, Function | AsyncFunction]) -> list[Any]:
+    step = peer("fluxus.functional").step
+    return [step(name, function) for name, function in steps.items()]
+
+
+def _fluxus_result(flow: Any) -> Any:
+    """What `fluxus.functional.run` does, less the `asyncio.run` that takes two `repr`s."""
+    consumer = peer("fluxus.functional.conduit").DictConsumer()
+    return in_loop((flow >> consumer).arun)
 
 
 # streamable: it keeps no lineage, and can't fan out, so that each branch reads the source afresh

@@ -48,21 +48,22 @@ def python(*arguments: str, interrupt: int = 0) -> Ended:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command,
+        # Unbuffered: `communicate` would miss what `readline` has read beyond its line.
+        bufsize=0,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         env=environment,
         cwd=ROOT,
     ) as process:
         assert process.stdout is not None
         try:
-            seen = []
+            seen = b""
             while interrupt and (line := process.stdout.readline()):
-                seen.append(line)
-                if line == "ready\n":
+                seen += line
+                if line == b"ready\n":
                     process.send_signal(signal.SIGINT)
                     interrupt -= 1
             out, err = process.communicate(timeout=50)
         finally:
             process.kill()
-    return Ended(process.returncode, "".join(seen) + out, err)
+    return Ended(process.returncode, (seen + out).decode(), err.decode())

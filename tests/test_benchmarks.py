@@ -49,7 +49,7 @@ def test_a_chain_gives_what_the_loops_by_hand_give() -> None:
     expected = work.chain_outputs(COUNT)
     assert by_hand.loop(source, steps) == expected
     assert by_hand.unrolled(source, steps) == expected
-    assert peers.ours_chain(source, steps) == expected
+    assert peers.ours_chain(source, steps)() == expected
 
 
 ASYNC_BASELINES: list[Callable[..., Any]] = [
@@ -64,7 +64,7 @@ async def test_an_async_chain_gives_what_the_baselines_give(baseline: Callable[.
     source, steps = work.items(COUNT), work.async_steps()
     expected = work.chain_outputs(COUNT)
     assert await baseline(source, steps, LIMIT) == expected
-    ours = asyncio.to_thread(peers.ours_chain_async, source, steps, concurrency=LIMIT)
+    ours = asyncio.to_thread(peers.ours_chain(source, steps, concurrency=LIMIT))
     assert await ours == expected
 
 
@@ -73,7 +73,7 @@ async def test_a_group_gives_what_the_baselines_give(baseline: Callable[..., Any
     source, branches = work.items(COUNT), work.async_steps(4)
     expected = work.group_outputs(COUNT, 4)
     assert await baseline(source, branches, LIMIT) == expected
-    ours = asyncio.to_thread(peers.ours_group, source, branches, concurrency=LIMIT)
+    ours = asyncio.to_thread(peers.ours_group(source, branches, concurrency=LIMIT))
     assert await ours == expected
 
 
