@@ -13,19 +13,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from typing import Final, Generic
 
 from reactivex import abc
 from reactivex.disposable import Disposable
 
-from ._channels import BUFFER, Channel, Endable, aclose, cancel
+from ._channels import BUFFER, END, Channel, Endable, aclose, cancel, nothing
 from ._errors import also_raised
-from ._scheduler import UNBOUNDED, FlowScheduler
+from ._scheduler import FlowScheduler
 from ._typing import T
 
 __all__ = ["Driver", "Intake", "Rooted"]
 
+
+# asyncio's own, for those who write loops: None where no loop runs, which costs no exception.
+_running_loop = asyncio._get_running_loop
 
 _log = logging.getLogger(__name__)
 
@@ -80,16 +83,17 @@ class Driver(Generic[T]):
         self._end(error)
 
     async def _emit(self, stream: AsyncIterator[T]) -> None:
-        demand, on_next = self._flow.demand, self._observer.on_next
-        if demand is UNBOUNDED:
-            async for item in stream:
-                on_next(item)
-                if self._disposed:
-                    return
-            return
-        scope = self._flow.scope
+        demand, on_next, scope = self._flow.demand, self._observer.on_next, self._flow.scope
+        poll: Callable[[], T] = getattr(stream, "poll", nothing)
+        read = stream.__anext__
         scheduled = scope.scheduled
-        async for item in stream:
+        while True:
+            item = poll()
+            if item is END:
+                try:
+                    item = await read()
+                except StopAsyncIteration:
+                    return
             if scope.scheduled != scheduled:
                 # An operator has put something off. That must come through before the demand can
                 # tell whether there is room.
@@ -146,16 +150,20 @@ class Intake(Endable[T]):
     ) -> None:
         self._source = source
         self._channel: Channel[T] = Channel(size)
+        #: an item that is ready, or END
+        self.poll = self._channel.poll
+        self._put = self._channel.put
+        self._loop = flow.loop
         self._flow = flow.demanding(self._channel, downstream)
         self._subscription: abc.DisposableBase | None = None
         self._inbox: deque[Callable[[], None]] = deque()
         self._warned = False
         self._closed = False
 
-    async def __anext__(self) -> T:
-        if self._subscription is None and not self._closed:
+    def __anext__(self) -> Awaitable[T]:
+        if self._subscription is None:
             self.subscribe()
-        return await self._channel.__anext__()
+        return self._channel.__anext__()
 
     def subscribe(self) -> None:
         """Subscribe now: to a source that emits before anybody can read."""
@@ -169,10 +177,15 @@ class Intake(Endable[T]):
                 subscription.dispose()
 
     def _on_next(self, item: T) -> None:
-        if self._flow.here and not self._inbox:
-            self._put(item)
+        if _running_loop() is self._loop and not self._inbox:
+            self._take(item)
         else:
-            self._later(lambda: self._put(item))
+            self._later(lambda: self._take(item))
+
+    def _take(self, item: T) -> None:
+        self._put(item)
+        if len(self._channel) > MANY:
+            self._warn()
 
     def _on_completed(self) -> None:
         self._later(self._channel.close)
@@ -197,9 +210,8 @@ class Intake(Endable[T]):
         while self._inbox:
             self._inbox.popleft()()
 
-    def _put(self, item: T) -> None:
-        self._channel.put(item)
-        if len(self._channel) > MANY and not self._warned:
+    def _warn(self) -> None:
+        if not self._warned:
             self._warned = True
             _log.warning(
                 "more than 10,000 items of %r wait, because it emits without heeding demand; emit"

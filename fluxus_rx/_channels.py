@@ -15,7 +15,18 @@ from typing import Any, Final
 from ._errors import also_raised
 from ._typing import T
 
-__all__ = ["BUFFER", "END", "Channel", "Endable", "Limit", "Turn", "aclose", "aclose_all", "cancel"]
+__all__ = [
+    "BUFFER",
+    "END",
+    "Channel",
+    "Endable",
+    "Limit",
+    "Turn",
+    "aclose",
+    "aclose_all",
+    "cancel",
+    "nothing",
+]
 
 
 #: Items that an operator keeps ready beyond the calls in flight. One switch of tasks is shared by
@@ -25,6 +36,12 @@ BUFFER: Final = 16
 
 #: The mark that nothing is left; not None, which is an item like any other.
 END: Final[Any] = object()
+
+
+def nothing() -> Any:
+    """What polling a stream gives that can't be polled: END."""
+    return END
+
 
 #: Seconds that code may hold the loop between two suspensions.
 SLICE: Final = 0.005
@@ -151,6 +168,9 @@ class Channel(Endable[T]):
                 self._givers.remove(giver)
             raise
         self._reserved -= 1
+        if self._givers:
+            # By then the item has been put, or never will be: an operator may have dropped it.
+            giver.get_loop().call_soon(self._invite)
 
     def _invite(self) -> None:
         while self._givers and len(self._items) + self._reserved < self.size:

@@ -8,8 +8,8 @@ from time import perf_counter
 from typing import Any
 
 from ._channels import aclose
-from ._errors import InvalidProductError, shown
-from ._products import DictProduct, checked
+from ._errors import InvalidProductError, note, shown
+from ._products import DictProduct, checked, known_names
 from ._scheduler import Scope
 
 __all__ = ["GIVEN", "ITEM", "ITEM_EACH", "SAID", "Making", "kind_of", "no_products"]
@@ -75,11 +75,23 @@ class Making:
         self, items: Iterable[Any], kind: str, precursor: DictProduct | None, start: float | None
     ) -> Generator[DictProduct, None, None]:
         """The products of an iterable."""
+        name, owner, clock = self.name, self.owner, self.clock
         iterator = iter(items)
+        count, outside = 0, False
         try:
-            for index, attributes in enumerate(iterator):
-                yield self.item(index, attributes, kind, precursor, start)
-                start = self.now()
+            for index, given in enumerate(iterator):
+                if given.__class__ is dict and not clock and given.keys() <= known_names:
+                    product = DictProduct(name, given.copy(), precursor, index, owner)
+                else:
+                    product = self.item(index, given, kind, precursor, start)
+                outside = True
+                yield product
+                outside, count = False, index + 1
+                start = self.now() if clock else None
+        except BaseException as error:
+            if precursor is None and not outside:  # else the step that gave them tells where
+                note(error, f"in step {name!r}, at item {count}")
+            raise
         finally:
             close = getattr(iterator, "close", None)
             if close is not None:

@@ -31,6 +31,7 @@ class Hub(Generic[T]):
         self._awaited = branches
         self._live: dict[Branch[T], tuple[abc.ObserverBase[T], Demand]] = {}
         self._targets: list[abc.ObserverBase[T]] = []
+        self._demands: list[Demand] = []
         self._scheduler: abc.SchedulerBase | None = None
         self._downstream: dict[Hashable, int] = {}
         self._subscription: abc.DisposableBase | None = None
@@ -75,6 +76,7 @@ class Hub(Generic[T]):
 
     def _retarget(self) -> None:
         self._targets = [observer for observer, _ in self._live.values()]
+        self._demands = [demand for _, demand in self._live.values()]
 
     def _leave(self, branch: Branch[T]) -> None:
         if self._live.pop(branch, None) is None:
@@ -86,12 +88,15 @@ class Hub(Generic[T]):
     @property
     def ready(self) -> bool:
         """Whether all live branches can take one more item."""
-        return all(demand.ready for _, demand in self._live.values())
+        for demand in self._demands:  # noqa: SIM110 - all(…) costs a generator for each item
+            if not demand.ready:
+                return False
+        return True
 
     async def wait(self) -> None:
         """Return once all live branches can take one more item."""
         while not self.ready:
-            for _, demand in [*self._live.values()]:
+            for demand in self._demands:
                 if not demand.ready:
                     await demand.wait()
                     break

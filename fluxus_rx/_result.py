@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, overload
 
 from ._errors import InvalidFlowError, shown
@@ -55,7 +56,7 @@ class RunResult(Sequence[list[Output]]):
         """The result of a run that gave these products, in whatever order."""
         result = cls(*([] for _ in paths))
         result._paths = [None for _ in paths]
-        result._products = [sorted(path, key=DictProduct.positions) for path in paths]
+        result._products = [_sorted(path) for path in paths]
         return result
 
     def _path(self, index: int) -> list[Output]:
@@ -157,6 +158,12 @@ class RunResult(Sequence[list[Output]]):
         if not -len(self) <= path < len(self):
             raise IndexError(f"path {path} of a result with {len(self)} paths")
         return path % len(self)
+
+
+def _sorted(path: list[DictProduct]) -> list[DictProduct]:
+    if all(product.origin is None for product in path):
+        return sorted(path, key=attrgetter("position"))  # a tenth of the price of the other
+    return sorted(path, key=DictProduct.positions)
 
 
 def _check_output(index: int, output: object) -> None:

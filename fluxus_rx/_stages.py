@@ -14,7 +14,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from ._bridge import Driver, Intake, Rooted
-from ._channels import BUFFER, END, Endable, Turn, aclose_all, cancel
+from ._channels import BUFFER, END, Endable, Turn, aclose_all, cancel, nothing
 from ._errors import UsageError, also_raised
 from ._merging import Merge
 from ._multicast import Branch, Hub, merged
@@ -48,14 +48,15 @@ class Stage(NamedTuple):
     key: Hashable
     is_async: bool
     name: str
+    shows_items: bool
     trail: Trail = None
 
 
 class Place(NamedTuple):
     """Where a step stands: the run, if there is one, the way to it, and the pipeline it is in.
 
-    An item that a step of a pipeline has made is seen by the next step of it only; `owner` tells
-    the pipelines apart.
+    An item that was made for one owner is seen by no other, who might keep it: not by another
+    pipeline, such as a branch of a group, and not by a stage that shows its items to users.
     """
 
     scope: Scope | None
@@ -139,6 +140,8 @@ class FlowObservable(Observable[T]):
             pipeline = Pipeline(flow, self._root(flow, owner))
         for stage in self._stages:
             work = stage.bind(Place(flow.scope, stage.trail, owner))._replace(depth=depths.pop())
+            if stage.shows_items:
+                owner = object()
             if stage.is_async:
                 pipeline.add_async(work)
             else:
@@ -153,7 +156,11 @@ class FlowObservable(Observable[T]):
         if not self._stages:
             return self._root.subscribe(observer, scheduler=scheduler)
         owner = object()
-        works = [stage.bind(Place(None, stage.trail, owner)) for stage in self._stages]
+        works = []
+        for stage in self._stages:
+            works.append(stage.bind(Place(None, stage.trail, owner)))
+            if stage.shows_items:
+                owner = object()
         plain = _Plain(observer, works)
         subscription = self._root.subscribe(
             plain.on_next, observer.on_error, observer.on_completed, scheduler=scheduler
@@ -306,6 +313,12 @@ class Pipeline(Endable[T]):
     def _add(self, stream: AsyncIterator[Any]) -> None:
         self._parts.append(stream)
         self._last = stream
+
+    @property
+    def poll(self) -> Callable[[], T]:
+        """An item that is ready, or END."""
+        poll: Callable[[], T] = getattr(self._last, "poll", nothing)
+        return poll
 
     def __anext__(self) -> Awaitable[T]:
         awaitable: Awaitable[T] = self._last.__anext__()

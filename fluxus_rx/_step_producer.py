@@ -52,7 +52,7 @@ class DictProducer(Producer[DictProduct]):
         """The one path of a step."""
         trail = (None, self._name)
         if isinstance(self._source, Observable) and not self._is_function:
-            stage = Stage(self._bind_items, ("items", id(self)), False, self._name)
+            stage = Stage(self._bind_items, ("items", id(self)), False, self._name, True)
             return [FlowObservable(self._source, (), True).then(stage)]
         return [FlowObservable(self._products, (), True, trail)]
 
@@ -80,7 +80,7 @@ class DictProducer(Producer[DictProduct]):
         self._use()
         if isinstance(self._source, AsyncIterable):
             return self._agiven(self._source, making)
-        return self._explained(self._items(self._source, making))
+        return self._items(self._source, making)
 
     def _given(self, making: Making) -> Iterator[Any] | AsyncIterator[Any]:
         try:
@@ -93,7 +93,7 @@ class DictProducer(Producer[DictProduct]):
             raise raised from error
         if inspect.isawaitable(given) or isinstance(given, AsyncIterable):
             return self._agiven(given, making)
-        return self._explained(self._items(given, making))
+        return self._items(given, making)
 
     def _items(self, given: Any, making: Making) -> Iterator[DictProduct]:
         start = making.now()
@@ -102,21 +102,6 @@ class DictProducer(Producer[DictProduct]):
         if isinstance(given, Iterable) and not isinstance(given, str | bytes):
             return making.many(given, kind_of(given), None, start)
         raise no_products(self._name, given)
-
-    def _explained(self, products: Iterator[DictProduct]) -> Iterator[DictProduct]:
-        count = 0
-        try:
-            for count, product in enumerate(products, 1):  # noqa: B007 - for the note
-                yield product
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            note(error, f"in step {self._name!r}, at item {count}")
-            raise
-        finally:
-            close = getattr(products, "close", None)
-            if close is not None:
-                close()
 
     async def _agiven(self, given: Any, making: Making) -> AsyncIterator[DictProduct]:
         count = 0

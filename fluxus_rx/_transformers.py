@@ -53,6 +53,7 @@ class Transformer(Conduit, Generic[A_contra, B_co]):
     """
 
     _flow_options = StepOptions()
+    _flow_shows_items = True
 
     @abstractmethod
     def transform(self, product: A_contra) -> Iterable[B_co]:
@@ -78,7 +79,10 @@ class Transformer(Conduit, Generic[A_contra, B_co]):
 
     def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """This transformer on an observable: one observable per path, in path order."""
-        stage = Stage(self._flow_bind, ("limit", id(self)), self._flow_is_async, self.name)
+        stage = Stage(
+            *(self._flow_bind, ("limit", id(self)), self._flow_is_async, self.name),
+            shows_items=self._flow_shows_items,
+        )
         return [flowing(source).then(stage)]
 
     def _flow_bind(self, place: Place) -> Work:

@@ -34,7 +34,7 @@ class Work(NamedTuple):
 
     `apply` gives an item, or `Several`. It is called for an asynchronous step too, whose outcome is
     then awaited: a coroutine gives an item or `Several`. `explain` adds to an error where it came
-    up. `may_wait` tells whether `apply` may give `Later`.
+    up. `may_wait` tells whether `apply` may give `Several` of a `Later`.
     """
 
     apply: Callable[[Any], Any]
@@ -47,7 +47,7 @@ class Work(NamedTuple):
 
 
 class Later:
-    """The outcome of a synchronous step whose function turned out to be asynchronous."""
+    """What a synchronous step gives, in `Several`, if its function is asynchronous after all."""
 
     __slots__ = ("_finish", "_source")
 
@@ -105,8 +105,7 @@ def walk(works: list[Work], stack: list[Level], turn: Turn | None) -> Iterator[A
                     outside = False
                 for index in range(at, end):
                     outcome = applies[index](item)
-                    kind = outcome.__class__
-                    if kind is Several or kind is Later:
+                    if outcome.__class__ is Several:
                         break
                     item = outcome
                 else:
@@ -114,12 +113,12 @@ def walk(works: list[Work], stack: list[Level], turn: Turn | None) -> Iterator[A
                     yield item
                     outside, index = False, -1
                     continue
-                if kind is Several:
-                    stack.append(Level(index + 1, outcome.source, works[index], item))
-                    break
-                outside = True
-                yield Halt(index, outcome, item)
-                return
+                if outcome.source.__class__ is Later:
+                    outside = True
+                    yield Halt(index, outcome.source, item)
+                    return
+                stack.append(Level(index + 1, outcome.source, works[index], item))
+                break
             else:
                 stack.pop()
         except BaseException as error:
@@ -238,8 +237,10 @@ async def _halted(
             await before.aclose()
 
     async def call(item: Any) -> Any:
-        outcome = item.outcome if item.__class__ is Halt else work.apply(item)
-        return await outcome.outcome() if outcome.__class__ is Later else outcome
+        outcome = Several(item.outcome) if item.__class__ is Halt else work.apply(item)
+        while outcome.__class__ is Several and outcome.source.__class__ is Later:
+            outcome = await outcome.source.outcome()
+        return outcome
 
     def explain(error: BaseException, item: Any) -> None:
         work.explain(error, item.given if item.__class__ is Halt else item)

@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from ._calls import Several, error_of, resumed, stepping
-from ._channels import BUFFER, END, Channel, Endable, Limit, Turn, aclose, cancel
+from ._channels import BUFFER, END, Channel, Endable, Limit, Turn, aclose, cancel, nothing
 from ._crews import Crew
 from ._typing import A, B
 
@@ -24,10 +24,6 @@ __all__ = ["CONCURRENCY", "FlatMap"]
 
 #: Calls in flight at most where nothing else is said.
 CONCURRENCY: Final = 256
-
-
-def _nothing() -> Any:
-    return END
 
 
 Call = Callable[[A], Coroutine[Any, Any, B]]
@@ -99,7 +95,7 @@ class FlatMap(Endable[B]):
         assert base is not None
         out, limit, call, turn = self._out, self._limit, self._call, self._turn
         read = self._source.__anext__
-        poll: Callable[[], Any] = getattr(self._source, "poll", _nothing)
+        poll: Callable[[], Any] = getattr(self._source, "poll", nothing)
         slot = None
         while True:
             while self._reading:
