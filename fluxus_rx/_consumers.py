@@ -10,9 +10,10 @@ from typing import Any, Generic, cast
 
 from ._calls import error_of
 from ._conduit import Chain, Conduit, check_types
-from ._driving import Loop, consumed_in_thread, opened, stream
+from ._driving import consumed_in_thread, opened, stream
 from ._errors import also_raised, note, short
 from ._generics import type_arguments
+from ._loops import Loop
 from ._producers import Producer
 from ._typing import A, A_contra, R_co, T
 

@@ -9,8 +9,9 @@ from reactivex import Observable
 
 from ._conduit import Conduit
 from ._consumers import Consumer, Flow
-from ._driving import Loop, collect
+from ._driving import collect
 from ._errors import InvalidFlowError, shown
+from ._loops import Loop
 from ._producers import Producer
 from ._result import RunResult
 from ._step_producer import DictProducer

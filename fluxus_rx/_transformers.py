@@ -20,9 +20,10 @@ from ._conduit import (
     flat,
     passthrough_chained,
 )
-from ._driving import Loop, collect, to_stream
+from ._driving import collect, to_stream
 from ._errors import InvalidFlowError, note, short, shown
 from ._generics import fits, type_arguments, type_name
+from ._loops import Loop
 from ._merging import entered
 from ._options import StepOptions
 from ._producers import Producer, iterated, not_iterable

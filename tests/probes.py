@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from aiostream import streamcontext
@@ -49,24 +49,33 @@ async def drained(source: AsyncIterable[T], seen: list[T], pace: int = 0) -> lis
 
 
 class Events:
-    """What an observer has seen; `ended` is set by an error or a completion."""
+    """What an observer has seen; `ended` is set by an error or a completion, from any thread."""
 
     def __init__(self) -> None:
         self.items: list[Any] = []
         self.errors: list[Exception] = []
         self.completions = 0
         self.ended = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def on_error(self, error: Exception) -> None:
         self.errors.append(error)
-        self.ended.set()
+        self._end()
 
     def on_completed(self) -> None:
         self.completions += 1
-        self.ended.set()
+        self._end()
+
+    def _end(self) -> None:
+        if self._loop is None:
+            self.ended.set()
+        else:
+            self._loop.call_soon_threadsafe(self.ended.set)
 
     def of(self, observable: Observable[Any], **kwargs: Any) -> abc.DisposableBase:
         """Subscribe to the observable."""
+        with suppress(RuntimeError):
+            self._loop = asyncio.get_running_loop()
         return observable.subscribe(self.items.append, self.on_error, self.on_completed, **kwargs)
 
     async def complete(self) -> list[Any]:

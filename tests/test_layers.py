@@ -28,6 +28,7 @@ LAYERS: list[list[str]] = [
     ["_bridge", "_multicast"],
     ["_walks"],
     ["_stages"],
+    ["_loops"],
     ["_driving"],
     # conduits
     ["_conduit"],

@@ -11,6 +11,7 @@ import pytest
 import reactivex
 from reactivex import Observable
 from reactivex import operators as ops
+from reactivex.scheduler.eventloop import AsyncIOScheduler
 from reactivex.subject import Subject
 
 from fluxus_rx import AsyncTransformer
@@ -158,13 +159,18 @@ class TestLeavingEarly:
         assert held.calls.cancelled == [1]
         assert alone()
 
-    async def test_a_timeout_of_rx_cancels_the_calls(self) -> None:
-        """ops.timeout below a flow ends it, and what was in flight is cancelled."""
+    @pytest.mark.parametrize("where", ["on the loop", "in a thread"])
+    async def test_a_timeout_of_rx_cancels_the_calls(self, where: str) -> None:
+        """ops.timeout below a flow ends it from wherever its timer runs; calls are cancelled."""
         held = Held()
         events = Events()
-        events.of(reactivex.of(1).pipe(held, ops.timeout(0.0)))
+        late: Observable[int] = reactivex.of(1).pipe(held).pipe(ops.timeout(0.0))
+        if where == "on the loop":
+            events.of(late, scheduler=AsyncIOScheduler(asyncio.get_running_loop()))
+        else:
+            events.of(late)
         await events.ended.wait()
-        await turns()
+        await until(lambda: held.calls.active == 0 and alone())
         assert len(events.errors) == 1
         assert held.calls.active == 0
         assert alone()

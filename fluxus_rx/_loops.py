@@ -1,0 +1,145 @@
+"""An event loop for a synchronous caller, on no loop or beneath one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import signal
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent import futures
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+from ._typing import T
+
+__all__ = ["Loop"]
+
+
+class Loop:
+    """An event loop that a synchronous caller drives, call by call.
+
+    Where a loop runs already in the caller's thread, each call runs in a thread of its own. Context
+    variables of the caller are visible inside. Ctrl-C cancels what runs, waits for it to clean up,
+    and raises KeyboardInterrupt, as `asyncio.run` does.
+    """
+
+    def __init__(self) -> None:
+        # A factory of its own: without one the runner would unset the thread's current loop.
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._context = contextvars.copy_context()
+
+    def __enter__(self) -> Loop:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if _in_loop():
+            _in_thread(self._runner.close, _Interrupt())
+        else:
+            self._runner.close()
+
+    def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine to its end."""
+        with _Interrupt() as interrupt:
+            if not _in_loop():
+                return self._run(work, interrupt)
+            return _in_thread(partial(self._run, work, interrupt), interrupt)
+
+    def _run(self, work: Callable[[], Coroutine[Any, Any, T]], interrupt: _Interrupt) -> T:
+        # In a box, and not as the result of the main task, for a result may be large, and what
+        # shows a task, as debuggers and asyncio itself do, takes the repr of its result.
+        box: list[T] = []
+
+        async def main() -> None:
+            box.append(await work())
+
+        loop = self._runner.get_loop()
+        task = self._context.run(loop.create_task, main())
+        interrupt.watch(task)
+        try:
+            loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            if interrupt.came:
+                raise KeyboardInterrupt from None
+            raise
+        return box[0]
+
+
+class _Interrupt:
+    """Turns Ctrl-C into a cancellation of a task, for as long as the block lasts.
+
+    Not by `asyncio.Runner`, which takes its own measures only once a coroutine is under way: a
+    KeyboardInterrupt that comes a moment before or after leaves it lying there. And it does nothing
+    for a loop that runs in another thread.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        self._task: asyncio.Task[None] | None = None
+        self._previous: Any = None
+
+    def __enter__(self) -> _Interrupt:
+        if threading.current_thread() is threading.main_thread():
+            handler = signal.getsignal(signal.SIGINT)
+            # A handler that the user has set keeps its say; that of an asyncio.run() around us
+            # would cancel a task of the loop that we keep waiting.
+            if handler is signal.default_int_handler or _is_runners(handler):
+                self._previous = handler
+                signal.signal(signal.SIGINT, self._on_signal)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+            if self.came and not isinstance(exc_info[1], KeyboardInterrupt):
+                raise KeyboardInterrupt
+
+    def watch(self, task: asyncio.Task[None]) -> None:
+        """From now on, cancel `task`."""
+        self._task = task
+        if self.came:
+            task.cancel()
+
+    def cancel(self) -> None:
+        """Cancel the task, from whatever thread."""
+        if self._task is not None and not self._task.done():
+            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        if self.came:
+            raise KeyboardInterrupt
+        self.came = True
+        self.cancel()
+
+
+def _is_runners(handler: object) -> bool:
+    return isinstance(handler, partial) and isinstance(
+        getattr(handler.func, "__self__", None), asyncio.Runner
+    )
+
+
+def _in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _in_thread(work: Callable[[], T], interrupt: _Interrupt) -> T:
+    """Run `work` in a thread of its own, and wait for it; interrupted, tell it and wait again."""
+    with futures.ThreadPoolExecutor(1, thread_name_prefix="fluxus_rx") as executor:
+        future = executor.submit(work)
+        try:
+            return future.result()
+        except BaseException:
+            if not future.done():
+                interrupt.cancel()
+                futures.wait([future])
+            raise
