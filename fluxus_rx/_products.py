@@ -226,22 +226,22 @@ class DictProduct(Mapping[str, Any]):
         output: dict[str, dict[str, Any]] = {}
         again: dict[str, int] = {}
         for product in reversed(links):
-            for name, attributes, times in product._entries():
+            trail, times = product.trail, product.times
+            for index in range(0, len(trail), 2):
+                attributes = trail[index + 1]
+                if not attributes:
+                    continue
+                name = trail[index]
                 if name in output:
                     again[name] = again.get(name, 0) + 1
                     name = f"{name}#{again[name]}"
-                # A precursor is seen by others; what is this product's own needs no copy.
-                output[name] = attributes if product is self else attributes.copy()
                 if times is not None:
-                    start, end = times
+                    start, end = times[index // 2]
                     output[name] = {**attributes, "[start]": start, "[end]": end}
+                else:
+                    # A precursor is seen by others; what is this product's own needs no copy.
+                    output[name] = attributes if product is self else attributes.copy()
         return output
-
-    def _entries(self) -> Iterator[tuple[str, dict[str, Any], tuple[float, float] | None]]:
-        trail, times = self.trail, self.times
-        for index in range(0, len(trail), 2):
-            if trail[index + 1]:
-                yield trail[index], trail[index + 1], times[index // 2] if times else None
 
     def __getitem__(self, name: str) -> Any:
         value = self.find(name)
