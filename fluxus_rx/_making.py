@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Mapping
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +12,7 @@ from ._errors import InvalidProductError, note, shown
 from ._products import DictProduct, checked, known_names
 from ._scheduler import Scope
 
-__all__ = ["GIVEN", "ITEM", "ITEM_EACH", "SAID", "Making", "kind_of", "no_products"]
+__all__ = ["GIVEN", "ITEM", "ITEM_EACH", "SAID", "Making", "kind_of", "no_products", "taken_in"]
 
 
 ITEM = "it must be a mapping of attribute names to values, such as {'x': 1}"
@@ -114,6 +114,21 @@ class Making:
                 start = self.now()
         finally:
             await aclose(iterator)
+
+
+def taken_in(item: Any, position: int, owner: object, said: str) -> DictProduct:
+    """A product of an item that comes from elsewhere than a step.
+
+    Of a product, one that comes of it and adds nothing; of any other mapping, one named `input`.
+    """
+    if isinstance(item, DictProduct):
+        return DictProduct("", {}, item, position, owner)
+    if isinstance(item, Mapping):
+        return DictProduct("input", checked(item, "input", SAID), None, position, owner)
+    raise InvalidProductError(
+        f"{said} {shown(item)}; it takes products of steps, or mappings of attribute names to"
+        " values, such as {'x': 1}"
+    )
 
 
 def kind_of(items: object) -> str:

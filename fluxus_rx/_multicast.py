@@ -45,8 +45,9 @@ class Hub(Generic[T]):
         """Subscribe `observer` to `branch`."""
         if branch.used:
             raise UsageError(
-                "a branch of a parallel group was subscribed to a second time; its source runs once"
-                " for all branches. Put retry or repeat around the whole group"
+                "a branch of a parallel group was subscribed to a second time, as retry, repeat or"
+                " catch behind the group do after an error or an end; but its source runs once for"
+                " all branches. Put the operator in front of the group, or around the whole flow"
             )
         branch.used = True
         demand = UNBOUNDED

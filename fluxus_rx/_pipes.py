@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from functools import reduce
 from typing import Any
 
@@ -31,6 +31,8 @@ class _RxPipe(Transformer[Any, Any]):
         """The operators on an observable."""
         trail = (flowing(source).trail, self.name)
         piped = source.pipe(*self._operators)
+        if not isinstance(piped, Observable):
+            raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no Observable")
         return [FlowObservable(piped, (), is_driven(source), trail)]
 
     @property
@@ -67,6 +69,8 @@ class _StreamPipe(Transformer[Any, Any]):
 
         def root(before: AsyncIterator[Any], owner: object) -> AsyncIterator[Any]:
             piped = reduce(lambda xs, pipe: pipe(xs), self._operators, streams.iterate(before))
+            if not isinstance(piped, AsyncIterable):
+                raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no stream")
             return entered(piped)
 
         trail = (upstream.trail, self.name)

@@ -206,7 +206,7 @@ class DictProduct(Mapping[str, Any]):
 
     def path(self) -> list[str]:
         """The names of the lineage, the first one first."""
-        names = [name for name, _ in self.steps()]
+        names = [name for name, _ in self.steps() if name]
         names.reverse()
         return names
 

@@ -12,7 +12,9 @@ from ._consumers import Consumer, Flow
 from ._driving import collect
 from ._errors import InvalidFlowError, shown
 from ._loops import Loop
+from ._making import taken_in
 from ._producers import Producer
+from ._products import DictProduct
 from ._result import RunResult
 from ._step_producer import DictProducer
 from ._transformers import Passthrough, Transformer
@@ -65,6 +67,10 @@ async def arun(flow: Conduit, *, input: Input | None = None, timestamps: bool = 
 
 async def _collected(producer: Producer[Any], timestamps: bool) -> RunResult:
     paths = await collect(producer.observables(), timestamps=timestamps)
+    for path in paths:
+        if not all(isinstance(item, DictProduct) for item in path):
+            said = "run() collects products of steps, but got"
+            path[:] = [taken_in(item, index, None, said) for index, item in enumerate(path)]
     return RunResult.of_products(paths)
 
 

@@ -20,7 +20,7 @@ from ._merging import Merge
 from ._multicast import Branch, Hub, merged
 from ._scheduler import UNBOUNDED, FlowScheduler, Scope
 from ._typing import T
-from ._walks import Halt, Level, Work, close_levels, staged, walk, walked
+from ._walks import Halt, Level, Walked, Work, close_levels, staged, walk
 
 __all__ = [
     "FlowObservable",
@@ -82,8 +82,11 @@ class FlowObservable(Observable[T]):
         driven: bool = True,
         trail: Trail = None,
         before: FlowObservable[Any] | None = None,
+        shows_items: bool = True,
     ) -> None:
         super().__init__()
+        #: whether users may hold its items, or may have made them
+        self.shows_items = shows_items
         self._before = before
         self._root = root
         self._stages = stages
@@ -95,7 +98,8 @@ class FlowObservable(Observable[T]):
         trail = (self.trail, stage.name)
         stages = (*self._stages, stage._replace(trail=trail))
         return FlowObservable(
-            self._root, stages, self.driven or stage.is_async, trail, self._before
+            *(self._root, stages, self.driven or stage.is_async, trail, self._before),
+            shows_items=stage.shows_items,
         )
 
     def _subscribe_core(
@@ -243,15 +247,19 @@ def is_driven(source: object) -> bool:
 def fan_out(source: Observable[T], count: int, driven: bool) -> list[FlowObservable[T]]:
     """The source, multicast to `count` branches; it runs once."""
     hub = Hub(source, count, driven or is_driven(source))
-    trail = flowing(source).trail
-    return [FlowObservable(branch, (), hub.driven, trail) for branch in hub.branches]
+    given = flowing(source)
+    return [
+        FlowObservable(branch, (), hub.driven, given.trail, shows_items=given.shows_items)
+        for branch in hub.branches
+    ]
 
 
 def flowing(source: Observable[T], driven: bool = False) -> FlowObservable[T]:
     """`source` as something stages can be put on; `driven` makes sure that it runs by a driver."""
     if isinstance(source, FlowObservable) and (source.driven or not driven):
         return source
-    return FlowObservable(source, (), driven or is_driven(source))
+    shows_items = not isinstance(source, FlowObservable) or source.shows_items
+    return FlowObservable(source, (), driven or is_driven(source), shows_items=shows_items)
 
 
 def path_of(trail: Trail) -> str:
@@ -259,7 +267,8 @@ def path_of(trail: Trail) -> str:
     names = []
     while trail is not None:
         trail, name = trail
-        names.append(name)
+        if name:
+            names.append(name)
     return " → ".join(reversed(names))
 
 
@@ -302,7 +311,7 @@ class Pipeline(Endable[T]):
             if not hasattr(base, "__anext__"):
                 stack.append(Level(0, base, None, None))
                 base = None
-            self._add(walked(base, works, stack, self._turn, self._flow))
+            self._add(Walked(base, works, stack, self._turn, self._flow))
 
     def _own(self) -> None:
         """Let one task read what the workers of a stage would read in turns."""

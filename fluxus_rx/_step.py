@@ -7,20 +7,20 @@ import logging
 from collections.abc import AsyncIterable, Callable, Hashable, Iterable, Mapping
 from typing import Any
 
+from reactivex import Observable
+
 from ._calls import Several
 from ._errors import (
     InvalidFlowError,
     InvalidNameError,
-    InvalidProductError,
     MissingAttributeError,
     note,
     short,
-    shown,
 )
-from ._making import SAID, Making, kind_of, no_products
-from ._products import MISSING, DictProduct, checked, identifier, known_names
+from ._making import Making, kind_of, no_products, taken_in
+from ._products import MISSING, DictProduct, identifier, known_names
 from ._signatures import function_name, is_async_function, parameters_of
-from ._stages import Place, Trail, path_of
+from ._stages import FlowObservable, Place, Stage, Trail, flowing, path_of
 from ._transformers import Transformer
 from ._walks import Later, Work
 
@@ -30,7 +30,7 @@ __all__ = ["Step"]
 _log = logging.getLogger(__name__)
 
 
-class Step(Transformer[DictProduct, DictProduct]):
+class Step(Transformer[Mapping[str, Any], DictProduct]):
     """A step that takes products: a function of their attributes."""
 
     _flow_shows_items = False
@@ -76,7 +76,7 @@ class Step(Transformer[DictProduct, DictProduct]):
         """The fixed arguments."""
         return dict(self._fixed)
 
-    def transform(self, product: DictProduct) -> Iterable[DictProduct]:
+    def transform(self, product: Mapping[str, Any]) -> Iterable[DictProduct]:
         """The products for one product, for a synchronous caller."""
         return self.process([product])
 
@@ -89,8 +89,6 @@ class Step(Transformer[DictProduct, DictProduct]):
         # With the usual case first: a function of one attribute of the latest product, which gives
         # a dictionary. Each call that is spared is 0.1 µs of 1.0 a step.
         def apply(product: Any) -> Any:
-            if product.__class__ is not DictProduct:
-                product = self._product(product)
             trail = product.trail
             latest = trail[-1]
             given = function(**{one: latest[one]}) if one in latest else call(product)
@@ -102,8 +100,6 @@ class Step(Transformer[DictProduct, DictProduct]):
             return product
 
         async def acall(product: Any) -> Any:
-            if product.__class__ is not DictProduct:
-                product = self._product(product)
             trail = product.trail
             latest = trail[-1]
             given = function(**{one: latest[one]}) if one in latest else call(product)
@@ -117,12 +113,10 @@ class Step(Transformer[DictProduct, DictProduct]):
             return product
 
         def timed(product: Any) -> Any:
-            product = self._product(product)
             start = making.now()
             return self._outcome(call(product), product, making, start)
 
         async def atimed(product: Any) -> Any:
-            product = self._product(product)
             start = making.now()
             given = call(product)
             if inspect.isawaitable(given):
@@ -139,16 +133,32 @@ class Step(Transformer[DictProduct, DictProduct]):
     def _key(self) -> Hashable:
         return ("limit", id(self))
 
-    def _product(self, item: Any) -> DictProduct:
-        """What comes from elsewhere than a step, as a product."""
-        if isinstance(item, DictProduct):
-            return item
-        if isinstance(item, Mapping):
-            return DictProduct("input", checked(item, "input", SAID))
-        raise InvalidProductError(
-            f"step {self._name!r} was given {shown(item)}; it takes mappings of attribute names to"
-            " values, such as {'x': 1}"
-        )
+    def connect(self, source: Observable[Mapping[str, Any]]) -> list[FlowObservable[DictProduct]]:
+        """This step on an observable, whose items need not come from a step."""
+        items = flowing(source)
+        if items.shows_items:
+            items = items.then(Stage(self._bind_taking_in, None, False, "", shows_items=False))
+        return super().connect(items)
+
+    def _bind_taking_in(self, place: Place) -> Work:
+        """What comes from elsewhere than a step, as products of its own, with their positions.
+
+        Whoever has made an item may hold it still, or give it twice.
+        """
+        index = -1
+
+        def apply(item: Any) -> DictProduct:
+            nonlocal index
+            index += 1
+            return taken_in(item, index, place.owner, f"step {self._name!r} was given")
+
+        async def acall(item: Any) -> DictProduct:
+            return apply(item)
+
+        def explain(error: BaseException, item: Any) -> None:
+            note(error, f"in step {self._name!r}, path {path_of(place.trail)}, at item {index}")
+
+        return Work(apply, acall, explain, self._flow_options, None)
 
     def _outcome(
         self, given: Any, product: DictProduct, making: Making, start: float | None

@@ -52,9 +52,9 @@ class DictProducer(Producer[DictProduct]):
         """The one path of a step."""
         trail = (None, self._name)
         if isinstance(self._source, Observable) and not self._is_function:
-            stage = Stage(self._bind_items, ("items", id(self)), False, self._name, True)
+            stage = Stage(self._bind_items, ("items", id(self)), False, self._name, False)
             return [FlowObservable(self._source, (), True).then(stage)]
-        return [FlowObservable(self._products, (), True, trail)]
+        return [FlowObservable(self._products, (), True, trail, shows_items=False)]
 
     def _bind_items(self, place: Place) -> Work:
         making = Making(self._name, place.scope, place.owner)

@@ -44,7 +44,7 @@ def step(  # pyright: ignore[reportOverlappingOverload]  # see above
 @overload
 def step(
     name: str, function: Callable[..., Outcome], /, **fixed: Any
-) -> Transformer[DictProduct, DictProduct]: ...
+) -> Transformer[Attributes, DictProduct]: ...
 
 
 @overload

@@ -339,7 +339,8 @@ def group(conduits: Collection[Conduit]) -> Transformer[Any, Any]:
     if through:
         for first in made._flow_firsts():
             taken = getattr(first, "input_type", Any)
-            if not fits(taken, made.product_type):
+            # A step takes any mapping, and a passthrough beside it gives it on as a product.
+            if getattr(first, "_flow_shows_items", True) and not fits(taken, made.product_type):
                 raise InvalidFlowError(
                     f"a passthrough beside {made._flow_label} would pass on {type_name(taken)}, but"
                     f" the group gives {type_name(made.product_type)}; widen its product type"

@@ -6,6 +6,7 @@ steps in a row are fine, and a step that gives a million products gives them one
 
 from __future__ import annotations
 
+import contextvars
 import inspect
 from collections.abc import (
     AsyncGenerator,
@@ -15,18 +16,19 @@ from collections.abc import (
     Hashable,
     Iterator,
 )
+from functools import partial
 from math import inf
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from ._calls import Several, error_of
-from ._channels import Limit, Turn, aclose_all
+from ._channels import END, Endable, Limit, Turn, aclose_all, cancel
 from ._errors import also_raised
 from ._options import StepOptions
 from ._scheduler import FlowScheduler
 from ._workers import FlatMap
 
-__all__ = ["Halt", "Later", "Level", "Work", "close_levels", "staged", "walk", "walked"]
+__all__ = ["Halt", "Later", "Level", "Walked", "Work", "close_levels", "staged", "walk"]
 
 
 class Work(NamedTuple):
@@ -173,25 +175,55 @@ def staged(
     )
 
 
-async def walked(
-    base: AsyncIterator[Any] | None,
-    works: list[Work],
-    stack: list[Level],
-    turn: Turn,
-    flow: FlowScheduler,
-) -> AsyncGenerator[Any, None]:
-    """Take what is on the stack, then the items of `base`, through synchronous steps."""
-    halt: Halt | None = None
-    try:
-        while halt is None:
-            for product in walk(works, stack, turn):
-                if product.__class__ is not Halt:
-                    yield product
-                elif product is _GIVE:
-                    await turn.give()
-                else:
-                    halt = product
-            if halt is None:
+class Walked(Endable[Any]):
+    """Takes what is on a stack, then the items of `base`, through synchronous steps.
+
+    Where a step turns out to be asynchronous, it is a stage from there on, and the steps behind it
+    read from that; this stream goes over to them, so that 500 such steps are no recursion.
+    """
+
+    def __init__(
+        self,
+        base: AsyncIterator[Any] | None,
+        works: list[Work],
+        stack: list[Level],
+        turn: Turn,
+        flow: FlowScheduler,
+    ) -> None:
+        self._turn = turn
+        self._flow = flow
+        self._stream = self._walking(base, works, stack)
+        self._parts: list[Any] = [self._stream]
+
+    async def __anext__(self) -> Any:
+        while True:
+            item = await self._stream.__anext__()
+            if item.__class__ is not _Rest:
+                return item
+            self._stream = item.stream
+
+    async def _walking(
+        self,
+        base: AsyncIterator[Any] | None,
+        works: list[Work],
+        stack: list[Level],
+        run: Callable[..., Any] | None = None,
+    ) -> AsyncGenerator[Any, None]:
+        # All of it in one context, whichever task reads: what a generator sets it can reset.
+        run = run or contextvars.copy_context().run
+        turn = self._turn
+        try:
+            while True:
+                products = walk(works, stack, turn)
+                for product in iter(partial(run, next, products, END), END):
+                    if product.__class__ is not Halt:
+                        yield product
+                    elif product is _GIVE:
+                        await turn.give()
+                    else:
+                        left, stack = stack, []
+                        yield self._go_over(product, base, works, left, run)
+                        return
                 if base is None:
                     return
                 try:
@@ -199,59 +231,60 @@ async def walked(
                 except StopAsyncIteration:
                     return
                 stack.append(Level(0, iter((item,)), None, None))
-        inner = _halted(halt, base, works, stack, turn, flow)
-        stack = []
-        try:
-            async for product in inner:
-                yield product
-        finally:
-            await inner.aclose()
-    except BaseException as error:
-        try:
-            close_levels(stack)
-        except BaseException as late:
-            if isinstance(error, GeneratorExit):
-                raise
-            also_raised(error, late)
-        raise
+        except BaseException as error:
+            try:
+                run(close_levels, stack)
+            except BaseException as late:
+                if isinstance(error, GeneratorExit):
+                    raise
+                also_raised(error, late)
+            raise
+
+    def _go_over(
+        self,
+        halt: Halt,
+        base: AsyncIterator[Any] | None,
+        works: list[Work],
+        stack: list[Level],
+        run: Callable[..., Any],
+    ) -> _Rest:
+        work = works[halt.at]
+        before = self._walking(base, works[: halt.at], stack, run)
+
+        async def call(item: Any) -> Any:
+            outcome = Several(item.outcome) if item.__class__ is Halt else work.apply(item)
+            while outcome.__class__ is Several and outcome.source.__class__ is Later:
+                outcome = await outcome.source.outcome()
+            return outcome
+
+        def explain(error: BaseException, item: Any) -> None:
+            work.explain(error, item.given if item.__class__ is Halt else item)
+
+        source = _led_by(halt, before)
+        pool = staged(source, work._replace(explain=explain), call, self._turn, self._flow)
+        rest = self._walking(pool, works[halt.at + 1 :], [])
+        self._parts += (halt.outcome, before, source, pool, rest)
+        return _Rest(rest)
+
+    def cancel(self) -> None:
+        """Tell the stages to end."""
+        for part in self._parts:
+            cancel(part)
+
+    async def aclose(self) -> None:
+        """End the stages, and close the iterators that are open, the last one first."""
+        self.cancel()
+        parts, self._parts = self._parts, []
+        await aclose_all(reversed(parts))
 
 
-async def _halted(
-    halt: Halt,
-    base: AsyncIterator[Any] | None,
-    works: list[Work],
-    stack: list[Level],
-    turn: Turn,
-    flow: FlowScheduler,
-) -> AsyncGenerator[Any, None]:
-    """Go on where a synchronous step turned out to be asynchronous: from there on it is a stage."""
-    work = works[halt.at]
+class _Rest(NamedTuple):
+    """Where a walk goes on."""
 
-    async def feed() -> AsyncGenerator[Any, None]:
-        before = walked(base, works[: halt.at], stack, turn, flow)
-        try:
-            yield halt
-            async for item in before:
-                yield item
-        finally:
-            await before.aclose()
+    stream: AsyncGenerator[Any, None]
 
-    async def call(item: Any) -> Any:
-        outcome = Several(item.outcome) if item.__class__ is Halt else work.apply(item)
-        while outcome.__class__ is Several and outcome.source.__class__ is Later:
-            outcome = await outcome.source.outcome()
-        return outcome
 
-    def explain(error: BaseException, item: Any) -> None:
-        work.explain(error, item.given if item.__class__ is Halt else item)
-
-    source = feed()
-    pool = staged(source, work._replace(explain=explain), call, turn, flow)
-    rest = walked(pool, works[halt.at + 1 :], [], turn, flow)
-    try:
-        async for product in rest:
-            yield product
-    finally:
-        halt.outcome.close()
-        pool.cancel()
-        await aclose_all((rest, pool, source))
+async def _led_by(halt: Halt, rest: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+    yield halt
+    async for item in rest:
+        yield item

@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from fluxus_rx import parallel, passthrough, step
-from tests.oracle import RULES, Attributes, Chain, Graph, Group, Pass, Source, Step, expected
+from fluxus_rx import AsyncTransformer, Transformer, parallel, passthrough, step
+from tests.oracle import RULES, Again, Attributes, Chain, Graph, Group, Pass, Source, Step, expected
 
 seeds = st.integers(0, 2**32)
 
@@ -56,6 +56,8 @@ class Recorder:
                 made = step(name, self.function(name, RULES[rule], kind))
                 options = {"concurrency": limit} if limit else {}
                 return made.options(**options, ordered=ordered) if limit or ordered else made
+            case Again(kind):
+                return AsyncTwice(self) if kind == "async" else Twice()
             case Pass():
                 return passthrough()
             case Chain(first, second):
@@ -138,6 +140,26 @@ class Recorder:
         return InFlight(self, name)
 
 
+class Twice(Transformer[Any, Any]):
+    """Each product twice, as it is."""
+
+    def transform(self, product: Any) -> Iterator[Any]:
+        yield product
+        yield product
+
+
+class AsyncTwice(AsyncTransformer[Any, Any]):
+    """The same, with pauses."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+
+    async def atransform(self, product: Any) -> AsyncIterator[Any]:
+        yield product
+        await self.recorder.pause()
+        yield product
+
+
 class InFlight:
     """Counts a call as in flight for as long as the block lasts."""
 
@@ -189,15 +211,17 @@ def groups(draw: st.DrawFn, branch: st.SearchStrategy[Graph], with_pass: bool = 
 
 
 @st.composite
-def transformers(draw: st.DrawFn, depth: int = 3) -> Graph:
-    """Steps in chains and groups, nested so deep at most, unnumbered."""
+def transformers(draw: st.DrawFn, depth: int = 3, classes: bool = False) -> Graph:
+    """Steps in chains and groups, nested so deep at most; with `classes`, `Again` too."""
     kind = draw(st.sampled_from(["chain", "group", "step"])) if depth else "step"
-    inner = transformers(depth - 1)
+    inner = transformers(depth - 1, classes)
     match kind:
         case "chain":
             return Chain(draw(inner), draw(inner))
         case "group":
             return draw(groups(inner))
+        case _ if classes and draw(st.booleans()):
+            return Again(draw(st.sampled_from(["sync", "async"])))
         case _:
             return draw(steps())
 
@@ -223,12 +247,12 @@ def single_sources(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
-def flows(draw: st.DrawFn, depth: int = 3) -> Graph:
+def flows(draw: st.DrawFn, depth: int = 3, classes: bool = False) -> Graph:
     """A source, most often with a transformer after it, its steps numbered."""
     source = draw(sources())
     if draw(st.integers(0, 9)) == 9:
         return numbered(source)
-    return numbered(Chain(source, draw(transformers(depth))))
+    return numbered(Chain(source, draw(transformers(depth, classes))))
 
 
 def with_oracle(graph: Graph) -> tuple[list[list[dict[str, Any]]], Counter[Any]]:
@@ -254,7 +278,7 @@ def numbered(graph: Graph) -> Graph:
                 return Chain(rename(first), rename(second))
             case Group(branches):
                 return Group(tuple(map(rename, branches)))
-            case Pass():
+            case Again() | Pass():
                 return graph
 
     return rename(graph)

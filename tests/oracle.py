@@ -1,6 +1,6 @@
 """A flow as plain data, and the nested loops that say what it must give.
 
-A graph is made of `Source`, `Step`, `Pass`, `Chain` and `Group`. A product is a tuple of
+A graph is made of `Source`, `Step`, `Again`, `Pass`, `Chain` and `Group`. A product is a tuple of
 `(step name, attributes)` pairs, from the source to the latest step; a step sees the latest value of
 the attribute `x` and gives what `RULES` says. Nothing here knows of loops, tasks or Observables.
 """
@@ -51,6 +51,13 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Again:
+    """A transformer of a class of its own, which gives each product twice as it is."""
+
+    kind: str = "sync"
+
+
+@dataclass(frozen=True)
 class Pass:
     """A passthrough."""
 
@@ -70,7 +77,7 @@ class Group:
     branches: tuple[Graph, ...]
 
 
-Graph: TypeAlias = Source | Step | Pass | Chain | Group
+Graph: TypeAlias = Source | Step | Again | Pass | Chain | Group
 
 
 def paths(graph: Graph, inputs: list[Product], calls: Counter[Any]) -> list[list[Product]]:
@@ -83,6 +90,8 @@ def paths(graph: Graph, inputs: list[Product], calls: Counter[Any]) -> list[list
             reached = [(product, latest(product)["x"]) for product in inputs]
             calls.update((name, x) for _, x in reached)
             return [[(*product, (name, out)) for product, x in reached for out in RULES[rule](x)]]
+        case Again():
+            return [[product for product in inputs for _ in range(2)]]
         case Pass():
             return [inputs]
         case Group(branches):

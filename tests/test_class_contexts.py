@@ -30,10 +30,13 @@ def fresh() -> None:
 class Holds(Producer[int]):
     """Sets the variable for as long as it yields."""
 
+    def __init__(self, length: int) -> None:
+        self.length = length
+
     def produce(self) -> Iterator[int]:
         token = VARIABLE.set("held")
         try:
-            yield from range(1_000)
+            yield from range(self.length)
         finally:
             reset(token)
 
@@ -41,10 +44,13 @@ class Holds(Producer[int]):
 class AsyncHolds(AsyncProducer[int]):
     """The same, asynchronously."""
 
+    def __init__(self, length: int) -> None:
+        self.length = length
+
     async def aproduce(self) -> AsyncIterator[int]:
         token = VARIABLE.set("held")
         try:
-            for number in range(1_000):
+            for number in range(self.length):
                 await asyncio.sleep(0)
                 yield number
         finally:
@@ -54,10 +60,13 @@ class AsyncHolds(AsyncProducer[int]):
 class Expands(Transformer[int, int]):
     """Sets the variable for as long as it yields, once per product."""
 
+    def __init__(self, length: int) -> None:
+        self.length = length
+
     def transform(self, product: int) -> Iterator[int]:
         token = VARIABLE.set("held")
         try:
-            for _ in range(1_000):
+            for _ in range(self.length):
                 yield product
         finally:
             reset(token)
@@ -66,10 +75,13 @@ class Expands(Transformer[int, int]):
 class AsyncExpands(AsyncTransformer[int, int]):
     """The same, asynchronously."""
 
+    def __init__(self, length: int) -> None:
+        self.length = length
+
     async def atransform(self, product: int) -> AsyncIterator[int]:
         token = VARIABLE.set("held")
         try:
-            for _ in range(1_000):
+            for _ in range(self.length):
                 await asyncio.sleep(0)
                 yield product
         finally:
@@ -142,17 +154,19 @@ LEAVING: dict[str, Callable[[Any], Any]] = {
     "run": _run,
 }
 
-HOLDERS: dict[str, Callable[[], Any]] = {
+HOLDERS: dict[str, Callable[[int], Any]] = {
     "a producer": Holds,
     "an asynchronous producer": AsyncHolds,
-    "a producer before a step": lambda: Holds() >> Fetch(),
-    "an asynchronous producer before a step": lambda: AsyncHolds() >> Fetch(),
-    "a producer before a group": lambda: Holds() >> (Fetch() & Passthrough()),
-    "a transformer": lambda: Numbers(1) >> Expands(),
-    "a transformer after a step": lambda: Numbers(1) >> Fetch() >> Expands(),
-    "a transformer before a step": lambda: Numbers(1) >> Expands() >> Fetch(),
-    "an asynchronous transformer": lambda: Numbers(1) >> AsyncExpands(),
-    "an asynchronous transformer before a step": lambda: Numbers(1) >> AsyncExpands() >> Fetch(),
+    "a producer before a step": lambda length: Holds(length) >> Fetch(),
+    "an asynchronous producer before a step": lambda length: AsyncHolds(length) >> Fetch(),
+    "a producer before a group": lambda length: Holds(length) >> (Fetch() & Passthrough()),
+    "a transformer": lambda length: Numbers(1) >> Expands(length),
+    "a transformer after a step": lambda length: Numbers(1) >> Fetch() >> Expands(length),
+    "a transformer before a step": lambda length: Numbers(1) >> Expands(length) >> Fetch(),
+    "an asynchronous transformer": lambda length: Numbers(1) >> AsyncExpands(length),
+    "an asynchronous transformer before a step": lambda length: (
+        Numbers(1) >> AsyncExpands(length) >> Fetch()
+    ),
 }
 
 
@@ -162,7 +176,7 @@ async def test_a_generator_that_is_left_early_can_reset_what_it_has_set(
     holder: str, leaving: str
 ) -> None:
     """However a flow is left, a generator is closed in the context that it ran in."""
-    await LEAVING[leaving](HOLDERS[holder]())
+    await LEAVING[leaving](HOLDERS[holder](1_000))
     await until(lambda: bool(found))
     await turns()
     assert found == ["reset"]
@@ -172,7 +186,7 @@ async def test_a_generator_that_is_left_early_can_reset_what_it_has_set(
 @pytest.mark.parametrize("method", ["run", "arun"])
 def test_a_generator_that_ends_can_reset_what_it_has_set(holder: str, method: str) -> None:
     """A generator runs in one context from its beginning to its end."""
-    flow = HOLDERS[holder]() >> Collect()
+    flow = HOLDERS[holder](20) >> Collect()
     _ = flow.run() if method == "run" else asyncio.run(flow.arun())
     assert found == ["reset"]
 

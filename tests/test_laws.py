@@ -51,6 +51,22 @@ class TestOutputs:
 
         assert recorder.calls == calls
 
+    @given(graph=flows(classes=True), seed=seeds)
+    def test_transformers_that_are_classes_fit_between_steps(self, graph: Graph, seed: int) -> None:
+        """A class may give a product again: each of the two goes on by itself, as in nested loops.
+
+        But for their order, since a product that is given twice has the same position twice.
+        """
+        answer, calls = with_oracle(graph)
+        recorder = Recorder(seed)
+
+        result = run(recorder.flow(graph))
+
+        assert [sorted(map(repr, path)) for path in result] == [
+            sorted(map(repr, path)) for path in answer
+        ]
+        assert recorder.calls == calls
+
     @given(graph=flows(), first=seeds, second=seeds)
     def test_delays_do_not_change_a_result(self, graph: Graph, first: int, second: int) -> None:
         """A flow gives an equal result on every run, whatever the delays in its steps."""

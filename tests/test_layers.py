@@ -63,7 +63,7 @@ ENGINES = {
     },
     "reactivex": {
         "_scheduler", "_bridge", "_multicast", "_stages", "_driving",
-        "_producers", "_transformers", "_pipes", "_step_producer", "_steps", "_run",
+        "_producers", "_transformers", "_pipes", "_step", "_step_producer", "_steps", "_run",
     },
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fluxus_rx import InvalidOptionError, RunResult, StepOptions, chain, run, step
+from fluxus_rx import InvalidOptionError, RunResult, StepOptions, Transformer, chain, run, step
 from tests.errors import refused, untyped
 from tests.test_steps import Awaited, coroutine, one, plain, run_step
 
@@ -113,6 +113,22 @@ class TestOutputs:
         run(flow)[0][0]["src"]["x"] = 99
 
         assert run(flow) == one(y=4)
+
+    @pytest.mark.parametrize("function", [plain, coroutine])
+    def test_a_product_that_a_class_has_seen_does_not_change(self, function: Any) -> None:
+        """A transformer of one's own may keep a product, and give it twice, without surprise."""
+        kept: list[Any] = []
+
+        class Keep(Transformer[Any, Any]):
+            def transform(self, product: Any) -> Iterator[Any]:
+                kept.append(product)
+                yield product
+                yield product
+
+        result = run(step("src", {"x": 3}) >> Keep() >> step("s", function))
+
+        assert result == RunResult([{"src": {"x": 3}, "s": {"y": 4}}] * 2)
+        assert [dict(product) for product in kept] == [{"x": 3}]
 
     @pytest.mark.parametrize(
         "value",

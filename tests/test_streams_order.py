@@ -45,9 +45,15 @@ async def test_products_come_out_as_they_are_completed() -> None:
 async def test_ordered_products_come_out_as_their_items_came_in() -> None:
     """With an order to keep, calls run at the same time and their products wait their turn."""
     calls = Calls()
-    found = await listed(flat_map(Source(40), calls.briefly, concurrency=4, ordered=True))
-    assert found == list(range(40))
-    assert calls.finished != calls.started
+
+    async def first_of_four_is_last(item: int) -> int:
+        with calls.noted(item):
+            await turns(40 * (4 - item % 4))
+            return item
+
+    ordered = flat_map(Source(16), first_of_four_is_last, concurrency=4, ordered=True)
+    assert await listed(ordered) == list(range(16))
+    assert calls.finished[:4] == [3, 2, 1, 0]
     assert calls.peak == 4
 
 
