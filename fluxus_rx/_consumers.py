@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from abc import abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Generator, Iterable, Iterator
 from functools import reduce
@@ -11,7 +12,7 @@ from typing import Any, Generic, cast
 from ._calls import error_of
 from ._conduit import Chain, Conduit, check_types
 from ._driving import consumed_in_thread, opened, stream
-from ._errors import also_raised, note, short
+from ._errors import InvalidProductError, also_raised, note, short, shown
 from ._generics import type_arguments
 from ._loops import Loop
 from ._producers import Producer
@@ -51,7 +52,9 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
         return Chain.of(_ChainedConsumer, first, self)
 
     async def _flow_aconsume(self, channel: Any) -> R_co:
-        return await consumed_in_thread(self.consume, channel)
+        result = await consumed_in_thread(self.consume, channel)
+        _check_result(self, result)
+        return result
 
 
 class AsyncConsumer(Consumer[A_contra, R_co]):
@@ -82,7 +85,12 @@ class AsyncConsumer(Consumer[A_contra, R_co]):
                 yield arrival
 
         async with contextlib.aclosing(arriving()) as products:  # type: ignore[type-var]  # a generator
-            return await self.aconsume(products)
+            consuming = self.aconsume(products)
+            if not inspect.isawaitable(consuming):
+                raise InvalidProductError(
+                    f"{self.name}.aconsume() returned {shown(consuming)}; it must be `async def`"
+                )
+            return await consuming
 
 
 class _ChainedConsumer(Chain, Consumer[A_contra, R_co]):
@@ -191,6 +199,7 @@ class Flow(Conduit, Generic[R_co]):
             self._flow_explain(error)
             raise
         products.close()
+        _check_result(self.consumer, result)
         if errors:  # the consumer has caught it; that makes it no success
             raise errors[0]
         return result
@@ -226,3 +235,15 @@ def _watched(
     except BaseException as error:
         errors.append(error)
         raise
+
+
+def _check_result(consumer: Conduit, result: object) -> None:
+    """Refuse the result of a `consume` that is no plain method."""
+    if inspect.iscoroutine(result):
+        result.close()
+    elif not inspect.isasyncgen(result):
+        return
+    raise InvalidProductError(
+        f"{consumer.name}.consume() returned {shown(result)}; to await in it, make the class an"
+        " AsyncConsumer, and the method `async def aconsume`"
+    )

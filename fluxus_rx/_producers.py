@@ -177,7 +177,8 @@ def iterated(products: Any, conduit: Conduit, method: str) -> Iterator[Any]:
 def not_iterable(conduit: Conduit, method: str, products: Any, wanted: str) -> Exception:
     if inspect.iscoroutine(products):
         products.close()
+    hint = "" if method.startswith("a") else " (if it must await, there is the Async… base class)"
     return InvalidProductError(
         f"{conduit.name}.{method}() returned {shown(products)}; it must be {wanted}: yield the"
-        " products in it (for asynchronous ones, there is the Async… base class)"
+        f" products in it{hint}"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,11 +14,10 @@ from aiostream.core import Stream
 from reactivex import Observable, abc
 from reactivex import operators as ops
 from reactivex.disposable import Disposable
-from reactivex.scheduler.eventloop import AsyncIOScheduler
 from reactivex.subject import Subject
 
-from fluxus_rx.rx import FlowScheduler, to_observable, to_stream
-from tests.probes import BUFFER, Events, Source, alone, drained, listed, turns, until
+from fluxus_rx.rx import to_observable, to_stream
+from tests.probes import Events, Source, alone, drained, listed, turns, until
 
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("VARIABLE", default="untouched")
 
@@ -296,71 +294,6 @@ class TestFromObservableToStream:
             numbers = to_stream(to_observable(numbers))
         assert await listed(numbers[:50]) == list(range(50))
         assert source.closed == 1
-
-
-class TestScheduler:
-    """FlowScheduler: the run, as it travels upstream on a subscription."""
-
-    async def test_a_source_is_given_the_scheduler_of_the_run(self) -> None:
-        """What subscribe gets is an AsyncIOScheduler of the running loop, with a demand."""
-        given: list[Any] = []
-
-        def subscribe(observer: Any, scheduler: Any = None) -> abc.DisposableBase:
-            given.append(scheduler)
-            observer.on_completed()
-            return Disposable()
-
-        observable = reactivex.create(subscribe).pipe(ops.map(str), ops.filter(bool))
-        await listed(to_stream(observable))
-        (scheduler,) = given
-        assert isinstance(scheduler, FlowScheduler)
-        assert isinstance(scheduler, AsyncIOScheduler)
-        assert scheduler.loop is asyncio.get_running_loop()
-        assert scheduler.demand.ready
-
-    async def test_a_source_of_ones_own_can_ask_the_demand(self) -> None:
-        """A hand-written source that asks before it emits stays within the reader's buffer."""
-        emitted = 0
-
-        def subscribe(observer: Any, scheduler: Any = None) -> abc.DisposableBase:
-            async def emit() -> None:
-                nonlocal emitted
-                while True:
-                    if not scheduler.demand.ready:
-                        await scheduler.demand.wait()
-                    observer.on_next(emitted)
-                    emitted += 1
-
-            task = asyncio.get_running_loop().create_task(emit())
-            return Disposable(lambda: _cancel(task))
-
-        observable = reactivex.create(subscribe).pipe(ops.map(_next))
-        async with to_stream(observable).stream() as streamer:
-            for read in range(1, 60):
-                assert await streamer.__anext__() == read
-                await turns()
-                assert emitted <= read + BUFFER + 1
-        await turns()
-        assert alone()
-
-    async def test_operators_that_need_time_run_on_the_loop(self) -> None:
-        """An operator that schedules uses the run's scheduler, without a thread of its own."""
-        threads = set(threading.enumerate())
-        delayed = to_observable(Source(3)).pipe(ops.delay(0.0), ops.observe_on(_here()))
-        assert await listed(to_stream(delayed)) == [0, 1, 2]
-        assert set(threading.enumerate()) == threads
-
-
-def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-
-
-def _next(item: int) -> int:
-    return item + 1
-
-
-def _here() -> AsyncIOScheduler:
-    return AsyncIOScheduler(asyncio.get_running_loop())
 
 
 async def _collect(observable: Observable[Any]) -> list[Any]:

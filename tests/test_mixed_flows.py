@@ -121,7 +121,7 @@ def test_run_refuses_products_that_are_no_mappings() -> None:
 def test_a_step_refuses_items_that_are_no_mappings() -> None:
     """The message names the step."""
     with pytest.raises(TypeError, match=r"step 'add' was given 1 \(int\)"):
-        run(SimpleProducer([1]) >> step("add", lambda x: {"y": x}))
+        run(SimpleProducer[Any]([1]) >> step("add", lambda x: {"y": x}))
 
 
 async def test_dropped_items_of_many_sources_leave_room_for_the_next() -> None:

@@ -294,6 +294,38 @@ class TestErrors:
         assert told == [error]
         assert alone()
 
+    @pytest.mark.parametrize("leaving", ["dispose", "take"])
+    async def test_an_error_after_everybody_has_left_is_told_of(self, leaving: str) -> None:
+        """What a call raises as it is cancelled has no observer any more: the loop is told."""
+        error = LookupError("as it cleaned up")
+        told: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: told.append(context.get("exception"))
+        )
+        running = asyncio.Event()
+
+        class Clumsy(AsyncTransformer[int, int]):
+            async def atransform(self, product: int) -> AsyncIterator[int]:
+                if product == 0:
+                    await running.wait()
+                    yield product
+                try:
+                    running.set()
+                    await asyncio.Event().wait()
+                finally:
+                    if product == 1:
+                        raise error
+
+        events = Events()
+        piped = reactivex.of(0, 1).pipe(Clumsy(), ops.take(1 if leaving == "take" else 2))
+        subscription = events.of(piped)
+        await until(lambda: events.items == [0])
+        subscription.dispose()
+        await until(lambda: bool(told))
+        await turns()
+        assert told == [error]
+        assert alone()
+
     async def test_a_step_may_raise_what_rx_cannot_carry(self) -> None:
         """A step that raises CancelledError itself ends the pipeline; nobody waits for ever."""
         events = Events()

@@ -256,6 +256,52 @@ async def test_the_calls_clean_up_side_by_side() -> None:
     assert sorted(cleaned) == [0, 1, 2]
 
 
+async def test_an_error_of_a_call_that_cleans_up_is_not_lost() -> None:
+    """What other calls raise as they are cancelled is told in the notes of the first error."""
+    error = LookupError("first")
+    running = asyncio.Event()
+
+    async def second_fails(item: int) -> int:
+        if item == 1:
+            await running.wait()
+            raise error
+        try:
+            running.set()
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("as it cleaned up")
+        return item
+
+    with pytest.raises(LookupError) as caught:
+        await flat_map(Source(2), second_fails)
+    assert caught.value is error
+    assert "as it cleaned up" in "".join(error.__notes__)
+
+
+async def test_an_error_of_a_call_that_is_left_is_raised() -> None:
+    """What a call raises as it is cancelled reaches the reader that left."""
+    error = LookupError("as it cleaned up")
+
+    async def clumsy(item: int) -> int:
+        if item == 0:
+            return item
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise error
+        return item
+
+    async def read() -> None:
+        async with flat_map(Source(2), clumsy).stream() as streamer:
+            await streamer.__anext__()
+            await turns()
+
+    with pytest.raises(LookupError) as caught:
+        await read()
+    assert caught.value is error
+    assert alone()
+
+
 async def test_the_source_stands_still_while_the_calls_are_held() -> None:
     """With all calls waiting, the source is one buffer and one item ahead of them."""
     calls = Calls()
