@@ -128,12 +128,12 @@ def _step_in_aiostream(count: int, scale: Scale) -> Contest:
     stock = label("aiostream")
 
     async def ours() -> list[int]:
-        numbers = peer("aiostream.stream").range(count)
+        numbers = peer("aiostream.stream").iterate(_numbers(count))
         async with (numbers | _doubling()).stream() as streamer:
             return [number async for number in streamer]
 
     async def theirs() -> list[int]:
-        numbers = peer("aiostream.stream").range(count)
+        numbers = peer("aiostream.stream").iterate(_numbers(count))
         doubles = numbers | peer("aiostream.pipe").map(_double, task_limit=LIMIT)
         async with doubles.stream() as streamer:
             return [number async for number in streamer]

@@ -225,9 +225,15 @@ class Chain(Conduit):
         return {}
 
     def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
-        return reduce(
-            lambda feeding, conduit: conduit._flow_finals(feeding), self.conduits, ingoing
-        )
+        # From the last conduit that lets nothing pass by it, or a chain built step by step would be
+        # walked from its start for each of them.
+        start = len(self.conduits) - 1
+        while start and has_passthrough(self.conduits[start]):
+            start -= 1
+        feeding = [] if start else ingoing
+        for conduit in self.conduits[start:]:
+            feeding = conduit._flow_finals(feeding)
+        return feeding
 
     def _flow_firsts(self) -> Iterator[Conduit]:
         # A passthrough in the first group lets the next conduit be a first one as well.
