@@ -80,7 +80,7 @@ class Making:
         count, outside = 0, False
         try:
             for index, given in enumerate(iterator):
-                if given.__class__ is dict and not clock and given.keys() <= known_names:
+                if given.__class__ is dict and not clock and known_names.issuperset(given):
                     product = DictProduct(name, given.copy(), precursor, index, owner)
                 else:
                     product = self.item(index, given, kind, precursor, start)

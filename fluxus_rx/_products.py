@@ -265,7 +265,7 @@ def checked(attributes: Any, step: str, said: Iterable[str]) -> dict[str, Any]:
     A copy, because a function may yield one dictionary again and again, changed in between.
     `said` are the words of the messages: how the step gave it, and what it must be.
     """
-    if type(attributes) is dict and attributes.keys() <= known_names:
+    if type(attributes) is dict and known_names.issuperset(attributes):
         return attributes.copy()
     if not isinstance(attributes, Mapping):
         given, wanted = said
