@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import types
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any, Generic, cast
@@ -99,7 +100,12 @@ async def stepping(
                     item = await resumed(calling, run, value)
                 except StopAsyncIteration:
                     return
-            yield item
+            try:
+                yield item
+            except asyncio.CancelledError as error:
+                if hasattr(iterator, "athrow"):
+                    await in_context(iterator.athrow(error), run)
+                raise
     finally:
         if hasattr(iterator, "aclose"):
             await in_context(iterator.aclose(), run)

@@ -88,7 +88,14 @@ class Merge(Endable[T]):
             while True:
                 while pump.held >= share:
                     pump.giver = asyncio.get_running_loop().create_future()
-                    await pump.giver
+                    try:
+                        await pump.giver
+                    except asyncio.CancelledError as error:
+                        athrow = getattr(items, "athrow", None)
+                        if athrow is not None and not self._crew.closing:
+                            # By a time-out or cancel scope that the source holds across its yield.
+                            await athrow(error)
+                        raise
                 try:
                     item = await items.__anext__()
                 except StopAsyncIteration:

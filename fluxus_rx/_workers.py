@@ -198,7 +198,7 @@ class FlatMap(Endable[B]):
 
     async def _emit_several(self, slot: _Slot | None, source: Any, run: Callable[..., Any]) -> None:
         """Emit what a call yields, each item only when the one before it has been taken."""
-        limit, depth, turn = self._limit, self._depth, self._turn
+        turn = self._turn
         items = stepping(source, run, self._pass_turn)
         count = 0
         try:
@@ -209,20 +209,30 @@ class FlatMap(Endable[B]):
                     # Others must not starve behind a call without end; but while nobody takes what
                     # there is, a call that gives one product or two is no reason to begin another.
                     self._pass_turn()
-                if full and limit is not None:
-                    limit.park(depth)
-                    try:
-                        await self._emit(slot, item)
-                    except BaseException:
-                        limit.unpark(depth)
-                        raise
-                    await limit.resume(depth)
-                else:
-                    await self._emit(slot, item)
-                if perf_counter() > turn.due:
-                    await turn.give()
+                try:
+                    await self._emit_parked(slot, item, full)
+                    if perf_counter() > turn.due:
+                        await turn.give()
+                except asyncio.CancelledError as error:
+                    if not self._crew.closing:
+                        # By a time-out or cancel scope that the call holds across its yield.
+                        await items.athrow(error)
+                    raise
         finally:
             await items.aclose()
+
+    async def _emit_parked(self, slot: _Slot | None, item: B, full: bool) -> None:
+        limit = self._limit
+        if not full or limit is None:
+            await self._emit(slot, item)
+            return
+        limit.park(self._depth)
+        try:
+            await self._emit(slot, item)
+        except BaseException:
+            limit.unpark(self._depth)
+            raise
+        await limit.resume(self._depth)
 
     async def _slot_room(self, slots: deque[_Slot]) -> None:
         while len(slots) >= self._window:

@@ -135,7 +135,7 @@ class TestScheduling:
                 if how == "at once":
                     scheduler.schedule(action)
                 elif how == "after a while":
-                    scheduler.schedule_relative(0.001, action)
+                    scheduler.schedule_relative(1e-6, action)
                 else:
                     scheduler.schedule_absolute(scheduler.now, action)
 

@@ -247,6 +247,21 @@ async def test_a_source_may_hold_a_task_group_across_its_items(operator: Operato
     assert sorted(await listed(operator(grouped()))) == list(range(6))
 
 
+async def test_a_timeout_of_a_source_that_ends_while_an_item_waits_is_a_timeout(
+    operator: Operator,
+) -> None:
+    """A deadline inside a source that passes while its reader is busy is a TimeoutError."""
+
+    async def impatient() -> AsyncIterator[int]:
+        async with asyncio.timeout(0):
+            while True:
+                yield 0
+
+    with pytest.raises(TimeoutError):
+        await drained(operator(impatient()), [], pace=5)
+    assert alone()
+
+
 async def test_a_source_keeps_the_context_variables_it_sets(operator: Operator) -> None:
     """What a source sets it finds again after each item, and can reset in the end."""
     found: list[str] = []

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from fluxus_rx.streams import flat_map
-from tests.probes import Source, listed, turns
+from tests.probes import Source, alone, listed, turns
 
 VARIABLE: contextvars.ContextVar[object] = contextvars.ContextVar("VARIABLE", default="default")
 
@@ -163,14 +163,33 @@ async def test_a_timeout_may_be_held_across_the_products_of_a_call(limit: int) -
     async def impatient(item: int) -> AsyncIterator[object]:
         yield item
         try:
-            async with asyncio.timeout(0):
+            async with asyncio.timeout(None) as scope:
                 yield item
+                scope.reschedule(asyncio.get_running_loop().time())
                 await asyncio.Event().wait()
         except TimeoutError:
             yield item
 
     found = await listed(flat_map(Source(4), impatient, concurrency=limit, ordered=True))
     assert found == [item for item in range(4) for _ in range(3)]
+
+
+async def test_a_timeout_that_ends_while_a_product_waits_is_a_timeout(limit: int) -> None:
+    """A deadline that passes while the reader is busy is a TimeoutError of the call as well."""
+
+    async def impatient(item: int) -> AsyncIterator[object]:
+        async with asyncio.timeout(0):
+            while True:
+                yield item
+
+    async def read() -> None:
+        async with flat_map(Source(1), impatient, concurrency=limit).stream() as streamer:
+            async for _ in streamer:
+                await turns(5)
+
+    with pytest.raises(TimeoutError):
+        await read()
+    assert alone()
 
 
 async def test_a_timeout_that_a_call_lets_through_is_the_error_of_the_stream() -> None:
