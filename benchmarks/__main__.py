@@ -24,6 +24,8 @@ MODULES = (
     "bench_import",
     "bench_streams",
     "bench_bridge",
+    "bench_tables",
+    "bench_watching",
 )
 PACKAGES = ("fluxus_rx", "fluxus", "streamable", "aiostream", "reactivex")
 

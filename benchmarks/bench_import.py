@@ -24,7 +24,7 @@ from .harness import (
 )
 
 #: What nobody should pay for who only imports the library.
-HEAVY = ("graphviz", "matplotlib", "numpy", "pandas", "rich", "tenacity")
+HEAVY = ("graphviz", "matplotlib", "numpy", "pandas", "pyarrow", "rich", "tenacity")
 
 PARENTS = "reactivex, aiostream"
 

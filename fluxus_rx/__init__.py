@@ -23,10 +23,12 @@ from ._options import StepOptions
 from ._pipes import rx_pipe, stream_pipe
 from ._producers import AsyncProducer, Producer
 from ._products import DictProduct
+from ._progress import Progress, StepProgress
 from ._result import RunResult
 from ._run import arun, run
 from ._simple import SimpleAsyncProducer, SimpleProducer
 from ._steps import chain, parallel, passthrough, step
+from ._summary import StepSummary, Summary
 from ._transformers import AsyncTransformer, Passthrough, Transformer
 
 __all__ = [
@@ -46,10 +48,14 @@ __all__ = [
     "MissingAttributeError",
     "Passthrough",
     "Producer",
+    "Progress",
     "RunResult",
     "SimpleAsyncProducer",
     "SimpleProducer",
     "StepOptions",
+    "StepProgress",
+    "StepSummary",
+    "Summary",
     "Transformer",
     "UsageError",
     "arun",

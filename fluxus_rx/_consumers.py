@@ -10,7 +10,8 @@ from functools import reduce
 from typing import Any, Generic, cast
 
 from ._calls import error_of
-from ._conduit import Chain, Conduit, check_types
+from ._composites import Chain, check_types
+from ._conduit import Conduit
 from ._driving import consumed_in_thread, opened, stream
 from ._errors import InvalidProductError, also_raised, note, short, shown
 from ._generics import type_arguments

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import logging
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
     Callable,
+    Coroutine,
     Generator,
     Iterator,
     Sequence,
@@ -29,6 +31,7 @@ from ._channels import Channel
 from ._errors import InvalidFlowError, also_raised, note, shown
 from ._loops import Loop
 from ._merging import entered
+from ._meters import Meter
 from ._scheduler import FlowScheduler, Scope
 from ._stages import FlowObservable, flowing
 from ._typing import T
@@ -43,6 +46,8 @@ __all__ = [
     "to_stream",
 ]
 
+
+_log = logging.getLogger(__name__)
 
 #: one product and the index of the path it came by
 Arrival = tuple[int, Any]
@@ -60,6 +65,7 @@ async def opened(
     """
     channel: Channel[Arrival] = Channel()
     scope = Scope(asyncio.get_running_loop(), ordered=ordered)
+    _log.debug("hands on the products of %d paths as they come, in %r", len(paths), scope)
     flow = FlowScheduler(scope.loop, scope, channel)
     left = len(paths)
     failure: BaseException | None = None
@@ -116,20 +122,31 @@ async def _ended(scope: Scope, error: BaseException | None) -> None:
             error = late
         else:
             also_raised(error, late)
+    if error is None:
+        _log.debug("%r is at its end", scope)
+        return
+    _log.debug("%r ends with %s", scope, type(error).__name__)
     try:
-        if error is not None:
-            raise error
+        raise error
     finally:
         error = None
 
 
 async def collect(
-    paths: Sequence[Observable[Any]], *, timestamps: bool = False, ordered: bool = False
+    paths: Sequence[Observable[Any]],
+    *,
+    ordered: bool = False,
+    meter: Meter | None = None,
+    beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> list[list[Any]]:
-    """Run the paths of a flow, and collect what each of them gives, in order of completion."""
+    """Run the paths of a flow, and collect what each of them gives, in order of completion.
+
+    `beside` runs beside it, as part of the run: it is cancelled at the end, and its error ends all.
+    """
     loop = asyncio.get_running_loop()
     over: asyncio.Future[None] = loop.create_future()
-    scope = Scope(loop, timestamps=timestamps, ordered=ordered)
+    scope = Scope(loop, meter=meter, ordered=ordered)
+    _log.debug("collects the products of %d paths, in %r", len(paths), scope)
     flow = FlowScheduler(loop, scope)
     results: list[list[Any]] = [[] for _ in paths]
     subscriptions = []
@@ -153,6 +170,8 @@ async def collect(
 
     scope.on_fail = failed
     try:
+        if beside is not None:
+            scope.start(beside())
         for path, result in zip(paths, results, strict=True):
             subscription = path.subscribe(result.append, failed, completed, scheduler=flow)
             subscriptions.append(subscription)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import signal
 import threading
 from collections.abc import Callable, Coroutine
@@ -12,9 +13,12 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
+from ._errors import note
 from ._typing import T
 
 __all__ = ["Loop"]
+
+_log = logging.getLogger(__name__)
 
 
 class Loop:
@@ -64,10 +68,13 @@ class Loop:
         interrupt.watch(task)
         try:
             loop.run_until_complete(task)
-        except asyncio.CancelledError:
-            if interrupt.came:
-                raise KeyboardInterrupt from None
-            raise
+        except asyncio.CancelledError as cancelled:
+            if not interrupt.came:
+                raise
+            interrupted = KeyboardInterrupt()
+            for text in getattr(cancelled, "__notes__", ()):
+                note(interrupted, text)
+            raise interrupted from None
         return box[0]
 
 
@@ -134,6 +141,7 @@ def _in_loop() -> bool:
 
 def _in_thread(work: Callable[[], T], interrupt: _Interrupt) -> T:
     """Run `work` in a thread of its own, and wait for it; interrupted, tell it and wait again."""
+    _log.debug("a loop runs in this thread, so the run gets a thread of its own")
     with futures.ThreadPoolExecutor(1, thread_name_prefix="fluxus_rx") as executor:
         future = executor.submit(work)
         try:

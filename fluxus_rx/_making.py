@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Generator,
+    Iterable,
+    Mapping,
+    Sized,
+)
 from time import perf_counter
 from typing import Any
 
@@ -34,11 +41,19 @@ GIVEN = ("what it gave", ITEM)
 class Making:
     """Makes the products of one step in one run."""
 
-    def __init__(self, name: str, scope: Scope | None, owner: object) -> None:
+    def __init__(self, name: str, scope: Scope | None, owner: object, trail: object = None) -> None:
         self.name = name
         self.owner = owner
-        self.clock = scope is not None and scope.timestamps
-        self.zero = scope.started if scope is not None else 0.0
+        self.trail = trail
+        self.meter = meter = scope.meter if scope is not None else None
+        self.clock = meter is not None and meter.calls is not None
+        self.zero = meter.started if meter is not None else 0.0
+
+    def expect(self, given: object) -> None:
+        """Tell the run how many products a producer gives, if it wants to know and they have a
+        length."""
+        if self.meter is not None and isinstance(given, Sized):
+            self.meter.expect(self.trail, 1 if isinstance(given, Mapping) else len(given))
 
     def now(self) -> float | None:
         """Seconds since the run began, if the run wants to know."""

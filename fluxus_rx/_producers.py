@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Generic, Never, overload
 from aiostream import Stream
 from reactivex import Observable
 
-from ._conduit import Conduit, Group, cannot_chain, cannot_group, flat
+from ._composites import Group, flat
+from ._conduit import Conduit, cannot_chain, cannot_group
 from ._driving import astream, stream, to_stream
 from ._errors import InvalidProductError, shown
 from ._generics import type_arguments

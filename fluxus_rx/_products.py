@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ._errors import InvalidAttributeError, InvalidProductError, short, shown
+from ._lineage import HasLineage
 
 __all__ = ["MISSING", "DictProduct", "checked", "identifier", "known_names"]
 
@@ -38,11 +39,12 @@ class _Layer:
         self.run: int = older.run + 1 if older is not None and older.rank == rank else 1
 
 
-class DictProduct(Mapping[str, Any]):
+class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
     """What travels in a functional flow: a mapping of all attributes of its lineage.
 
     Where several steps set one attribute, the latest value counts. `product_name`,
     `product_attributes` and `precursor` tell what the last step added, `get_lineage()` the steps.
+    Labels are no attributes: steps don't see them, results show them with what the step added.
 
     >>> first = DictProduct("src", {"x": 1})
     >>> second = DictProduct("double", {"x": 2, "y": 0}, first)
@@ -56,7 +58,7 @@ class DictProduct(Mapping[str, Any]):
     # pipeline that may do so; a branch of a group is another one. `merged` of the trail is in
     # `_table`.
     __slots__ = (
-        *("_table", "merged", "older", "origin", "owner"),
+        *("_lineage_labels", "_table", "merged", "older", "origin", "owner"),
         *("position", "rank", "run", "times", "trail"),
     )
 
@@ -164,12 +166,30 @@ class DictProduct(Mapping[str, Any]):
             made.extend(more[index], more[index + 1])
         return made
 
-    def get_lineage(self) -> Iterator[DictProduct]:
-        """This product, and those it came from, the latest first."""
+    def get_lineage(self) -> list[HasLineage[Any]]:
+        """The products that led to this one, the first one first, and this one last."""
+        lineage: list[HasLineage[Any]] = [self]
         product: DictProduct | None = self
         while product is not None:
-            yield product
-            product = product.precursor
+            trail, origin, steps = product.trail, product.origin, []
+            for index in range(0, len(trail) - 2, 2):
+                origin = DictProduct(trail[index], trail[index + 1], origin, product.position)
+                steps.append(origin)
+            lineage += reversed(steps)
+            product = product.origin
+            if product is not None:
+                lineage.append(product)
+        lineage.reverse()
+        return lineage
+
+    def __copy__(self) -> DictProduct:
+        # With a trail of its own, and without an owner: nobody extends it.
+        made = DictProduct(self.trail[0], self.trail[1], self.origin, self.position)
+        made.trail = [*self.trail]
+        made.times = None if self.times is None else [*self.times]
+        if self.product_labels:
+            made.label(**self.product_labels)
+        return made
 
     def flat(self) -> dict[str, Any]:
         """All attributes, each with its latest value."""
@@ -199,6 +219,8 @@ class DictProduct(Mapping[str, Any]):
 
     def where(self) -> str:
         """The item number, for messages."""
+        if self.origin is None:
+            return str(self.position)
         positions = self.positions()
         while len(positions) > 1 and not positions[-1]:
             positions.pop()
@@ -215,7 +237,8 @@ class DictProduct(Mapping[str, Any]):
         taken. A name that occurs again is `name#1`, `name#2`; products without attributes are left
         out."""
         trail = self.trail
-        if self.origin is None and self.times is None:
+        labels = getattr(self, "_lineage_labels", None)
+        if self.origin is None and self.times is None and labels is None:
             names, added = trail[::2], trail[1::2]
             alone = dict(zip(names, added, strict=True))
             if len(alone) == len(names) and all(added):
@@ -227,8 +250,11 @@ class DictProduct(Mapping[str, Any]):
         again: dict[str, int] = {}
         for product in reversed(links):
             trail, times = product.trail, product.times
+            labels = getattr(product, "_lineage_labels", None)
             for index in range(0, len(trail), 2):
                 attributes = trail[index + 1]
+                if labels and index == len(trail) - 2:
+                    attributes = {**attributes, **labels}
                 if not attributes:
                     continue
                 name = trail[index]

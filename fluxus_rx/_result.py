@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, overload
 
-from ._errors import InvalidFlowError, shown
+from ._arrow import arrow_table
+from ._errors import InvalidFlowError, InvalidOptionError, shown
+from ._meters import Call, Meter, Record
 from ._products import DictProduct
+from ._summary import Summary, journal_of
+from ._tables import Output, Rows, data_frame
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+
+    from .viz._output import File
 
 __all__ = ["RunResult"]
-
-#: one output: the attributes that each step added, by the name of the step
-Output = dict[str, dict[str, Any]]
 
 
 class RunResult(Sequence[list[Output]]):
@@ -50,14 +55,28 @@ class RunResult(Sequence[list[Output]]):
                 _check_output(index, output)
         self._paths: list[list[Output] | None] = [*paths]
         self._products: list[list[DictProduct]] = [[] for _ in paths]
+        self._journal: Sequence[Record] = ()
+        self._elapsed: float | None = None
 
     @classmethod
-    def of_products(cls, paths: Sequence[list[DictProduct]]) -> RunResult:
-        """The result of a run that gave these products, in whatever order."""
+    def of_products(
+        cls, paths: Sequence[list[DictProduct]], meter: Meter | None = None
+    ) -> RunResult:
+        """The result of a run that gave these products, in whatever order; `meter` has counted it.
+
+        For the library's own use.
+        """
         result = cls(*([] for _ in paths))
         result._paths = [None for _ in paths]
         result._products = [_sorted(path) for path in paths]
+        if meter is not None and meter.calls is not None:
+            result._journal = meter.journal()
+            result._elapsed = meter.elapsed
         return result
+
+    @property
+    def _calls(self) -> tuple[Call, ...]:
+        return tuple(map(Call._make, self._journal))
 
     def _path(self, index: int) -> list[Output]:
         path = self._paths[index]
@@ -99,20 +118,28 @@ class RunResult(Sequence[list[Output]]):
     def __repr__(self) -> str:
         return f"RunResult({', '.join(map(repr, self))})"
 
-    def __reduce__(self) -> tuple[type[RunResult], tuple[list[Output], ...]]:
-        return RunResult, tuple(self)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RunResult, tuple(self), {"_journal": self._journal, "_elapsed": self._elapsed}
 
     def to_frame(self, path: int | None = None, simplify: bool = False) -> pd.DataFrame:
         """The outputs as a pandas data frame, one row each; needs the extra `frame`.
 
         Rows have the index level `item`, counted per path from 0, under a level `path` where the
         result has several paths and `path` doesn't choose one of them. Columns have two levels,
-        step and attribute, in order of appearance, with nullable dtypes; what a row has no value
-        for is missing. `simplify` turns values of other types than numbers, strings, bytes,
-        booleans and None into strings. No outputs give an empty frame. Time and memory are linear
-        in the cells.
+        step and attribute, in order of appearance, and dtypes that don't depend on whether a value
+        is missing: `Int64` (`UInt64`) for whole numbers, `Float64` for other numbers, `boolean`,
+        `string`, what pandas has for times, and objects for anything else and for a mixture; NaN
+        counts as missing. No outputs give an empty frame.
 
-        Raises IndexError for a path that isn't there, ImportError without pandas.
+        `simplify` turns values into strings that are no numbers, booleans, strings, bytes, dates,
+        times, `Decimal`s, numpy scalars or None; enums that are numbers or strings stay that.
+
+        The result stays as it is, and is not copied. Time and memory are linear in the cells, rows
+        times columns: outputs that have nothing in common make a frame that is mostly missing.
+
+        Raises IndexError for a path that isn't there, TypeError for one that is no number,
+        ImportError without pandas; and what the `str()` of a value raises, with a note that tells
+        where it is.
 
         >>> RunResult([{"src": {"x": 1}}]).to_frame()  # doctest: +NORMALIZE_WHITESPACE
         step      src
@@ -120,44 +147,104 @@ class RunResult(Sequence[list[Output]]):
         item
         0           1
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "RunResult.to_frame() needs pandas: pip install 'fluxus_rx[frame]'"
-            ) from error
+        return data_frame(self._rows(path), path is None and len(self) > 1, simplify)
+
+    def to_arrow(
+        self, path: int | None = None, simplify: bool = False, batch_size: int = 10_000
+    ) -> pa.Table:
+        """The outputs as a table of Apache Arrow, one row each; needs the extra `arrow`.
+
+        Columns are `path` and `item`, counted per path from 0, then `step.attribute` in order of
+        appearance, with the two names in the metadata of the field; what a row has no value for is
+        null, and NaN is NaN. Types are those that pyarrow finds for all values of a column: lists
+        and dictionaries are nested, whole numbers beside others become floats. No outputs give a
+        table without rows. For pandas there is `to_frame`, for Parquet, Polars, DuckDB and other
+        readers of Arrow this.
+
+        The table is built `batch_size` rows at a time, a chunk each. Beside the table itself that
+        takes the memory of a batch: the result stays as it is, and is not copied. A column whose
+        batches are of several types is built once more, in one piece, so that the size of the
+        batches changes no value and no type. Time is linear in the cells.
+
+        `simplify` turns values into strings as it does in `to_frame`, and all values of a column
+        that is then still not of one type, or of none that Arrow has.
+
+        Raises `InvalidProductError` (a TypeError) for a value that Arrow can't hold, or holds in
+        no column with those before it, and names the step, the attribute, and the items; within
+        lists and dictionaries pyarrow decides what goes together. Raises IndexError for a path that
+        isn't there, TypeError for one that is no number, `InvalidOptionError` (a ValueError) for a
+        batch without rows, ImportError without pyarrow; and what the `str()` of a value raises,
+        with a note that tells where it is.
+
+        >>> table = RunResult([{"src": {"x": 1}}, {"src": {"x": 0.5}}]).to_arrow()
+        >>> table.to_pydict()
+        {'path': [0, 0], 'item': [0, 1], 'src.x': [1.0, 0.5]}
+        """
+        if type(batch_size) is not int or batch_size < 1:
+            raise InvalidOptionError(
+                f"to_arrow(): batch_size={shown(batch_size)}: expected a whole number of rows"
+                " from 1 on"
+            )
+        return arrow_table(self._rows(path), simplify, batch_size)
+
+    def summary(self) -> Summary:
+        """What the steps have done: calls, failures, seconds, and how many calls at once.
+
+        In O(n log n) of the calls. For a result that was made by hand the calls are those that the
+        times in its outputs tell of. Raises UsageError (a RuntimeError) for a result without times:
+        take them with `run(flow, timestamps=True)`.
+
+        >>> src = {"x": 1, "[start]": 0.0, "[end]": 0.5}
+        >>> result = RunResult([{"src": src, "add": {"y": 2, "[start]": 0.5, "[end]": 2.0}}])
+        >>> [(step.step, step.calls, step.share) for step in result.summary().steps]
+        [('src', 1, 0.25), ('add', 1, 0.75)]
+        """
+        return Summary.of(journal_of(self.get_outputs(), self._calls, self._elapsed))
+
+    def draw_timeline(
+        self, style: str | None = None, *, file: File | None = None, format: str | None = None
+    ) -> None:
+        """Draw what ran when: the calls of each step, and each output with its work and waits.
+
+        Outputs wait between the end of one step and the start of the next. Failed calls are marked,
+        and calls with what had failed before. Where there are too many outputs to tell apart,
+        neighbours are drawn as one row, which says how many it stands for.
+
+        - `style`: `"text"`, `"matplot"`, `"matplot_dark"` (both need the extra `viz`) or `"html"`,
+          one file that needs no other, in which one can zoom, filter and look at inputs; by default
+          what the file's ending belongs to, else `"html"` in a notebook and `"text"` outside
+        - `file`: a path, or a stream of text or bytes; without one, the drawing is shown in the
+          notebook, and a text printed
+        - `format`: `"txt"`, `"html"`, `"png"`, `"svg"` or `"pdf"`, if the file's ending doesn't tell
+
+        The drawing is made before anything is written. Raises UsageError (a RuntimeError) for a
+        result without times, or for a picture that there is nowhere to show, ValueError for an
+        unknown style or format, TypeError for a file that is none, ImportError without matplotlib.
+
+        >>> src = {"x": 1, "[start]": 0.0, "[end]": 0.5}
+        >>> result = RunResult([{"src": src, "add": {"y": 2, "[start]": 1.0, "[end]": 2.0}}])
+        >>> result.draw_timeline("text")
+        1 output from 2 calls.
+        ...
+        """
+        from .viz._timeline_draw import draw_timeline
+
+        draw_timeline(self, style, file, format)
+
+    def _rows(self, path: int | None) -> Rows:
         chosen = range(len(self)) if path is None else [self._index(path)]
-        rows = [
-            (index, item, output) for index in chosen for item, output in enumerate(self[index])
-        ]
-        columns: dict[tuple[str, str], list[Any]] = {}
-        for number, (_, _, output) in enumerate(rows):
-            for step, attributes in output.items():
-                for attribute, value in attributes.items():
-                    column = columns.get((step, attribute))
-                    if column is None:
-                        column = columns[step, attribute] = [None] * len(rows)
-                    column[number] = _simple(value) if simplify else value
-        index: pd.Index[Any]
-        if path is None and len(self) > 1:
-            pairs = [(index, item) for index, item, _ in rows]
-            index = pd.MultiIndex.from_tuples(pairs, names=["path", "item"])
-        else:
-            index = pd.Index([item for _, item, _ in rows], name="item", dtype="int64")
-        names = pd.MultiIndex.from_arrays(
-            [[step for step, _ in columns], [attribute for _, attribute in columns]],
-            names=["step", "attribute"],
-        )
-        series = [pd.Series(values, dtype=object).convert_dtypes() for values in columns.values()]
-        frame = pd.concat(series, axis=1) if series else pd.DataFrame(index=range(len(rows)))
-        frame.index = index
-        frame.columns = names
-        return frame
+        return Rows({index: self._paths[index] or self._products[index] for index in chosen})
 
     def _index(self, path: int) -> int:
-        if not -len(self) <= path < len(self):
-            raise IndexError(f"path {path} of a result with {len(self)} paths")
-        return path % len(self)
+        try:
+            number = operator.index(path)
+        except TypeError:
+            raise InvalidFlowError(
+                f"path={shown(path)}: expected the number of a path, or None for all"
+            ) from None
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"path {number} of a result with {len(self)} paths")
+        return number % len(self)
 
 
 def _sorted(path: list[DictProduct]) -> list[DictProduct]:
@@ -177,9 +264,3 @@ def _check_output(index: int, output: object) -> None:
                 f"RunResult(): path {index}, step {step!r}: {shown(attributes)}; expected a"
                 " dictionary"
             )
-
-
-def _simple(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float | str | bytes | complex):
-        return value
-    return str(value)

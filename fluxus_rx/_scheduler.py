@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from collections.abc import Callable, Coroutine, Hashable, Mapping
-from time import perf_counter
 from typing import Any, TypeVar
 
 from reactivex import abc
@@ -17,9 +17,12 @@ from reactivex import typing as rx_typing
 from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
 
 from ._errors import UsageError
+from ._meters import Meter
 from ._typing import Demand
 
 __all__ = ["UNBOUNDED", "FlowScheduler", "Scope"]
+
+_log = logging.getLogger(__name__)
 
 _S = TypeVar("_S")
 _T = TypeVar("_T")
@@ -48,14 +51,14 @@ class Scope:
         self,
         loop: asyncio.AbstractEventLoop,
         *,
-        timestamps: bool = False,
+        meter: Meter | None = None,
         ordered: bool = False,
         on_fail: Callable[[BaseException], None] | None = None,
     ) -> None:
         self.loop = loop
-        self.timestamps = timestamps
+        #: what counts the run, if anything does
+        self.meter = meter
         self.ordered = ordered
-        self.started = perf_counter()
         self.on_fail = on_fail
         self.scheduled = 0
         self.closing = False
@@ -64,6 +67,9 @@ class Scope:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._shared: dict[Hashable, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<run {id(self):#x}>"
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` as a task of this scope, on the scope's loop."""
@@ -108,6 +114,7 @@ class Scope:
         """Tell all tasks to end that are not ending by themselves; once."""
         if not self.closing:
             self.closing = True
+            _log.debug("%r closes, with %d tasks in it", self, len(self._tasks))
             for task in self._tasks - self._ending:
                 task.cancel()
 

@@ -7,6 +7,7 @@ asynchronous stages read each other directly, with no observer, task or queue in
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
 from typing import Any, Generic, NamedTuple
 
@@ -16,6 +17,7 @@ from reactivex.disposable import Disposable
 from ._bridge import Driver, Intake, Rooted
 from ._channels import BUFFER, END, Endable, Turn, aclose_all, cancel, nothing
 from ._errors import UsageError, also_raised
+from ._measured import measured, measured_source
 from ._merging import Merge
 from ._multicast import Branch, Hub, merged
 from ._scheduler import UNBOUNDED, FlowScheduler, Scope
@@ -36,6 +38,8 @@ __all__ = [
     "path_of",
 ]
 
+
+_log = logging.getLogger(__name__)
 
 #: the names of the steps on the way to here, the last one first; read when something goes wrong
 Trail = tuple["Trail", str] | None
@@ -141,9 +145,12 @@ class FlowObservable(Observable[T]):
         elif isinstance(self._root, Observable):
             pipeline = Pipeline(flow, Intake(self._root, flow, downstream))
         else:
-            pipeline = Pipeline(flow, self._root(flow, owner))
+            pipeline = Pipeline(flow, self._source(flow, owner))
+        meter = flow.scope.meter
         for stage in self._stages:
             work = stage.bind(Place(flow.scope, stage.trail, owner))._replace(depth=depths.pop())
+            if meter is not None and stage.name:
+                work = measured(work, meter.gauge(stage.trail, stage.name, work.key), meter)
             if stage.shows_items:
                 owner = object()
             if stage.is_async:
@@ -151,7 +158,20 @@ class FlowObservable(Observable[T]):
             else:
                 pipeline.add_sync(work)
         pipeline.fuse()
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("%r opens path %s", flow.scope, path_of(self.trail) or "without a name")
         return pipeline
+
+    def _source(self, flow: FlowScheduler, owner: object) -> Any:
+        """The items of the root, counted if the run has a meter and they are of a producer."""
+        assert not isinstance(self._root, Observable)
+        meter = flow.scope.meter
+        stages = self._stages
+        trail = stages[0].trail[0] if stages and stages[0].trail else self.trail
+        if meter is None or trail is None:
+            return self._root(flow, owner)
+        gauge = meter.gauge(trail, trail[1], ("source", id(trail)))
+        return measured_source(self._root(flow, owner), gauge, meter)
 
     def _subscribe_plainly(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None

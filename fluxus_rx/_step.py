@@ -130,7 +130,11 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             self._explain(error, product, place.trail)
 
         calls = (timed, atimed) if making.clock else (apply, acall)
-        return Work(*calls, explain, self._flow_options, self._key, True)
+        return Work(
+            *(*calls, explain, self._flow_options, self._key),
+            may_wait=True,
+            locate=DictProduct.where,
+        )
 
     @property
     def _key(self) -> Hashable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from reactivex import Observable
@@ -16,7 +17,7 @@ from ._producers import Producer
 from ._products import DictProduct
 from ._scheduler import FlowScheduler
 from ._signatures import function_name
-from ._stages import FlowObservable, Place, Stage
+from ._stages import FlowObservable, Place, Stage, Trail
 from ._walks import Work
 
 __all__ = ["DictProducer"]
@@ -54,7 +55,8 @@ class DictProducer(Producer[DictProduct]):
         if isinstance(self._source, Observable) and not self._is_function:
             stage = Stage(self._bind_items, ("items", id(self)), False, self._name, False)
             return [FlowObservable(self._source, (), True).then(stage)]
-        return [FlowObservable(self._products, (), True, trail, shows_items=False)]
+        root = partial(self._products, trail)
+        return [FlowObservable(root, (), True, trail, shows_items=False)]
 
     def _bind_items(self, place: Place) -> Work:
         making = Making(self._name, place.scope, place.owner)
@@ -73,8 +75,10 @@ class DictProducer(Producer[DictProduct]):
 
         return Work(apply, acall, explain, StepOptions(), ("items", id(self)))
 
-    def _products(self, flow: FlowScheduler, owner: object) -> Iterator[Any] | AsyncIterator[Any]:
-        making = Making(self._name, flow.scope, owner)
+    def _products(
+        self, trail: Trail, flow: FlowScheduler, owner: object
+    ) -> Iterator[Any] | AsyncIterator[Any]:
+        making = Making(self._name, flow.scope, owner, trail)
         if self._is_function:
             return self._given(making)
         self._use()
@@ -97,6 +101,7 @@ class DictProducer(Producer[DictProduct]):
 
     def _items(self, given: Any, making: Making) -> Iterator[DictProduct]:
         start = making.now()
+        making.expect(given)
         if isinstance(given, Mapping):
             return iter((making.one(given, None, start),))
         if isinstance(given, Iterable) and not isinstance(given, str | bytes):

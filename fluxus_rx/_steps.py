@@ -9,7 +9,8 @@ from typing import Any, Union, overload
 
 from reactivex import Observable
 
-from ._conduit import Conduit, Group, passthrough_chained
+from ._composites import Group
+from ._conduit import Conduit, passthrough_chained
 from ._errors import InvalidFlowError, InvalidNameError, shown
 from ._making import ITEM, ITEM_EACH
 from ._producers import Producer

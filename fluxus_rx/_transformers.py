@@ -11,15 +11,8 @@ from aiostream import Stream
 from reactivex import Observable
 
 from ._calls import Several
-from ._conduit import (
-    Chain,
-    Conduit,
-    Group,
-    cannot_chain,
-    cannot_group,
-    flat,
-    passthrough_chained,
-)
+from ._composites import Chain, Group, flat
+from ._conduit import Conduit, cannot_chain, cannot_group, passthrough_chained
 from ._driving import collect, to_stream
 from ._errors import InvalidFlowError, note, short, shown
 from ._generics import fits, type_arguments, type_name

@@ -37,3 +37,5 @@ A_contra = TypeVar("A_contra", contravariant=True)
 B_co = TypeVar("B_co", covariant=True)
 P_co = TypeVar("P_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True)
+#: the product before, or None
+Precursor_co = TypeVar("Precursor_co", covariant=True)

@@ -36,7 +36,8 @@ class Work(NamedTuple):
 
     `apply` gives an item, or `Several`. It is called for an asynchronous step too, whose outcome is
     then awaited: a coroutine gives an item or `Several`. `explain` adds to an error where it came
-    up. `may_wait` tells whether `apply` may give `Several` of a `Later`.
+    up. `may_wait` tells whether `apply` may give `Several` of a `Later`. `locate` tells the
+    position of an item in the flow, where items have one.
     """
 
     apply: Callable[[Any], Any]
@@ -46,6 +47,7 @@ class Work(NamedTuple):
     key: Hashable
     may_wait: bool = False
     depth: int = 0
+    locate: Callable[[Any], str] | None = None
 
 
 class Later:
@@ -60,6 +62,19 @@ class Later:
     async def outcome(self) -> Any:
         """What it comes to: an item, or `Several`."""
         return await self._finish(self._source)
+
+    def then(self, change: Callable[[Any], Any], failed: Callable[[BaseException], None]) -> Later:
+        """The same, its outcome changed by `change`; `failed` is told if there is none."""
+
+        async def finish(source: Any) -> Any:
+            try:
+                outcome = await self._finish(source)
+            except BaseException as error:
+                failed(error)
+                raise
+            return change(outcome)
+
+        return Later(self._source, finish)
 
     def close(self) -> None:
         """Let go of it; a coroutine would complain that it was never awaited."""

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from fluxus_rx import AsyncConsumer, Consumer, RunResult, arun, passthrough, run, step
+from tests.errors import notes
 from tests.failing import SHAPES, Journal, feeding, numbers
 from tests.interrupted import SCRIPTS
 from tests.subprocesses import python
@@ -385,3 +386,18 @@ def test_a_run_after_a_run_that_was_left_starts_afresh() -> None:
         break
 
     assert len(run(flow)[0]) == 10
+
+
+def test_ctrl_c_keeps_what_came_up_while_the_run_ended() -> None:
+    """An error of a step that is told to end by Ctrl-C is a note of the KeyboardInterrupt."""
+
+    async def fails_to_end(x: int) -> dict[str, int]:
+        signal.raise_signal(signal.SIGINT)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("half written")
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run(step("src", {"x": 1}) >> step("write", fails_to_end))
+    assert "half written" in notes(caught.value)

@@ -57,8 +57,9 @@ def version() -> str:
 
 def modules() -> set[str]:
     """The files of the package, as paths from the top."""
-    files = (p for p in (CHECKOUT / "fluxus_rx").rglob("*.py"))
-    return {p.relative_to(CHECKOUT).as_posix() for p in files} | {"fluxus_rx/py.typed"}
+    package = CHECKOUT / "fluxus_rx"
+    files = (*package.rglob("*.py"), *package.rglob("*.html"), package / "py.typed")
+    return {p.relative_to(CHECKOUT).as_posix() for p in files}
 
 
 def test_the_wheel_has_the_package_and_nothing_else(built: Path) -> None:

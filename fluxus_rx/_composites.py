@@ -1,0 +1,191 @@
+"""Chains and groups: what they have in common whatever their role, and what fits into them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import reduce
+from itertools import product as cartesian
+from typing import Any, Union, cast
+
+from ._conduit import Conduit
+from ._errors import InvalidFlowError
+from ._generics import fits, type_name
+from ._typing import T
+
+__all__ = ["Chain", "Group", "check_types", "flat", "has_passthrough"]
+
+
+class Chain(Conduit):
+    """What chains have in common, whatever their role; `conduits` is flat."""
+
+    conduits: tuple[Any, ...]
+
+    @staticmethod
+    def of(kind: Callable[[tuple[Any, ...]], T], first: Conduit, second: Conduit) -> T:
+        """`first >> second`, flat and checked."""
+        check_types(first, second)
+        return kind((*first.chained_conduits, *second.chained_conduits))
+
+    @property
+    def is_chained(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def is_concurrent(self) -> bool:
+        """Whether one of the conduits is a group."""
+        return any(conduit.is_concurrent for conduit in self.conduits)
+
+    @property
+    def chained_conduits(self) -> Iterator[Conduit]:
+        """The conduits from the first to the last."""
+        return iter(self.conduits)
+
+    @property
+    def n_concurrent_conduits(self) -> int:
+        """The number of paths: the product of those of the conduits."""
+        return reduce(lambda n, conduit: n * conduit.n_concurrent_conduits, self.conduits, 1)
+
+    def iter_concurrent_conduits(self) -> Iterator[Conduit]:
+        """For each path, the chain of that path alone."""
+        choices = [[*conduit.iter_concurrent_conduits()] for conduit in self.conduits]
+        for choice in cartesian(*choices):
+            steps = [step for step in choice if not step._flow_is_passthrough]
+            yield (
+                reduce(lambda chain, step: chain >> step, cast(Any, steps)) if steps else choice[0]
+            )
+
+    def get_connections(
+        self, *, ingoing: Collection[Conduit] = ()
+    ) -> Iterator[tuple[Conduit, Conduit]]:
+        """The edges of the graph, as pairs of atomic conduits."""
+        feeding = [*ingoing]
+        for conduit in self.conduits:
+            yield from conduit.get_connections(ingoing=feeding)
+            feeding = conduit._flow_finals(feeding)
+
+    def get_repr_attributes(self) -> Mapping[str, Any]:
+        """None: a chain is the conduits in it."""
+        return {}
+
+    def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
+        # From the last conduit that lets nothing pass by it, or a chain built step by step would be
+        # walked from its start for each of them.
+        start = len(self.conduits) - 1
+        while start and has_passthrough(self.conduits[start]):
+            start -= 1
+        feeding = [] if start else ingoing
+        for conduit in self.conduits[start:]:
+            feeding = conduit._flow_finals(feeding)
+        return feeding
+
+    def _flow_firsts(self) -> Iterator[Conduit]:
+        # A passthrough in the first group lets the next conduit be a first one as well.
+        for conduit in self.conduits:
+            yield from conduit._flow_firsts()
+            if not has_passthrough(conduit):
+                return
+
+    @property
+    def _flow_is_async(self) -> bool:
+        return any(conduit._flow_is_async for conduit in self.conduits)
+
+    def __repr__(self) -> str:
+        return " >> ".join(
+            f"({conduit!r})" if isinstance(conduit, Group) else repr(conduit)
+            for conduit in self.conduits
+        )
+
+
+class Group(Conduit):
+    """What groups of parallel conduits have in common; `conduits` is flat."""
+
+    conduits: tuple[Any, ...]
+
+    @property
+    def is_concurrent(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def is_chained(self) -> bool:
+        """Whether one of the branches is a chain."""
+        return any(conduit.is_chained for conduit in self.conduits)
+
+    @property
+    def n_concurrent_conduits(self) -> int:
+        """The number of paths: the sum of those of the conduits."""
+        return sum(conduit.n_concurrent_conduits for conduit in self.conduits)
+
+    def iter_concurrent_conduits(self) -> Iterator[Conduit]:
+        """The paths of all conduits, one conduit after the other."""
+        for conduit in self.conduits:
+            yield from conduit.iter_concurrent_conduits()
+
+    def get_connections(
+        self, *, ingoing: Collection[Conduit] = ()
+    ) -> Iterator[tuple[Conduit, Conduit]]:
+        """The edges of the graph, as pairs of atomic conduits."""
+        for conduit in self.conduits:
+            yield from conduit.get_connections(ingoing=ingoing)
+
+    def get_repr_attributes(self) -> Mapping[str, Any]:
+        """None: a group is the conduits in it."""
+        return {}
+
+    def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
+        return [final for conduit in self.conduits for final in conduit._flow_finals(ingoing)]
+
+    def _flow_firsts(self) -> Iterator[Conduit]:
+        for conduit in self.conduits:
+            yield from conduit._flow_firsts()
+
+    @property
+    def _flow_is_async(self) -> bool:
+        return any(conduit._flow_is_async for conduit in self.conduits)
+
+    @property
+    def product_type(self) -> Any:
+        """The union of those of the conduits."""
+        kinds = [
+            conduit.product_type for conduit in self.conduits if hasattr(conduit, "product_type")
+        ]
+        return Any if Any in kinds else Union[tuple(kinds)]  # noqa: UP007 - made of values
+
+    def __repr__(self) -> str:
+        # The brackets around chains are for the reader: Python would not need them.
+        return " & ".join(
+            f"({conduit!r})" if isinstance(conduit, Chain) else repr(conduit)
+            for conduit in self.conduits
+        )
+
+
+def flat(conduits: Iterable[Conduit]) -> tuple[Conduit, ...]:
+    """The conduits of nested groups, side by side."""
+    return tuple(
+        inner
+        for conduit in conduits
+        for inner in (conduit.conduits if isinstance(conduit, Group) else (conduit,))
+    )
+
+
+def has_passthrough(conduit: Conduit) -> bool:
+    """Whether a product can come through `conduit` as it is."""
+    if isinstance(conduit, Group):
+        return any(has_passthrough(member) for member in conduit.conduits)
+    if isinstance(conduit, Chain):
+        return all(has_passthrough(member) for member in conduit.conduits)
+    return conduit._flow_is_passthrough
+
+
+def check_types(first: Conduit, second: Conduit) -> None:
+    """Refuse a chain whose products don't fit."""
+    for final in first._flow_finals([]):
+        given = getattr(final, "product_type", Any)
+        for target in second._flow_firsts():
+            taken = getattr(target, "input_type", Any)
+            if not fits(given, taken):
+                raise InvalidFlowError(
+                    f"cannot chain {final._flow_label} into {target._flow_label}: the first gives"
+                    f" {type_name(given)}, but the second takes {type_name(taken)}"
+                )

@@ -1,0 +1,230 @@
+"""Follows a run: tells whoever wants to know how far it has come, while it runs and at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import inspect
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from ._calls import error_of
+from ._displays import Display, display
+from ._errors import InvalidOptionError, also_raised, note, short, shown
+from ._meters import Count, Meter
+from ._progress import Progress, State, StepProgress, last
+
+__all__ = ["Follow", "check_progress", "followed"]
+
+
+#: What `progress=` takes: whether to show it, or a function to call with it.
+Follow: TypeAlias = bool | Callable[[Progress], object] | None
+
+#: A rate is that of the last so many seconds.
+WINDOW: Final = 10.0
+
+#: Seconds between the moments that are kept to tell a rate from; those between them are forgotten,
+#: or what is told ten times a second would keep a hundred counts of each step.
+SPACING: Final = 0.5
+
+#: A display that is slow, as with thousands of steps or over a slow line, is called less often: it
+#: takes at most one part in so many of the time.
+SHARE: Final = 20
+
+
+#: What stops a run that has not failed.
+STOPS: Final = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt)
+
+
+def check_progress(progress: object) -> None:
+    """Refuse what can't be the `progress` of a run, before it begins.
+
+    Raises `InvalidOptionError` (a ValueError).
+
+    >>> check_progress(print)
+    >>> check_progress("yes")
+    Traceback (most recent call last):
+        ...
+    fluxus_rx.InvalidOptionError: progress='yes' (str): expected True, False, or a function that ...
+    """
+    if progress is None or isinstance(progress, bool):
+        return
+    if not callable(progress):
+        raise InvalidOptionError(
+            f"progress={shown(progress)}: expected True, False, or a function that takes a Progress"
+        )
+    if any(map(inspect.iscoroutinefunction, (progress, type(progress).__call__))):
+        raise _asynchronous(progress)
+
+
+def _asynchronous(progress: object) -> InvalidOptionError:
+    return InvalidOptionError(
+        f"progress={shown(progress)}: expected a plain function, not an asynchronous one; it is"
+        " called on the loop of the run, where it may start a task"
+    )
+
+
+@contextlib.contextmanager
+def followed(
+    progress: Follow, meter: Meter | None
+) -> Generator[Callable[[], Coroutine[Any, Any, None]] | None, None, None]:
+    """Tell how far the run inside the block has come, if `progress` says so.
+
+    Gives what has to run beside it, on its loop: a function that makes the coroutine, or None. At
+    the end of the block, however it ends, the last state is told, and the display closed. An error
+    that comes up in doing so is raised, or becomes a note of the one that is under way.
+    """
+    if progress is None or progress is False:
+        yield None
+        return
+    assert meter is not None
+    following = _Following(meter, display() if progress is True else _Told(progress))
+    try:
+        yield following.beside
+    except BaseException as error:
+        try:
+            following.end("cancelled" if isinstance(error, STOPS) else "failed")
+        except Exception as late:
+            also_raised(error, late)
+        if following.stopped_by is None:
+            raise
+    else:
+        following.end("done")
+    if following.stopped_by is not None:
+        raise following.stopped_by
+
+
+class _Stop(Exception):
+    """The run is to end; what for is told elsewhere."""
+
+
+class _Following:
+    """Reads the meter of a run, and hands on what it has read."""
+
+    def __init__(self, meter: Meter, shown_by: Display) -> None:
+        self._meter = meter
+        self._tracker = Tracker(meter)
+        self._display = shown_by
+        self._is_broken = False
+        #: what is no `Exception`, such as that of `sys.exit()`, and has ended the run
+        self.stopped_by: BaseException | None = None
+
+    async def beside(self) -> None:
+        """Tell of the run until cancelled."""
+        took = 0.0
+        while True:
+            await asyncio.sleep(max(self._display.interval, SHARE * took))
+            began = self._meter.elapsed
+            try:
+                self._show("running")
+            except Exception:
+                raise
+            except BaseException as error:
+                # Out of a task it would stop the loop at once, and leave the run as it is.
+                self.stopped_by = error
+                raise _Stop from None
+            took = self._meter.elapsed - began
+
+    def _show(self, state: State) -> None:
+        try:
+            self._display.show(self._tracker.progress(state))
+        except BaseException:
+            self._is_broken = True
+            raise
+
+    def end(self, state: State) -> None:
+        """Tell of the end; what has raised before is not called again."""
+        try:
+            if not self._is_broken:
+                self._show(state)
+        finally:
+            self._display.close()
+
+
+_CALLED: Final = "the function given as progress"
+
+
+class _Told:
+    """A function of the user's that is told."""
+
+    interval = 0.2
+
+    def __init__(self, function: Callable[[Progress], object]) -> None:
+        self._function = function
+
+    def show(self, progress: Progress) -> None:
+        """Call it."""
+        try:
+            given = self._function(progress)
+        except BaseException as error:
+            raised = _unmistakable(error)
+            note(raised, f"in progress={short(self._function)}, called at {progress}")
+            if raised is error:
+                raise
+            raise raised from error
+        if inspect.iscoroutine(given):
+            given.close()  # or "was never awaited" is printed over the real error
+            raise _asynchronous(self._function)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def _unmistakable(error: BaseException) -> BaseException:
+    """The error itself, but for those that would not be taken for one."""
+    if isinstance(error, asyncio.CancelledError):
+        return RuntimeError(f"{_CALLED} raised CancelledError, which would stop it unseen")
+    return error_of(error, _CALLED)
+
+
+class Tracker:
+    """Reads a meter, and remembers enough of what it has read to tell rates."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        #: moments, the oldest first, each with what every step had done by then
+        self._moments: deque[tuple[float, Mapping[str, int]]] = deque([(0.0, {})])
+        #: when each step was last seen to have done nothing yet
+        self._idle: dict[str, float] = {}
+
+    def progress(self, state: State = "running") -> Progress:
+        """How far the run has come by now."""
+        now, counts = self._meter.elapsed, self._meter.counts()
+        if state == "running":
+            steps = tuple(self._running(count, now) for count in counts)
+            self._remember(counts, now)
+        else:
+            steps = tuple(
+                StepProgress(*count, rate=_rate(count.done, now), eta=None) for count in counts
+            )
+        return Progress(now, steps, last(step.eta for step in steps), state)
+
+    def _running(self, count: Count, now: float) -> StepProgress:
+        # Where a step is far behind the source, the time before its first item says nothing.
+        since, before = self._before(now)
+        since = max(since, self._idle.get(count.step, 0.0))
+        rate = _rate(count.done - before.get(count.step, 0), now - since)
+        step = StepProgress(*count, rate=rate, eta=None)
+        remaining = step.remaining
+        if remaining is None or (remaining and not rate):
+            return step
+        return dataclasses.replace(step, eta=remaining / rate if remaining else 0.0)
+
+    def _remember(self, counts: Sequence[Count], now: float) -> None:
+        for count in counts:
+            if not (count.done or count.in_flight or count.failed):
+                self._idle[count.step] = now
+        if now - self._moments[-1][0] >= SPACING:
+            self._moments.append((now, {count.step: count.done for count in counts}))
+
+    def _before(self, now: float) -> tuple[float, Mapping[str, int]]:
+        """The moment that rates are told from."""
+        while len(self._moments) > 1 and self._moments[1][0] <= now - WINDOW:
+            self._moments.popleft()
+        return self._moments[0]
+
+
+def _rate(number: int, seconds: float) -> float:
+    return number / seconds if seconds > 0 else 0.0

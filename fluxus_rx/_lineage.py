@@ -1,0 +1,195 @@
+"""Products that know where they came from."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, Self, final
+
+from ._errors import InvalidNameError, InvalidProductError, UsageError, shown
+from ._typing import Precursor_co
+
+__all__ = ["HasLineage", "LineageOrigin", "unique_names"]
+
+_MISSING: Any = object()
+
+
+class HasLineage(ABC, Generic[Precursor_co]):
+    """A product that knows which product it was made of: a mixin for classes of your own.
+
+    A subclass implements `precursor` and `product_name`. What it adds to the lineage is
+    `product_attributes`: by default the parameters of its `__init__`, without the precursor.
+    `label` adds more, from outside. A product that has no precursor is a `LineageOrigin`.
+
+    >>> class City(LineageOrigin):
+    ...     product_name = "city"
+    ...     def __init__(self, name):
+    ...         self.name = name
+    >>> class Leg(HasLineage[HasLineage]):
+    ...     product_name = "leg"
+    ...     def __init__(self, start, to):
+    ...         self.start, self.to = start, to
+    ...     @property
+    ...     def precursor(self):
+    ...         return self.start
+    >>> trip = Leg(Leg(City("Rome"), to="Paris"), to="London").label(mode="train")
+    >>> trip.get_lineage_attributes()
+    {'city': {'name': 'Rome'}, 'leg': {'to': 'Paris'}, 'leg#1': {'to': 'London', 'mode': 'train'}}
+    """
+
+    # A subclass may have slots; it then names this one among them, if its products are labelled.
+    __slots__ = ()
+
+    _lineage_labels: dict[str, Any]
+
+    @property
+    @abstractmethod
+    def precursor(self) -> Precursor_co:
+        """The product that this one was made of, or None."""
+
+    @property
+    @abstractmethod
+    def product_name(self) -> str:
+        """What products of this kind are called in a lineage."""
+
+    @property
+    def product_attributes(self) -> Mapping[str, Any]:
+        """What this product adds to its lineage: the parameters of `__init__`, each as it is kept
+        under its name or under `_name`, and without the precursor.
+
+        Raises `UsageError` (a RuntimeError) for a parameter that isn't kept.
+        """
+        precursor = self.precursor
+        return {
+            name: value
+            for name, value in _init_parameters(self)
+            if precursor is None or value is not precursor
+        }
+
+    @property
+    @final
+    def product_labels(self) -> Mapping[str, Any]:
+        """What `label` has added to this product."""
+        return dict(getattr(self, "_lineage_labels", ()))
+
+    def label(self, **labels: Any) -> Self:
+        """Add labels to this product, and give it back; a label that is there already is replaced.
+
+        Labels are part of the lineage, under the name of the product. Raises ValueError if one has
+        the name of an attribute of this product.
+
+        >>> class City(LineageOrigin):
+        ...     product_name = "city"
+        >>> City().label(size="big").label(river="Thames").product_labels
+        {'size': 'big', 'river': 'Thames'}
+        """
+        attributes = self.product_attributes
+        for name in labels:
+            if name in attributes:
+                raise InvalidNameError(
+                    f"{self.product_name!r}: the label {name!r} would override the attribute"
+                    f" {name!r}, which is {shown(attributes[name])}; give the label another name"
+                )
+        try:
+            # Not by plain assignment, which a frozen dataclass refuses.
+            object.__setattr__(self, "_lineage_labels", {**self.product_labels, **labels})
+        except AttributeError:
+            raise UsageError(
+                f"{type(self).__name__} has slots, and none for labels: add '_lineage_labels' to"
+                " its __slots__"
+            ) from None
+        return self
+
+    def get_lineage(self) -> list[HasLineage[Any]]:
+        """The products that led to this one, the first one first, and this one last.
+
+        Linear in their number, without recursion. Raises TypeError for a precursor that has no
+        lineage, RuntimeError for a lineage that leads back to itself.
+        """
+        lineage: list[HasLineage[Any]] = []
+        seen: set[int] = set()
+        product: HasLineage[Any] | None = self
+        while product is not None:
+            if not isinstance(product, HasLineage):
+                raise InvalidProductError(
+                    f"{lineage[-1].product_name!r} has the precursor {shown(product)}; it must be a"
+                    " product that has a lineage itself (HasLineage), or None"
+                )
+            if id(product) in seen:
+                raise UsageError(f"the lineage of {self.product_name!r} leads back to itself")
+            seen.add(id(product))
+            lineage.append(product)
+            product = product.precursor
+        lineage.reverse()
+        return lineage
+
+    def get_lineage_attributes(self) -> dict[str, dict[str, Any]]:
+        """The attributes and labels of the lineage, product by product, the first one first.
+
+        A name that occurs again is `name#1`, `name#2`; products that add nothing are left out. A
+        label counts before an attribute of the same name.
+        """
+        names, added = [], []
+        for product in self.get_lineage():
+            own = {**product.product_attributes, **product.product_labels}
+            if own:
+                names.append(product.product_name)
+                added.append(own)
+        return dict(zip(unique_names(names), added, strict=True))
+
+
+class LineageOrigin(HasLineage[None]):
+    """A product that begins a lineage; a subclass implements `product_name`.
+
+    >>> class City(LineageOrigin):
+    ...     product_name = "city"
+    >>> City().precursor is None
+    True
+    """
+
+    __slots__ = ()
+
+    @property
+    @final
+    def precursor(self) -> None:
+        """None: there is nothing before it."""
+        return None
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Names made unique: one that occurs again is `name#1`, then `name#2`.
+
+    >>> unique_names(["A", "B", "A", "A"])
+    ['A', 'B', 'A#1', 'A#2']
+    """
+    counts: dict[str, int] = {}
+    unique: dict[str, None] = {}
+    for name in names:
+        candidate = name
+        while candidate in unique:  # also if somebody calls a product "A#1"
+            counts[name] = counts.get(name, 0) + 1
+            candidate = f"{name}#{counts[name]}"
+        unique[candidate] = None
+    return [*unique]
+
+
+def _init_parameters(product: object) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, parameter in inspect.signature(type(product)).parameters.items():
+        for kept in (name, f"_{name}"):
+            value = getattr(product, kept, _MISSING)
+            if value is not _MISSING:
+                break
+        else:
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                continue  # passed on, to a base class that keeps what it wants
+            raise UsageError(
+                f"{type(product).__name__}: its parameter {name!r} is kept neither as .{name} nor"
+                f" as ._{name}; keep it, or define product_attributes"
+            )
+        if parameter.kind is parameter.VAR_KEYWORD and isinstance(value, Mapping):
+            found += value.items()
+        else:
+            found.append((name, value))
+    return found

@@ -1,0 +1,193 @@
+"""Steps and sources that are counted while they work: what a run with a meter is made of."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from operator import length_hint
+from typing import Any
+
+from ._calls import Several
+from ._channels import aclose
+from ._meters import Gauge, Meter, UnderWay
+from ._walks import Later, Work
+
+__all__ = ["measured", "measured_source"]
+
+
+def measured(work: Work, gauge: Gauge, meter: Meter) -> Work:
+    """The same work, each call of it counted from its beginning to its end."""
+    inner, ainner, locate = work.apply, work.acall, work.locate
+
+    def begin(item: Any) -> UnderWay:
+        return meter.begin(gauge, "" if locate is None or meter.calls is None else locate(item))
+
+    def apply(item: Any) -> Any:
+        call = begin(item)
+        try:
+            outcome = inner(item)
+        except BaseException as error:
+            call.end(error, item)
+            raise
+        return _followed(outcome, call, item)
+
+    async def acall(item: Any) -> Any:
+        call = begin(item)
+        try:
+            outcome = await ainner(item)
+        except BaseException as error:
+            call.end(error, item)
+            raise
+        return _followed(outcome, call, item)
+
+    return work._replace(apply=apply, acall=acall)
+
+
+def _followed(outcome: Any, call: UnderWay, item: Any) -> Any:
+    """What a call gave; if it is still to come, it is watched until it has."""
+    if outcome.__class__ is not Several:
+        call.rest()
+        call.end()
+        return outcome
+    source = outcome.source
+    if source.__class__ is Later:
+        return Several(source.then(lambda value: _followed(value, call, item), call.end))
+    watch = _OneCall(call, item)
+    return Several(_AsyncWatched(source, watch) if _is_async(source) else _Watched(source, watch))
+
+
+def measured_source(source: Any, gauge: Gauge, meter: Meter) -> Any:
+    """The items of a source, each counted as a call that gives one product."""
+    if gauge.total is None and (length := length_hint(source, -1)) >= 0:
+        gauge.total = length
+    watch = _CallEach(gauge, meter)
+    return _AsyncWatched(source, watch) if _is_async(source) else _Watched(source, watch)
+
+
+def _is_async(source: object) -> bool:
+    return hasattr(source, "__aiter__")
+
+
+class _OneCall:
+    """All products are of one call."""
+
+    def __init__(self, call: UnderWay, item: Any) -> None:
+        self._call = call
+        self._item = item
+
+    def begin(self) -> None:
+        """The next product is asked for."""
+        self._call.resume()
+
+    def gave(self) -> None:
+        """There it is."""
+        self._call.rest()
+
+    def over(self) -> None:
+        """There is none."""
+        self._call.end()
+
+    def failed(self, error: BaseException) -> None:
+        """There is an error instead; or nobody asks any more."""
+        self._call.end(error, self._item)
+
+
+class _CallEach:
+    """Each product is of a call of its own."""
+
+    def __init__(self, gauge: Gauge, meter: Meter) -> None:
+        self._gauge = gauge
+        self._meter = meter
+        self._call: UnderWay | None = None
+
+    def begin(self) -> None:
+        """The next product is asked for."""
+        self._call = self._meter.begin(self._gauge, "")
+
+    def gave(self) -> None:
+        """There it is."""
+        assert self._call is not None
+        self._call.rest()
+        self._call.end()
+
+    def over(self) -> None:
+        """There is none."""
+        assert self._call is not None
+        self._call.forget()
+
+    def failed(self, error: BaseException) -> None:
+        """There is an error instead; or nobody asks any more."""
+        if self._call is not None:
+            self._call.end(error)
+
+
+class _Watched:
+    """An iterable whose items are counted."""
+
+    def __init__(self, source: Any, watch: _OneCall | _CallEach) -> None:
+        self._source = source
+        self._watch = watch
+        self._iterator: Any = None
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        watch = self._watch
+        watch.begin()
+        try:
+            if self._iterator is None:
+                self._iterator = iter(self._source)
+            item = next(self._iterator)
+        except StopIteration:
+            watch.over()
+            raise
+        except BaseException as error:
+            watch.failed(error)
+            raise
+        watch.gave()
+        return item
+
+    def close(self) -> None:
+        self._watch.failed(GeneratorExit())
+        close = getattr(self._iterator or self._source, "close", None)
+        if close is not None:
+            close()
+
+
+class _AsyncWatched:
+    """An asynchronous iterable whose items are counted."""
+
+    def __init__(self, source: Any, watch: _OneCall | _CallEach) -> None:
+        self._source = source
+        self._watch = watch
+        self._iterator: Any = None
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        self._watch.begin()
+        if self._iterator is None:
+            self._iterator = aiter(self._source)
+        return await self._counted(self._iterator.__anext__())
+
+    async def athrow(self, error: BaseException) -> Any:
+        if not hasattr(self._iterator, "athrow"):
+            raise error
+        return await self._counted(self._iterator.athrow(error))
+
+    async def _counted(self, awaited: Awaitable[Any]) -> Any:
+        try:
+            item = await awaited
+        except StopAsyncIteration:
+            self._watch.over()
+            raise
+        except BaseException as error:
+            self._watch.failed(error)
+            raise
+        self._watch.gave()
+        return item
+
+    async def aclose(self) -> None:
+        self._watch.failed(GeneratorExit())
+        await aclose(self._iterator or self._source)

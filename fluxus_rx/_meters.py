@@ -1,0 +1,310 @@
+"""What a run counts, when somebody wants to know: calls under way, done and failed, step by step.
+
+A run without a meter counts nothing, and does no more than it would without this module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable, Mapping
+from time import perf_counter
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from ._errors import short
+
+__all__ = ["Call", "Count", "Gauge", "Meter", "Record", "UnderWay"]
+
+
+#: Names in the path of a call at most: all of them, for each step of a long chain, would take a
+#: memory that grows with the square of its length.
+_NAMES: Final = 32
+
+
+class Call(NamedTuple):
+    """One call of a step that is over, or one product that a producer has given.
+
+    Times are in seconds since the run began. `busy` is less than `end - start` for a generator,
+    which waits between its products for its reader. `item` is the position of the product that the
+    step was called with, such as `17` or `17.2`, empty where it isn't known; `attempt` is 2 for the
+    first call with the same one after a failure. `error` tells of an exception and of the input.
+    """
+
+    step: str
+    path: str
+    item: str
+    start: float
+    end: float
+    busy: float
+    products: int
+    attempt: int
+    error: str | None
+
+
+#: The fields of a `Call`. A plain tuple, as long as nobody looks at it: of those, and of them only,
+#: the garbage collector lets go when it sees that they refer to nothing that it collects.
+Record: TypeAlias = tuple[str, str, str, float, float, float, int, int, str | None]
+
+
+class Count(NamedTuple):
+    """How far a step has come, over all its paths.
+
+    `expected` is the number of products that it will be called with, as far as can be told from the
+    length of the source and from what the steps before it have made of a product so far; None if
+    that length isn't known. It is exact as soon as what comes before is done. A producer is not
+    called with anything; its numbers are those of the products it gives.
+    """
+
+    step: str
+    done: int
+    in_flight: int
+    failed: int
+    expected: int | None
+
+
+class Gauge:
+    """The counters of one step at one place in the graph."""
+
+    __slots__ = (
+        *("depth", "key", "label", "path"),
+        *("done", "failed", "given", "made", "over", "started", "total"),
+    )
+
+    def __init__(self, label: str, key: Hashable, path: str, depth: int) -> None:
+        self.label = label
+        self.key = key
+        self.path = path
+        self.depth = depth
+        self.started = self.done = self.failed = self.given = 0
+        #: products of the calls that are done
+        self.made = 0
+        #: calls that are over, however they ended
+        self.over = 0
+        #: the length of a source, if it has one
+        self.total: int | None = None
+
+
+class Meter:
+    """Counts what a run does; with a `journal`, keeps a record of each call as well.
+
+    Counters may be read from any thread at any time.
+    """
+
+    def __init__(self, journal: bool = False) -> None:
+        self.started = perf_counter()
+        #: the calls that are over, in the order in which they ended
+        self.calls: list[Record] | None = [] if journal else None
+        self._gauges: dict[int, tuple[Any, Gauge]] = {}
+        self._labels: dict[Hashable, str] = {}
+        self._names: dict[str, int] = {}
+        self._failures: dict[tuple[Gauge, str], int] = {}
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return perf_counter() - self.started
+
+    def gauge(self, trail: Any, name: str, key: Hashable) -> Gauge:
+        """The counters of the step at the end of `trail`."""
+        found = self._gauges.get(id(trail))
+        if found is None:
+            # The trail is kept, or another one might get its identity.
+            gauge = Gauge(self._label(name, key), key, _path(trail), self._depth(trail))
+            found = trail, gauge
+            self._gauges[id(trail)] = found
+        return found[1]
+
+    def _depth(self, trail: Any) -> int:
+        depth = 0
+        while trail is not None and id(trail) not in self._gauges:
+            trail = trail[0]
+            depth += 1
+        return depth if trail is None else depth + self._gauges[id(trail)][1].depth
+
+    def expect(self, trail: Any, length: int) -> None:
+        """The producer at the end of `trail` has this many products."""
+        self._gauges[id(trail)][1].total = length
+
+    def _label(self, name: str, key: Hashable) -> str:
+        """The name of the step, told apart from other steps of that name."""
+        if key not in self._labels:
+            count = self._names.get(name, 0)
+            self._names[name] = count + 1
+            self._labels[key] = f"{name}#{count}" if count else name
+        return self._labels[key]
+
+    def begin(self, gauge: Gauge, item: str) -> UnderWay:
+        """A call begins; `item` is the position of what it is called with."""
+        gauge.started += 1
+        attempt = 1 + self._failures.get((gauge, item), 0) if item and self._failures else 1
+        return UnderWay(self, gauge, item, attempt)
+
+    def failed(self, gauge: Gauge, item: str) -> None:
+        """A call has failed; another one with the same product is another attempt."""
+        if item:
+            self._failures[gauge, item] = self._failures.get((gauge, item), 0) + 1
+
+    def journal(self) -> list[Record]:
+        """The calls that are over, step by step in the order of the flow, then by their start."""
+        ranks = {count.step: rank for rank, count in enumerate(self.counts())}
+        return sorted(self.calls or (), key=lambda call: (ranks[call[0]], call[3]))
+
+    def counts(self) -> list[Count]:
+        """How far each step has come, in the order of the flow: each step behind those before it.
+
+        >>> Meter().counts()
+        []
+        """
+        counts: dict[Hashable, Count] = {}
+        depths: dict[Hashable, int] = {}
+        expected = self._expected()
+        for trail, gauge in [*self._gauges.values()]:
+            own = Count(
+                gauge.label,
+                gauge.done,
+                gauge.started - gauge.over,
+                gauge.failed,
+                expected[id(trail)],
+            )
+            other = counts.get(gauge.key)
+            counts[gauge.key] = own if other is None else _together(own, other)
+            depths[gauge.key] = max(depths.get(gauge.key, 0), gauge.depth)
+        return [counts[key] for key in sorted(counts, key=depths.__getitem__)]
+
+    def _expected(self) -> dict[int, int | None]:
+        """What each gauge can expect, by the identity of its trail; sources first."""
+        found: dict[int, int | None] = {}
+        for trail, _ in [*self._gauges.values()]:
+            unknown = []
+            while id(trail) not in found:
+                unknown.append(trail)
+                trail = _before(trail)
+                if trail is None or id(trail) not in self._gauges:
+                    break
+            for one in reversed(unknown):
+                found[id(one)] = self._expectation(one, found)
+        return found
+
+    def _expectation(self, trail: Any, found: dict[int, int | None]) -> int | None:
+        _, gauge = self._gauges[id(trail)]
+        before = _before(trail)
+        if before is None:
+            return gauge.total
+        expected = found.get(id(before))
+        if expected is None:
+            return None
+        upstream = self._gauges[id(before)][1]
+        if upstream.over >= expected:
+            return upstream.given
+        each = upstream.made / upstream.done if upstream.done else 1.0
+        return max(round(expected * each), upstream.given)
+
+
+def _before(trail: Any) -> Any:
+    """The trail of the step before; what has no name counts nothing."""
+    trail = trail[0]
+    while trail is not None and not trail[1]:
+        trail = trail[0]
+    return trail
+
+
+def _path(trail: Any) -> str:
+    """The names of the steps on the way; the last ones only where there are many."""
+    names: list[str] = []
+    while trail is not None and len(names) < _NAMES:
+        if trail[1]:
+            names.append(trail[1])
+        trail = trail[0]
+    if trail is not None:
+        names.append("…")
+    return " → ".join(reversed(names))
+
+
+def _together(one: Count, other: Count) -> Count:
+    known = one.expected is not None and other.expected is not None
+    return Count(
+        other.step,
+        other.done + one.done,
+        other.in_flight + one.in_flight,
+        other.failed + one.failed,
+        (other.expected or 0) + (one.expected or 0) if known else None,
+    )
+
+
+class UnderWay:
+    """A call that has begun. It is busy until it `rests`, and again after it `resumes`."""
+
+    __slots__ = (
+        *("_attempt", "_busy", "_gauge", "_item", "_meter"),
+        *("_over", "_products", "_since", "_start"),
+    )
+
+    def __init__(self, meter: Meter, gauge: Gauge, item: str, attempt: int) -> None:
+        self._meter = meter
+        self._gauge = gauge
+        self._item = item
+        self._attempt = attempt
+        self._busy = 0.0
+        self._products = 0
+        self._over = False
+        self._start = perf_counter()
+        self._since: float | None = self._start
+
+    def resume(self) -> None:
+        """It is asked for more."""
+        self._since = perf_counter()
+
+    def rest(self) -> None:
+        """It has given a product, and waits."""
+        self._pause(perf_counter())
+        self._products += 1
+        self._gauge.given += 1
+
+    def _pause(self, now: float) -> None:
+        if self._since is not None:
+            self._busy += now - self._since
+            self._since = None
+
+    def forget(self) -> None:
+        """It was none: the source had nothing more to give."""
+        self._over = True
+        self._gauge.started -= 1
+
+    def end(self, error: BaseException | None = None, given: object = None) -> None:
+        """It is over, with `error` or without; only the first end counts.
+
+        A call that is cancelled, or closed before its end, has neither succeeded nor failed.
+        """
+        if self._over:
+            return
+        self._over = True
+        gauge = self._gauge
+        gauge.over += 1
+        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+            return
+        if error is None:
+            gauge.done += 1
+            gauge.made += self._products
+        else:
+            gauge.failed += 1
+            self._meter.failed(gauge, self._item)
+        if self._meter.calls is not None:
+            self._meter.calls.append(self._record(error, given))
+
+    def _record(self, error: BaseException | None, given: object) -> Record:
+        now, zero = perf_counter(), self._meter.started
+        self._pause(now)
+        return (
+            self._gauge.label,
+            self._gauge.path,
+            self._item,
+            self._start - zero,
+            now - zero,
+            self._busy,
+            self._products,
+            self._attempt,
+            None if error is None else f"{short(error)}, given {_plain(given)}",
+        )
+
+
+def _plain(given: object) -> str:
+    return short(dict(given) if isinstance(given, Mapping) else given)

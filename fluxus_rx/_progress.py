@@ -1,0 +1,248 @@
+"""How far a run has come: what its meter counts, with rates and the time that is left."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal, TypeAlias
+
+__all__ = [
+    "COLUMNS",
+    "Progress",
+    "State",
+    "StepProgress",
+    "cells",
+    "chosen",
+    "headline",
+    "last",
+    "share",
+]
+
+
+State: TypeAlias = Literal["running", "done", "failed", "cancelled"]
+
+#: Steps in one line of text at most.
+IN_LINE: Final = 8
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StepProgress:
+    """How far one step has come, over all its paths; its `str` is made for people.
+
+    - `done`, `failed`: calls that are over, with success or with an error; of a step that begins a
+      flow, products that it has given.
+    - `in_flight`: calls under way.
+    - `expected`: how many calls it will have had at the end, as far as can be told from the length
+      of the source and from what the steps before it have made of its items so far; None where the
+      source has no length, such as a generator.
+    - `rate`: calls done per second, over the last 10 seconds or so, or since the step began; once
+      the run is over, over all of it.
+    - `eta`: seconds until what is expected is done, at that rate; None where that can't be told,
+      and once the run is over.
+
+    >>> str(StepProgress("fetch", 340, 256, 2, 1_000, rate=28.0, eta=23.5))
+    'fetch 340/1,000 (28/s, 256 in flight, 2 failed, ETA 24 s)'
+    """
+
+    step: str
+    done: int
+    in_flight: int
+    failed: int
+    expected: int | None
+    rate: float
+    eta: float | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has done what is expected of it.
+
+        >>> StepProgress("fetch", 9, 0, 1, 10, rate=28.0, eta=0.0).is_over
+        True
+        """
+        return self.in_flight == 0 and self.remaining == 0
+
+    @property
+    def remaining(self) -> int | None:
+        """How many calls are still to come or under way, if that can be told.
+
+        >>> StepProgress("fetch", 340, 256, 0, 1_000, rate=28.0, eta=23.5).remaining
+        660
+        """
+        if self.expected is None:
+            return None
+        return max(self.expected - self.done - self.failed, 0)
+
+    def __str__(self) -> str:
+        details = []
+        if self.rate and not self.is_over:
+            details.append(per_time(self.rate))
+        if self.in_flight:
+            details.append(f"{self.in_flight:,} in flight")
+        if self.failed:
+            details.append(f"{self.failed:,} failed")
+        if self.eta:
+            details.append(f"ETA {duration(math.ceil(self.eta))}")
+        amount = f"{self.step} {_amount(self)}"
+        return f"{amount} ({', '.join(details)})" if details else amount
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come, as `progress=` of `run` tells; its `str` is one line for people.
+
+    - `elapsed`: seconds since the run began.
+    - `steps`: its steps, each behind those before it in the flow.
+    - `eta`: seconds until the last step is done; None where that can't be told of each of them, and
+      once the run is over.
+    - `state`: `"running"`; or how it has ended: `"done"`, `"failed"` with an error, or
+      `"cancelled"`, as by Ctrl-C.
+
+    >>> fetch = StepProgress("fetch", 340, 256, 2, 1_000, rate=28.0, eta=23.5)
+    >>> parse = StepProgress("parse", 338, 0, 0, 998, rate=0.0, eta=None)
+    >>> print(Progress(12.0, (fetch, parse), eta=None, state="running"))
+    12.0 s: fetch 340/1,000 (28/s, 256 in flight, 2 failed, ETA 24 s), parse 338/998
+    """
+
+    elapsed: float
+    steps: tuple[StepProgress, ...]
+    eta: float | None
+    state: State
+
+    def __str__(self) -> str:
+        start = headline(dataclasses.replace(self, eta=None))
+        steps = ", ".join(map(str, chosen(self.steps, IN_LINE)))
+        return f"{start}: {steps}" if steps else start
+
+
+#: The heads of a table, behind that of the names.
+COLUMNS: Final = ("done", "in flight", "failed", "rate", "ETA")
+
+
+def cells(step: StepProgress) -> tuple[str, ...]:
+    """What stands under these heads.
+
+    >>> cells(StepProgress("fetch", 340, 256, 0, 1_000, rate=28.0, eta=23.5))
+    ('340/1,000', '256', '0', '28/s', '24 s')
+    """
+    return (
+        _amount(step),
+        f"{step.in_flight:,}",
+        f"{step.failed:,}",
+        per_time(step.rate) if step.rate else "",
+        duration(math.ceil(step.eta)) if step.eta else "",
+    )
+
+
+def share(step: StepProgress, state: State) -> float | None:
+    """How much of a step is over, from 0 to 1; None where it runs and that can't be told.
+
+    >>> share(StepProgress("fetch", 340, 256, 0, 1_000, rate=28.0, eta=23.5), "running")
+    0.34
+    """
+    if state == "done" or step.is_over:
+        return 1.0
+    if not step.expected:
+        begun = step.done or step.in_flight
+        return None if begun and state == "running" else 0.0
+    return min((step.done + step.failed) / step.expected, 1.0)
+
+
+def headline(progress: Progress) -> str:
+    """How the run is, and since when.
+
+    >>> headline(Progress(75.0, (), eta=60.0, state="running"))
+    '1 min 15 s, ETA 1 min 00 s'
+    >>> headline(Progress(3.21, (), eta=None, state="failed"))
+    'failed after 3.2 s'
+    """
+    elapsed = duration(progress.elapsed, precise=True)
+    if progress.state != "running":
+        return f"{progress.state} after {elapsed}"
+    return f"{elapsed}, ETA {duration(math.ceil(progress.eta))}" if progress.eta else elapsed
+
+
+def _amount(step: StepProgress) -> str:
+    return f"{step.done:,}" if step.expected is None else f"{step.done:,}/{step.expected:,}"
+
+
+def duration(seconds: float, *, precise: bool = False) -> str:
+    """A length of time in the two largest units that it has; `precise`, with tenths of seconds.
+
+    >>> [duration(seconds) for seconds in (0.2, 12.0, 200.0, 3_900.0, 100_000.0)]
+    ['0 s', '12 s', '3 min 20 s', '1 h 05 min', '1 d 3 h']
+    >>> duration(12.04, precise=True), duration(200.04, precise=True)
+    ('12.0 s', '3 min 20 s')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{seconds:.1f} s" if precise else f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    if not hours:
+        return f"{minutes} min {rest:02} s"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if days else f"{hours} h {minutes:02} min"
+
+
+def per_time(rate: float) -> str:
+    """A number per second; where it is small, per minute or hour.
+
+    >>> [per_time(rate) for rate in (12_345.6, 28.4, 2.84, 0.5, 0.01, 0.0)]
+    ['12,346/s', '28/s', '2.8/s', '30/min', '36/h', '0/s']
+    """
+    for unit, seconds in (("s", 1), ("min", 60), ("h", 3_600)):
+        number = rate * seconds
+        if number >= 1 or number == 0 or unit == "h":
+            digits = 1 if 0 < number < 9.95 else 0
+            return f"{number:,.{digits}f}/{unit}"
+    raise AssertionError(rate)
+
+
+def chosen(steps: Sequence[StepProgress], room: int) -> list[StepProgress]:
+    """At most `room` steps, in their order; what there is no room for is summed up in the last.
+
+    Those that are at work come first to stay, then those to come, then those that are over.
+
+    >>> steps = [StepProgress(name, 2, 0, 0, 2, 0.0, 0.0) for name in "abcd"]
+    >>> [step.step for step in chosen(steps, 3)]
+    ['a', 'b', '… 2 more steps']
+    """
+    if len(steps) <= room:
+        return [*steps]
+    ranked = sorted(range(len(steps)), key=lambda index: _rank(steps[index]))
+    kept = sorted(ranked[: room - 1])
+    rest = [steps[index] for index in sorted(ranked[room - 1 :])]
+    return [*(steps[index] for index in kept), _summed(rest)]
+
+
+def _rank(step: StepProgress) -> int:
+    if step.failed:
+        return 0
+    if step.in_flight:
+        return 1
+    if step.is_over:
+        return 4
+    return 2 if step.done else 3
+
+
+def _summed(steps: Sequence[StepProgress]) -> StepProgress:
+    known = [step.expected for step in steps if step.expected is not None]
+    return StepProgress(
+        f"… {len(steps):,} more steps",
+        sum(step.done for step in steps),
+        sum(step.in_flight for step in steps),
+        sum(step.failed for step in steps),
+        sum(known) if len(known) == len(steps) else None,
+        0.0,  # items of several steps a second: who would want to know?
+        last(step.eta for step in steps),
+    )
+
+
+def last(etas: Iterable[float | None]) -> float | None:
+    """The largest one; unknown if one of them is, or if there is none."""
+    known = []
+    for eta in etas:
+        if eta is None:
+            return None
+        known.append(eta)
+    return max(known, default=None)

@@ -1,0 +1,243 @@
+"""What a run's calls add up to, step by step: how many, how long, how many at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import ceil, fsum, isfinite
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from ._errors import UsageError
+from ._meters import Call
+
+__all__ = ["Journal", "StepSummary", "Summary", "journal_of", "seconds", "times_of"]
+
+_HEADINGS = (
+    *("step", "calls", "failed", "retried", "products"),
+    *("p50", "p95", "max", "busy", "share", "peak"),
+)
+
+
+class Journal(NamedTuple):
+    """The calls of a run, step by step in the order of the flow, and the seconds that it took."""
+
+    calls: Sequence[Call]
+    elapsed: float
+
+    def by_step(self) -> dict[str, list[Call]]:
+        """The calls of each step, by their start."""
+        found: dict[str, list[Call]] = {}
+        for call in self.calls:
+            found.setdefault(call.step, []).append(call)
+        for calls in found.values():
+            calls.sort(key=attrgetter("start"))
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class StepSummary:
+    """The calls of one step; a product of a producer counts as a call.
+
+    - `calls`: calls that are over, `failures` of them with an error; `retries` are those with a
+      product with which an earlier one has failed
+    - `products`: what they have given
+    - `busy`: seconds that they took together, without the time for which a generator waits for its
+      reader
+    - `p50`, `p95`, `max`: seconds per call, measured in the same way; the percentiles are the
+      shortest time of a call that 50 or 95 % of the calls did not exceed (nearest rank, so a time
+      that was measured)
+    - `share`: the part of the run's time, 0 to 1, in which at least one of the calls was under way
+    - `peak`: the most calls that were under way at once
+    """
+
+    step: str
+    calls: int
+    failures: int
+    retries: int
+    products: int
+    busy: float
+    p50: float
+    p95: float
+    max: float
+    share: float
+    peak: int
+
+    @classmethod
+    def of(cls, step: str, calls: Sequence[Call], elapsed: float) -> StepSummary:
+        """The summary of these calls, at least one, in O(n log n)."""
+        busy = sorted(call.busy for call in calls)
+        under_way, peak = _overlap(calls)
+        return cls(
+            step=step,
+            calls=len(calls),
+            failures=sum(call.error is not None for call in calls),
+            retries=sum(call.attempt > 1 for call in calls),
+            products=sum(call.products for call in calls),
+            busy=fsum(busy),
+            p50=_percentile(busy, 50),
+            p95=_percentile(busy, 95),
+            max=busy[-1],
+            share=under_way / elapsed if elapsed else 0.0,
+            peak=peak,
+        )
+
+    def _cells(self) -> tuple[str, ...]:
+        counts = (self.calls, self.failures, self.retries, self.products)
+        times = (self.p50, self.p95, self.max, self.busy)
+        return (
+            *(self.step, *(f"{count:,}" for count in counts)),
+            *(*map(seconds, times), f"{self.share:.0%}", f"{self.peak:,}"),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What a run has done: a table of its steps, in the order of the flow, and what that gained.
+
+    `elapsed` is the time of the run in seconds, `busy` that of all calls one after the other.
+
+    >>> call = Call("fetch", "fetch", "0", 0.0, 0.5, 0.5, 1, 1, None)
+    >>> print(Summary.of(Journal([call, call._replace(item="1")], 0.5)))
+    step   calls  failed  retried  products     p50     p95     max  busy  share  peak
+    fetch      2       0        0         2  500 ms  500 ms  500 ms   1 s   100%     2
+    <BLANKLINE>
+    1 s of work in 500 ms: 2.0 times as fast as one call after the other.
+    """
+
+    elapsed: float
+    busy: float
+    steps: tuple[StepSummary, ...]
+
+    @classmethod
+    def of(cls, journal: Journal) -> Summary:
+        """The summary of a run with these calls; no calls give no steps."""
+        by_step = journal.by_step()
+        steps = tuple(StepSummary.of(*item, journal.elapsed) for item in by_step.items())
+        return cls(journal.elapsed, fsum(step.busy for step in steps), steps)
+
+    @property
+    def speedup(self) -> float:
+        """How many times as fast the run was as its calls one after the other; 0 without calls."""
+        return self.busy / self.elapsed if self.elapsed else 0.0
+
+    @property
+    def sentence(self) -> str:
+        """What running calls at once has gained, in words."""
+        if not self.steps:
+            return "No step was called."
+        work = f"{seconds(self.busy)} of work in {seconds(self.elapsed)}"
+        if self.speedup < 1.05:
+            return f"{work}: no faster than one call after the other."
+        return f"{work}: {self.speedup:,.1f} times as fast as one call after the other."
+
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """The cells of the table, as texts: the headings, then a row for each step."""
+        yield _HEADINGS
+        for step in self.steps:
+            yield step._cells()
+
+    def __str__(self) -> str:
+        from .viz._text import printable, shortened, width_of
+
+        if not self.steps:
+            return self.sentence
+        rows = [[shortened(printable(name), 40), *cells] for name, *cells in self.rows()]
+        widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
+        lines = []
+        for name, *cells in rows:
+            padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+            lines.append("  ".join([name + " " * (widths[0] - width_of(name)), *padded]))
+        return "\n".join([*lines, "", self.sentence])
+
+    def _repr_html_(self) -> str:
+        headings, *rows = self.rows()
+        body = "".join(
+            f"<tr><th>{html.escape(name)}</th>{_cells('td', cells)}</tr>" for name, *cells in rows
+        )
+        table = f"<table><tr>{_cells('th', headings)}</tr>{body}</table>" if rows else ""
+        return f"{table}<p>{html.escape(self.sentence)}</p>"
+
+
+def _cells(tag: str, texts: Iterable[str]) -> str:
+    return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
+
+
+def journal_of(
+    outputs: Iterable[Mapping[str, Mapping[str, Any]]], calls: Sequence[Call], elapsed: float | None
+) -> Journal:
+    """The journal of a run; without one, it is pieced together from the times in the outputs.
+
+    A product that several outputs came from is one call, since its times are the same in each of
+    them. Raises UsageError for outputs without times.
+    """
+    if elapsed is not None:
+        return Journal(calls, max([elapsed, *(call.end for call in calls)]))
+    by_step: dict[str, dict[tuple[float, float], Call]] = {}
+    untimed = False
+    for output in outputs:
+        for step, attributes in output.items():
+            times = times_of(attributes)
+            if times is None:
+                untimed = True
+                continue
+            found = by_step.setdefault(step, {})
+            if times not in found:
+                start, end = times
+                found[times] = Call(step, "", "", start, end, end - start, 1, 1, None)
+    if untimed and not by_step:
+        raise UsageError(
+            "this result has no times; take them with run(flow, timestamps=True), or with"
+            " arun(flow, timestamps=True)"
+        )
+    known = [call for found in by_step.values() for call in found.values()]
+    return Journal(known, max((call.end for call in known), default=0.0))
+
+
+def times_of(attributes: Mapping[str, Any]) -> tuple[float, float] | None:
+    """When a product was made, in seconds since the run began; None if that isn't known.
+
+    >>> times_of({"x": 1, "[start]": 0.5, "[end]": 0.75}), times_of({"x": 1})
+    ((0.5, 0.75), None)
+    """
+    start, end = attributes.get("[start]"), attributes.get("[end]")
+    if isinstance(start, int | float) and isinstance(end, int | float):
+        # Anything may stand in what was written by hand or read from a file.
+        return (start, end) if 0 <= start <= end and isfinite(end) else None
+    return None
+
+
+def seconds(time: float) -> str:
+    """A time with three digits and its unit.
+
+    >>> [seconds(time) for time in (0, 2.5e-6, 0.0123, 1, 59.96, 125, 7325)]
+    ['0 s', '2.5 µs', '12.3 ms', '1 s', '60 s', '2 min 5 s', '2 h 2 min']
+    """
+    if time >= 99.95:
+        minutes, rest = divmod(round(time), 60)
+        hours, left = divmod(minutes, 60)
+        return f"{hours} h {left} min" if hours else f"{minutes} min {rest} s"
+    if not time:
+        return "0 s"
+    factor, unit = (1, "s") if time >= 0.9995 else (1e3, "ms") if time >= 9.995e-4 else (1e6, "µs")
+    return f"{float(f'{time * factor:.3g}'):g} {unit}"
+
+
+def _percentile(ordered: Sequence[float], percent: int) -> float:
+    return ordered[ceil(len(ordered) * percent / 100) - 1]
+
+
+def _overlap(calls: Iterable[Call]) -> tuple[float, int]:
+    """The time in which any of the calls was under way, and the most of them at once."""
+    spans = sorted((call.start, call.end) for call in calls)
+    ends = sorted(end for _, end in spans)
+    covered, until, peak, over = 0.0, 0.0, 1, 0
+    for begun, (start, end) in enumerate(spans, 1):
+        if end > until:
+            covered += end - max(start, until)
+            until = end
+        while ends[over] <= start and over < begun - 1:
+            over += 1
+        peak = max(peak, begun - over)
+    return covered, peak

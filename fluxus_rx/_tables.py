@@ -1,0 +1,194 @@
+"""Outputs column by column, and the pandas frame of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from ._errors import note
+from ._products import DictProduct
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Column",
+    "Output",
+    "Rows",
+    "columns_of",
+    "data_frame",
+    "is_missing",
+    "named",
+    "simplify",
+    "text",
+]
+
+#: one output: the attributes that each step added, by the name of the step
+Output = dict[str, dict[str, Any]]
+#: the name of a step, and that of an attribute
+Column = tuple[str, str]
+
+_SIMPLE: Final = (
+    *(bool, int, float, complex, Decimal, str, bytes, type(None)),
+    *(dt.date, dt.time, dt.timedelta),
+)
+
+#: The nullable dtypes for what pandas finds in a column, the first one that fits. They are not
+#: left to `convert_dtypes`, which makes whole floats integers, drops imaginary parts, and raises
+#: for integers of more than 64 bits and for half of a surrogate pair.
+_DTYPES: Final = {
+    "boolean": ("boolean",),
+    "floating": ("Float64",),
+    "integer": ("Int64", "UInt64"),
+    "mixed-integer-float": ("Float64",),
+    "string": ("string", "string[python]"),
+}
+
+
+class Rows:
+    """The outputs of some paths, by the number of the path; products stay what they are.
+
+    >>> rows = Rows({2: [DictProduct("src", {"x": 1})], 5: [{"src": {"x": 2}}]})
+    >>> list(rows), len(rows), rows.place(1)
+    ([{'src': {'x': 1}}, {'src': {'x': 2}}], 2, 'item 0 of path 5')
+    """
+
+    def __init__(self, paths: Mapping[int, Sequence[DictProduct | Output]]) -> None:
+        self.paths = paths
+
+    def __len__(self) -> int:
+        return sum(map(len, self.paths.values()))
+
+    def __iter__(self) -> Iterator[Output]:
+        for outputs in self.paths.values():
+            for output in outputs:
+                # The nested dictionary of a product lives until the next one is made. To walk its
+                # trail instead costs the same, and would know the names of repeated steps twice.
+                yield output if isinstance(output, dict) else output.nested()
+
+    def place(self, number: int) -> str:
+        """Where the output of a row is, for messages."""
+        for path, outputs in self.paths.items():
+            if number < len(outputs):
+                return f"item {number} of path {path}"
+            number -= len(outputs)
+        raise IndexError(number)
+
+
+def columns_of(rows: Iterable[Output], count: int) -> dict[Column, list[Any]]:
+    """The values of each column in order of appearance; None where one of the rows has none.
+
+    >>> columns_of([{"a": {"x": 1}}, {"a": {"y": 2}, "b": {"x": 3}}], 2)
+    {('a', 'x'): [1, None], ('a', 'y'): [None, 2], ('b', 'x'): [None, 3]}
+    """
+    columns: dict[Column, list[Any]] = {}
+    by_step: dict[str, dict[str, list[Any]]] = {}
+    for number, row in enumerate(rows):
+        for step, attributes in row.items():
+            known = by_step.get(step)
+            if known is None:
+                known = by_step[step] = {}
+            for attribute, value in attributes.items():
+                values = known.get(attribute)
+                if values is None:
+                    values = known[attribute] = columns[step, attribute] = [None] * count
+                values[number] = value
+    return columns
+
+
+def data_frame(rows: Rows, by_path: bool, simplified: bool) -> pd.DataFrame:
+    """The rows as `RunResult.to_frame` gives them, with a level `path` if they are `by_path`."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError(
+            "RunResult.to_frame() needs pandas: pip install 'fluxus_rx[frame]'"
+        ) from error
+    count = len(rows)
+    columns = columns_of(rows, count)
+    names = pd.MultiIndex.from_arrays(
+        [[step for step, _ in columns], [attribute for _, attribute in columns]],
+        names=["step", "attribute"],
+    )
+    series: dict[int, pd.Series[Any]] = {}
+    for number, column in enumerate([*columns]):
+        values = columns.pop(column)  # so that each list makes room for its series
+        if simplified:
+            simplify(values, column, rows.place)
+        series[number] = _series(values)
+    frame = pd.DataFrame(series, index=pd.RangeIndex(count))
+    frame.index = _index(rows, by_path)
+    frame.columns = names
+    return frame
+
+
+def _index(rows: Rows, by_path: bool) -> pd.Index[Any]:
+    import pandas as pd
+
+    if not by_path:
+        return pd.RangeIndex(len(rows), name="item")
+    sizes = {path: len(outputs) for path, outputs in rows.paths.items()}
+    numbers = [path for path, size in sizes.items() for _ in range(size)]
+    items = [item for size in sizes.values() for item in range(size)]
+    levels = [pd.Index(numbers, dtype="int64"), pd.Index(items, dtype="int64")]
+    return pd.MultiIndex.from_arrays(levels, names=["path", "item"])
+
+
+def _series(values: list[Any]) -> pd.Series[Any]:
+    import pandas as pd
+
+    series: pd.Series[Any] = pd.Series(values, dtype=object)
+    dtypes = _DTYPES.get(pd.api.types.infer_dtype(series, skipna=True))
+    if dtypes is None:
+        return series.infer_objects()
+    for dtype in dtypes:
+        if dtype == "UInt64" and (series.dropna() < 0).any():
+            break  # numpy 1 wraps negative numbers round
+        try:
+            # pandas 3 finds strings three times as fast as it converts to them.
+            found = series.infer_objects() if dtype == "string" else series
+            return found.astype(pd.api.types.pandas_dtype(dtype))
+        except (OverflowError, TypeError, ValueError):
+            pass  # the next one, or the objects as they are
+    return series
+
+
+def simplify(
+    values: list[Any], column: Column, place: Callable[[int], str], start: int = 0
+) -> None:
+    """Make text of what is no simple value; `place` tells where the rows from `start` on are."""
+    kinds = {kind for kind in set(map(type, values)) if not _is_simple(kind)}
+    if kinds:
+        for number, value in enumerate(values):
+            if type(value) in kinds:
+                values[number] = text(value, column, place, start + number)
+
+
+def text(value: Any, column: Column, place: Callable[[int], str], number: int) -> str:
+    """The value as a string; what its `str()` raises has a note that names column and place."""
+    try:
+        return str(value)
+    except Exception as error:
+        note(error, f"in str() of {named(column)}, {place(number)}")
+        raise
+
+
+def named(column: Column) -> str:
+    """A column, for messages."""
+    return f"the attribute {column[1]!r} of step {column[0]!r}"
+
+
+def _is_simple(kind: type) -> bool:
+    # numpy and pandas by name: who has none of their values need not have them.
+    return (
+        issubclass(kind, _SIMPLE)
+        or is_missing(kind)
+        or any(base.__module__ == "numpy" and base.__name__ == "generic" for base in kind.__mro__)
+    )
+
+
+def is_missing(kind: type) -> bool:
+    """Whether values of this type are the mark of pandas for a missing one."""
+    return kind.__name__ in ("NAType", "NaTType") and kind.__module__.startswith("pandas.")

@@ -1,0 +1,8 @@
+"""Products that know where they came from, and conduits that label them."""
+
+from __future__ import annotations
+
+from ._labels import LabelingProducer, LabelingTransformer
+from ._lineage import HasLineage, LineageOrigin
+
+__all__ = ["HasLineage", "LabelingProducer", "LabelingTransformer", "LineageOrigin"]

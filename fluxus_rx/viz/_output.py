@@ -1,0 +1,173 @@
+"""Where a drawing goes: a file by its ending, a stream, a notebook, or stdout."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from .._displays import in_notebook
+from .._errors import InvalidFlowError, InvalidOptionError, UsageError, shown
+from .._typing import A_contra
+
+__all__ = ["File", "Format", "Target", "chosen", "display", "in_notebook", "print_text"]
+
+
+class Writable(Protocol[A_contra]):
+    """A stream, as far as a drawing needs one."""
+
+    def write(self, data: A_contra, /) -> object:
+        """Take the next piece."""
+
+
+#: What a drawing can be written to: a path, a text stream or a binary stream.
+File: TypeAlias = str | os.PathLike[str] | Writable[str] | Writable[bytes]
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """What can be written, and the endings of the files that hold it; text is UTF-8 there."""
+
+    name: str
+    endings: tuple[str, ...]
+    is_text: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A file or stream that will be written to, and the format that belongs there.
+
+    Made before anything is drawn, so that a mistake is told at once; written to after, so that a
+    drawing that fails leaves no file.
+    """
+
+    file: Any
+    format: Format
+    is_text: bool | None
+
+    @classmethod
+    def of(cls, file: File, format: str | None, formats: Sequence[Format], what: str) -> Target:
+        """The target that the arguments of a call name.
+
+        `formats` are those that `what` (the words for it in messages) can be written in, the first
+        of them the one for streams. Raises ValueError for a format or an ending that is none of
+        them, or that belies the other; TypeError for what can't be written to.
+        """
+        if isinstance(file, str | os.PathLike):
+            path = os.fspath(file)
+            if not isinstance(path, str):
+                raise InvalidFlowError(f"file={shown(file)}: expected a path that is text")
+            return cls(path, _format_of_path(path, format, formats, what), None)
+        is_text = takes_text(file)
+        names = {one.name: one for one in formats}
+        found = formats[0] if format is None else names[chosen("format", format, names)]
+        if is_text and not found.is_text:
+            raise InvalidOptionError(
+                f"format={found.name!r} is binary, but file={shown(file)} takes text; open it in"
+                " binary mode, or give a path"
+            )
+        return cls(file, found, is_text)
+
+    def write(self, drawing: str | bytes) -> None:
+        """Write the drawing, in UTF-8 where bytes are wanted."""
+        data = drawing.encode() if isinstance(drawing, str) else drawing
+        if self.is_text is None:
+            with open(self.file, "wb") as file:
+                file.write(data)
+        else:
+            self.file.write(data.decode() if self.is_text else data)
+
+
+def _format_of_path(path: str, format: str | None, formats: Sequence[Format], what: str) -> Format:
+    ending = os.path.splitext(path)[1].lower()
+    by_ending = {end: one for one in formats for end in one.endings}
+    if format is None:
+        if ending not in by_ending:
+            raise InvalidOptionError(
+                f"file={path!r}: {what} can't be written to"
+                f" {f'a file that ends in {ending!r}' if ending else 'a file without an ending'};"
+                f" expected one of {', '.join(by_ending)}"
+            )
+        return by_ending[ending]
+    names = {one.name: one for one in formats}
+    named = names[chosen("format", format, names)]
+    if by_ending.get(ending, named) is not named:
+        raise InvalidOptionError(
+            f"format={format!r} and file={path!r} contradict each other; leave out format, or use"
+            f" the ending {named.endings[0]!r}"
+        )
+    return named
+
+
+def takes_text(file: Any) -> bool:
+    """Whether a stream takes text, not bytes; found by writing nothing to it.
+
+    Raises TypeError for what is no stream, is closed, or can't be written to.
+    """
+    write: Callable[[Any], object] | None = getattr(file, "write", None)
+    if not callable(write):
+        raise InvalidFlowError(
+            f"file={shown(file)}: expected a path, or a stream with a method write()"
+        )
+    for nothing in ("", b""):
+        try:
+            given = write(nothing)
+        except TypeError:
+            continue
+        except (OSError, ValueError) as error:
+            raise InvalidFlowError(f"file={shown(file)} can't be written to: {error}") from error
+        if inspect.iscoroutine(given):
+            given.close()
+            raise InvalidFlowError(
+                f"file={shown(file)} writes asynchronously; draw to an io.BytesIO, and write what"
+                " that has got"
+            )
+        return isinstance(nothing, str)
+    raise InvalidFlowError(f"file={shown(file)} takes neither text nor bytes")
+
+
+def chosen(argument: str, value: object, choices: Iterable[str]) -> str:
+    """The value of an argument that has these choices.
+
+    >>> chosen("style", "grpah", ["graph", "tree"])
+    Traceback (most recent call last):
+        ...
+    fluxus_rx.InvalidOptionError: style='grpah' (str): expected one of 'graph', 'tree'
+    """
+    names = [*choices]
+    if isinstance(value, str) and value in names:
+        return value
+    raise InvalidOptionError(
+        f"{argument}={shown(value)}: expected one of {', '.join(map(repr, names))}"
+    )
+
+
+def display(bundle: Mapping[str, object]) -> None:
+    """Show a drawing in the notebook: the best of these MIME types that it knows."""
+    from IPython.display import display as displayed
+
+    show: Callable[..., object] = displayed  # it has no types of its own
+    show(dict(bundle), raw=True)
+
+
+#: What stands for the characters of drawings where the encoding has none of them.
+PLAIN = str.maketrans(
+    "│┊─┄├┤┬┴┼╭╮╰╯▶▷○□●◉◇…▁▂▃▄▅▆▇█·–✗↻",
+    "|:-.+++++++++>>o#*@<._..:::##.-x^",
+)
+
+
+def print_text(text: str) -> None:
+    """Print a drawing; in an encoding without its characters, with plain ones of the same width."""
+    stream = sys.stdout
+    if stream is None:  # pyright: ignore[reportUnnecessaryComparison]  # in pythonw it is None
+        raise UsageError("there is no stdout to draw on; give a file, such as file='flow.txt'")
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeError:
+        text = text.translate(PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+    print(text)

@@ -1,0 +1,232 @@
+"""What a timeline shows, whatever it is drawn with: rows of outputs, lanes of calls, bins of time.
+
+A *row* is one output: a span for each step that made it. A *lane* is one step with all its calls.
+Where there are more rows than can be told apart, neighbours form a *group*; time is cut into *bins*
+of one width. All of it takes time and memory linear in the spans, however long they are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, groupby, pairwise
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+from .._meters import Call
+from .._result import RunResult
+from .._summary import StepSummary, Summary, journal_of, times_of
+from ._timeline_labels import Labels
+
+__all__ = ["NOTHING", "WAITING", "Cell", "Group", "Lane", "Row", "Span", "Timeline", "counted"]
+__all__ += ["levels"]
+
+#: What an output does in a bin, where it isn't the index of the step that works on it.
+WAITING: Final = -1
+NOTHING: Final = -2
+
+Output = Mapping[str, Mapping[str, Any]]
+
+
+class Span(NamedTuple):
+    """One step's work on an output, in seconds since the run began; `step` is an index."""
+
+    step: int
+    start: float
+    end: float
+
+
+class Row(NamedTuple):
+    """One output: its path, its place there, and the work on it, in the order of the lineage.
+
+    `added` are the attributes that came of each span, its times among them.
+    """
+
+    path: int
+    item: int
+    spans: Sequence[Span]
+    added: Sequence[Mapping[str, Any]] = ()
+
+    def waits(self) -> Iterator[tuple[float, float]]:
+        """From the end of each step to the start of the next, where there is time between."""
+        for one, other in pairwise(self.spans):
+            if other.start > one.end:
+                yield one.end, other.start
+
+
+class Lane(NamedTuple):
+    """One step: its index and its calls, by their start."""
+
+    step: int
+    calls: Sequence[Call]
+    summary: StepSummary
+
+
+class Cell(NamedTuple):
+    """What most outputs of a group do in a bin: a step, WAITING or NOTHING; `level` is how many of
+    them do so, on the average over the bin."""
+
+    state: int
+    level: float
+
+
+class Group(NamedTuple):
+    """Neighbouring rows that are drawn as one."""
+
+    rows: Sequence[Row]
+
+    def label(self, with_path: bool) -> str:
+        """The outputs by their number in the result.
+
+        >>> Group([Row(0, item, ()) for item in range(3)]).label(True)
+        'path 0 · 0–2'
+        """
+        first, last = self.rows[0], self.rows[-1]
+        if first.path != last.path:
+            return f"paths {first.path}–{last.path}"
+        items = f"{first.item}" if first is last else f"{first.item}–{last.item}"
+        return f"path {first.path} · {items}" if with_path else items
+
+    def cells(self, bins: int, end: float) -> list[Cell]:
+        """What happens in each of so many bins from 0 to `end`.
+
+        A row of its own shows each step that works on it, however short its work in the bin is.
+        """
+        spans: dict[int, list[tuple[float, float]]] = {}
+        for row in self.rows:
+            for step, *times in row.spans:
+                spans.setdefault(step, []).append((times[0], times[1]))
+            spans.setdefault(WAITING, []).extend(row.waits())
+        waiting = levels(spans.pop(WAITING, ()), bins, end)
+        cells = [Cell(WAITING, level) if level else Cell(NOTHING, 0.0) for level in waiting]
+        works: list[Cell | None] = [None] * bins
+        for step, intervals in spans.items():
+            for index, level in enumerate(levels(intervals, bins, end)):
+                known = works[index]
+                if level and (known is None or level > known.level):
+                    works[index] = Cell(step, level)
+        alone = len(self.rows) == 1
+        for index, work in enumerate(works):
+            if work is not None and (alone or work.level >= cells[index].level):
+                cells[index] = work
+        return cells
+
+
+@dataclasses.dataclass(frozen=True)
+class Timeline:
+    """The rows and lanes of one run; `steps` are the names that spans and lanes refer to."""
+
+    elapsed: float
+    steps: Sequence[str]
+    lanes: Sequence[Lane]
+    rows: Sequence[Row]
+    n_paths: int
+    summary: Summary
+
+    @classmethod
+    def of(cls, result: RunResult) -> Timeline:
+        """The timeline of a run. Raises UsageError for a result without times."""
+        journal = journal_of(result.get_outputs(), result._calls, result._elapsed)
+        summary = Summary.of(journal)
+        by_step = journal.by_step()
+        indices = {step: index for index, step in enumerate(by_step)}
+        labels = Labels(by_step)
+        rows = []
+        for path, outputs in enumerate(result):
+            names = labels.of_path(outputs)
+            for item, output in enumerate(outputs):
+                timed = [*_timed(output, names, indices)]
+                spans, added = [span for span, _ in timed], [added for _, added in timed]
+                rows.append(Row(path, item, spans, added))
+        lanes = [Lane(indices[step.step], by_step[step.step], step) for step in summary.steps]
+        ends = (span.end for row in rows for span in row.spans)
+        elapsed = max(journal.elapsed, max(ends, default=0.0))
+        return cls(elapsed, [*indices], lanes, rows, len(result), summary)
+
+    def said(self) -> tuple[str, str]:
+        """What the run has done, in two sentences."""
+        steps = self.summary.steps
+        failures, retries = sum(one.failures for one in steps), sum(one.retries for one in steps)
+        calls = counted(sum(one.calls for one in steps), "call")
+        failed = f", {failures:,} failed" if failures else ""
+        again = f", {retries:,} called again" if retries else ""
+        outputs = counted(len(self.rows), "output")
+        return f"{outputs} from {calls}{failed}{again}.", self.summary.sentence
+
+    def foremost(self, most: int) -> Sequence[Lane]:
+        """The lanes, or those of so many steps that were the longest at work, in their order."""
+        longest = sorted(self.lanes, key=lambda lane: -lane.summary.busy)[:most]
+        kept = {lane.step for lane in longest}
+        return [lane for lane in self.lanes if lane.step in kept]
+
+    def groups(self, most: int) -> list[Group]:
+        """The rows in at most so many groups of one size, those of a path together if they can be.
+
+        The size is 1, 2 or 5 times a power of ten; the last group of a path may be smaller.
+        """
+        paths = [[*rows] for _, rows in groupby(self.rows, attrgetter("path"))]
+        if len(paths) > most:
+            paths = [[*self.rows]]
+        size = next(
+            size
+            for size in _sizes()
+            if sum(-(-len(rows) // size) for rows in paths) <= max(most, 1)
+        )
+        return [
+            Group(rows[start : start + size])
+            for rows in paths
+            for start in range(0, len(rows), size)
+        ]
+
+
+def _timed(
+    output: Output, names: Mapping[str, str], indices: dict[str, int]
+) -> Iterator[tuple[Span, Mapping[str, Any]]]:
+    for name, attributes in output.items():
+        times = times_of(attributes)
+        if times is not None:
+            # What no call is known of, such as a product of a run before this one, has no lane.
+            step = indices.setdefault(names.get(name, name), len(indices))
+            yield Span(step, *times), attributes
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "output"), counted(1200, "output")
+    ('1 output', '1,200 outputs')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _sizes() -> Iterator[int]:
+    power = 1
+    while True:
+        yield from (power, 2 * power, 5 * power)
+        power *= 10
+
+
+def levels(spans: Iterable[tuple[float, float]], bins: int, end: float) -> list[float]:
+    """How many spans are under way in each of so many bins from 0 to `end`, on the average.
+
+    >>> levels([(0.0, 4.0), (1.5, 3.0)], 4, 4.0)
+    [1.0, 1.5, 2.0, 1.0]
+    """
+    scale = bins / end if end else 0.0
+    parts = [0.0] * bins
+    # What begins and what ends to be under way all through the bin: a span takes the same time
+    # whether it lies in one bin or in a thousand.
+    whole = [0] * (bins + 1)
+    last = bins - 1
+    for start, stop in spans:
+        left, right = start * scale, stop * scale
+        first, final = min(int(left), last), min(int(right), last)
+        if first == final:
+            # What took no time that a clock could tell has happened all the same.
+            parts[first] += max(right - left, 1e-9)
+        else:
+            parts[first] += first + 1 - left
+            parts[final] += right - final
+            whole[first + 1] += 1
+            whole[final] -= 1
+    return [part + more for part, more in zip(parts, accumulate(whole), strict=False)]

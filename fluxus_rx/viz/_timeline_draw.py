@@ -1,0 +1,100 @@
+"""Drawing the timeline of a run: which style, and where it goes."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+from typing import Final
+
+from .._errors import InvalidOptionError, UsageError, shown
+from .._result import RunResult
+from ._output import File, Format, Target, chosen, display, in_notebook, print_text, takes_text
+from ._timeline import Timeline
+from ._timeline_html import to_html
+from ._timeline_matplot import to_picture
+from ._timeline_text import to_text
+
+__all__ = ["draw_timeline"]
+
+_TEXT: Final = Format("txt", (".txt",))
+_HTML: Final = Format("html", (".html", ".htm"))
+_PICTURES: Final = (
+    Format("png", (".png",), is_text=False),
+    Format("svg", (".svg",)),
+    Format("pdf", (".pdf",), is_text=False),
+)
+
+#: The formats that each style can be written in, the usual one first.
+STYLES: Final = {
+    "text": (_TEXT,),
+    "matplot": _PICTURES,
+    "matplot_dark": _PICTURES,
+    "html": (_HTML,),
+}
+_BY_FORMAT: Final = {"txt": "text", "html": "html"}
+
+#: High enough for the lanes of a few steps and some twenty outputs.
+_FRAME = (
+    '<iframe sandbox="allow-scripts" title="timeline of a run" srcdoc="{}"'
+    ' style="width: 100%; height: 760px; border: 0"></iframe>'
+)
+
+
+def draw_timeline(
+    result: RunResult, style: str | None, file: File | None, format: str | None
+) -> None:
+    """What `RunResult.draw_timeline` does."""
+    if style is not None:
+        chosen("style", style, STYLES)
+    if file is None:
+        if format is not None:
+            raise InvalidOptionError(
+                f"format={shown(format)}: expected file= as well, to draw the timeline into"
+            )
+        _show(result, style)
+        return
+    formats, what = _choice(style, file, format)
+    target = Target.of(file, format, formats, what)
+    name = target.format.name
+    target.write(_drawn(Timeline.of(result), style or _BY_FORMAT.get(name, "matplot"), name))
+
+
+def _choice(style: str | None, file: File, format: str | None) -> tuple[tuple[Format, ...], str]:
+    """The formats that are left, and the words for what is drawn."""
+    if style is not None:
+        return STYLES[style], f"style={style!r}"
+    if format is None and not isinstance(file, str | os.PathLike):
+        return (_TEXT,) if takes_text(file) else _PICTURES, "a timeline"
+    return (_TEXT, _HTML, *_PICTURES), "a timeline"
+
+
+def _drawn(timeline: Timeline, style: str, format: str) -> str | bytes:
+    if style == "text":
+        return to_text(timeline) + "\n"
+    if style == "html":
+        return to_html(timeline)
+    return to_picture(timeline, format, dark=style == "matplot_dark")
+
+
+def _show(result: RunResult, style: str | None) -> None:
+    """In a notebook, or as a text on stdout."""
+    notebook = in_notebook()
+    style = style or ("html" if notebook else "text")
+    if style == "text":
+        print_text(to_text(Timeline.of(result)))
+    elif not notebook:
+        ending = STYLES[style][0].endings[0]
+        raise UsageError(
+            f"style={style!r} is a picture, and there is no notebook to show it; give a file, such"
+            f" as draw_timeline({style!r}, file='timeline{ending}'), or use draw_timeline('text')"
+        )
+    else:
+        timeline = Timeline.of(result)
+        drawing = _drawn(timeline, style, STYLES[style][0].name)
+        if isinstance(drawing, str):
+            # Its own document, so that no style and no name leaks from it or into it.
+            bundle = {"text/html": _FRAME.format(html.escape(drawing))}
+        else:
+            bundle = {"image/png": base64.b64encode(drawing).decode()}
+        display({**bundle, "text/plain": timeline.summary.sentence})

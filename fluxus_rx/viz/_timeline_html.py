@@ -1,0 +1,157 @@
+"""A timeline as one HTML file, in which one can zoom, filter and look at inputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from math import ceil, log10
+from typing import Any, Final
+
+from .._errors import short
+from ._text import printable
+from ._timeline import Lane, Row, Timeline
+from ._timeline_axis import DARK, LIGHT, Theme, step_colours
+
+__all__ = ["to_html"]
+
+#: Characters of the text for what a step added to an output, and of all these texts together.
+MOST_TEXT: Final = 200
+MOST_TEXTS: Final = 2_000_000
+
+#: What could end the script that holds the data, or begin another one.
+_ESCAPES: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+
+def to_html(timeline: Timeline) -> str:
+    """The page. It loads nothing and sends nothing, and shows every text literally.
+
+    Values are shortened; beyond two million characters of them the page says that it has them no
+    more, so that it stays within a few megabytes for tens of thousands of outputs.
+    """
+    template = files("fluxus_rx.viz").joinpath("timeline.html").read_text(encoding="utf-8")
+    data = json.dumps(_data(timeline), separators=(",", ":")).translate(_ESCAPES)
+    # In this order: what looks like a mark in the data is none.
+    for mark, text in (("/*light*/", _style(LIGHT)), ("/*dark*/", _style(DARK)), ("{data}", data)):
+        template = text.join(template.rsplit(mark))
+    return template
+
+
+def _style(theme: Theme) -> str:
+    """The colours of a theme, as properties of CSS."""
+    names = [name for name in theme._fields if name != "steps"]
+    return " ".join(f"--{name}: {getattr(theme, name)};" for name in names)
+
+
+def _data(timeline: Timeline) -> dict[str, Any]:
+    """What the page is about. Times are whole numbers of units of `unit` seconds, each as the
+    difference to the one before it: that is a third of the size of what they are."""
+    unit = 10.0 ** (ceil(log10(timeline.elapsed)) - 8) if timeline.elapsed else 1.0
+    texts = _Texts()
+    headings, *cells = timeline.summary.rows()
+    return {
+        "unit": unit,
+        "elapsed": timeline.elapsed,
+        "said": timeline.said(),
+        "steps": [printable(step) for step in timeline.steps],
+        "colours": [step_colours(len(timeline.steps), theme) for theme in (LIGHT, DARK)],
+        "headings": headings,
+        "cells": [[printable(cell) for cell in row] for row in cells],
+        "lanes": [_lane(lane, unit, texts) for lane in timeline.lanes],
+        "paths": _paths(timeline),
+        "rows": [_row(row, unit, texts) for row in timeline.rows],
+        "texts": texts.kept,
+    }
+
+
+class _Texts:
+    """Texts, each of them once, as long as there is room for more."""
+
+    def __init__(self) -> None:
+        self.kept: list[str] = []
+        self._indices: dict[str, int] = {}
+        self._room = MOST_TEXTS
+
+    def index(self, text: str) -> int:
+        """Where the text is kept; -1 if there was no room for it."""
+        if text not in self._indices:
+            if len(text) > self._room:
+                return -1
+            self._room -= len(text)
+            self._indices[text] = len(self.kept)
+            self.kept.append(text)
+        return self._indices[text]
+
+    @property
+    def full(self) -> bool:
+        """Whether there is hardly room for any more."""
+        return self._room < MOST_TEXT
+
+
+def _lane(lane: Lane, unit: float, texts: _Texts) -> dict[str, Any]:
+    times: list[int] = []
+    before = 0
+    for call in lane.calls:
+        start, end = round(call.start / unit), round(call.end / unit)
+        times += (start - before, end - start)
+        before = start
+    return {
+        "step": lane.step,
+        "peak": lane.summary.peak,
+        "busy": lane.summary.busy,
+        "times": times,
+        "failed": [
+            (index, texts.index(printable(_cut(call.error))))
+            for index, call in enumerate(lane.calls)
+            if call.error is not None
+        ],
+        "again": [
+            (index, call.attempt) for index, call in enumerate(lane.calls) if call.attempt > 1
+        ],
+    }
+
+
+def _paths(timeline: Timeline) -> list[tuple[str, int]]:
+    """The steps of each path, as far as an output tells of them, and how many outputs it has."""
+    firsts: dict[int, Row] = {}
+    counts = [0] * timeline.n_paths
+    for row in timeline.rows:
+        firsts.setdefault(row.path, row)
+        counts[row.path] += 1
+    return [
+        (" → ".join(_names(timeline.steps, firsts.get(path))), count)
+        for path, count in enumerate(counts)
+    ]
+
+
+def _names(steps: Sequence[str], row: Row | None) -> Iterator[str]:
+    names = [printable(steps[span.step]) for span in row.spans] if row else []
+    yield from names if len(names) <= 12 else [*names[:6], "…", *names[-5:]]
+
+
+def _row(row: Row, unit: float, texts: _Texts) -> list[int]:
+    """Step, wait, duration and text of each span, one after the other."""
+    flat: list[int] = []
+    before = 0
+    for span, attributes in zip(row.spans, row.added, strict=True):
+        start, end = round(span.start / unit), round(span.end / unit)
+        text = -1 if texts.full else texts.index(_added(attributes))
+        flat += (span.step, start - before, end - start, text)
+        before = end
+    return flat
+
+
+def _added(attributes: Mapping[str, Any]) -> str:
+    parts = []
+    room = MOST_TEXT
+    for name, value in attributes.items():
+        if name not in ("[start]", "[end]"):
+            parts.append(f"{name}={short(value)}")
+            room -= len(parts[-1])
+            if room < 0:
+                break
+    return printable(_cut(", ".join(parts)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"

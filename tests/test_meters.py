@@ -1,0 +1,319 @@
+"""What a run counts: each call once, from its beginning to its end, however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from functools import reduce
+from typing import Any
+
+import pytest
+import reactivex
+from reactivex import operators as ops
+
+from fluxus_rx import (
+    AsyncTransformer,
+    Producer,
+    RunResult,
+    SimpleProducer,
+    Transformer,
+    passthrough,
+    run,
+    rx_pipe,
+    step,
+)
+from fluxus_rx._driving import collect
+from fluxus_rx._meters import Call, Meter
+
+
+def counted(flow: Producer[Any], journal: bool = True) -> Meter:
+    """The meter of a run of `flow`, which may fail."""
+    meter = Meter(journal)
+
+    async def main() -> None:
+        await collect(flow.observables(), meter=meter)
+
+    with contextlib.suppress(ZeroDivisionError):
+        asyncio.run(main())
+    return meter
+
+
+def numbers(meter: Meter) -> dict[str, tuple[int, int, int, int | None]]:
+    """Done, in flight, failed and expected, by step."""
+    return {
+        count.step: (count.done, count.in_flight, count.failed, count.expected)
+        for count in meter.counts()
+    }
+
+
+def calls(result: RunResult, step: str) -> list[Call]:
+    return [call for call in result._calls if call.step == step]
+
+
+def source(n: int) -> Any:
+    return step("src", [{"x": x} for x in range(n)])
+
+
+def one(x: int) -> dict[str, int]:
+    return {"x": x}
+
+
+async def waits(x: int) -> dict[str, int]:
+    await asyncio.sleep(0)
+    return {"x": x}
+
+
+def many(x: int) -> Iterator[dict[str, int]]:
+    yield from [{"x": i} for i in range(x)]
+
+
+async def amany(x: int) -> AsyncIterator[dict[str, int]]:
+    for i in range(x):
+        await asyncio.sleep(0)
+        yield {"x": i}
+
+
+def later(x: int) -> Any:
+    return waits(x)
+
+
+def later_many(x: int) -> Any:
+    return amany(x)
+
+
+def listed(x: int) -> list[dict[str, int]]:
+    return [{"x": i} for i in range(x)]
+
+
+class Sync(Transformer[Any, Any]):
+    def transform(self, product: Any) -> Iterator[Any]:
+        yield product
+        yield product
+
+
+class Async(AsyncTransformer[Any, Any]):
+    async def atransform(self, product: Any) -> AsyncIterator[Any]:
+        yield product
+        await asyncio.sleep(0)
+        yield product
+
+
+class TestCounts:
+    @pytest.mark.parametrize("function", [one, waits, many, amany, later, later_many, listed])
+    def test_each_call_counts_once(self, function: Any) -> None:
+        """Whatever a function gives and however it gives it, a call of it is one call."""
+        meter = counted(source(5) >> step("f", function))
+        assert numbers(meter) == {"src": (5, 0, 0, 5), "f": (5, 0, 0, 5)}
+
+    @pytest.mark.parametrize("kind", [Sync, Async])
+    def test_classes_count_too(self, kind: Any) -> None:
+        """A transformer of one's own is counted by its name."""
+        meter = counted(SimpleProducer([1, 2, 3]) >> kind())
+        assert numbers(meter) == {"SimpleProducer": (3, 0, 0, 3), kind.__name__: (3, 0, 0, 3)}
+
+    def test_a_step_counts_over_all_its_paths(self) -> None:
+        """A step behind a group is one line, whatever number of branches leads to it."""
+        flow = source(4) >> (step("a", one) & step("b", many) & passthrough()) >> step("c", one)
+        assert numbers(counted(flow)) == {
+            "src": (4, 0, 0, 4),
+            "a": (4, 0, 0, 4),
+            "b": (4, 0, 0, 4),
+            "c": (4 + 6 + 4, 0, 0, 14),
+        }
+
+    def test_steps_of_one_name_are_told_apart(self) -> None:
+        """Two steps are two lines, and one step that stands twice is one."""
+        twice = step("f", one)
+        meter = counted(source(2) >> twice >> step("f", waits) >> twice)
+        assert numbers(meter) == {"src": (2, 0, 0, 2), "f": (4, 0, 0, 4), "f#1": (2, 0, 0, 2)}
+
+    def test_steps_come_in_the_order_of_the_flow(self) -> None:
+        """A step is behind all those that lead to it, on the longest way."""
+        group = (step("a", one) >> step("b", one)) & passthrough()
+        flow = source(1) >> group >> step("c", one)
+        assert [*numbers(counted(flow))] == ["src", "a", "b", "c"]
+
+    def test_a_failure_counts_as_one_and_leaves_nothing_in_flight(self) -> None:
+        """What was cancelled because of it has neither succeeded nor failed."""
+
+        async def fails(x: int) -> dict[str, int]:
+            if x == 3:
+                raise ZeroDivisionError
+            await asyncio.Event().wait()
+            return {}
+
+        done, in_flight, failed, _ = numbers(counted(source(5) >> step("f", fails)))["f"]
+        assert (done, in_flight, failed) == (0, 0, 1)
+
+    @pytest.mark.parametrize("function", [many, amany])
+    def test_a_generator_that_is_left_early_is_over(self, function: Any) -> None:
+        """A reader that has enough leaves no call in flight."""
+        flow = source(50) >> step("f", function) >> rx_pipe(ops.take(3))
+        _, in_flight, failed, _ = numbers(counted(flow))["f"]
+        assert (in_flight, failed) == (0, 0)
+
+    def test_a_failing_source_is_a_failure_of_it(self) -> None:
+        """The item that didn't come counts as failed."""
+
+        def source() -> Iterator[dict[str, int]]:
+            yield {"x": 1}
+            raise ZeroDivisionError
+
+        meter = counted(step("src", source))
+        assert numbers(meter) == {"src": (1, 0, 1, None)}
+
+
+class TestExpectations:
+    @pytest.mark.parametrize(
+        ("given", "length"),
+        [
+            ([{"x": 1}, {"x": 2}], 2),
+            ({"x": 1}, 1),
+            (lambda: [{"x": 1}] * 7, 7),
+            (lambda: ({"x": x} for x in range(3)), None),
+            (({"x": x} for x in range(3)), None),
+            (reactivex.of({"x": 1}), None),
+        ],
+    )
+    def test_a_source_with_a_length_is_expected_to_give_it(
+        self, given: Any, length: int | None
+    ) -> None:
+        """Data, and what a function returned, have one; a generator and an observable have not."""
+        flow = step("src", given) >> step("f", one)
+        assert {count.expected for count in counted(flow).counts()} == {length}
+
+    def test_a_coroutine_that_gives_a_list_has_a_length(self) -> None:
+        """As soon as it has given it."""
+
+        async def source() -> list[dict[str, int]]:
+            return [{"x": 1}] * 4
+
+        assert numbers(counted(step("src", source)))["src"] == (4, 0, 0, 4)
+
+    def test_a_class_based_source_may_have_a_length_too(self) -> None:
+        """By its iterator's length hint."""
+
+        class Sized(Producer[int]):
+            def produce(self) -> list[int]:
+                return [1, 2, 3]
+
+        assert numbers(counted(Sized())) == {"Sized": (3, 0, 0, 3)}
+
+    def test_expectations_follow_what_steps_make_of_a_product(self) -> None:
+        """While a step runs, what it has made so far of a product tells how many will follow."""
+        seen: list[dict[str, Any]] = []
+        meter = Meter()
+
+        def double(x: int) -> list[dict[str, int]]:
+            return [{"y": x}, {"y": -x}]
+
+        def look(y: int) -> dict[str, int]:
+            seen.append(numbers(meter))
+            return {}
+
+        async def main() -> None:
+            flow = source(10) >> step("double", double) >> step("look", look)
+            await collect(flow.observables(), meter=meter)
+
+        asyncio.run(main())
+        assert [now["look"][3] for now in seen][2:] == [20] * 18
+        assert {now["double"][3] for now in seen} == {10}
+        assert numbers(meter)["look"] == (20, 0, 0, 20)
+
+    def test_behind_operators_nothing_is_expected(self) -> None:
+        """What an Rx operator lets pass can't be foreseen."""
+        flow = source(3) >> rx_pipe(ops.filter(lambda product: True)) >> step("f", one)
+        assert numbers(counted(flow)) == {"src": (3, 0, 0, 3), "f": (3, 0, 0, None)}
+
+    def test_a_long_chain_is_no_recursion(self) -> None:
+        """Expectations are found for 3,000 steps in a row."""
+        flow = reduce(lambda chain, i: chain >> step(f"f{i}", one), range(3000), source(1))
+        counts = counted(flow).counts()
+        assert len(counts) == 3001
+        assert {count.expected for count in counts} == {1}
+
+
+class TestJournal:
+    def test_it_has_each_call_of_a_run_with_timestamps(self) -> None:
+        """Those that gave nothing as well, and once what several outputs share."""
+        flow = source(3) >> step("f", many) >> (step("g", one) & step("h", waits))
+        result = run(flow, timestamps=True)
+        assert [(call.step, call.item, call.products) for call in result._calls] == [
+            *[("src", "", 1)] * 3,
+            *[("f", "0", 0), ("f", "1", 1), ("f", "2", 2)],
+            *[("g", "1", 1), ("g", "2", 1), ("g", "2.1", 1)],
+            *[("h", "1", 1), ("h", "2", 1), ("h", "2.1", 1)],
+        ]
+        assert [call.path for call in result._calls][-1] == "src → f → h"
+        assert all(call.error is None and call.attempt == 1 for call in result._calls)
+
+    def test_without_timestamps_there_is_none(self) -> None:
+        """Nothing is kept that nobody has asked for."""
+        result = run(source(3) >> step("f", many))
+        assert (result._calls, result._elapsed) == ((), None)
+
+    def test_times_are_within_the_run(self) -> None:
+        """A call begins before it ends, within the run, and is busy for no longer."""
+        result = run(source(5) >> step("f", many) >> step("g", amany), timestamps=True)
+        assert result._elapsed is not None
+        for call in result._calls:
+            assert 0 <= call.start <= call.end <= result._elapsed
+            assert 0 <= call.busy <= call.end - call.start
+
+    def test_a_second_attempt_is_told(self) -> None:
+        """`retry` runs a source again; the call that failed, and only that, has another attempt."""
+        failed: list[int] = []
+
+        def flaky(x: int) -> dict[str, int]:
+            if x == 2 and len(failed) < 2:
+                failed.append(x)
+                raise ValueError("no luck")
+            return {"y": x}
+
+        flow = source(4) >> step("f", flaky) >> rx_pipe(ops.retry(3))
+        found = [
+            (call.attempt, call.error)
+            for call in calls(run(flow, timestamps=True), "f")
+            if call.item == "2"
+        ]
+        error = "ValueError('no luck'), given {'x': 2}"
+        assert found == [(1, error), (2, error), (3, None)]
+
+    def test_a_result_with_timestamps_is_the_result(self) -> None:
+        """But for the times, what is measured comes out as what is not."""
+        flow = source(4) >> (step("a", amany) & step("b", many)) >> step("c", waits)
+
+        def timeless(result: RunResult) -> list[Any]:
+            return [
+                [
+                    {
+                        name: {k: v for k, v in added.items() if k[0] != "["}
+                        for name, added in o.items()
+                    }
+                    for o in path
+                ]
+                for path in result
+            ]
+
+        assert timeless(run(flow, timestamps=True)) == [*run(flow)]
+
+
+class TestCancellation:
+    def test_a_time_out_held_across_a_yield_reaches_its_generator(self) -> None:
+        """A measured generator gets the cancellation of its own time-out, as it does unmeasured."""
+        events: list[str] = []
+
+        async def slow(x: int) -> AsyncIterator[dict[str, int]]:
+            try:
+                async with asyncio.timeout(0.01):
+                    while True:
+                        yield {"y": 1}
+                        await asyncio.sleep(0)
+            except TimeoutError:
+                events.append("timed out")
+                raise ZeroDivisionError from None
+
+        meter = counted(source(1) >> step("slow", slow))
+        assert events == ["timed out"]
+        assert numbers(meter)["slow"][1:3] == (0, 1)
