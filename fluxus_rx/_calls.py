@@ -71,6 +71,10 @@ async def _anext(iterator: AsyncIterator[T]) -> T:
     return await iterator.__anext__()
 
 
+async def _athrow(iterator: Any, error: BaseException) -> Any:
+    return await iterator.athrow(error)
+
+
 async def stepping(
     source: Any, run: Callable[..., Any], suspended: Callable[[], None]
 ) -> AsyncGenerator[Any, None]:
@@ -85,9 +89,11 @@ async def stepping(
                 run(items.close)
         return
     iterator = run(aiter, source)
+    thrown: BaseException | None = None
     try:
         while True:
-            calling = _anext(iterator)
+            calling = _anext(iterator) if thrown is None else _athrow(iterator, thrown)
+            thrown = None
             try:
                 value = run(calling.send, None)
             except StopIteration as stop:
@@ -103,9 +109,9 @@ async def stepping(
             try:
                 yield item
             except asyncio.CancelledError as error:
-                if hasattr(iterator, "athrow"):
-                    await in_context(iterator.athrow(error), run)
-                raise
+                if not hasattr(iterator, "athrow"):
+                    raise
+                thrown = error
     finally:
         if hasattr(iterator, "aclose"):
             await in_context(iterator.aclose(), run)

@@ -12,7 +12,7 @@ from typing import Any, Generic, cast
 from ._calls import error_of
 from ._composites import Chain, check_types
 from ._conduit import Conduit
-from ._driving import consumed_in_thread, opened, stream
+from ._driving import Opened, consumed_in_thread, stream
 from ._errors import InvalidProductError, also_raised, note, short, shown
 from ._generics import type_arguments
 from ._loops import Loop
@@ -207,7 +207,7 @@ class Flow(Conduit, Generic[R_co]):
 
     async def arun(self) -> R_co:
         """The same on the running loop."""
-        async with opened(self.producer.observables()) as channel:
+        async with Opened(self.producer.observables()) as channel:
             try:
                 result: R_co = await self.consumer._flow_aconsume(channel)
             except StopAsyncIteration as error:

@@ -25,6 +25,7 @@ from typing import Any
 
 from aiostream import operator
 from reactivex import Observable
+from reactivex.abc import DisposableBase
 
 from ._calls import error_of
 from ._channels import Channel
@@ -37,10 +38,10 @@ from ._stages import FlowObservable, flowing
 from ._typing import T
 
 __all__ = [
+    "Opened",
     "astream",
     "collect",
     "consumed_in_thread",
-    "opened",
     "stream",
     "to_observable",
     "to_stream",
@@ -53,55 +54,63 @@ _log = logging.getLogger(__name__)
 Arrival = tuple[int, Any]
 
 
-@contextlib.asynccontextmanager
-async def opened(
-    paths: Sequence[Observable[Any]], *, ordered: bool = False
-) -> AsyncGenerator[Channel[Arrival], None]:
-    """Run the paths of a flow for as long as the block lasts; what arrives is in the channel.
+class Opened:
+    """The paths of a flow, run for as long as the block lasts; what arrives is in the channel.
 
     The room of the channel is the demand of the flow. At the end of the block, however it ends,
     everything is cancelled, awaited and closed; an error in doing so is raised, or becomes a note
     of the one that is under way.
     """
-    channel: Channel[Arrival] = Channel()
-    scope = Scope(asyncio.get_running_loop(), ordered=ordered)
-    _log.debug("hands on the products of %d paths as they come, in %r", len(paths), scope)
-    flow = FlowScheduler(scope.loop, scope, channel)
-    left = len(paths)
-    failure: BaseException | None = None
-    subscriptions = []
 
-    def failed(error: BaseException) -> None:
-        nonlocal failure
-        if failure is None:
-            failure = error
+    # No generator with contextlib's decorator: that assigns the traceback of what it passes on,
+    # which an exception that is a frozen dataclass refuses.
+
+    def __init__(self, paths: Sequence[Observable[Any]]) -> None:
+        self._paths = paths
+        self._channel: Channel[Arrival] = Channel()
+        self._subscriptions: list[DisposableBase] = []
+        self._left = len(paths)
+        self._failure: BaseException | None = None
+
+    async def __aenter__(self) -> Channel[Arrival]:
+        self._scope = Scope(asyncio.get_running_loop(), on_fail=self._failed)
+        _log.debug("hands on the products of %d paths in %r", len(self._paths), self._scope)
+        flow = FlowScheduler(self._scope.loop, self._scope, self._channel)
+        try:
+            for index, path in enumerate(self._paths):
+                arrived = _arriving(self._channel, index)
+                self._subscriptions.append(
+                    path.subscribe(arrived, self._failed, self._completed, scheduler=flow)
+                )
+        except BaseException as error:
+            await self.__aexit__(None, error, None)
+            raise
+        return self._channel
+
+    def _failed(self, error: BaseException) -> None:
+        if self._failure is None:
+            self._failure = error
         else:
-            also_raised(failure, error)
-        channel.close(error)
-        scope.cancel()
+            also_raised(self._failure, error)
+        self._channel.close(error)
+        self._scope.cancel()
 
-    def completed() -> None:
-        nonlocal left
-        left -= 1
-        if not left:
-            channel.close()
+    def _completed(self) -> None:
+        self._left -= 1
+        if not self._left:
+            self._channel.close()
 
-    scope.on_fail = failed
-    error: BaseException | None = None
-    try:
-        for index, path in enumerate(paths):
-            subscription = path.subscribe(
-                _arriving(channel, index), failed, completed, scheduler=flow
-            )
-            subscriptions.append(subscription)
-        yield channel
-        error = failure  # also if the reader has caught it, or has not come to it
-    except BaseException as raised:
-        error = raised
-    for subscription in subscriptions:
-        subscription.dispose()
-    channel.cancel()
-    await _ended(scope, error)
+    async def __aexit__(self, kind: object, raised: BaseException | None, trace: object) -> None:
+        for subscription in self._subscriptions:
+            subscription.dispose()
+        self._channel.cancel()
+        # The failure also if the reader has caught it, or has not come to it.
+        error = await _ended(self._scope, raised or self._failure)
+        try:
+            if error is not None and error is not raised:
+                raise error
+        finally:
+            del error, raised
 
 
 def _arriving(channel: Channel[Arrival], index: int) -> Callable[[Any], None]:
@@ -111,8 +120,8 @@ def _arriving(channel: Channel[Arrival], index: int) -> Callable[[Any], None]:
     return on_next
 
 
-async def _ended(scope: Scope, error: BaseException | None) -> None:
-    """Close the scope, then raise what there is to raise."""
+async def _ended(scope: Scope, error: BaseException | None) -> BaseException | None:
+    """Close the scope; give what there is to raise."""
     try:
         await scope.close()
     except asyncio.CancelledError as cancelled:
@@ -122,14 +131,8 @@ async def _ended(scope: Scope, error: BaseException | None) -> None:
             error = late
         else:
             also_raised(error, late)
-    if error is None:
-        _log.debug("%r is at its end", scope)
-        return
-    _log.debug("%r ends with %s", scope, type(error).__name__)
-    try:
-        raise error
-    finally:
-        error = None
+    _log.debug("%r has ended, with %s", scope, type(error))
+    return error
 
 
 async def collect(
@@ -180,8 +183,13 @@ async def collect(
         error = raised
     for subscription in subscriptions:
         subscription.dispose()
-    await _ended(scope, error)
-    return results
+    error = await _ended(scope, error)
+    if error is None:
+        return results
+    try:
+        raise error
+    finally:
+        del error  # it refers to this frame
 
 
 async def astream(source: Observable[T]) -> AsyncGenerator[T, None]:
@@ -199,7 +207,12 @@ async def astream(source: Observable[T]) -> AsyncGenerator[T, None]:
         await pipeline.aclose()
     except BaseException as late:
         scope.lost(late)
-    await _ended(scope, error)
+    error = await _ended(scope, error)
+    try:
+        if error is not None:
+            raise error
+    finally:
+        del error  # it refers to this frame
 
 
 @operator
@@ -251,18 +264,20 @@ def to_observable(source: AsyncIterable[T]) -> Observable[T]:
 
 def stream(paths: Callable[[], Sequence[Observable[Any]]]) -> Generator[Arrival, None, None]:
     """What arrives, as it comes, for a synchronous reader; the loop runs while it waits."""
+
+    async def open_paths() -> tuple[Opened, Channel[Arrival]]:
+        opened = Opened(paths())
+        return opened, await opened.__aenter__()
+
     with Loop() as loop:
-        stack = contextlib.AsyncExitStack()
-        channel = loop.call(lambda: stack.enter_async_context(opened(paths())))
+        opened, channel = loop.call(open_paths)
         error: BaseException | None = None
         try:
             while batch := loop.call(partial(_batch, channel)):
                 yield from batch
         except BaseException as raised:
             error = raised
-        kind = type(error) if error is not None else None
-        trace = error.__traceback__ if error is not None else None
-        loop.call(partial(stack.__aexit__, kind, error, trace))
+        loop.call(partial(opened.__aexit__, None, error, None))
         if error is not None:
             raise error
 

@@ -75,9 +75,11 @@ class _Short(reprlib.Repr):
         super().__init__()
         self.maxstring = self.maxother = 60
 
-    def repr_instance(self, x: object, level: int) -> str:
+    def repr1(self, x: object, level: int) -> str:
+        # Not `repr_instance` alone: an int may have too many digits, and what a class is called may
+        # make it pass for a container.
         try:
-            return super().repr_instance(x, level)
+            return super().repr1(x, level)
         except BaseException as error:
             return f"<{type(x).__name__}: its repr raised {type(error).__name__}>"
 

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import inspect
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from ._calls import error_of
@@ -66,42 +66,31 @@ def _asynchronous(progress: object) -> InvalidOptionError:
     )
 
 
-@contextlib.contextmanager
-def followed(
-    progress: Follow, meter: Meter | None
-) -> Generator[Callable[[], Coroutine[Any, Any, None]] | None, None, None]:
-    """Tell how far the run inside the block has come, if `progress` says so.
+def followed(progress: Follow, meter: Meter | None) -> Unfollowed | Following:
+    """Tells how far the run inside its block has come, if `progress` says so.
 
-    Gives what has to run beside it, on its loop: a function that makes the coroutine, or None. At
-    the end of the block, however it ends, the last state is told, and the display closed. An error
-    that comes up in doing so is raised, or becomes a note of the one that is under way.
+    The block gets what has to run beside it, on its loop: a function that makes the coroutine, or
+    None. At the end of the block, however it ends, the last state is told, and the display closed.
+    An error that comes up in doing so is raised, or becomes a note of the one that is under way.
     """
-    if progress is None or progress is False:
-        yield None
-        return
-    assert meter is not None
-    following = _Following(meter, display() if progress is True else _Told(progress))
-    try:
-        yield following.beside
-    except BaseException as error:
-        try:
-            following.end("cancelled" if isinstance(error, STOPS) else "failed")
-        except Exception as late:
-            also_raised(error, late)
-        if following.stopped_by is None:
-            raise
-    else:
-        following.end("done")
-    if following.stopped_by is not None:
-        raise following.stopped_by
+    if progress is None or progress is False or meter is None:
+        return contextlib.nullcontext()
+    return Following(meter, display() if progress is True else _Told(progress))
+
+
+#: What a run that nobody follows has beside it.
+Unfollowed: TypeAlias = contextlib.nullcontext[None]
 
 
 class _Stop(Exception):
     """The run is to end; what for is told elsewhere."""
 
 
-class _Following:
+class Following:
     """Reads the meter of a run, and hands on what it has read."""
+
+    # No generator with contextlib's decorator: that assigns the traceback of what it passes on,
+    # which an exception that is a frozen dataclass refuses.
 
     def __init__(self, meter: Meter, shown_by: Display) -> None:
         self._meter = meter
@@ -109,7 +98,26 @@ class _Following:
         self._display = shown_by
         self._is_broken = False
         #: what is no `Exception`, such as that of `sys.exit()`, and has ended the run
-        self.stopped_by: BaseException | None = None
+        self._stopped_by: BaseException | None = None
+
+    def __enter__(self) -> Callable[[], Coroutine[Any, Any, None]]:
+        return self.beside
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self.end("done")
+            return
+        try:
+            self.end("cancelled" if isinstance(error, STOPS) else "failed")
+        except Exception as late:
+            also_raised(error, late)
+        stopped_by = self._stopped_by
+        if stopped_by is not None:
+            if not isinstance(error, _Stop):
+                also_raised(stopped_by, error)
+            for text in getattr(error, "__notes__", ()):
+                note(stopped_by, text)
+            raise stopped_by from None
 
     async def beside(self) -> None:
         """Tell of the run until cancelled."""
@@ -123,7 +131,7 @@ class _Following:
                 raise
             except BaseException as error:
                 # Out of a task it would stop the loop at once, and leave the run as it is.
-                self.stopped_by = error
+                self._stopped_by = error
                 raise _Stop from None
             took = self._meter.elapsed - began
 

@@ -38,7 +38,7 @@ class LabelingProducer(Producer[P_co]):
 
     _flow_labels: Mapping[str, Any] = {}
 
-    def label(self, **labels: Any) -> Self:
+    def label(self, /, **labels: Any) -> Self:
         """A copy of this producer that adds these labels, and those it has, to all its products.
 
         Products are labelled in the flow, as copies (`copy.copy`), so that one that is held
@@ -65,7 +65,7 @@ class LabelingTransformer(Transformer[A_contra, B_co]):
 
     _flow_labels: Mapping[str, Any] = {}
 
-    def label(self, **labels: Any) -> Self:
+    def label(self, /, **labels: Any) -> Self:
         """A copy of this transformer that adds these labels, and those it has, to all its products.
 
         Products are labelled in the flow, as copies (`copy.copy`), so that one that is held

@@ -73,7 +73,7 @@ class HasLineage(ABC, Generic[Precursor_co]):
         """What `label` has added to this product."""
         return dict(getattr(self, "_lineage_labels", ()))
 
-    def label(self, **labels: Any) -> Self:
+    def label(self, /, **labels: Any) -> Self:
         """Add labels to this product, and give it back; a label that is there already is replaced.
 
         Labels are part of the lineage, under the name of the product. Raises ValueError if one has
@@ -109,7 +109,7 @@ class HasLineage(ABC, Generic[Precursor_co]):
         """
         lineage: list[HasLineage[Any]] = []
         seen: set[int] = set()
-        product: HasLineage[Any] | None = self
+        product: Any = self
         while product is not None:
             if not isinstance(product, HasLineage):
                 raise InvalidProductError(
@@ -174,12 +174,18 @@ def unique_names(names: Iterable[str]) -> list[str]:
     return [*unique]
 
 
+def _is_own_method(value: object) -> bool:
+    """Whether this is a method of `HasLineage`: a parameter may be called `label` as well."""
+    function = getattr(value, "__func__", None)
+    return function is not None and function in vars(HasLineage).values()
+
+
 def _init_parameters(product: object) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for name, parameter in inspect.signature(type(product)).parameters.items():
         for kept in (name, f"_{name}"):
             value = getattr(product, kept, _MISSING)
-            if value is not _MISSING:
+            if value is not _MISSING and not _is_own_method(value):
                 break
         else:
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):

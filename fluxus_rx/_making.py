@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import (
     AsyncGenerator,
@@ -9,13 +10,13 @@ from collections.abc import (
     Generator,
     Iterable,
     Mapping,
-    Sized,
 )
 from time import perf_counter
 from typing import Any
 
 from ._channels import aclose
 from ._errors import InvalidProductError, note, shown
+from ._meters import length_of
 from ._products import DictProduct, checked, known_names
 from ._scheduler import Scope
 
@@ -52,8 +53,8 @@ class Making:
     def expect(self, given: object) -> None:
         """Tell the run how many products a producer gives, if it wants to know and they have a
         length."""
-        if self.meter is not None and isinstance(given, Sized):
-            self.meter.expect(self.trail, 1 if isinstance(given, Mapping) else len(given))
+        if self.meter is not None:
+            self.meter.expect(self.trail, 1 if isinstance(given, Mapping) else length_of(given))
 
     def now(self) -> float | None:
         """Seconds since the run began, if the run wants to know."""
@@ -69,7 +70,12 @@ class Making:
         """The product of a mapping: the precursor itself, extended, if nobody else can see it."""
         attributes = checked(attributes, self.name, SAID if precursor is not None else GIVEN)
         times = self.times(start)
-        if precursor is not None and precursor.owner is self.owner:
+        if (
+            precursor is not None
+            and precursor.owner is self.owner
+            # What came from elsewhere than a step has no times, and could keep none for this one.
+            and (times is None or precursor.times is not None)
+        ):
             return precursor.extend(self.name, attributes, times)
         return DictProduct(self.name, attributes, precursor, 0, self.owner, times)
 
@@ -121,10 +127,24 @@ class Making:
     ) -> AsyncGenerator[DictProduct, None]:
         """The products of an asynchronous iterable."""
         index = 0
-        iterator = aiter(items)
+        iterator: Any = aiter(items)
+        thrown: BaseException | None = None
         try:
-            async for attributes in iterator:
-                yield self.item(index, attributes, kind, precursor, start)
+            while True:
+                try:
+                    awaited = iterator.__anext__() if thrown is None else iterator.athrow(thrown)
+                    attributes = await awaited
+                except StopAsyncIteration:
+                    return
+                finally:
+                    thrown = None
+                try:
+                    yield self.item(index, attributes, kind, precursor, start)
+                except asyncio.CancelledError as error:
+                    # By a time-out or cancel scope that the generator holds across its yield.
+                    if not hasattr(iterator, "athrow"):
+                        raise
+                    thrown = error
                 index += 1
                 start = self.now()
         finally:

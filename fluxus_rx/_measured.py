@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from operator import length_hint
 from typing import Any
 
 from ._calls import Several
 from ._channels import aclose
-from ._meters import Gauge, Meter, UnderWay
+from ._meters import Gauge, Meter, UnderWay, length_of
 from ._walks import Later, Work
 
 __all__ = ["measured", "measured_source"]
@@ -51,14 +50,15 @@ def _followed(outcome: Any, call: UnderWay, item: Any) -> Any:
     source = outcome.source
     if source.__class__ is Later:
         return Several(source.then(lambda value: _followed(value, call, item), call.end))
+    call.pause()
     watch = _OneCall(call, item)
     return Several(_AsyncWatched(source, watch) if _is_async(source) else _Watched(source, watch))
 
 
 def measured_source(source: Any, gauge: Gauge, meter: Meter) -> Any:
     """The items of a source, each counted as a call that gives one product."""
-    if gauge.total is None and (length := length_hint(source, -1)) >= 0:
-        gauge.total = length
+    if gauge.total is None:
+        gauge.total = length_of(source)
     watch = _CallEach(gauge, meter)
     return _AsyncWatched(source, watch) if _is_async(source) else _Watched(source, watch)
 

@@ -7,7 +7,7 @@ time-out, a task group or a context variable that it holds across a `yield` stay
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable
 from functools import partial
 from time import perf_counter
 from typing import Generic
@@ -85,19 +85,21 @@ class Merge(Endable[T]):
     async def _pump(self, source: AsyncIterable[T]) -> None:
         pump, out, share, turn = _Pump(), self._out, self._share, Turn()
         async with closing(source) as items:
+            athrow = getattr(items, "athrow", None)
             while True:
-                while pump.held >= share:
+                awaited: Awaitable[T] | None = None
+                while pump.held >= share and awaited is None:
                     pump.giver = asyncio.get_running_loop().create_future()
                     try:
                         await pump.giver
                     except asyncio.CancelledError as error:
-                        athrow = getattr(items, "athrow", None)
-                        if athrow is not None and not self._crew.closing:
-                            # By a time-out or cancel scope that the source holds across its yield.
-                            await athrow(error)
-                        raise
+                        if athrow is None or self._crew.closing:
+                            raise
+                        # By a time-out or cancel scope that the source holds across its yield; it
+                        # may have one more item in answer, for which there is room then.
+                        awaited = athrow(error)
                 try:
-                    item = await items.__anext__()
+                    item = await (items.__anext__() if awaited is None else awaited)
                 except StopAsyncIteration:
                     return
                 pump.held += 1

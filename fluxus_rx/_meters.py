@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable, Mapping
+from operator import length_hint
 from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ._errors import short
 
-__all__ = ["Call", "Count", "Gauge", "Meter", "Record", "UnderWay"]
+__all__ = ["Call", "Count", "Gauge", "Meter", "Record", "UnderWay", "length_of"]
 
 
 #: Names in the path of a call at most: all of them, for each step of a long chain, would take a
@@ -120,7 +121,7 @@ class Meter:
             depth += 1
         return depth if trail is None else depth + self._gauges[id(trail)][1].depth
 
-    def expect(self, trail: Any, length: int) -> None:
+    def expect(self, trail: Any, length: int | None) -> None:
         """The producer at the end of `trail` has this many products."""
         self._gauges[id(trail)][1].total = length
 
@@ -255,13 +256,14 @@ class UnderWay:
 
     def rest(self) -> None:
         """It has given a product, and waits."""
-        self._pause(perf_counter())
+        self.pause()
         self._products += 1
         self._gauge.given += 1
 
-    def _pause(self, now: float) -> None:
+    def pause(self) -> None:
+        """It waits to be asked."""
         if self._since is not None:
-            self._busy += now - self._since
+            self._busy += perf_counter() - self._since
             self._since = None
 
     def forget(self) -> None:
@@ -291,8 +293,8 @@ class UnderWay:
             self._meter.calls.append(self._record(error, given))
 
     def _record(self, error: BaseException | None, given: object) -> Record:
+        self.pause()
         now, zero = perf_counter(), self._meter.started
-        self._pause(now)
         return (
             self._gauge.label,
             self._gauge.path,
@@ -304,6 +306,19 @@ class UnderWay:
             self._attempt,
             None if error is None else f"{short(error)}, given {_plain(given)}",
         )
+
+
+def length_of(source: object) -> int | None:
+    """How many items `source` says that it has, or None if it can't tell.
+
+    >>> length_of([1, 2]), length_of(iter([1, 2])), length_of(x for x in [1, 2])
+    (2, 2, None)
+    """
+    try:
+        length = length_hint(source, -1)
+    except Exception:  # a lazy collection may raise whatever it likes, and is iterable all the same
+        return None
+    return length if length >= 0 else None
 
 
 def _plain(given: object) -> str:

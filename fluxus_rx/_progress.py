@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, TypeAlias
 
+from ._text import printable
+
 __all__ = [
     "COLUMNS",
     "Progress",
@@ -83,7 +85,7 @@ class StepProgress:
             details.append(f"{self.failed:,} failed")
         if self.eta:
             details.append(f"ETA {duration(math.ceil(self.eta))}")
-        amount = f"{self.step} {_amount(self)}"
+        amount = f"{printable(self.step)} {_amount(self)}"
         return f"{amount} ({', '.join(details)})" if details else amount
 
 

@@ -57,6 +57,7 @@ class RunResult(Sequence[list[Output]]):
         self._products: list[list[DictProduct]] = [[] for _ in paths]
         self._journal: Sequence[Record] = ()
         self._elapsed: float | None = None
+        self._steps: tuple[str, ...] = ()
 
     @classmethod
     def of_products(
@@ -72,7 +73,11 @@ class RunResult(Sequence[list[Output]]):
         if meter is not None and meter.calls is not None:
             result._journal = meter.journal()
             result._elapsed = meter.elapsed
+            result._steps = tuple(count.step for count in meter.counts())
         return result
+
+    def _measured(self) -> dict[str, Any]:
+        return {"_journal": self._journal, "_elapsed": self._elapsed, "_steps": self._steps}
 
     @property
     def _calls(self) -> tuple[Call, ...]:
@@ -119,7 +124,7 @@ class RunResult(Sequence[list[Output]]):
         return f"RunResult({', '.join(map(repr, self))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RunResult, tuple(self), {"_journal": self._journal, "_elapsed": self._elapsed}
+        return RunResult, tuple(self), self._measured()
 
     def to_frame(self, path: int | None = None, simplify: bool = False) -> pd.DataFrame:
         """The outputs as a pandas data frame, one row each; needs the extra `frame`.
@@ -199,7 +204,7 @@ class RunResult(Sequence[list[Output]]):
         >>> [(step.step, step.calls, step.share) for step in result.summary().steps]
         [('src', 1, 0.25), ('add', 1, 0.75)]
         """
-        return Summary.of(journal_of(self.get_outputs(), self._calls, self._elapsed))
+        return Summary.of(journal_of(self.get_outputs(), self._calls, self._elapsed, self._steps))
 
     def draw_timeline(
         self, style: str | None = None, *, file: File | None = None, format: str | None = None
@@ -215,7 +220,7 @@ class RunResult(Sequence[list[Output]]):
           what the file's ending belongs to, else `"html"` in a notebook and `"text"` outside
         - `file`: a path, or a stream of text or bytes; without one, the drawing is shown in the
           notebook, and a text printed
-        - `format`: `"txt"`, `"html"`, `"png"`, `"svg"` or `"pdf"`, if the file's ending doesn't tell
+        - `format`: `"txt"`, `"html"`, `"png"`, `"svg"` or `"pdf"`, where the file has no ending
 
         The drawing is made before anything is written. Raises UsageError (a RuntimeError) for a
         result without times, or for a picture that there is nowhere to show, ValueError for an

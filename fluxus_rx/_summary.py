@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ._errors import UsageError
 from ._meters import Call
+from ._text import printable, shortened, width_of
 
 __all__ = ["Journal", "StepSummary", "Summary", "journal_of", "seconds", "times_of"]
 
@@ -21,10 +22,14 @@ _HEADINGS = (
 
 
 class Journal(NamedTuple):
-    """The calls of a run, step by step in the order of the flow, and the seconds that it took."""
+    """The calls of a run, step by step in the order of the flow, and the seconds that it took.
+
+    `steps` are all steps that might have been called, where they are known.
+    """
 
     calls: Sequence[Call]
     elapsed: float
+    steps: Sequence[str] = ()
 
     def by_step(self) -> dict[str, list[Call]]:
         """The calls of each step, by their start."""
@@ -66,7 +71,7 @@ class StepSummary:
 
     @classmethod
     def of(cls, step: str, calls: Sequence[Call], elapsed: float) -> StepSummary:
-        """The summary of these calls, at least one, in O(n log n)."""
+        """The summary of these calls, in O(n log n); of none, all is 0."""
         busy = sorted(call.busy for call in calls)
         under_way, peak = _overlap(calls)
         return cls(
@@ -78,7 +83,7 @@ class StepSummary:
             busy=fsum(busy),
             p50=_percentile(busy, 50),
             p95=_percentile(busy, 95),
-            max=busy[-1],
+            max=max(busy, default=0.0),
             share=under_way / elapsed if elapsed else 0.0,
             peak=peak,
         )
@@ -96,14 +101,17 @@ class StepSummary:
 class Summary:
     """What a run has done: a table of its steps, in the order of the flow, and what that gained.
 
-    `elapsed` is the time of the run in seconds, `busy` that of all calls one after the other.
+    `elapsed` is the time of the run in seconds, `busy` that of all calls one after the other, with
+    all that they await. Calls that compute rather than wait hold each other up, and then take
+    longer than each would alone: the speed-up of such a run is less than it says.
 
-    >>> call = Call("fetch", "fetch", "0", 0.0, 0.5, 0.5, 1, 1, None)
-    >>> print(Summary.of(Journal([call, call._replace(item="1")], 0.5)))
-    step   calls  failed  retried  products     p50     p95     max  busy  share  peak
-    fetch      2       0        0         2  500 ms  500 ms  500 ms   1 s   100%     2
+    >>> from fluxus_rx import RunResult
+    >>> outputs = [{"fetch": {"x": x, "[start]": x / 100, "[end]": 0.5}} for x in (0, 1)]
+    >>> print(RunResult(outputs).summary())
+    step   calls  failed  retried  products     p50     p95     max    busy  share  peak
+    fetch      2       0        0         2  490 ms  500 ms  500 ms  990 ms   100%     2
     <BLANKLINE>
-    1 s of work in 500 ms: 2.0 times as fast as one call after the other.
+    990 ms of work in 500 ms: 2.0 times as fast as one call after the other.
     """
 
     elapsed: float
@@ -114,7 +122,10 @@ class Summary:
     def of(cls, journal: Journal) -> Summary:
         """The summary of a run with these calls; no calls give no steps."""
         by_step = journal.by_step()
-        steps = tuple(StepSummary.of(*item, journal.elapsed) for item in by_step.items())
+        steps = tuple(
+            StepSummary.of(step, by_step.get(step, ()), journal.elapsed)
+            for step in journal.steps or by_step
+        )
         return cls(journal.elapsed, fsum(step.busy for step in steps), steps)
 
     @property
@@ -125,7 +136,7 @@ class Summary:
     @property
     def sentence(self) -> str:
         """What running calls at once has gained, in words."""
-        if not self.steps:
+        if not any(step.calls for step in self.steps):
             return "No step was called."
         work = f"{seconds(self.busy)} of work in {seconds(self.elapsed)}"
         if self.speedup < 1.05:
@@ -139,8 +150,6 @@ class Summary:
             yield step._cells()
 
     def __str__(self) -> str:
-        from .viz._text import printable, shortened, width_of
-
         if not self.steps:
             return self.sentence
         rows = [[shortened(printable(name), 40), *cells] for name, *cells in self.rows()]
@@ -165,7 +174,10 @@ def _cells(tag: str, texts: Iterable[str]) -> str:
 
 
 def journal_of(
-    outputs: Iterable[Mapping[str, Mapping[str, Any]]], calls: Sequence[Call], elapsed: float | None
+    outputs: Iterable[Mapping[str, Mapping[str, Any]]],
+    calls: Sequence[Call],
+    elapsed: float | None,
+    steps: Sequence[str] = (),
 ) -> Journal:
     """The journal of a run; without one, it is pieced together from the times in the outputs.
 
@@ -173,7 +185,7 @@ def journal_of(
     them. Raises UsageError for outputs without times.
     """
     if elapsed is not None:
-        return Journal(calls, max([elapsed, *(call.end for call in calls)]))
+        return Journal(calls, max([elapsed, *(call.end for call in calls)]), steps)
     by_step: dict[str, dict[tuple[float, float], Call]] = {}
     untimed = False
     for output in outputs:
@@ -225,14 +237,14 @@ def seconds(time: float) -> str:
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float:
-    return ordered[ceil(len(ordered) * percent / 100) - 1]
+    return ordered[ceil(len(ordered) * percent / 100) - 1] if ordered else 0.0
 
 
 def _overlap(calls: Iterable[Call]) -> tuple[float, int]:
     """The time in which any of the calls was under way, and the most of them at once."""
     spans = sorted((call.start, call.end) for call in calls)
     ends = sorted(end for _, end in spans)
-    covered, until, peak, over = 0.0, 0.0, 1, 0
+    covered, until, peak, over = 0.0, 0.0, 0, 0
     for begun, (start, end) in enumerate(spans, 1):
         if end > until:
             covered += end - max(start, until)

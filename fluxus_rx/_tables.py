@@ -142,7 +142,10 @@ def _series(values: list[Any]) -> pd.Series[Any]:
     series: pd.Series[Any] = pd.Series(values, dtype=object)
     dtypes = _DTYPES.get(pd.api.types.infer_dtype(series, skipna=True))
     if dtypes is None:
-        return series.infer_objects()
+        try:
+            return series.infer_objects()
+        except OverflowError:  # a whole number that is too large for a float
+            return series
     for dtype in dtypes:
         if dtype == "UInt64" and (series.dropna() < 0).any():
             break  # numpy 1 wraps negative numbers round

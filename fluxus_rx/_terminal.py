@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ._progress import COLUMNS, Progress, State, StepProgress, cells, chosen, headline, share
+from ._text import printable
 
 __all__ = ["Terminal", "drawn"]
 
@@ -54,16 +55,14 @@ class Terminal:
         console = Console(stderr=True)
         if not (console.is_terminal and console.is_interactive) or console.is_dumb_terminal:
             return None
-        if not _screen.acquire(blocking=False):
-            return None
         live = Live(
             console=console,
             # Our own task draws: a thread of rich's would draw while ours writes.
             auto_refresh=False,
             # What is piped elsewhere belongs there, and not above the table.
-            redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
+            redirect_stdout=_is_terminal(sys.stdout),
         )
-        return cls(live)
+        return cls(live) if _screen.acquire(blocking=False) else None
 
     def show(self, progress: Progress) -> None:
         """Draw the table."""
@@ -119,8 +118,16 @@ def drawn(progress: Progress, width: int, height: int) -> Group:
     return Group(table, Text(headline(progress), STYLES[progress.state]))
 
 
+def _is_terminal(stream: Any) -> bool:
+    # It may be None, closed, or of a class that knows no more than write().
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        return bool(stream.isatty())
+    return False
+
+
 def _name(name: str, room: int) -> Text:
     """A name; of one that is too long, the two ends, for names often differ at their end."""
+    name = printable(name)
     if len(name) > room:
         back = room // 3
         name = f"{name[: room - back - 1]}…{name[-back:]}"

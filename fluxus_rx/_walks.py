@@ -53,18 +53,24 @@ class Work(NamedTuple):
 class Later:
     """What a synchronous step gives, in `Several`, if its function is asynchronous after all."""
 
-    __slots__ = ("_finish", "_source")
+    __slots__ = ("_closed", "_finish", "_source")
 
-    def __init__(self, source: Any, finish: Callable[[Any], Coroutine[Any, Any, Any]]) -> None:
+    def __init__(
+        self,
+        source: Any,
+        finish: Callable[[Any], Coroutine[Any, Any, Any]],
+        closed: Callable[[BaseException], None] | None = None,
+    ) -> None:
         self._source = source
         self._finish = finish
+        self._closed = closed
 
     async def outcome(self) -> Any:
         """What it comes to: an item, or `Several`."""
         return await self._finish(self._source)
 
     def then(self, change: Callable[[Any], Any], failed: Callable[[BaseException], None]) -> Later:
-        """The same, its outcome changed by `change`; `failed` is told if there is none."""
+        """The same, its outcome changed by `change`; `failed` is told why there is none."""
 
         async def finish(source: Any) -> Any:
             try:
@@ -74,12 +80,14 @@ class Later:
                 raise
             return change(outcome)
 
-        return Later(self._source, finish)
+        return Later(self._source, finish, failed)
 
     def close(self) -> None:
         """Let go of it; a coroutine would complain that it was never awaited."""
         if inspect.iscoroutine(self._source):
             self._source.close()
+        if self._closed is not None:
+            self._closed(GeneratorExit())
 
 
 class Level(NamedTuple):
@@ -278,7 +286,8 @@ class Walked(Endable[Any]):
         source = _led_by(halt, before)
         pool = staged(source, work._replace(explain=explain), call, self._turn, self._flow)
         rest = self._walking(pool, works[halt.at + 1 :], [])
-        self._parts += (halt.outcome, before, source, pool, rest)
+        # A generator that was never begun closes nothing: the levels are a part of their own.
+        self._parts += (halt.outcome, _Levels(stack, run), before, source, pool, rest)
         return _Rest(rest)
 
     def cancel(self) -> None:
@@ -291,6 +300,17 @@ class Walked(Endable[Any]):
         self.cancel()
         parts, self._parts = self._parts, []
         await aclose_all(reversed(parts))
+
+
+class _Levels(NamedTuple):
+    """What a walk has left open, to be closed in the context in which it was opened."""
+
+    stack: list[Level]
+    run: Callable[..., Any]
+
+    def close(self) -> None:
+        """Close it, if nobody has."""
+        self.run(close_levels, self.stack)
 
 
 class _Rest(NamedTuple):

@@ -200,9 +200,15 @@ class FlatMap(Endable[B]):
         """Emit what a call yields, each item only when the one before it has been taken."""
         turn = self._turn
         items = stepping(source, run, self._pass_turn)
-        count = 0
+        left: deque[Any] = deque()
+        count, over = 0, False
         try:
-            async for item in items:
+            step = items.__anext__()
+            while True:
+                try:
+                    left.append(await step)
+                except StopAsyncIteration:
+                    over = True
                 count += 1
                 full = not self._out.ready or (slot is not None and len(slot.items) >= BUFFER)
                 if full and count > BUFFER:
@@ -210,25 +216,34 @@ class FlatMap(Endable[B]):
                     # there is, a call that gives one product or two is no reason to begin another.
                     self._pass_turn()
                 try:
-                    await self._emit_parked(slot, item, full)
-                    if perf_counter() > turn.due:
-                        await turn.give()
+                    while left:
+                        await self._emit_parked(slot, left, full)
+                        if perf_counter() > turn.due:
+                            await turn.give()
                 except asyncio.CancelledError as error:
-                    if not self._crew.closing:
-                        # By a time-out or cancel scope that the call holds across its yield.
-                        await items.athrow(error)
-                    raise
+                    if self._crew.closing or over:
+                        raise
+                    # By a time-out or cancel scope that the call holds across its yield. What it
+                    # gives in answer comes after what it has given before.
+                    step = items.athrow(error)
+                    continue
+                if over:
+                    return
+                step = items.__anext__()
         finally:
             await items.aclose()
 
-    async def _emit_parked(self, slot: _Slot | None, item: B, full: bool) -> None:
+    async def _emit_parked(self, slot: _Slot | None, left: deque[Any], full: bool) -> None:
+        """Emit the first that is left, and take it away once it is out."""
         limit = self._limit
         if not full or limit is None:
-            await self._emit(slot, item)
+            await self._emit(slot, left[0])
+            left.popleft()
             return
         limit.park(self._depth)
         try:
-            await self._emit(slot, item)
+            await self._emit(slot, left[0])
+            left.popleft()
         except BaseException:
             limit.unpark(self._depth)
             raise

@@ -346,3 +346,36 @@ def remembers(error: BaseException, other: BaseException) -> bool:
             seen.append(one)
             waiting += [link for link in (one.__cause__, one.__context__) if link is not None]
     return False
+
+
+def test_a_value_that_cannot_be_shown_does_not_hide_the_error() -> None:
+    """An int of thousands of digits has no repr; the error of the step is raised all the same."""
+    for more in ({}, {"timestamps": True}):
+        with pytest.raises(ZeroDivisionError) as caught:
+            run(step("src", {"x": 10**6000}) >> step("a", lambda x: x / 0), **more)  # type: ignore[arg-type]
+        assert "its repr raised ValueError" in "".join(caught.value.__notes__)
+
+
+def test_a_generator_is_closed_before_a_call_that_never_returns() -> None:
+    """Also where the step behind it turned out to be asynchronous; its error becomes a note."""
+
+    def generator(x: int) -> Iterator[dict[str, int]]:
+        try:
+            for y in range(3):
+                yield {"y": y}
+        finally:
+            raise RuntimeError("closing")
+
+    async def slow(y: int) -> dict[str, int]:
+        await asyncio.Event().wait()
+        return {}
+
+    async def fails(x: int) -> dict[str, int]:
+        for _ in range(9):
+            await asyncio.sleep(0)
+        raise ValueError("bad")
+
+    waits = step("waits", lambda y: slow(y)).options(concurrency=1)
+    with pytest.raises(ValueError, match="bad") as caught:
+        run(step("src", {"x": 1}) >> ((step("g", generator) >> waits) & step("fails", fails)))
+    assert "closing" in "".join(caught.value.__notes__)

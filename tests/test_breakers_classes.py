@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
@@ -227,3 +228,59 @@ class TestEmpty:
 
         assert run(flow) == RunResult([])
         assert calls == []
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    """Nothing can be assigned to it: no note, no traceback."""
+
+    code: int
+
+
+class Raises(Transformer[int, int]):
+    def transform(self, product: int) -> Iterator[int]:
+        raise Frozen(product)
+        yield product
+
+
+class RaisesLate(AsyncTransformer[int, int]):
+    async def atransform(self, product: int) -> AsyncIterator[int]:
+        await asyncio.sleep(0)
+        raise Frozen(product)
+        yield product
+
+
+class AsyncLists(AsyncConsumer[int, list[int]]):
+    async def aconsume(self, products: AsyncIterable[tuple[int, int]]) -> list[int]:
+        return [product async for _, product in products]
+
+
+class Lists(Consumer[int, list[int]]):
+    def consume(self, products: Iterable[tuple[int, int]]) -> list[int]:
+        return [product for _, product in products]
+
+
+async def _iterated(products: AsyncIterable[int]) -> list[int]:
+    return [product async for product in products]
+
+
+@pytest.mark.parametrize("transformer", [Raises(), RaisesLate()], ids=["sync", "async"])
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda flow: list(flow),
+        lambda flow: asyncio.run(_iterated(flow)),
+        lambda flow: (flow >> Lists()).run(),
+        lambda flow: asyncio.run((flow >> Lists()).arun()),
+        lambda flow: (flow >> AsyncLists()).run(),
+        lambda flow: asyncio.run((flow >> AsyncLists()).arun()),
+    ],
+    ids=["for", "async for", "run", "arun", "async run", "async arun"],
+)
+def test_an_exception_that_refuses_assignments_is_raised_as_it_is(
+    take: Any, transformer: Any
+) -> None:
+    """A frozen dataclass may be an exception; whoever takes the products gets it."""
+    with pytest.raises(Frozen) as caught:
+        take(SimpleProducer([5]) >> transformer)
+    assert caught.value.code == 5

@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "fluxus_rx"
 #: From the top down. Modules on one line are of one layer and may not import each other.
 LAYERS: list[list[str]] = [
     ["_errors"],
+    ["_text"],
     ["_typing"],
     ["_generics"],
     ["_signatures"],

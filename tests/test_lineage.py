@@ -89,6 +89,18 @@ class TestAttributes:
         with refused(RuntimeError, "Forgetful", "'lost'", "._lost", "product_attributes"):
             _ = Forgetful(1).product_attributes
 
+    def test_a_parameter_may_be_called_as_a_method_is(self) -> None:
+        """A method of `HasLineage` is not taken for the value of a parameter of its name."""
+
+        class News(LineageOrigin):
+            product_name = "news"
+
+            def __init__(self, label: str, get_lineage: int) -> None:
+                self._label = label
+                self._get_lineage = get_lineage
+
+        assert News("x", 1).product_attributes == {"label": "x", "get_lineage": 1}
+
     def test_a_class_without_init_has_none(self) -> None:
         """No parameters are no attributes, and no error."""
 
@@ -99,6 +111,10 @@ class TestAttributes:
 
 
 class TestLabels:
+    def test_any_name_is_a_label(self) -> None:
+        """Also one that Python gives a meaning."""
+        assert Destination("Paris").label(self=1).product_labels == {"self": 1}
+
     def test_labels_are_added_and_replaced(self) -> None:
         """`label` gives the product itself; a second label of the name counts."""
         city = Destination("Paris")

@@ -317,3 +317,139 @@ class TestCancellation:
         meter = counted(source(1) >> step("slow", slow))
         assert events == ["timed out"]
         assert numbers(meter)["slow"][1:3] == (0, 1)
+
+
+class TestBusy:
+    @pytest.fixture
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """A clock that stands still unless it is moved."""
+        now = [0.0]
+        monkeypatch.setattr("fluxus_rx._meters.perf_counter", lambda: now[0])
+        return now
+
+    def busy(self, function: Any) -> float:
+        (call,) = [
+            call for call in counted(source(1) >> step("f", function)).calls or () if call[0] == "f"
+        ]
+        return call[5]
+
+    def test_a_coroutine_that_gives_a_list_is_busy_until_it_gives_it(
+        self, clock: list[float]
+    ) -> None:
+        """And for the time in which the list is read, but not between its products."""
+
+        async def slow(x: int) -> list[dict[str, int]]:
+            await asyncio.sleep(0)
+            clock[0] += 5
+            return [{"y": 1}, {"y": 2}]
+
+        assert self.busy(slow) == 5
+
+    @pytest.mark.parametrize(
+        "wrap", [lambda function: function, lambda function: lambda x: function(x)]
+    )
+    def test_a_generator_is_busy_only_while_it_is_asked(
+        self, clock: list[float], wrap: Any
+    ) -> None:
+        """The time that a reader takes for what it was given isn't the generator's."""
+
+        async def slow(x: int) -> AsyncIterator[dict[str, int]]:
+            for y in range(3):
+                clock[0] += 1
+                yield {"y": y}
+
+        def reader(y: int) -> dict[str, int]:
+            clock[0] += 100
+            return {"z": y}
+
+        meter = counted(source(1) >> step("f", wrap(slow)) >> step("reader", reader))
+        busy = {call[0]: call[5] for call in meter.calls or ()}
+        assert (busy["f"], busy["reader"]) == (3, 100)
+
+    def test_a_call_that_gives_one_product_is_busy_from_begin_to_end(
+        self, clock: list[float]
+    ) -> None:
+        """Waiting included: what a call waits for is its work."""
+
+        async def slow(x: int) -> dict[str, int]:
+            clock[0] += 2
+            await asyncio.sleep(0)
+            clock[0] += 3
+            return {"y": 1}
+
+        assert self.busy(slow) == 5
+
+
+class TestSameWithAndWithout:
+    @pytest.mark.parametrize(
+        "more", [{}, {"timestamps": True}, {"progress": lambda progress: None}]
+    )
+    def test_a_length_that_raises_is_no_length(self, more: dict[str, Any]) -> None:
+        """Lazy collections raise in `__len__`; a run that is watched takes them all the same."""
+
+        class Lazy:
+            def __iter__(self) -> Iterator[dict[str, int]]:
+                return iter([{"x": 1}])
+
+            def __len__(self) -> int:
+                raise TypeError("not yet known")
+
+        assert len(run(step("src", Lazy()), **more)[0]) == 1
+
+    def test_a_length_beyond_all_numbers_is_no_length(self) -> None:
+        """A range may be longer than Python can say."""
+
+        class Long(Producer[int]):
+            def produce(self) -> range:
+                return range(10**20)
+
+        assert numbers(counted(Long() >> rx_pipe(ops.take(2))))["Long"][3] is None
+
+    def test_an_awaitable_that_is_never_awaited_is_not_in_flight(self) -> None:
+        """A call that waits for its place as the run ends is over with it."""
+
+        async def slow(x: int) -> dict[str, int]:
+            await asyncio.Event().wait()
+            return {}
+
+        async def fails(x: int) -> dict[str, int]:
+            for _ in range(9):
+                await asyncio.sleep(0)
+            raise ZeroDivisionError
+
+        waits = step("waits", lambda x: slow(x)).options(concurrency=1)
+        meter = counted(source(5) >> (waits & waits & step("fails", fails)))
+        assert {count.in_flight for count in meter.counts()} == {0}
+
+    @pytest.mark.parametrize("between", [rx_pipe(ops.filter(lambda product: True)), Sync()])
+    def test_steps_behind_what_is_no_step_have_times(self, between: Any) -> None:
+        """Whatever stands before it, what a step adds comes with its times."""
+        flow = source(1) >> between >> step("b", one) >> step("c", one)
+        result = run(flow, timestamps=True)
+        assert all("[start]" in added for added in result[0][0].values())
+
+
+def test_a_time_out_that_a_generator_survives_costs_no_product() -> None:
+    """What waited to be taken is given first, then what the generator gives in answer."""
+
+    async def patient(x: int) -> AsyncIterator[dict[str, int]]:
+        given = 0
+        try:
+            async with asyncio.timeout(0.05):
+                while True:
+                    yield {"y": given}
+                    given += 1
+                    await asyncio.sleep(0)
+        except TimeoutError:
+            yield {"y": given + 1}
+            yield {"y": given + 2}
+
+    async def slow(y: int) -> dict[str, int]:
+        await asyncio.sleep(0.1 if y == 0 else 0)
+        return {}
+
+    flow = source(1) >> step("patient", patient) >> step("slow", slow).options(concurrency=1)
+    for more in ({}, {"timestamps": True}):
+        found = [output["patient"]["y"] for output in run(flow, **more)[0]]  # type: ignore[arg-type]
+        assert found == [*range(len(found))]
+        assert len(found) > 3

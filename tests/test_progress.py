@@ -205,3 +205,9 @@ class TestChoice:
         steps = [at(done=1, in_flight=2, failed=3, expected=10, rate=1.0, eta=9.0)] * 4
         assert chosen(steps, 2)[-1] == at("… 3 more steps", 3, 6, 9, 30, 0.0, 9.0)
         assert chosen([*steps, at(done=1)], 1)[-1] == at("… 5 more steps", 5, 8, 12, None)
+
+
+def test_a_name_cannot_write_to_the_terminal() -> None:
+    """Line ends and escape sequences in the name of a class are shown, not sent."""
+    shown = str(StepProgress("a\nb\x1b[31m", 1, 0, 0, 1, rate=0.0, eta=None))
+    assert shown == r"a\nb\x1b[31m 1/1"

@@ -145,6 +145,16 @@ class TestChoice:
             assert isinstance(closed(first), Terminal)
             assert isinstance(closed(display()), Terminal)
 
+    @pytest.mark.parametrize("stdout", [object(), None])
+    def test_whatever_stdout_is_the_table_is_shown(
+        self, stdout: object, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Log splitters put objects in its place that know nothing but `write`."""
+        with stderr(Screen()):
+            monkeypatch.setattr(sys, "stdout", stdout)
+            assert isinstance(closed(display()), Terminal)
+            assert isinstance(closed(display()), Terminal)
+
     def test_a_run_inside_a_step_has_its_lines_above_the_table(self) -> None:
         """What is written to stderr goes there, as what users print does."""
 

@@ -8,7 +8,7 @@ import functools
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -277,3 +277,21 @@ class TestCost:
         with virtual_time() as run_in:
             run_in(main)
         assert len(counts) == 3
+
+
+def test_an_exit_by_the_function_keeps_what_came_up_as_the_run_ended() -> None:
+    """`sys.exit()` in the function ends the run, and an error of its clean-up is a note."""
+
+    async def dirty(x: int) -> AsyncIterator[dict[str, int]]:
+        try:
+            yield {"y": 1}
+            await asyncio.Event().wait()
+        finally:
+            raise RuntimeError("cleanup failed")
+
+    def leaves(progress: Progress) -> None:
+        sys.exit(3)
+
+    with pytest.raises(SystemExit) as caught:
+        run(step("src", {"x": 1}) >> step("dirty", dirty), progress=leaves)
+    assert "cleanup failed" in "".join(caught.value.__notes__)

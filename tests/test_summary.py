@@ -10,7 +10,7 @@ from reactivex import operators as ops
 
 from fluxus_rx import RunResult, parallel, run, rx_pipe, step
 from fluxus_rx._summary import Journal, StepSummary, Summary, seconds
-from fluxus_rx.viz._text import width_of
+from fluxus_rx._text import width_of
 from tests.drawn import check
 from tests.timelines import call, failing, odd, result, small
 
@@ -206,3 +206,12 @@ class TestLooks:
         assert small().summary() == small().summary()
         with pytest.raises(AttributeError):
             small().summary().elapsed = 1  # type: ignore[misc]
+
+
+def test_a_step_that_nothing_came_to_is_there_with_zeros() -> None:
+    """Whoever looks for it finds out that it was never called."""
+    flow = step("src", [{"x": 1}]) >> step("drop", lambda x: []) >> step("lost", lambda x: {})
+
+    *_, lost = run(flow, timestamps=True).summary().steps
+
+    assert (lost.step, lost.calls, lost.busy, lost.max, lost.share, lost.peak) == ("lost", *[0] * 5)

@@ -379,3 +379,9 @@ class TestSource:
 
         assert result == run(flow())
         assert list(result.to_frame()["src", "x"]) == [1, 2, 1]
+
+
+def test_a_whole_number_too_large_for_a_float_is_an_object_beside_others() -> None:
+    """Whatever stands beside it, it comes back as it was."""
+    frame = RunResult([{"s": {"x": 10**400}}, {"s": {"x": "a"}}]).to_frame()
+    assert frame["s", "x"].tolist() == [10**400, "a"]

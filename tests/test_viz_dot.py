@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 import pytest
 
 from fluxus_rx import UsageError
+from fluxus_rx._text import shortened
 from fluxus_rx.viz import FlowGraph, to_dot
 from fluxus_rx.viz._dot import DARK, LIGHT, LINE_WIDTH, Theme, digraph, rendered
-from fluxus_rx.viz._text import shortened
 from tests import tools
 from tests.browser import PICTURES
 from tests.drawn import FLOWS, check, long, odd

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from selenium.webdriver import Chrome
 
+from fluxus_rx._text import shortened
 from fluxus_rx.viz import FlowGraph, Node, to_mermaid
 from fluxus_rx.viz._mermaid import CLASSES, JOINER, LINE_WIDTH
-from fluxus_rx.viz._text import shortened
 from tests import tools
 from tests.browser import browser, console_errors, picture
 from tests.drawn import FLOWS, GOLDEN, check, odd

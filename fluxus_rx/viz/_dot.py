@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from .._conduit import Conduit
 from .._errors import UsageError
+from .._text import shortened
 from ._graph import FlowGraph
 from ._parts import Node, Role
-from ._text import shortened
 
 if TYPE_CHECKING:
     from graphviz import Digraph

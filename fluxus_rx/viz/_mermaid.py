@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 
 from .._conduit import Conduit
+from .._text import shortened
 from ._graph import Edge, FlowGraph
 from ._parts import Node, Role
-from ._text import shortened
 
 __all__ = ["mermaid", "to_mermaid"]
 

@@ -18,7 +18,7 @@ from .._options import StepOptions
 from .._signatures import function_name
 from .._step import Step
 from .._step_producer import DictProducer
-from ._text import printable
+from .._text import printable
 
 __all__ = ["Node", "Parallel", "Part", "Role", "Series", "Through", "parts_of"]
 

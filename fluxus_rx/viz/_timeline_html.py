@@ -9,7 +9,7 @@ from math import ceil, log10
 from typing import Any, Final
 
 from .._errors import short
-from ._text import printable
+from .._text import printable
 from ._timeline import Lane, Row, Timeline
 from ._timeline_axis import DARK, LIGHT, Theme, step_colours
 

@@ -53,9 +53,7 @@ class Labels:
                 return max(fitting)[-1]
         return name
 
-    def _under_way(
-        self, name: str, moment: float, end: float
-    ) -> Iterator[tuple[float, bool, str]]:
+    def _under_way(self, name: str, moment: float, end: float) -> Iterator[tuple[float, bool, str]]:
         for label in self._choices[_bare(name)]:
             index = bisect_right(self._starts[label], moment) - 1
             if index >= 0 and self._calls[label][index].end >= end:

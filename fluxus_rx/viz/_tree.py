@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from .._conduit import Conduit
+from .._text import shortened, width_of
 from ._graph import Paths, wired
 from ._parts import Node, Parallel, Part, Role, Series, Through, parts_of
-from ._text import shortened, width_of
 
 __all__ = ["to_tree"]
 
