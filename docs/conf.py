@@ -26,8 +26,10 @@ autodoc_typehints = "signature"
 # Examples in docstrings are written for their own module; pytest runs them there.
 doctest_global_setup = """
 from fluxus_rx import *
+from fluxus_rx.lineage import *
 from fluxus_rx.rx import *
 from fluxus_rx.streams import *
+from fluxus_rx.viz import *
 """
 
 html_theme = "furo"

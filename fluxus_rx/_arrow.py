@@ -26,6 +26,17 @@ _FAMILIES: Final = (
 )
 
 
+#: Scalars of numpy that are of another family than their classes say. Beside whole numbers pyarrow
+#: cuts off the fractions of a float16, and beside a datetime64 a number ends the interpreter.
+_NUMPY: Final = {
+    "bool": bool,
+    "bool_": bool,
+    "datetime64": dt.datetime,
+    "timedelta64": dt.timedelta,
+    "float16": "float16",
+}
+
+
 def arrow_table(rows: Rows, simplified: bool, batch_size: int) -> pa.Table:
     """The rows as `RunResult.to_arrow` gives them."""
     try:
@@ -168,8 +179,8 @@ def _array(values: list[Any]) -> pa.Array | pa.ChunkedArray:
 
 
 def _family(kind: type) -> object:
-    if kind.__module__ == "numpy" and kind.__name__.startswith("bool"):
-        return bool
+    if kind.__module__ == "numpy" and kind.__name__ in _NUMPY:
+        return _NUMPY[kind.__name__]
     return next((family for family in _FAMILIES if issubclass(kind, family)), None)
 
 

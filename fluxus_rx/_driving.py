@@ -149,6 +149,9 @@ async def collect(
     loop = asyncio.get_running_loop()
     over: asyncio.Future[None] = loop.create_future()
     scope = Scope(loop, meter=meter, ordered=ordered)
+    if meter is not None:
+        for path in paths:
+            meter.know(getattr(path, "trail", None))
     _log.debug("collects the products of %d paths, in %r", len(paths), scope)
     flow = FlowScheduler(loop, scope)
     results: list[list[Any]] = [[] for _ in paths]

@@ -106,7 +106,8 @@ def _labelling(conduit: Any, path: FlowObservable[Any]) -> FlowObservable[Any]:
                 f"{conduit.name} gave {shown(product)}, which can't be labelled; products that are"
                 " labelled have a lineage: make their class a HasLineage, or leave out label()"
             )
-        return copy.copy(product).label(**labels)
+        # With the labels that it has, which the copies of a class with slots of its own lose.
+        return copy.copy(product).label(**{**product.product_labels, **labels})
 
     async def acall(product: Any) -> Any:
         return apply(product)

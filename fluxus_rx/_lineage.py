@@ -97,7 +97,7 @@ class HasLineage(ABC, Generic[Precursor_co]):
         except AttributeError:
             raise UsageError(
                 f"{type(self).__name__} has slots, and none for labels: add '_lineage_labels' to"
-                " its __slots__"
+                " its __slots__, or to those of a base class"
             ) from None
         return self
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ._calls import Several
@@ -55,11 +56,22 @@ def _followed(outcome: Any, call: UnderWay, item: Any) -> Any:
     return Several(_AsyncWatched(source, watch) if _is_async(source) else _Watched(source, watch))
 
 
-def measured_source(source: Any, gauge: Gauge, meter: Meter) -> Any:
-    """The items of a source, each counted as a call that gives one product."""
-    if gauge.total is None:
-        gauge.total = length_of(source)
-    watch = _CallEach(gauge, meter)
+def measured_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any:
+    """The items of the source that `opened` gives, each counted as a call that gives one product;
+    what it takes to open it is part of the first."""
+    first = meter.begin(gauge, "")
+    total = gauge.total
+    gauge.live += 1
+    try:
+        source = opened()
+    except BaseException as error:
+        first.end(error)
+        gauge.left()
+        raise
+    first.pause()
+    if gauge.total == total and (length := length_of(source)) is not None:
+        gauge.expect(length)
+    watch = _CallEach(gauge, meter, first)
     return _AsyncWatched(source, watch) if _is_async(source) else _Watched(source, watch)
 
 
@@ -94,30 +106,41 @@ class _OneCall:
 class _CallEach:
     """Each product is of a call of its own."""
 
-    def __init__(self, gauge: Gauge, meter: Meter) -> None:
+    def __init__(self, gauge: Gauge, meter: Meter, first: UnderWay) -> None:
         self._gauge = gauge
         self._meter = meter
-        self._call: UnderWay | None = None
+        self._call: UnderWay | None = first
+        self._left = False
 
     def begin(self) -> None:
         """The next product is asked for."""
-        self._call = self._meter.begin(self._gauge, "")
+        if self._call is None:
+            self._call = self._meter.begin(self._gauge, "")
+        else:
+            self._call.resume()
 
     def gave(self) -> None:
         """There it is."""
         assert self._call is not None
         self._call.rest()
         self._call.end()
+        self._call = None
 
     def over(self) -> None:
         """There is none."""
-        assert self._call is not None
-        self._call.forget()
+        if self._call is not None:
+            self._call.forget()
+            self._call = None
+        if not self._left:
+            self._left = True
+            self._gauge.left()
 
     def failed(self, error: BaseException) -> None:
         """There is an error instead; or nobody asks any more."""
-        if self._call is not None:
+        if self._call is not None and not isinstance(error, GeneratorExit):
             self._call.end(error)
+            self._call = None
+        self.over()
 
 
 class _Watched:
@@ -167,18 +190,23 @@ class _AsyncWatched:
 
     async def __anext__(self) -> Any:
         self._watch.begin()
+        return await self._counted(self._next)
+
+    def _next(self) -> Awaitable[Any]:
         if self._iterator is None:
             self._iterator = aiter(self._source)
-        return await self._counted(self._iterator.__anext__())
+        awaited: Awaitable[Any] = self._iterator.__anext__()
+        return awaited
 
     async def athrow(self, error: BaseException) -> Any:
         if not hasattr(self._iterator, "athrow"):
             raise error
-        return await self._counted(self._iterator.athrow(error))
+        self._watch.begin()
+        return await self._counted(partial(self._iterator.athrow, error))
 
-    async def _counted(self, awaited: Awaitable[Any]) -> Any:
+    async def _counted(self, asked: Callable[[], Awaitable[Any]]) -> Any:
         try:
-            item = await awaited
+            item = await asked()
         except StopAsyncIteration:
             self._watch.over()
             raise

@@ -67,7 +67,7 @@ class Gauge:
 
     __slots__ = (
         *("depth", "key", "label", "path"),
-        *("done", "failed", "given", "made", "over", "started", "total"),
+        *("done", "failed", "given", "live", "made", "over", "started", "total"),
     )
 
     def __init__(self, label: str, key: Hashable, path: str, depth: int) -> None:
@@ -80,8 +80,20 @@ class Gauge:
         self.made = 0
         #: calls that are over, however they ended
         self.over = 0
-        #: the length of a source, if it has one
+        #: what a source has given and will give, if that can be told
         self.total: int | None = None
+        #: subscriptions to a source that have not ended
+        self.live = 0
+
+    def expect(self, length: int) -> None:
+        """One more subscription to this source gives so many products."""
+        self.total = (self.total or 0) + length
+
+    def left(self) -> None:
+        """A subscription to this source has ended, be it before the source."""
+        self.live -= 1
+        if not self.live and self.total is not None:
+            self.total = self.given
 
 
 class Meter:
@@ -97,19 +109,40 @@ class Meter:
         self._gauges: dict[int, tuple[Any, Gauge]] = {}
         self._labels: dict[Hashable, str] = {}
         self._names: dict[str, int] = {}
+        self._taken: set[str] = set()
         self._failures: dict[tuple[Gauge, str], int] = {}
+        self._known: dict[int, Any] = {}
+        self._strangers: dict[str, Gauge] = {}
 
     @property
     def elapsed(self) -> float:
         """Seconds since the run began."""
         return perf_counter() - self.started
 
+    def know(self, trail: Any) -> None:
+        """The steps on `trail` are those of the flow that is run."""
+        while trail is not None and id(trail) not in self._known:
+            self._known[id(trail)] = trail
+            trail = trail[0]
+
     def gauge(self, trail: Any, name: str, key: Hashable) -> Gauge:
-        """The counters of the step at the end of `trail`."""
+        """The counters of the step at the end of `trail`.
+
+        A step that doesn't belong to the flow itself, such as one that an Rx operator subscribes
+        to for each product, has them in common with all such steps of its name.
+        """
         found = self._gauges.get(id(trail))
+        if found is None and id(trail) not in self._known:
+            gauge = self._strangers.get(name)
+            if gauge is None:
+                key = ("stranger", name)
+                gauge = Gauge(self._label(str(name), key), key, str(name), 1)
+                self._strangers[name] = gauge
+                self._gauges[id(trail)] = trail, gauge
+            return gauge
         if found is None:
             # The trail is kept, or another one might get its identity.
-            gauge = Gauge(self._label(name, key), key, _path(trail), self._depth(trail))
+            gauge = Gauge(self._label(str(name), key), key, _path(trail), self._depth(trail))
             found = trail, gauge
             self._gauges[id(trail)] = found
         return found[1]
@@ -122,15 +155,20 @@ class Meter:
         return depth if trail is None else depth + self._gauges[id(trail)][1].depth
 
     def expect(self, trail: Any, length: int | None) -> None:
-        """The producer at the end of `trail` has this many products."""
-        self._gauges[id(trail)][1].total = length
+        """The producer at the end of `trail` has this many products more."""
+        found = self._gauges.get(id(trail))
+        if found is not None and length is not None:
+            found[1].expect(length)
 
     def _label(self, name: str, key: Hashable) -> str:
         """The name of the step, told apart from other steps of that name."""
         if key not in self._labels:
-            count = self._names.get(name, 0)
-            self._names[name] = count + 1
-            self._labels[key] = f"{name}#{count}" if count else name
+            label = name
+            while label in self._taken:  # also where somebody calls a step "a#1"
+                self._names[name] = self._names.get(name, 0) + 1
+                label = f"{name}#{self._names[name]}"
+            self._taken.add(label)
+            self._labels[key] = label
         return self._labels[key]
 
     def begin(self, gauge: Gauge, item: str) -> UnderWay:
@@ -189,7 +227,7 @@ class Meter:
         _, gauge = self._gauges[id(trail)]
         before = _before(trail)
         if before is None:
-            return gauge.total
+            return gauge.total if id(trail) in self._known else None
         expected = found.get(id(before))
         if expected is None:
             return None
@@ -213,7 +251,7 @@ def _path(trail: Any) -> str:
     names: list[str] = []
     while trail is not None and len(names) < _NAMES:
         if trail[1]:
-            names.append(trail[1])
+            names.append(str(trail[1]))
         trail = trail[0]
     if trail is not None:
         names.append("…")

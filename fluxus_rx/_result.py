@@ -58,6 +58,8 @@ class RunResult(Sequence[list[Output]]):
         self._journal: Sequence[Record] = ()
         self._elapsed: float | None = None
         self._steps: tuple[str, ...] = ()
+        #: whether it is of a run without timestamps, and not made by hand
+        self._untimed = False
 
     @classmethod
     def of_products(
@@ -74,10 +76,13 @@ class RunResult(Sequence[list[Output]]):
             result._journal = meter.journal()
             result._elapsed = meter.elapsed
             result._steps = tuple(count.step for count in meter.counts())
+        else:
+            result._untimed = True
         return result
 
     def _measured(self) -> dict[str, Any]:
-        return {"_journal": self._journal, "_elapsed": self._elapsed, "_steps": self._steps}
+        names = ("_journal", "_elapsed", "_steps", "_untimed")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def _calls(self) -> tuple[Call, ...]:
@@ -137,7 +142,7 @@ class RunResult(Sequence[list[Output]]):
         counts as missing. No outputs give an empty frame.
 
         `simplify` turns values into strings that are no numbers, booleans, strings, bytes, dates,
-        times, `Decimal`s, numpy scalars or None; enums that are numbers or strings stay that.
+        times, `Decimal`, numpy scalars or None; enums that are numbers or strings stay that.
 
         The result stays as it is, and is not copied. Time and memory are linear in the cells, rows
         times columns: outputs that have nothing in common make a frame that is mostly missing.
@@ -204,7 +209,7 @@ class RunResult(Sequence[list[Output]]):
         >>> [(step.step, step.calls, step.share) for step in result.summary().steps]
         [('src', 1, 0.25), ('add', 1, 0.75)]
         """
-        return Summary.of(journal_of(self.get_outputs(), self._calls, self._elapsed, self._steps))
+        return Summary.of(journal_of(self))
 
     def draw_timeline(
         self, style: str | None = None, *, file: File | None = None, format: str | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
+from functools import partial
 from typing import Any, Generic, NamedTuple
 
 from reactivex import Observable, abc
@@ -171,7 +172,7 @@ class FlowObservable(Observable[T]):
         if meter is None or trail is None:
             return self._root(flow, owner)
         gauge = meter.gauge(trail, trail[1], ("source", id(trail)))
-        return measured_source(self._root(flow, owner), gauge, meter)
+        return measured_source(partial(self._root, flow, owner), gauge, meter)
 
     def _subscribe_plainly(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None

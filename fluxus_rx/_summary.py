@@ -7,7 +7,7 @@ import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import ceil, fsum, isfinite
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ._errors import UsageError
 from ._meters import Call
@@ -173,22 +173,33 @@ def _cells(tag: str, texts: Iterable[str]) -> str:
     return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
 
 
-def journal_of(
-    outputs: Iterable[Mapping[str, Mapping[str, Any]]],
-    calls: Sequence[Call],
-    elapsed: float | None,
-    steps: Sequence[str] = (),
-) -> Journal:
+class Timed(Protocol):
+    """A result, as far as its times go."""
+
+    _elapsed: float | None
+    _steps: tuple[str, ...]
+    _untimed: bool
+
+    @property
+    def _calls(self) -> tuple[Call, ...]: ...
+
+    def get_outputs(self) -> Iterator[Mapping[str, Mapping[str, Any]]]:
+        """All outputs."""
+        ...
+
+
+def journal_of(result: Timed) -> Journal:
     """The journal of a run; without one, it is pieced together from the times in the outputs.
 
     A product that several outputs came from is one call, since its times are the same in each of
-    them. Raises UsageError for outputs without times.
+    them. Raises UsageError for a result without times.
     """
+    calls, elapsed = result._calls, result._elapsed
     if elapsed is not None:
-        return Journal(calls, max([elapsed, *(call.end for call in calls)]), steps)
+        return Journal(calls, max([elapsed, *(call.end for call in calls)]), result._steps)
+    untimed = result._untimed
     by_step: dict[str, dict[tuple[float, float], Call]] = {}
-    untimed = False
-    for output in outputs:
+    for output in result.get_outputs():
         for step, attributes in output.items():
             times = times_of(attributes)
             if times is None:

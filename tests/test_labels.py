@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -171,3 +172,21 @@ def test_a_labelled_transformer_is_an_operator_too() -> None:
     doubled = reactivex.of(Number(1)).pipe(Doubler().label(a=1))
     doubled.subscribe(lambda double: seen.append(double.product_labels))
     assert seen == [{"a": 1}]
+
+
+def test_labels_that_copies_lose_are_kept() -> None:
+    """A frozen dataclass with slots forgets its labels as it is copied; the conduit doesn't."""
+
+    class Slot(LineageOrigin):
+        __slots__ = ("_lineage_labels",)
+        product_name = "slot"
+
+    @dataclasses.dataclass(frozen=True, slots=True)
+    class Slotted(Slot):
+        value: int
+
+    class Gives(LabelingProducer[Slotted]):
+        def produce(self) -> Iterator[Slotted]:
+            yield Slotted(1).label(a=1)
+
+    assert [dict(one.product_labels) for one in Gives().label(b=2)] == [{"a": 1, "b": 2}]

@@ -453,3 +453,105 @@ def test_a_time_out_that_a_generator_survives_costs_no_product() -> None:
         found = [output["patient"]["y"] for output in run(flow, **more)[0]]  # type: ignore[arg-type]
         assert found == [*range(len(found))]
         assert len(found) > 3
+
+
+class TestSubscribedAgain:
+    def test_a_source_that_is_subscribed_to_again_is_expected_to_give_more(self) -> None:
+        """What it will have given is never less than what it has given."""
+        failed: list[int] = []
+
+        def flaky(x: int) -> dict[str, int]:
+            if x == 2 and not failed:
+                failed.append(x)
+                raise ValueError
+            return {}
+
+        counts = numbers(counted(source(5) >> step("f", flaky) >> rx_pipe(ops.retry(2))))
+        assert counts == {"src": (8, 0, 0, 8), "f": (7, 0, 1, 8)}
+
+    def test_flows_inside_of_operators_have_one_line_for_each_name(self) -> None:
+        """Not one for each product that an operator subscribes to one for."""
+
+        class Inner(Producer[dict[str, int]]):
+            def produce(self) -> list[dict[str, int]]:
+                return [{"y": 1}, {"y": 2}]
+
+        inner = rx_pipe(ops.flat_map(lambda product: Inner().to_observable()))
+        meter = counted(source(50) >> inner >> step("f", lambda y: {}))
+        assert numbers(meter) == {
+            "src": (50, 0, 0, 50),
+            "Inner": (100, 0, 0, None),
+            "f": (100, 0, 0, None),
+        }
+
+    def test_a_source_that_is_left_early_is_not_expected_to_go_on(self) -> None:
+        """What it has given is all that it will give."""
+        done, in_flight, _, expected = numbers(counted(source(500) >> rx_pipe(ops.take(3))))["src"]
+        assert (in_flight, expected) == (0, done)
+
+
+class TestFailuresBeforeTheFirstItem:
+    def test_a_source_function_that_raises_has_failed(self) -> None:
+        """Its call counts, though it has given nothing."""
+
+        def source() -> list[dict[str, int]]:
+            raise ZeroDivisionError
+
+        assert numbers(counted(step("src", source)))["src"] == (0, 0, 1, None)
+
+    def test_an_iterable_that_raises_as_it_is_begun_has_failed(self) -> None:
+        """Whether by `__aiter__` or by an `__anext__` that is no coroutine function."""
+
+        class Begins:
+            def __aiter__(self) -> Any:
+                raise ZeroDivisionError
+
+        class Goes:
+            def __aiter__(self) -> Any:
+                return self
+
+            def __anext__(self) -> Any:
+                raise ZeroDivisionError
+
+        for given in (Begins, Goes):
+
+            class Gives(AsyncTransformer[Any, Any]):
+                made = given
+
+                def atransform(self, product: Any) -> Any:
+                    return self.made()
+
+            meter = counted(SimpleProducer([1]) >> Gives())
+            assert numbers(meter)["Gives"][:3] == (0, 0, 1)
+
+
+def test_what_a_source_takes_to_begin_is_part_of_its_first_product() -> None:
+    """A function that queries a database for a second is busy for that second."""
+    now = [0.0]
+
+    def source() -> list[dict[str, int]]:
+        now[0] += 5
+        return [{"x": 1}, {"x": 2}]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fluxus_rx._meters.perf_counter", lambda: now[0])
+        meter = counted(step("src", source))
+    assert [call[5] for call in meter.calls or ()] == [5, 0]
+
+
+def test_no_two_steps_have_one_label() -> None:
+    """Also where a class is called as a second one of its name would be."""
+
+    class Named(Transformer[Any, Any]):
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        @property
+        def name(self) -> str:
+            return self._name
+
+        def transform(self, product: Any) -> Iterator[Any]:
+            yield product
+
+    flow = SimpleProducer([1]) >> Named("a") >> Named("a") >> Named("a#1")
+    assert [*numbers(counted(flow))] == ["SimpleProducer", "a", "a#1", "a#1#1"]

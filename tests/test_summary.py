@@ -215,3 +215,11 @@ def test_a_step_that_nothing_came_to_is_there_with_zeros() -> None:
     *_, lost = run(flow, timestamps=True).summary().steps
 
     assert (lost.step, lost.calls, lost.busy, lost.max, lost.share, lost.peak) == ("lost", *[0] * 5)
+
+
+def test_a_run_without_timestamps_and_without_outputs_has_no_summary() -> None:
+    """It says how to get one, and not that no step was called."""
+    flow = step("src", [{"x": 1}]) >> step("drop", lambda x: [])
+
+    with pytest.raises(RuntimeError, match="timestamps=True"):
+        run(flow).summary()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -492,3 +493,21 @@ class TestMemory:
     def test_a_table_comes_in_chunks_of_batches(self) -> None:
         """No row is copied again for the sake of one piece."""
         assert [len(chunk) for chunk in column(*range(7), batch_size=3).chunks] == [3, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (np.datetime64("2020-01-01T00:00:00"), np.int64(3)),
+        (np.datetime64("2020-01-01T00:00:00"), np.bool_(True)),
+        (np.timedelta64(1, "s"), np.float32(0.5)),
+        (np.float16(1.5), -5),
+    ],
+    ids=repr,
+)
+def test_scalars_of_numpy_that_do_not_go_together_are_refused(first: Any, second: Any) -> None:
+    """What pyarrow would cut off, or die of, is told with the way out."""
+    result = RunResult([{"s": {"x": first}}, {"s": {"x": second}}])
+    with pytest.raises(TypeError, match="simplify=True"):
+        result.to_arrow()
+    assert result.to_arrow(simplify=True)["s.x"].to_pylist() == [str(first), str(second)]

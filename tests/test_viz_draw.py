@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fluxus_rx import InvalidFlowError, InvalidOptionError, UsageError
+from fluxus_rx import InvalidFlowError, InvalidOptionError, UsageError, step
 from fluxus_rx.viz import draw, to_dot, to_mermaid, to_tree
 from tests import tools
 from tests.drawn import FLOWS, classes
@@ -273,3 +273,26 @@ class TestMistakes:
         """The message shows what came."""
         with pytest.raises(InvalidFlowError, match=r"draw\(\) takes a flow, not \[\] \(list\)"):
             draw([])  # type: ignore[arg-type]  # the mistake
+
+
+def test_a_text_stream_in_another_encoding_gets_plain_characters() -> None:
+    """A stream in ASCII gets the drawing in ASCII, as stdout does."""
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    step("double", lambda x: {"x": 2 * x}).draw("tree", file=stream)
+    stream.flush()
+    assert b"double" in raw.getvalue()
+
+
+def test_a_program_dot_that_cannot_be_run_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one for another processor; a notebook then shows what needs none."""
+    program = tmp_path / "dot"
+    program.write_bytes(b"\x00\x01")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    flow = step("double", lambda x: {"x": 2 * x})
+    with pytest.raises(RuntimeError, match="mermaid"):
+        flow.draw(file=tmp_path / "flow.svg")
+    assert "text/vnd.mermaid" in flow._repr_mimebundle_()

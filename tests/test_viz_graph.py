@@ -20,7 +20,7 @@ from fluxus_rx import (
     rx_pipe,
     step,
 )
-from fluxus_rx.viz import Edge, FlowGraph, Node, Paths
+from fluxus_rx.viz import Edge, FlowGraph, Node, Paths, to_tree
 from tests.drawn import Named, Scale, Total, Unshowable, classes, hello, one, part, plain, plus
 from tests.graphs import Recorder, flows, transformers
 from tests.oracle import Graph
@@ -270,3 +270,9 @@ class TestSize:
         """From ten nodes on, drawings run down the page."""
         assert not FlowGraph.of(chain(*map(plain, "abcdefg"))).is_long
         assert FlowGraph.of(chain(*map(plain, "abcdefgh"))).is_long
+
+
+def test_addresses_within_values_are_left_out() -> None:
+    """A drawing is the same in every run, whatever functions its values hold."""
+    flow = step("f", lambda x, a: {}, a=[lambda: 1, object()])
+    assert "0x" not in to_tree(flow)

@@ -160,8 +160,8 @@ def rendered(dot: Digraph, format: str) -> bytes:
             " conda install graphviz. Without it, there are draw(style='mermaid') and"
             " draw(style='tree')"
         ) from None
-    except subprocess.CalledProcessError as error:
-        said = (error.stderr or b"").decode(errors="replace").strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip()
         raise UsageError(
             f"the program `dot` of Graphviz failed: {said or error}. Without it, there are"
             " draw(style='mermaid') and draw(style='tree')"

@@ -78,7 +78,7 @@ class Target:
             with open(self.file, "wb") as file:
                 file.write(data)
         else:
-            self.file.write(data.decode() if self.is_text else data)
+            self.file.write(_encodable(data.decode(), self.file) if self.is_text else data)
 
 
 def _format_of_path(path: str, format: str | None, formats: Sequence[Format], what: str) -> Format:
@@ -165,9 +165,13 @@ def print_text(text: str) -> None:
     stream = sys.stdout
     if stream is None:  # pyright: ignore[reportUnnecessaryComparison]  # in pythonw it is None
         raise UsageError("there is no stdout to draw on; give a file, such as file='flow.txt'")
+    print(_encodable(text, stream))
+
+
+def _encodable(text: str, stream: object) -> str:
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         text.encode(encoding)
     except UnicodeError:
-        text = text.translate(PLAIN).encode(encoding, "backslashreplace").decode(encoding)
-    print(text)
+        return text.translate(PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+    return text

@@ -174,5 +174,5 @@ def _shown(value: object) -> str:
         return printable(f"<{type(value).__name__}>")
     text = short(value)
     if not isinstance(value, str):
-        text = re.sub(r"(<[^<>]+) at 0x[0-9A-Fa-f]+>", r"\1>", text)
+        text = re.sub(r" at 0x[0-9A-Fa-f]+(?=>|\.\.\.)", "", text)
     return printable(text)

@@ -126,7 +126,7 @@ class Timeline:
     @classmethod
     def of(cls, result: RunResult) -> Timeline:
         """The timeline of a run. Raises UsageError for a result without times."""
-        journal = journal_of(result.get_outputs(), result._calls, result._elapsed, result._steps)
+        journal = journal_of(result)
         summary = Summary.of(journal)
         by_step = journal.by_step()
         indices = {step: index for index, step in enumerate(by_step)}
