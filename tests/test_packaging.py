@@ -58,7 +58,8 @@ def version() -> str:
 def modules() -> set[str]:
     """The files of the package, as paths from the top."""
     package = CHECKOUT / "fluxus_rx"
-    files = (*package.rglob("*.py"), *package.rglob("*.html"), package / "py.typed")
+    kinds = (f"*.{ending}" for ending in ("css", "html", "js", "py"))
+    files = (package / "py.typed", *(file for kind in kinds for file in package.rglob(kind)))
     return {p.relative_to(CHECKOUT).as_posix() for p in files}
 
 

@@ -29,12 +29,19 @@ def to_html(timeline: Timeline) -> str:
     Values are shortened; beyond two million characters of them the page says that it has them no
     more, so that it stays within a few megabytes for tens of thousands of outputs.
     """
-    template = files("fluxus_rx.viz").joinpath("timeline.html").read_text(encoding="utf-8")
+    page, style, script = map(_read, ("timeline.html", "timeline.css", "timeline.js"))
     data = json.dumps(_data(timeline), separators=(",", ":")).translate(_ESCAPES)
     # In this order: what looks like a mark in the data is none.
-    for mark, text in (("/*light*/", _style(LIGHT)), ("/*dark*/", _style(DARK)), ("{data}", data)):
-        template = text.join(template.rsplit(mark))
-    return template
+    for mark, text in (
+        *(("{style}\n", style), ("{script}\n", script)),
+        *(("/*light*/", _style(LIGHT)), ("/*dark*/", _style(DARK)), ("{data}", data)),
+    ):
+        page = page.replace(mark, text)
+    return page
+
+
+def _read(name: str) -> str:
+    return files("fluxus_rx.viz").joinpath(name).read_text(encoding="utf-8")
 
 
 def _style(theme: Theme) -> str:
