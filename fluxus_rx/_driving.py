@@ -131,7 +131,10 @@ async def _ended(scope: Scope, error: BaseException | None) -> BaseException | N
             error = late
         else:
             also_raised(error, late)
-    _log.debug("%r has ended, with %s", scope, type(error))
+    if error is None:
+        _log.debug("%r is at its end", scope)
+    else:
+        _log.debug("%r ends with %s", scope, type(error).__name__)
     return error
 
 

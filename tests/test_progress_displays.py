@@ -316,7 +316,11 @@ class TestTable:
     def test_failures_stand_out(self) -> None:
         """In bold red, and only they."""
         console = Console(
-            width=80, file=io.StringIO(), color_system="standard", force_terminal=True
+            width=80,
+            file=io.StringIO(),
+            color_system="standard",
+            force_terminal=True,
+            no_color=False,  # whatever NO_COLOR says
         )
         with console.capture() as capture:
             console.print(drawn(running(at("a"), at("b", failed=7)), 80, 24))
