@@ -41,7 +41,7 @@ class HasLineage(ABC, Generic[Precursor_co]):
     # A subclass may have slots; it then names this one among them, if its products are labelled.
     __slots__ = ()
 
-    _lineage_labels: dict[str, Any]
+    _lineage_labels: dict[str, Any] | None
 
     @property
     @abstractmethod
@@ -71,7 +71,7 @@ class HasLineage(ABC, Generic[Precursor_co]):
     @final
     def product_labels(self) -> Mapping[str, Any]:
         """What `label` has added to this product."""
-        return dict(getattr(self, "_lineage_labels", ()))
+        return dict(getattr(self, "_lineage_labels", None) or ())
 
     def label(self, /, **labels: Any) -> Self:
         """Add labels to this product, and give it back; a label that is there already is replaced.
