@@ -10,7 +10,7 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any, Final
 
 from ._errors import InvalidProductError, shown
-from ._tables import Column, Output, Rows, columns_of, is_missing, named, simplify, text
+from ._tables import Column, Row, Rows, columns_of, is_missing, named, simplify, text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -138,12 +138,12 @@ def _in_batches(rows: Rows, simplified: bool, batch_size: int) -> dict[Column, _
     return built
 
 
-def _only(rows: Iterable[Output], columns: set[Column]) -> Iterator[Output]:
+def _only(rows: Iterable[Row], columns: set[Column]) -> Iterator[Row]:
     for row in rows:
-        yield {
-            step: {name: value for name, value in attributes.items() if (step, name) in columns}
-            for step, attributes in row.items()
-        }
+        yield (
+            (step, {name: value for name, value in added.items() if (step, name) in columns})
+            for step, added in row
+        )
 
 
 def _in_one_piece(

@@ -244,10 +244,15 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
             alone = dict(zip(names, added, strict=True))
             if len(alone) == len(names) and all(added):
                 return alone
+        # A precursor is seen by others, who may change what they hold.
+        return {name: added.copy() for name, added in self.added()}
+
+    def added(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What each step has added, by the name that a result shows it under, the first one first;
+        not to be changed."""
         links: list[DictProduct] = [self]
         while (origin := links[-1].origin) is not None:
             links.append(origin)
-        output: dict[str, dict[str, Any]] = {}
         again: dict[str, int] = {}
         for product in reversed(links):
             trail, times = product.trail, product.times
@@ -258,17 +263,13 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
                     attributes = {**attributes, **labels}
                 if not attributes:
                     continue
-                name = trail[index]
-                if name in output:
-                    again[name] = again.get(name, 0) + 1
-                    name = f"{name}#{again[name]}"
                 if times is not None:
                     start, end = times[index // 2]
-                    output[name] = {**attributes, "[start]": start, "[end]": end}
-                else:
-                    # A precursor is seen by others; what is this product's own needs no copy.
-                    output[name] = attributes if product is self else attributes.copy()
-        return output
+                    attributes = {**attributes, "[start]": start, "[end]": end}
+                name = trail[index]
+                count = again.get(name)
+                again[name] = 0 if count is None else count + 1
+                yield name if count is None else f"{name}#{count + 1}", attributes
 
     def __getitem__(self, name: str) -> Any:
         value = self.find(name)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Column",
     "Output",
+    "Row",
     "Rows",
     "columns_of",
     "data_frame",
@@ -27,6 +28,8 @@ __all__ = [
 
 #: one output: the attributes that each step added, by the name of the step
 Output = dict[str, dict[str, Any]]
+#: the same, as pairs
+Row = Iterable[tuple[str, dict[str, Any]]]
 #: the name of a step, and that of an attribute
 Column = tuple[str, str]
 
@@ -51,7 +54,7 @@ class Rows:
     """The outputs of some paths, by the number of the path; products stay what they are.
 
     >>> rows = Rows({2: [DictProduct("src", {"x": 1})], 5: [{"src": {"x": 2}}]})
-    >>> list(rows), len(rows), rows.place(1)
+    >>> [dict(row) for row in rows], len(rows), rows.place(1)
     ([{'src': {'x': 1}}, {'src': {'x': 2}}], 2, 'item 0 of path 5')
     """
 
@@ -61,12 +64,10 @@ class Rows:
     def __len__(self) -> int:
         return sum(map(len, self.paths.values()))
 
-    def __iter__(self) -> Iterator[Output]:
+    def __iter__(self) -> Iterator[Row]:
         for outputs in self.paths.values():
             for output in outputs:
-                # The nested dictionary of a product lives until the next one is made. To walk its
-                # trail instead costs the same, and would know the names of repeated steps twice.
-                yield output if isinstance(output, dict) else output.nested()
+                yield output.items() if isinstance(output, dict) else output.added()
 
     def place(self, number: int) -> str:
         """Where the output of a row is, for messages."""
@@ -77,16 +78,17 @@ class Rows:
         raise IndexError(number)
 
 
-def columns_of(rows: Iterable[Output], count: int) -> dict[Column, list[Any]]:
+def columns_of(rows: Iterable[Row], count: int) -> dict[Column, list[Any]]:
     """The values of each column in order of appearance; None where one of the rows has none.
 
-    >>> columns_of([{"a": {"x": 1}}, {"a": {"y": 2}, "b": {"x": 3}}], 2)
+    >>> outputs = [{"a": {"x": 1}}, {"a": {"y": 2}, "b": {"x": 3}}]
+    >>> columns_of((output.items() for output in outputs), 2)
     {('a', 'x'): [1, None], ('a', 'y'): [None, 2], ('b', 'x'): [None, 3]}
     """
     columns: dict[Column, list[Any]] = {}
     by_step: dict[str, dict[str, list[Any]]] = {}
     for number, row in enumerate(rows):
-        for step, attributes in row.items():
+        for step, attributes in row:
             known = by_step.get(step)
             if known is None:
                 known = by_step[step] = {}
