@@ -18,11 +18,11 @@ def measured(work: Work, gauge: Gauge, meter: Meter) -> Work:
     """The same work, each call of it counted from its beginning to its end."""
     inner, ainner, locate = work.apply, work.acall, work.locate
 
-    def begin(item: Any) -> UnderWay:
-        return meter.begin(gauge, "" if locate is None or meter.calls is None else locate(item))
+    if meter.calls is None:
+        locate = None  # nobody will ask which product it was
 
     def apply(item: Any) -> Any:
-        call = begin(item)
+        call = meter.begin(gauge, "" if locate is None else locate(item))
         try:
             outcome = inner(item)
         except BaseException as error:
@@ -31,7 +31,7 @@ def measured(work: Work, gauge: Gauge, meter: Meter) -> Work:
         return _followed(outcome, call, item)
 
     async def acall(item: Any) -> Any:
-        call = begin(item)
+        call = meter.begin(gauge, "" if locate is None else locate(item))
         try:
             outcome = await ainner(item)
         except BaseException as error:
@@ -45,8 +45,7 @@ def measured(work: Work, gauge: Gauge, meter: Meter) -> Work:
 def _followed(outcome: Any, call: UnderWay, item: Any) -> Any:
     """What a call gave; if it is still to come, it is watched until it has."""
     if outcome.__class__ is not Several:
-        call.rest()
-        call.end()
+        call.alone()
         return outcome
     source = outcome.source
     if source.__class__ is Later:
@@ -122,8 +121,7 @@ class _CallEach:
     def gave(self) -> None:
         """There it is."""
         assert self._call is not None
-        self._call.rest()
-        self._call.end()
+        self._call.alone()
         self._call = None
 
     def over(self) -> None:
