@@ -168,7 +168,7 @@ class _Told:
             given = self._function(progress)
         except BaseException as error:
             raised = _unmistakable(error)
-            note(raised, f"in progress={short(self._function)}, called at {progress}")
+            note(raised, f"in progress={short(self._function)}, when it was told: {progress}")
             if raised is error:
                 raise
             raise raised from error

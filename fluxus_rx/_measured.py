@@ -65,7 +65,7 @@ def measured_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> An
         source = opened()
     except BaseException as error:
         first.end(error)
-        gauge.left()
+        gauge.live -= 1
         raise
     first.pause()
     if gauge.total == total and (length := length_of(source)) is not None:
@@ -131,7 +131,7 @@ class _CallEach:
             self._call = None
         if not self._left:
             self._left = True
-            self._gauge.left()
+            self._gauge.live -= 1
 
     def failed(self, error: BaseException) -> None:
         """There is an error instead; or nobody asks any more."""

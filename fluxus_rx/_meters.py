@@ -87,13 +87,9 @@ class Gauge:
 
     def expect(self, length: int) -> None:
         """One more subscription to this source gives so many products."""
-        self.total = (self.total or 0) + length
-
-    def left(self) -> None:
-        """A subscription to this source has ended, be it before the source."""
-        self.live -= 1
-        if not self.live and self.total is not None:
-            self.total = self.given
+        # One that ended before the source gives no more than it has given.
+        so_far = self.given if self.live == 1 else self.total or 0
+        self.total = so_far + length
 
 
 class Meter:

@@ -115,7 +115,7 @@ class RunResult(Sequence[list[Output]]):
         try:
             return self._path(index)
         except IndexError:
-            raise IndexError(f"path {index} of a result with {len(self)} paths") from None
+            raise IndexError(_no_path(index, len(self))) from None
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -253,8 +253,13 @@ class RunResult(Sequence[list[Output]]):
                 f"path={shown(path)}: expected the number of a path, or None for all"
             ) from None
         if not -len(self) <= number < len(self):
-            raise IndexError(f"path {number} of a result with {len(self)} paths")
+            raise IndexError(_no_path(number, len(self)))
         return number % len(self)
+
+
+def _no_path(index: int, count: int) -> str:
+    there = f"they count from 0 to {count - 1}" if count else "it has none"
+    return f"there is no path {index} in this result: {there}"
 
 
 def _sorted(path: list[DictProduct]) -> list[DictProduct]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from reactivex import Observable
 
@@ -12,6 +12,7 @@ from ._consumers import Consumer, Flow
 from ._driving import collect
 from ._errors import InvalidFlowError, shown
 from ._following import Follow, check_progress, followed
+from ._generics import fits, type_name
 from ._loops import Loop
 from ._making import taken_in
 from ._meters import Meter
@@ -96,14 +97,33 @@ async def _collected(producer: Producer[Any], timestamps: bool, progress: Follow
     meter = None if unwatched else Meter(journal=timestamps)
     with followed(progress, meter) as beside:
         paths = await collect(producer.observables(), meter=meter, beside=beside)
-    for path in paths:
-        if not all(isinstance(item, DictProduct) for item in path):
-            said = "run() collects products of steps, but got"
-            path[:] = [taken_in(item, index, None, said) for index, item in enumerate(path)]
+        for path in paths:
+            if not all(isinstance(item, DictProduct) for item in path):
+                said = f"run() collects products of steps{_INSTEAD}, but got"
+                path[:] = [taken_in(item, index, None, said) for index, item in enumerate(path)]
     return RunResult.of_products(paths, meter)
 
 
+_INSTEAD: Final = (
+    " (of a flow of other products, iterate over the flow, or end it with a consumer and call its"
+    " own run())"
+)
+
+
 def _producer(flow: Any, given: Any) -> Producer[Any]:
+    producer = _composed(flow, given)
+    # Before the run, where it can be known: its calls may be slow, and paid for.
+    for final in producer.get_final_conduits():
+        kind = getattr(final, "product_type", Any)
+        if not (fits(kind, Mapping) or fits(Mapping, kind)):
+            raise InvalidFlowError(
+                f"run() collects products of steps{_INSTEAD}, but {final.name} gives"
+                f" {type_name(kind)}"
+            )
+    return producer
+
+
+def _composed(flow: Any, given: Any) -> Producer[Any]:
     if isinstance(flow, Producer):
         if given is not None:
             first = next(flow._flow_firsts())

@@ -114,7 +114,9 @@ def test_run_takes_mappings_that_no_step_has_made() -> None:
 
 def test_run_refuses_products_that_are_no_mappings() -> None:
     """The message says what came, and what is taken."""
-    with pytest.raises(TypeError, match=r"run\(\) collects products of steps, but got 1 \(int\)"):
+    with pytest.raises(
+        TypeError, match=r"run\(\) collects products of steps .*, but got 1 \(int\)"
+    ):
         run(SimpleProducer([1]))
 
 
@@ -177,3 +179,31 @@ def test_an_operator_that_gives_something_else_is_named(pipe: Callable[..., Any]
     """What an operator of a pipe gave is shown, with the pipe."""
     with pytest.raises(TypeError, match=rf"the operators of {pipe.__name__}\(.*\) gave 3 \(int\)"):
         list(SimpleProducer([1]) >> pipe(lambda source: 3))
+
+
+def test_a_flow_of_other_products_is_refused_before_it_runs() -> None:
+    """Its calls may be paid for; the message says how such a flow is run."""
+    called = []
+
+    class Answers(Transformer[Any, int]):
+        def transform(self, product: Any) -> list[int]:
+            called.append(product)
+            return [1]
+
+    with pytest.raises(TypeError, match="Answers gives int") as caught:
+        run(step("src", {"x": 1}) >> Answers())
+    assert "iterate over the flow" in str(caught.value)
+    assert called == []
+
+
+def test_a_run_whose_products_are_none_of_steps_has_failed() -> None:
+    """Whoever watches is not told that it went well."""
+    states: list[str] = []
+
+    class Untyped(Transformer[Any, Any]):
+        def transform(self, product: Any) -> list[Any]:
+            return [1]
+
+    with pytest.raises(TypeError, match="iterate over the flow"):
+        run(step("src", {"x": 1}) >> Untyped(), progress=lambda told: states.append(told.state))
+    assert states[-1] == "failed"
