@@ -26,6 +26,9 @@ MODULES = (
     "bench_bridge",
     "bench_tables",
     "bench_watching",
+    "bench_skew",
+    "bench_options",
+    "bench_soak",
 )
 PACKAGES = ("fluxus_rx", "fluxus", "streamable", "aiostream", "reactivex")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import doctest
 import sys
 from pathlib import Path
 
@@ -24,6 +25,8 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 
 # Examples in docstrings are written for their own module; pytest runs them there.
+# As in the tests of the package (setup.cfg): an expected line may be wrapped.
+doctest_default_flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 doctest_global_setup = """
 from fluxus_rx import *
 from fluxus_rx.lineage import *

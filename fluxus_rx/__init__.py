@@ -7,9 +7,11 @@
 
 from __future__ import annotations
 
+from ._check import Finding, check
 from ._conduit import Conduit
 from ._consumers import AsyncConsumer, Consumer, Flow
 from ._errors import (
+    FailureLimitError,
     FlowError,
     InvalidAttributeError,
     InvalidFlowError,
@@ -19,14 +21,20 @@ from ._errors import (
     MissingAttributeError,
     UsageError,
 )
+from ._failed import Failures
+from ._failures import Failure
+from ._handing import astream, stream
 from ._options import StepOptions
 from ._pipes import rx_pipe, stream_pipe
 from ._producers import AsyncProducer, Producer
 from ._products import DictProduct
 from ._progress import Progress, StepProgress
+from ._replay import arerun, rerun
 from ._result import RunResult
 from ._run import arun, run
 from ._simple import SimpleAsyncProducer, SimpleProducer
+from ._started import Run, start
+from ._stats import Explanation, RunStats, StepStats
 from ._steps import chain, parallel, passthrough, step
 from ._summary import StepSummary, Summary
 from ._transformers import AsyncTransformer, Passthrough, Transformer
@@ -38,6 +46,11 @@ __all__ = [
     "Conduit",
     "Consumer",
     "DictProduct",
+    "Explanation",
+    "Failure",
+    "FailureLimitError",
+    "Failures",
+    "Finding",
     "Flow",
     "FlowError",
     "InvalidAttributeError",
@@ -49,22 +62,31 @@ __all__ = [
     "Passthrough",
     "Producer",
     "Progress",
+    "Run",
     "RunResult",
+    "RunStats",
     "SimpleAsyncProducer",
     "SimpleProducer",
     "StepOptions",
     "StepProgress",
+    "StepStats",
     "StepSummary",
     "Summary",
     "Transformer",
     "UsageError",
+    "arerun",
     "arun",
+    "astream",
     "chain",
+    "check",
     "parallel",
     "passthrough",
+    "rerun",
     "run",
     "rx_pipe",
+    "start",
     "step",
+    "stream",
     "stream_pipe",
 ]
 

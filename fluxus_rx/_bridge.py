@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
-from typing import Final, Generic
+from typing import Any, Final, Generic
 
 from reactivex import abc
 from reactivex.disposable import Disposable
@@ -65,6 +65,8 @@ class Driver(Generic[T]):
         stream: AsyncIterator[T] | None = None
         error: BaseException | None = None
         try:
+            if self._flow.scope.turn.gate is not None:
+                await self._flow.scope.turn.give()
             stream = self._open()
             await self._emit(stream)
         except BaseException as raised:
@@ -82,16 +84,19 @@ class Driver(Generic[T]):
                 also_raised(error, late)
         self._end(error)
 
-    async def _emit(self, stream: AsyncIterator[T]) -> None:
+    async def _emit(self, stream: Any) -> None:
         demand, on_next, scope = self._flow.demand, self._observer.on_next, self._flow.scope
         poll: Callable[[], T] = getattr(stream, "poll", nothing)
         read = stream.__anext__
         scheduled = scope.scheduled
+        thrown: asyncio.CancelledError | None = None
         while True:
-            item = poll()
+            item = END if thrown is not None else poll()
             if item is END:
+                awaited = read() if thrown is None else stream.athrow(thrown)
+                thrown = None
                 try:
-                    item = await read()
+                    item = await awaited
                 except StopAsyncIteration:
                     return
             if scope.scheduled != scheduled:
@@ -100,7 +105,14 @@ class Driver(Generic[T]):
                 await asyncio.sleep(0)
                 scheduled = scope.scheduled
             if not demand.ready:
-                await demand.wait()
+                try:
+                    await demand.wait()
+                except asyncio.CancelledError as error:
+                    if self._disposed or scope.closing or not hasattr(stream, "athrow"):
+                        raise
+                    # By a time-out or cancel scope that the source holds across its yield. What it
+                    # gives in answer comes behind this item.
+                    thrown = error
             if self._disposed:
                 return
             on_next(item)
@@ -159,6 +171,18 @@ class Intake(Endable[T]):
         self._inbox: deque[Callable[[], None]] = deque()
         self._warned = False
         self._closed = False
+
+    @property
+    def channel(self) -> Channel[T]:
+        """Where its items wait to be taken."""
+        return self._channel
+
+    def end(self) -> None:
+        """Take no more: unsubscribe, and end after the items that wait."""
+        if self._subscription is None:
+            self._subscription = Disposable()
+        self._subscription.dispose()
+        self._on_completed()
 
     def __anext__(self) -> Awaitable[T]:
         if self._subscription is None:

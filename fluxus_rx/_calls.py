@@ -14,12 +14,16 @@ __all__ = ["END", "Several", "error_of", "in_context", "resumed", "stepping"]
 
 
 class Several(Generic[T]):
-    """What a call gives when it gives any number of items: they come from `source` one by one."""
+    """What a call gives when it gives any number of items: they come from `source` one by one.
 
-    __slots__ = ("source",)
+    `ready` tells that all of them are there, and no code of the call is left to run.
+    """
 
-    def __init__(self, source: Any) -> None:
+    __slots__ = ("ready", "source")
+
+    def __init__(self, source: Any, ready: bool = False) -> None:
         self.source = source
+        self.ready = ready
 
 
 def error_of(error: BaseException, who: str = "a step") -> BaseException:

@@ -9,6 +9,7 @@ import asyncio
 from abc import abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
+from math import inf
 from operator import itemgetter
 from time import perf_counter
 from typing import Any, Final
@@ -101,18 +102,36 @@ class Turn:
     """Gives the loop a turn when a task has held it for too long.
 
     Checked once per item: `if perf_counter() > turn.due: await turn.give()`. One for all tasks of a
-    run, or a hundred tasks would hold the loop for a hundred slices.
+    run, or a hundred tasks would hold the loop for a hundred slices. A run that is paused gets no
+    turn until it goes on.
     """
 
-    __slots__ = ("due",)
+    __slots__ = ("due", "gate")
 
     def __init__(self) -> None:
         self.due = perf_counter() + SLICE
+        #: of a run that is paused: what all wait for that would begin something new
+        self.gate: asyncio.Future[None] | None = None
 
     async def give(self) -> None:
-        """Let everything else on the loop run once."""
+        """Let everything else on the loop run once; if paused, wait until that is over."""
         await asyncio.sleep(0)
+        while self.gate is not None:
+            # Shielded: who is cancelled while it waits here doesn't end the pause for all.
+            await asyncio.shield(self.gate)
         self.due = perf_counter() + SLICE
+
+    def pause(self) -> None:
+        """Let whoever asks for a turn wait."""
+        if self.gate is None:
+            self.gate = asyncio.get_running_loop().create_future()
+        self.due = -inf  # so that all ask
+
+    def resume(self) -> None:
+        """Let them go on."""
+        gate, self.gate = self.gate, None
+        if gate is not None:
+            gate.set_result(None)
 
 
 class Channel(Endable[T]):

@@ -5,20 +5,58 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import reduce
 from itertools import product as cartesian
-from typing import Any, Union, cast
+from typing import Any, Self, Union, cast
 
 from ._conduit import Conduit
 from ._errors import InvalidFlowError
 from ._generics import fits, type_name
+from ._options import StepOptions
 from ._typing import T
 
 __all__ = ["Chain", "Group", "check_types", "flat", "has_passthrough"]
 
 
-class Chain(Conduit):
-    """What chains have in common, whatever their role; `conduits` is flat."""
+class Composite(Conduit):
+    """What is made of other conduits."""
 
     conduits: tuple[Any, ...]
+    _flow_set_on: tuple[Self, StepOptions] | None = None
+
+    def options(self, **options: Any) -> Self:
+        """A copy with these options for all steps in it that have none of their own, and none from
+        a chain or a group further inside; see `StepOptions` for their names.
+
+        What was set on this chain or group before stays, but for what is set anew. Raises TypeError
+        for a name that is no option, ValueError for a value out of its range.
+        """
+        inner, before = self._flow_set_on or (self, StepOptions())
+        defaults = before.replaced(options, self._flow_label)
+        changed = inner._flow_defaulted(defaults, {})
+        changed._flow_set_on = inner, defaults
+        return changed
+
+    def _flow_of(self, conduits: tuple[Conduit, ...]) -> Self:
+        """The same of other conduits."""
+        return type(self)(conduits)  # type: ignore[call-arg]  # the roles' own __init__ takes them
+
+    def _flow_defaulted(self, defaults: StepOptions, known: dict[int, Conduit]) -> Self:
+        return self._flow_of(tuple(one._flow_defaulted(defaults, known) for one in self.conduits))
+
+    def _flow_check_options(self, defaults: StepOptions) -> None:
+        for conduit in self.conduits:
+            conduit._flow_check_options(defaults)
+
+    @property
+    def _flow_is_async(self) -> bool:
+        return any(conduit._flow_is_async for conduit in self.conduits)
+
+    def get_repr_attributes(self) -> Mapping[str, Any]:
+        """None: it is the conduits in it."""
+        return {}
+
+
+class Chain(Composite):
+    """What chains have in common, whatever their role; `conduits` is flat."""
 
     @staticmethod
     def of(kind: Callable[[tuple[Any, ...]], T], first: Conduit, second: Conduit) -> T:
@@ -64,10 +102,6 @@ class Chain(Conduit):
             yield from conduit.get_connections(ingoing=feeding)
             feeding = conduit._flow_finals(feeding)
 
-    def get_repr_attributes(self) -> Mapping[str, Any]:
-        """None: a chain is the conduits in it."""
-        return {}
-
     def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
         # From the last conduit that lets nothing pass by it, or a chain built step by step would be
         # walked from its start for each of them.
@@ -86,10 +120,6 @@ class Chain(Conduit):
             if not has_passthrough(conduit):
                 return
 
-    @property
-    def _flow_is_async(self) -> bool:
-        return any(conduit._flow_is_async for conduit in self.conduits)
-
     def __repr__(self) -> str:
         return " >> ".join(
             f"({conduit!r})" if isinstance(conduit, Group) else repr(conduit)
@@ -97,10 +127,8 @@ class Chain(Conduit):
         )
 
 
-class Group(Conduit):
+class Group(Composite):
     """What groups of parallel conduits have in common; `conduits` is flat."""
-
-    conduits: tuple[Any, ...]
 
     @property
     def is_concurrent(self) -> bool:
@@ -129,20 +157,12 @@ class Group(Conduit):
         for conduit in self.conduits:
             yield from conduit.get_connections(ingoing=ingoing)
 
-    def get_repr_attributes(self) -> Mapping[str, Any]:
-        """None: a group is the conduits in it."""
-        return {}
-
     def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
         return [final for conduit in self.conduits for final in conduit._flow_finals(ingoing)]
 
     def _flow_firsts(self) -> Iterator[Conduit]:
         for conduit in self.conduits:
             yield from conduit._flow_firsts()
-
-    @property
-    def _flow_is_async(self) -> bool:
-        return any(conduit._flow_is_async for conduit in self.conduits)
 
     @property
     def product_type(self) -> Any:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import inspect
 from abc import ABC
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ._errors import InvalidFlowError, short, shown
 from ._options import StepOptions
 
 if TYPE_CHECKING:
+    from ._check import Finding
     from .viz._output import File
 
-__all__ = ["Conduit", "cannot_chain", "cannot_group", "passthrough_chained"]
+__all__ = [
+    "Conduit",
+    "cannot_chain",
+    "cannot_group",
+    "options_of",
+    "options_repr",
+    "passthrough_chained",
+]
 
 
 _MISSING: Any = object()
@@ -88,10 +96,20 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         yield self
 
     _flow_is_passthrough = False
+    #: whether what it calls is asynchronous
+    _flow_awaits = False
 
     @property
     def _flow_is_async(self) -> bool:
         return False
+
+    def _flow_defaulted(self, defaults: StepOptions, known: dict[int, Conduit]) -> Self:
+        """A copy with these options where it has none of its own; `known` are the copies so far, by
+        the identity of what they are of, so that a step that stands twice has one limit."""
+        return self
+
+    def _flow_check_options(self, defaults: StepOptions) -> None:  # noqa: B027 - most have none
+        """Refuse options that can't work, with these for what has none of its own."""
 
     @property
     def _flow_is_source(self) -> bool:
@@ -116,7 +134,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         labels = _listed({k.removeprefix("#"): v for k, v in shown.items() if k.startswith("#")})
         arguments = _listed({k: v for k, v in shown.items() if not k.startswith("#")})
         label = f".label({labels})" if labels else ""
-        return f"{type(self).__name__}({arguments}){label}{_options_repr(self)}"
+        return f"{type(self).__name__}({arguments}){label}{options_repr(self)}"
 
     def __str__(self) -> str:
         return repr(self)
@@ -140,6 +158,18 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         from . import viz
 
         viz.draw(self, style, file=file, format=format, paths=paths)
+
+    def check(self, *, options: StepOptions | None = None) -> list[Finding]:
+        """What can be known of this conduit before it runs; `fluxus_rx.check` tells what that is.
+
+        >>> from fluxus_rx import step
+        >>> step("fetch", lambda x: {"y": x}).options(window=3, concurrency=9).check()
+        warning: fetch: window=3 has no effect without ordered; set ordered=True, or leave window
+        out
+        """
+        from ._check import check
+
+        return check(self, options=options)
 
     def _repr_mimebundle_(
         self,
@@ -192,9 +222,16 @@ def _same(value: object, default: object) -> bool:
         return False
 
 
-def _options_repr(conduit: Conduit) -> str:
-    changed = getattr(conduit, "_flow_options", StepOptions()).changed()
-    return f".options({', '.join(f'{k}={v!r}' for k, v in changed.items())})" if changed else ""
+def options_of(conduit: Conduit) -> StepOptions:
+    """The options that are set on a conduit, and on what it is in."""
+    own: StepOptions = getattr(conduit, "_flow_options", StepOptions())
+    return own.over(getattr(conduit, "_flow_defaults", StepOptions()))
+
+
+def options_repr(conduit: Conduit) -> str:
+    """The options of a conduit as they are written; empty if none are set."""
+    texts = ", ".join(options_of(conduit).texts())
+    return f".options({texts})" if texts else ""
 
 
 def cannot_chain(first: object, second: object) -> InvalidFlowError:
@@ -211,7 +248,11 @@ def cannot_chain(first: object, second: object) -> InvalidFlowError:
         )
     if ends[0] is not None and ends[0]._flow_is_end:
         return InvalidFlowError(f"{text}: a consumer ends a flow, so it can only come last")
-    return InvalidFlowError(f"{text}; expected a step, a group or a consumer")
+    hint = ""
+    for one, name in zip((first, second), names, strict=True):
+        if callable(one) and not isinstance(one, Conduit):
+            hint = f"; did you mean step('name', {getattr(one, '__name__', name)})?"
+    return InvalidFlowError(f"{text}; expected a step, a group or a consumer{hint}")
 
 
 def passthrough_chained() -> InvalidFlowError:

@@ -5,8 +5,16 @@ from __future__ import annotations
 import contextlib
 import inspect
 from abc import abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Generator, Iterable, Iterator
-from functools import reduce
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Generator,
+    Iterable,
+    Iterator,
+)
+from functools import partial, reduce
 from typing import Any, Generic, cast
 
 from ._calls import error_of
@@ -14,9 +22,12 @@ from ._composites import Chain, check_types
 from ._conduit import Conduit
 from ._driving import Opened, consumed_in_thread, stream
 from ._errors import InvalidProductError, also_raised, note, short, shown
+from ._failures import Failure
 from ._generics import type_arguments
 from ._loops import Loop
+from ._options import StepOptions
 from ._producers import Producer
+from ._terms import terms_of
 from ._typing import A, A_contra, R_co, T
 
 __all__ = ["AsyncConsumer", "Consumer", "Flow"]
@@ -175,18 +186,41 @@ class Flow(Conduit, Generic[R_co]):
     def _flow_is_end(self) -> bool:
         return True
 
-    def run(self) -> R_co:
+    def options(self, **options: Any) -> Flow[R_co]:
+        """A copy with these options for all steps in it that have none of their own; as that of a
+        chain."""
+        return Flow(self.producer.options(**options), self.consumer)
+
+    def _flow_check_options(self, defaults: StepOptions) -> None:
+        self.producer._flow_check_options(defaults)
+
+    def run(
+        self,
+        *,
+        options: StepOptions | None = None,
+        max_failures: int | None = None,
+        on_failure: Callable[[Failure], object] | None = None,
+    ) -> R_co:
         """Run the flow, and give what the consumer gives.
+
+        `options` are those of steps that have none of their own. `on_failure` is called with the
+        failures of steps that have `on_error="collect"`, which need it; more than `max_failures`
+        that don't end the run by themselves end it, with a `FailureLimitError`.
 
         Works with no loop, inside a running loop (the flow then runs in a thread of its own, and
         the loop waits), from any thread, nested, and any number of times. The first error ends the
         run and is raised as it is.
         """
         if isinstance(self.consumer, AsyncConsumer):
+            alike = partial(
+                self.arun, options=options, max_failures=max_failures, on_failure=on_failure
+            )
             with Loop() as loop:
-                return loop.call(self.arun)
+                return loop.call(alike)
+        terms = terms_of(self, options, max_failures, on_failure)
         errors: list[BaseException] = []
-        products = _watched(stream(self.producer.observables), errors)
+        opens = partial(Opened, terms=terms)
+        products = _watched(stream(lambda: opens(self.producer.observables())), errors)
         try:
             result: R_co = self.consumer.consume(products)
         except (StopIteration, StopAsyncIteration) as error:
@@ -205,9 +239,16 @@ class Flow(Conduit, Generic[R_co]):
             raise errors[0]
         return result
 
-    async def arun(self) -> R_co:
+    async def arun(
+        self,
+        *,
+        options: StepOptions | None = None,
+        max_failures: int | None = None,
+        on_failure: Callable[[Failure], object] | None = None,
+    ) -> R_co:
         """The same on the running loop."""
-        async with Opened(self.producer.observables()) as channel:
+        terms = terms_of(self, options, max_failures, on_failure)
+        async with Opened(self.producer.observables(), terms) as channel:
             try:
                 result: R_co = await self.consumer._flow_aconsume(channel)
             except StopAsyncIteration as error:

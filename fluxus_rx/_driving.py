@@ -32,8 +32,8 @@ from ._channels import Channel
 from ._errors import InvalidFlowError, also_raised, note, shown
 from ._loops import Loop
 from ._merging import entered
-from ._meters import Meter
-from ._scheduler import FlowScheduler, Scope
+from ._places import Places
+from ._scheduler import UNBOUNDED, FlowScheduler, Scope, Terms
 from ._stages import FlowObservable, flowing
 from ._typing import T
 
@@ -57,30 +57,52 @@ Arrival = tuple[int, Any]
 class Opened:
     """The paths of a flow, run for as long as the block lasts; what arrives is in the channel.
 
-    The room of the channel is the demand of the flow. At the end of the block, however it ends,
-    everything is cancelled, awaited and closed; an error in doing so is raised, or becomes a note
-    of the one that is under way.
+    The room of the channel is the demand of the flow. With `receivers`, one for each path, products
+    go to these as fast as they come, and the channel tells the end alone. `beside` runs beside it,
+    as part of the run: it is cancelled at the end, and its error ends all.
+
+    At the end of the block, however it ends, everything is cancelled, awaited and closed; an error
+    in doing so is raised, or becomes a note of the one that is under way.
     """
 
     # No generator with contextlib's decorator: that assigns the traceback of what it passes on,
     # which an exception that is a frozen dataclass refuses.
 
-    def __init__(self, paths: Sequence[Observable[Any]]) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Observable[Any]],
+        terms: Terms | None = None,
+        receivers: Sequence[Callable[[Any], None]] | None = None,
+        beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
         self._paths = paths
+        self._terms = terms or Terms()
+        self._receivers = receivers
+        self._beside = beside
         self._channel: Channel[Arrival] = Channel()
         self._subscriptions: list[DisposableBase] = []
         self._left = len(paths)
         self._failure: BaseException | None = None
 
     async def __aenter__(self) -> Channel[Arrival]:
-        self._scope = Scope(asyncio.get_running_loop(), on_fail=self._failed)
-        _log.debug("hands on the products of %d paths in %r", len(self._paths), self._scope)
-        flow = FlowScheduler(self._scope.loop, self._scope, self._channel)
+        loop, meter = asyncio.get_running_loop(), self._terms.meter
+        self.scope = Scope(loop, self._terms, on_fail=self._failed)
+        self._terms.place_of = Places(self._paths).place_of
+        if meter is not None:
+            for path in self._paths:
+                meter.know(getattr(path, "trail", None))
+        _log.debug("takes the products of %d paths in %r", len(self._paths), self.scope)
+        demand = self._channel if self._receivers is None else UNBOUNDED
+        flow = FlowScheduler(loop, self.scope, demand)
+        receivers = self._receivers or [
+            _arriving(self._channel, index) for index in range(len(self._paths))
+        ]
         try:
-            for index, path in enumerate(self._paths):
-                arrived = _arriving(self._channel, index)
+            if self._beside is not None:
+                self.scope.start(self._beside())
+            for path, receive in zip(self._paths, receivers, strict=True):
                 self._subscriptions.append(
-                    path.subscribe(arrived, self._failed, self._completed, scheduler=flow)
+                    path.subscribe(receive, self._failed, self._completed, scheduler=flow)
                 )
         except BaseException as error:
             await self.__aexit__(None, error, None)
@@ -93,7 +115,7 @@ class Opened:
         else:
             also_raised(self._failure, error)
         self._channel.close(error)
-        self._scope.cancel()
+        self.scope.cancel()
 
     def _completed(self) -> None:
         self._left -= 1
@@ -105,7 +127,7 @@ class Opened:
             subscription.dispose()
         self._channel.cancel()
         # The failure also if the reader has caught it, or has not come to it.
-        error = await _ended(self._scope, raised or self._failure)
+        error = await _ended(self.scope, raised or self._failure)
         try:
             if error is not None and error is not raised:
                 raise error
@@ -134,68 +156,19 @@ async def _ended(scope: Scope, error: BaseException | None) -> BaseException | N
     if error is None:
         _log.debug("%r is at its end", scope)
     else:
+        for text in scope.notes:
+            note(error, text)
         _log.debug("%r ends with %s", scope, type(error).__name__)
     return error
 
 
-async def collect(
-    paths: Sequence[Observable[Any]],
-    *,
-    ordered: bool = False,
-    meter: Meter | None = None,
-    beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
-) -> list[list[Any]]:
-    """Run the paths of a flow, and collect what each of them gives, in order of completion.
-
-    `beside` runs beside it, as part of the run: it is cancelled at the end, and its error ends all.
-    """
-    loop = asyncio.get_running_loop()
-    over: asyncio.Future[None] = loop.create_future()
-    scope = Scope(loop, meter=meter, ordered=ordered)
-    if meter is not None:
-        for path in paths:
-            meter.know(getattr(path, "trail", None))
-    _log.debug("collects the products of %d paths, in %r", len(paths), scope)
-    flow = FlowScheduler(loop, scope)
+async def collect(paths: Sequence[Observable[Any]], terms: Terms | None = None) -> list[list[Any]]:
+    """Run the paths of a flow to their end, and collect what each of them gives, in order of
+    completion."""
     results: list[list[Any]] = [[] for _ in paths]
-    subscriptions = []
-    error: BaseException | None = None
-    left = len(paths)
-
-    def failed(raised: BaseException) -> None:
-        nonlocal error
-        if error is None:
-            error = raised
-        else:
-            also_raised(error, raised)
-        if not over.done():
-            over.set_result(None)
-
-    def completed() -> None:
-        nonlocal left
-        left -= 1
-        if not left and not over.done():
-            over.set_result(None)
-
-    scope.on_fail = failed
-    try:
-        if beside is not None:
-            scope.start(beside())
-        for path, result in zip(paths, results, strict=True):
-            subscription = path.subscribe(result.append, failed, completed, scheduler=flow)
-            subscriptions.append(subscription)
-        await over
-    except BaseException as raised:
-        error = raised
-    for subscription in subscriptions:
-        subscription.dispose()
-    error = await _ended(scope, error)
-    if error is None:
-        return results
-    try:
-        raise error
-    finally:
-        del error  # it refers to this frame
+    async with Opened(paths, terms, [result.append for result in results]) as channel:
+        await channel.filled()
+    return results
 
 
 async def astream(source: Observable[T]) -> AsyncGenerator[T, None]:
@@ -268,11 +241,11 @@ def to_observable(source: AsyncIterable[T]) -> Observable[T]:
     return FlowObservable(lambda flow, owner: entered(source))
 
 
-def stream(paths: Callable[[], Sequence[Observable[Any]]]) -> Generator[Arrival, None, None]:
+def stream(opens: Callable[[], Opened]) -> Generator[Arrival, None, None]:
     """What arrives, as it comes, for a synchronous reader; the loop runs while it waits."""
 
     async def open_paths() -> tuple[Opened, Channel[Arrival]]:
-        opened = Opened(paths())
+        opened = opens()
         return opened, await opened.__aenter__()
 
     with Loop() as loop:

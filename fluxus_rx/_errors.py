@@ -7,7 +7,8 @@ FlowError
 ├── InvalidProductError     TypeError     a step gave something that is no product
 ├── InvalidAttributeError   ValueError    a step gave an attribute whose name can't be one
 ├── MissingAttributeError   ValueError    a step needs what nothing before it provides
-└── UsageError              RuntimeError  used up, or used in the wrong place
+├── UsageError              RuntimeError  used up, or used in the wrong place
+└── FailureLimitError       RuntimeError  more calls failed than the run was to put up with
 
 What a user's function raises is none of these: it surfaces as the object it is, with notes.
 """
@@ -17,8 +18,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import reprlib
+from collections.abc import Sequence
+from typing import Any
 
 __all__ = [
+    "FailureLimitError",
     "FlowError",
     "InvalidAttributeError",
     "InvalidFlowError",
@@ -68,6 +72,23 @@ class MissingAttributeError(FlowError, ValueError):
 
 class UsageError(FlowError, RuntimeError):
     """Something is used up, or used where it can't be."""
+
+
+class FailureLimitError(FlowError, RuntimeError):
+    """More calls failed than `max_failures` of the run allows.
+
+    `failures` are all of them, as `Failure` objects; `result` is what the run had given by then,
+    a `RunResult`, or None for a run whose outputs were handed on as they came. The cause is the
+    exception of the last one.
+    """
+
+    def __init__(self, text: str, failures: Sequence[Any] = ()) -> None:
+        super().__init__(text)
+        self.failures: Sequence[Any] = failures
+        self.result: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.failures), {"result": self.result}
 
 
 class _Short(reprlib.Repr):

@@ -8,19 +8,43 @@ from typing import Any, Self
 
 from reactivex import Observable
 
+from ._conduit import Conduit
 from ._errors import InvalidProductError, note, shown
 from ._lineage import HasLineage
 from ._options import StepOptions
 from ._producers import Producer
 from ._stages import FlowObservable, Place, Stage
 from ._transformers import Transformer
-from ._typing import A_contra, B_co, P_co, T
+from ._typing import A_contra, B_co, P_co
 from ._walks import Work
 
 __all__ = ["LabelingProducer", "LabelingTransformer"]
 
 
-class LabelingProducer(Producer[P_co]):
+class _Labeling(Conduit):
+    """What a producer and a transformer that label their products have in common."""
+
+    _flow_labels: Mapping[str, Any] = {}
+
+    def label(self, /, **labels: Any) -> Self:
+        """A copy of this conduit that adds these labels, and those it has, to all its products.
+
+        Products are labelled in the flow, as copies (`copy.copy`), so that one that is held
+        elsewhere keeps its own labels; `produce` and `transform` themselves give them as they are.
+        A run raises ValueError if a label has the name of an attribute, TypeError for a product
+        without lineage.
+        """
+        labelled = copy.copy(self)
+        object.__setattr__(labelled, "_flow_labels", {**self._flow_labels, **labels})
+        return labelled
+
+    def get_repr_attributes(self) -> Mapping[str, Any]:
+        """The arguments, and the labels as `#name`."""
+        marked = {f"#{name}": value for name, value in self._flow_labels.items()}
+        return {**super().get_repr_attributes(), **marked}
+
+
+class LabelingProducer(_Labeling, Producer[P_co]):
     """A producer that can label its products, which have a lineage (`HasLineage`).
 
     For an asynchronous one, name both bases: `class Cities(AsyncProducer[City],
@@ -36,67 +60,26 @@ class LabelingProducer(Producer[P_co]):
     [{'country': 'Italy'}]
     """
 
-    _flow_labels: Mapping[str, Any] = {}
-
-    def label(self, /, **labels: Any) -> Self:
-        """A copy of this producer that adds these labels, and those it has, to all its products.
-
-        Products are labelled in the flow, as copies (`copy.copy`), so that one that is held
-        elsewhere keeps its own labels; `produce` itself gives them as they are. A run raises
-        ValueError if a label has the name of an attribute, TypeError for a product without lineage.
-        """
-        return _labelled(self, labels)
-
-    def get_repr_attributes(self) -> Mapping[str, Any]:
-        """The arguments, and the labels as `#name`."""
-        return {**super().get_repr_attributes(), **_marked(self._flow_labels)}
-
     def observables(self) -> list[FlowObservable[P_co]]:
         """One observable per path, in path order."""
         return [_labelling(self, path) for path in super().observables()]
 
 
-class LabelingTransformer(Transformer[A_contra, B_co]):
+class LabelingTransformer(_Labeling, Transformer[A_contra, B_co]):
     """A transformer that can label its products, which have a lineage (`HasLineage`).
 
     For an asynchronous one, name both bases: `class Fetch(AsyncTransformer[City, Page],
     LabelingTransformer[City, Page])`.
     """
 
-    _flow_labels: Mapping[str, Any] = {}
-
-    def label(self, /, **labels: Any) -> Self:
-        """A copy of this transformer that adds these labels, and those it has, to all its products.
-
-        Products are labelled in the flow, as copies (`copy.copy`), so that one that is held
-        elsewhere keeps its own labels; `transform` itself gives them as they are. A run raises
-        ValueError if a label has the name of an attribute, TypeError for a product without lineage.
-        """
-        return _labelled(self, labels)
-
-    def get_repr_attributes(self) -> Mapping[str, Any]:
-        """The arguments, and the labels as `#name`."""
-        return {**super().get_repr_attributes(), **_marked(self._flow_labels)}
-
     def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """This transformer on an observable: one observable per path, in path order."""
         return [_labelling(self, path) for path in super().connect(source)]
 
 
-def _labelled(conduit: T, labels: Mapping[str, Any]) -> T:
-    labelled = copy.copy(conduit)
-    known: Mapping[str, Any] = getattr(conduit, "_flow_labels")  # noqa: B009 - two classes have it
-    object.__setattr__(labelled, "_flow_labels", {**known, **labels})
-    return labelled
-
-
-def _marked(labels: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"#{name}": value for name, value in labels.items()}
-
-
-def _labelling(conduit: Any, path: FlowObservable[Any]) -> FlowObservable[Any]:
+def _labelling(conduit: _Labeling, path: FlowObservable[Any]) -> FlowObservable[Any]:
     """`path` with its products labelled, by a step of its own that has no name."""
-    labels: Mapping[str, Any] = conduit._flow_labels
+    labels = conduit._flow_labels
     if not labels:
         return path
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import (
     AsyncGenerator,
@@ -14,8 +13,8 @@ from collections.abc import (
 from time import perf_counter
 from typing import Any
 
-from ._channels import aclose
 from ._errors import InvalidProductError, note, shown
+from ._merging import relayed
 from ._meters import length_of
 from ._products import DictProduct, checked, known_names
 from ._scheduler import Scope
@@ -118,37 +117,36 @@ class Making:
             if close is not None:
                 close()
 
-    async def amany(
+    def amany(
         self,
         items: AsyncIterable[Any],
         kind: str,
         precursor: DictProduct | None,
-        start: float | None,
+        start: float | None = None,
     ) -> AsyncGenerator[DictProduct, None]:
-        """The products of an asynchronous iterable."""
+        """The products of an asynchronous iterable; without a `start` it is when the first item is
+        asked for."""
         index = 0
-        iterator: Any = aiter(items)
-        thrown: BaseException | None = None
-        try:
-            while True:
-                try:
-                    awaited = iterator.__anext__() if thrown is None else iterator.athrow(thrown)
-                    attributes = await awaited
-                except StopAsyncIteration:
-                    return
-                finally:
-                    thrown = None
-                try:
-                    yield self.item(index, attributes, kind, precursor, start)
-                except asyncio.CancelledError as error:
-                    # By a time-out or cancel scope that the generator holds across its yield.
-                    if not hasattr(iterator, "athrow"):
-                        raise
-                    thrown = error
-                index += 1
+
+        def change(attributes: Any) -> DictProduct:
+            nonlocal index
+            product = self.item(index, attributes, kind, precursor, start)
+            index += 1
+            return product
+
+        if precursor is not None and not self.clock:
+            return relayed(items, change)
+
+        def asked() -> None:
+            nonlocal start
+            if index or start is None:
                 start = self.now()
-        finally:
-            await aclose(iterator)
+
+        def failed(error: BaseException) -> None:
+            if precursor is None:  # else the step that it comes of tells where
+                note(error, f"in step {self.name!r}, at item {index}")
+
+        return relayed(items, change, asked=asked, failed=failed)
 
 
 def taken_in(item: Any, position: int, owner: object, said: str) -> DictProduct:

@@ -8,7 +8,8 @@ from typing import Any
 
 from ._calls import Several
 from ._channels import aclose
-from ._meters import Gauge, Meter, UnderWay, length_of
+from ._gauges import Gauge, Pace
+from ._meters import Meter, UnderWay, length_of
 from ._walks import Later, Work
 
 __all__ = ["measured", "measured_source"]
@@ -39,7 +40,7 @@ def measured(work: Work, gauge: Gauge, meter: Meter) -> Work:
             raise
         return _followed(outcome, call, item)
 
-    return work._replace(apply=apply, acall=acall)
+    return work._replace(apply=apply, acall=acall, gauge=gauge)
 
 
 def _followed(outcome: Any, call: UnderWay, item: Any) -> Any:
@@ -52,7 +53,8 @@ def _followed(outcome: Any, call: UnderWay, item: Any) -> Any:
         return Several(source.then(lambda value: _followed(value, call, item), call.end))
     call.pause()
     watch = _OneCall(call, item)
-    return Several(_AsyncWatched(source, watch) if _is_async(source) else _Watched(source, watch))
+    watched = _AsyncWatched(source, watch) if _is_async(source) else _Watched(source, watch)
+    return Several(watched, outcome.ready)
 
 
 def measured_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any:
@@ -70,6 +72,7 @@ def measured_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> An
     first.pause()
     if gauge.total == total and (length := length_of(source)) is not None:
         gauge.expect(length)
+    gauge.pace, gauge.is_source = Pace(), True
     watch = _CallEach(gauge, meter, first)
     return _AsyncWatched(source, watch) if _is_async(source) else _Watched(source, watch)
 
@@ -132,6 +135,8 @@ class _CallEach:
         if not self._left:
             self._left = True
             self._gauge.live -= 1
+            if self._gauge.pace is not None:
+                self._gauge.pace.close()
 
     def failed(self, error: BaseException) -> None:
         """There is an error instead; or nobody asks any more."""
@@ -170,7 +175,7 @@ class _Watched:
 
     def close(self) -> None:
         self._watch.failed(GeneratorExit())
-        close = getattr(self._iterator or self._source, "close", None)
+        close = getattr(self._source if self._iterator is None else self._iterator, "close", None)
         if close is not None:
             close()
 
@@ -216,4 +221,4 @@ class _AsyncWatched:
 
     async def aclose(self) -> None:
         self._watch.failed(GeneratorExit())
-        await aclose(self._iterator or self._source)
+        await aclose(self._source if self._iterator is None else self._iterator)

@@ -7,28 +7,77 @@ time-out, a task group or a context variable that it holds across a `yield` stay
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from functools import partial
 from time import perf_counter
-from typing import Generic
+from typing import Any, Generic
 
 from aiostream.core import Streamer
 
-from ._channels import Channel, Endable, Turn
+from ._channels import Channel, Endable, Turn, aclose
 from ._crews import Crew
 from ._typing import T
 
-__all__ = ["Merge", "closing", "entered"]
+__all__ = ["Merge", "closing", "entered", "relayed"]
 
 
-async def entered(source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
+def entered(source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
     """The items of somebody else's iterable, closed at the end."""
-    turn = Turn()
-    async with closing(source) as items:
-        async for item in items:
-            yield item
-            if perf_counter() > turn.due:
-                await turn.give()
+    return relayed(source, turn=Turn())
+
+
+async def relayed(
+    source: AsyncIterable[Any],
+    change: Callable[[Any], Any] | None = None,
+    *,
+    asked: Callable[[], None] | None = None,
+    failed: Callable[[BaseException], None] | None = None,
+    turn: Turn | None = None,
+) -> AsyncGenerator[Any, None]:
+    """The items of somebody else's iterable, each changed by `change`; closed at the end.
+
+    A cancellation that comes while nobody asks for an item is thrown into the iterable, if it takes
+    it: a time-out or cancel scope that it holds across its `yield` knows its own, and it may give
+    more items in answer. `asked` is called before each item is asked for, `failed` with an
+    error of the iterable or of `change`.
+    """
+    items: Any = None
+    outside = False
+    thrown: BaseException | None = None
+    try:
+        items = aiter(source)
+        if isinstance(items, Streamer):
+            await items.__aenter__()
+        read = items.__anext__
+        athrow: Any = getattr(items, "athrow", None)
+        while True:
+            if asked is not None:
+                asked()
+            awaited = read() if thrown is None else athrow(thrown)
+            thrown = None  # or its own traceback would keep it alive
+            try:
+                item = await awaited
+            except StopAsyncIteration:
+                return
+            if change is not None:
+                item = change(item)
+            outside = True
+            try:
+                yield item
+                if turn is not None and perf_counter() > turn.due:
+                    await turn.give()
+            except asyncio.CancelledError as error:
+                if athrow is None:
+                    raise
+                thrown = error
+            outside = False
+    except BaseException as error:
+        if failed is not None and not outside:
+            failed(error)
+        raise
+    finally:
+        # Not by `closing`, which costs 0.7 µs: a step that is a generator comes by once per call.
+        await aclose(items)
 
 
 class closing(Generic[T]):
@@ -68,12 +117,23 @@ class _Pump:
 class Merge(Endable[T]):
     """See `merge`; one task a source, each with its own share of the room."""
 
-    def __init__(self, sources: tuple[AsyncIterable[T], ...], size: int) -> None:
+    def __init__(
+        self, sources: tuple[AsyncIterable[T], ...], size: int, turn: Turn | None = None
+    ) -> None:
         self._sources = sources
+        self._turn = turn
         self._share = max(1, size // max(1, len(sources)))
         self._out: Channel[tuple[_Pump, T]] = Channel(float("inf"))
         self._crew = Crew(self._out)
         self._started = False
+        self._ended = False
+        #: the tasks that read, which `end` breaks into
+        self._readers: set[asyncio.Task[Any]] = set()
+
+    @property
+    def channel(self) -> Channel[tuple[_Pump, T]]:
+        """Where items wait to be taken."""
+        return self._out
 
     def _start(self) -> None:
         self._started = True
@@ -83,29 +143,62 @@ class Merge(Endable[T]):
             self._crew.start(partial(self._pump, source))
 
     async def _pump(self, source: AsyncIterable[T]) -> None:
-        pump, out, share, turn = _Pump(), self._out, self._share, Turn()
+        task = asyncio.current_task()
+        assert task is not None
         async with closing(source) as items:
-            athrow = getattr(items, "athrow", None)
-            while True:
-                awaited: Awaitable[T] | None = None
-                while pump.held >= share and awaited is None:
+            if self._ended:
+                return
+            self._readers.add(task)
+            try:
+                await self._read(items)
+            except asyncio.CancelledError:
+                if not self._ended or self._crew.closing:
+                    raise
+                task.uncancel()
+            finally:
+                self._readers.discard(task)
+
+    async def _read(self, items: AsyncIterator[T]) -> None:
+        pump, out, crew, share = _Pump(), self._out, self._crew, self._share
+        turn = self._turn or Turn()
+        athrow, read = getattr(items, "athrow", None), items.__anext__
+        thrown: BaseException | None = None
+        while True:
+            if turn.gate is not None:
+                await turn.give()
+            awaited = read() if thrown is None else athrow(thrown)  # type: ignore[misc]
+            thrown = None
+            try:
+                item = await awaited
+            except StopAsyncIteration:
+                return
+            if self._ended or crew.closing:
+                return  # the source has told nobody that it was cancelled
+            pump.held += 1
+            out.put((pump, item))
+            try:
+                while pump.held >= share:
                     pump.giver = asyncio.get_running_loop().create_future()
-                    try:
-                        await pump.giver
-                    except asyncio.CancelledError as error:
-                        if athrow is None or self._crew.closing:
-                            raise
-                        # By a time-out or cancel scope that the source holds across its yield; it
-                        # may have one more item in answer, for which there is room then.
-                        awaited = athrow(error)
-                try:
-                    item = await (items.__anext__() if awaited is None else awaited)
-                except StopAsyncIteration:
-                    return
-                pump.held += 1
-                out.put((pump, item))
+                    await pump.giver
                 if perf_counter() > turn.due:
                     await turn.give()
+            except asyncio.CancelledError as error:
+                if athrow is None or self._ended or crew.closing:
+                    raise
+                # By a time-out or cancel scope that the source holds across its yield; it may have
+                # one more item in answer, for which there is room then.
+                thrown = error
+
+    def end(self) -> None:
+        """Give no more than what has been read: stop reading the sources, close them, and end the
+        stream after the items that wait; an error in closing one is an error of the stream."""
+        if self._ended or self._crew.closing:
+            return
+        self._ended = True
+        if not self._started:
+            self._start()
+        for task in self._readers:
+            task.cancel()
 
     async def __anext__(self) -> T:
         out = self._out
@@ -126,7 +219,11 @@ class Merge(Endable[T]):
     def cancel(self) -> None:
         """Tell the tasks to end."""
         self._started = True
-        self._crew.cancel()
+        if self._ended:  # told already: a second time would break into what they do to clean up
+            self._out.cancel()
+            self._crew.closing = True
+        else:
+            self._crew.cancel()
 
     async def aclose(self) -> None:
         """End the tasks and close the sources; raise what they raise in doing so."""

@@ -12,8 +12,9 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ._errors import short
+from ._gauges import Gauge
 
-__all__ = ["Call", "Count", "Gauge", "Meter", "Record", "UnderWay", "length_of"]
+__all__ = ["Call", "Count", "Meter", "Record", "UnderWay", "length_of"]
 
 
 #: Names in the path of a call at most: all of them, for each step of a long chain, would take a
@@ -62,36 +63,6 @@ class Count(NamedTuple):
     expected: int | None
 
 
-class Gauge:
-    """The counters of one step at one place in the graph."""
-
-    __slots__ = (
-        *("depth", "key", "label", "path"),
-        *("done", "failed", "given", "live", "made", "over", "started", "total"),
-    )
-
-    def __init__(self, label: str, key: Hashable, path: str, depth: int) -> None:
-        self.label = label
-        self.key = key
-        self.path = path
-        self.depth = depth
-        self.started = self.done = self.failed = self.given = 0
-        #: products of the calls that are done
-        self.made = 0
-        #: calls that are over, however they ended
-        self.over = 0
-        #: what a source has given and will give, if that can be told
-        self.total: int | None = None
-        #: subscriptions to a source that have not ended
-        self.live = 0
-
-    def expect(self, length: int) -> None:
-        """One more subscription to this source gives so many products."""
-        # One that ended before the source gives no more than it has given.
-        so_far = self.given if self.live == 1 else self.total or 0
-        self.total = so_far + length
-
-
 class Meter:
     """Counts what a run does; with a `journal`, keeps a record of each call as well.
 
@@ -138,7 +109,7 @@ class Meter:
             return gauge
         if found is None:
             # The trail is kept, or another one might get its identity.
-            gauge = Gauge(self._label(str(name), key), key, _path(trail), self._depth(trail))
+            gauge = Gauge(self._label(str(name), key), key, _path(trail), self._depth(trail), trail)
             found = trail, gauge
             self._gauges[id(trail)] = found
         return found[1]
@@ -177,6 +148,13 @@ class Meter:
         """A call has failed; another one with the same product is another attempt."""
         if item:
             self._failures[gauge, item] = self._failures.get((gauge, item), 0) + 1
+
+    def by_step(self) -> list[list[Gauge]]:
+        """The counters of each step at all its places, in the order of the flow."""
+        found: dict[Hashable, list[Gauge]] = {}
+        for _, gauge in [*self._gauges.values()]:
+            found.setdefault(gauge.key, []).append(gauge)
+        return sorted(found.values(), key=lambda places: max(gauge.depth for gauge in places))
 
     def journal(self) -> list[Record]:
         """The calls that are over, step by step in the order of the flow, then by their start."""
@@ -283,10 +261,12 @@ class UnderWay:
         self._over = False
         self._start = perf_counter()
         self._since: float | None = self._start
+        gauge.works(self._start)
 
     def resume(self) -> None:
         """It is asked for more."""
         self._since = perf_counter()
+        self._gauge.works(self._since)
 
     def rest(self) -> None:
         """It has given a product, and waits."""
@@ -300,6 +280,7 @@ class UnderWay:
             self._over = True
             self._products = 1
             gauge = self._gauge
+            self.pause()
             gauge.given += 1
             gauge.over += 1
             gauge.done += 1
@@ -310,11 +291,14 @@ class UnderWay:
     def pause(self) -> None:
         """It waits to be asked."""
         if self._since is not None:
-            self._busy += perf_counter() - self._since
+            now = perf_counter()
+            self._busy += now - self._since
+            self._gauge.worked(self._since, now)
             self._since = None
 
     def forget(self) -> None:
         """It was none: the source had nothing more to give."""
+        self.pause()
         self._over = True
         self._gauge.started -= 1
 
@@ -326,6 +310,7 @@ class UnderWay:
         if self._over:
             return
         self._over = True
+        self.pause()
         gauge = self._gauge
         gauge.over += 1
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
@@ -340,7 +325,6 @@ class UnderWay:
             self._meter.calls.append(self._record(error, given))
 
     def _record(self, error: BaseException | None, given: object) -> Record:
-        self.pause()
         now, zero = perf_counter(), self._meter.started
         return (
             self._gauge.label,

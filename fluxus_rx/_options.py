@@ -3,42 +3,116 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+import inspect
+import math
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
-from ._errors import InvalidOptionError, shown
+from ._errors import InvalidFlowError, InvalidOptionError, note, shown
+from ._failures import Failure
+from ._retries import check_retry
 
-__all__ = ["StepOptions"]
+__all__ = ["OnError", "StepOptions"]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+OnError: TypeAlias = Literal["raise", "skip", "collect"] | Callable[[Failure], Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class StepOptions:
-    """How a step runs; set with `.options(…)` on a step or a transformer.
+    """How a step runs; set with `.options(…)` on a step, a transformer, a chain or a group, and for
+    a whole run with `run(flow, options=StepOptions(…))`.
+
+    What is set on a step counts for that step; what is set on a chain or a group, for the steps in
+    it that say nothing themselves, the innermost first; what is set for the run, for all others.
 
     - `concurrency`: calls of the step in flight at most, over all its paths in the run; None for no
-      limit, which lets memory grow with the speed of the source. A synchronous function runs one
-      call at a time whatever it says.
-    - `ordered`: whether products leave in the order in which they came. A slow call then holds back
-      what others have ready, up to 4 times `concurrency` products.
+      limit, which lets memory grow with the speed of the source. A plain function for which it is
+      set on the step itself runs in threads; any other plain function runs one call at a time.
+    - `ordered`: whether products leave in the order in which they came. With the name of an
+      attribute, they do among those that have the same value of it.
+    - `window`: with `ordered`, how many calls may have begun that are not all handed on: a slow
+      call holds back what so many others have ready. 4 times `concurrency` by default.
+    - `buffer`: products that wait in front of the step at most; 16 by default.
+    - `retry`: attempts per call at most, with waits of up to 1, 2, 4, … 60 seconds between, each a
+      random part of that (full jitter); or a retrying object of tenacity. Errors that are no
+      `Exception`, and the library's own, are not retried. A generator is called again only if it
+      has given nothing yet.
+    - `repeatable`: that a generator gives the same products each time it is called with the same
+      ones. It is then retried after its first product too; what it had given is passed over.
+    - `timeout`: seconds per attempt, after which it is cancelled, and fails with a TimeoutError.
+      What a generator waits for its reader doesn't count. A plain function for which it is set on
+      the step itself runs in threads; any other is not interrupted, unless what it gives is
+      awaited.
+    - `limiter`: an asynchronous context manager, such as an `asyncio.Semaphore`, or a limiter of
+      calls per second; each attempt is made inside of it. Steps, branches and runs that have the
+      same object share it. A generator is inside until it ends; while a product of it waits, it
+      lends its place if a step further down has the same limiter, and then enters it once more.
+    - `on_error`: what becomes of a call that has failed for good. `"raise"` ends the run, `"skip"`
+      leaves out its product, `"collect"` puts a `Failure` into the failures of the result, and a
+      function is called with the `Failure`, and gives what the step should have, or None.
+    - `executor`: `"thread"`, `"process"`, or a `concurrent.futures.Executor`: where a plain
+      function runs. A generator's products are made there as well; in a process, all before the
+      first one.
 
-    Raises `InvalidOptionError` (a ValueError) for a value out of its range.
+    Raises `InvalidOptionError` (a ValueError) for a value out of its range, TypeError for a name
+    that is no option.
 
     >>> StepOptions(concurrency=3)
-    StepOptions(concurrency=3, ordered=False)
+    StepOptions(concurrency=3)
+    >>> StepOptions().concurrency
+    256
     """
 
     concurrency: int | None = 256
-    ordered: bool = False
+    ordered: bool | str = False
+    window: int | None = None
+    buffer: int | None = None
+    retry: Any = None
+    repeatable: bool = False
+    timeout: float | None = None
+    limiter: AbstractAsyncContextManager[Any] | None = None
+    on_error: OnError = "raise"
+    executor: Literal["thread", "process"] | Executor | None = None
+
+    #: what was given, and not only its values: an option that is set to its default is set
+    _given: ClassVar[tuple[str, ...]] = ()
+
+    def __new__(cls, **given: Any) -> Self:
+        self = object.__new__(cls)
+        object.__setattr__(self, "_given", tuple(given))
+        return self
 
     def __post_init__(self) -> None:
-        number = self.concurrency
-        if number is not None and (type(number) is not int or number < 1):
+        _check_count(
+            "concurrency", self.concurrency, "a whole number of calls from 1 on", "no limit"
+        )
+        _check_count("window", self.window, "a whole number of calls from 1 on", "the default")
+        _check_count("buffer", self.buffer, "a whole number of products from 1 on", "the default")
+        if not isinstance(self.ordered, bool | str) or self.ordered == "":
             raise InvalidOptionError(
-                f"concurrency={shown(number)}: expected a whole number of calls from 1 on,"
-                " or None for no limit"
+                f"ordered={shown(self.ordered)}: expected True or False, or the name of an"
+                " attribute, to keep the order of products that have the same value of it"
             )
-        if type(self.ordered) is not bool:
-            raise InvalidOptionError(f"ordered={shown(self.ordered)}: expected True or False")
+        if type(self.repeatable) is not bool:
+            raise InvalidOptionError(f"repeatable={shown(self.repeatable)}: expected True or False")
+        check_retry(self.retry)
+        _check_timeout(self.timeout)
+        _check_limiter(self.limiter)
+        if self.on_error not in ("raise", "skip", "collect") and not callable(self.on_error):
+            raise InvalidOptionError(
+                f"on_error={shown(self.on_error)}: expected 'raise', 'skip', 'collect', or a"
+                " function of a Failure"
+            )
+        if self.executor not in (None, "thread", "process") and (
+            not isinstance(self.executor, Executor)
+        ):
+            raise InvalidOptionError(
+                f"executor={shown(self.executor)}: expected 'thread', 'process', an Executor of"
+                " concurrent.futures, or None"
+            )
 
     @property
     def limit(self) -> float:
@@ -47,24 +121,125 @@ class StepOptions:
         >>> StepOptions(concurrency=None).limit
         inf
         """
-        return float("inf") if self.concurrency is None else self.concurrency
+        return math.inf if self.concurrency is None else self.concurrency
 
-    def replaced(self, options: Mapping[str, Any]) -> StepOptions:
-        """These options, with some of them set anew.
+    @property
+    def waits(self) -> bool:
+        """Whether a call may have to wait, though its function doesn't.
+
+        >>> StepOptions(retry=3).waits, StepOptions(on_error="skip").waits
+        (True, False)
+        """
+        return (
+            self.executor is not None
+            or self.timeout is not None
+            or self.limiter is not None
+            or self.retry not in (None, 1)
+            or inspect.iscoroutinefunction(self.on_error)
+        )
+
+    def given(self) -> dict[str, Any]:
+        """The options that are set.
+
+        >>> StepOptions(ordered=False).given()
+        {'ordered': False}
+        """
+        return {name: getattr(self, name) for name in _DEFAULTS if self.has(name)}
+
+    def has(self, name: str) -> bool:
+        """Whether this option is set.
+
+        >>> StepOptions(ordered=False).has("ordered")
+        True
+        """
+        return name in self._given
+
+    def replaced(self, options: Mapping[str, Any], who: str = "StepOptions") -> StepOptions:
+        """These options, with some of them set anew; `who` has them, for messages. What is not set
+        stays so, while `dataclasses.replace` sets all.
 
         >>> StepOptions(concurrency=3).replaced({"ordered": True})
         StepOptions(concurrency=3, ordered=True)
         """
-        return dataclasses.replace(self, **options)
+        for name in options:
+            if name not in _DEFAULTS:
+                raise InvalidFlowError(
+                    f"{who}: no option {name!r}; there are {', '.join(_DEFAULTS)}"
+                )
+        try:
+            return StepOptions(**{**self.given(), **options})
+        except ValueError as error:
+            note(error, f"in the options of {who}")
+            raise
 
-    def changed(self) -> dict[str, object]:
-        """The options that differ from the defaults.
+    def over(self, defaults: StepOptions) -> StepOptions:
+        """These options, and for those that are not set, the defaults.
 
-        >>> StepOptions(ordered=True).changed()
-        {'ordered': True}
+        >>> StepOptions(concurrency=3).over(StepOptions(concurrency=5, ordered=True))
+        StepOptions(concurrency=3, ordered=True)
         """
-        return {
-            field.name: value
-            for field in dataclasses.fields(self)
-            if (value := getattr(self, field.name)) != field.default
-        }
+        if not defaults._given:
+            return self
+        return StepOptions(**{**defaults.given(), **self.given()}) if self._given else defaults
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StepOptions):
+            return NotImplemented
+        return self.given() == other.given()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.given().items()))
+
+    def __repr__(self) -> str:
+        return f"StepOptions({', '.join(self.texts())})"
+
+    def texts(self) -> Iterator[str]:
+        """The options that are set, as they are written.
+
+        >>> list(StepOptions(retry=3, on_error=print).texts())
+        ['retry=3', 'on_error=print']
+        """
+        for name, value in self.given().items():
+            yield f"{name}={_written(value)}"
+
+
+_DEFAULTS = {field.name: field.default for field in dataclasses.fields(StepOptions)}
+
+
+def _written(value: object) -> str:
+    if callable(value) and hasattr(value, "__name__"):
+        return str(value.__name__)
+    try:
+        return repr(value)
+    except Exception as error:
+        return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
+
+
+def _check_count(name: str, value: object, expected: str, none: str) -> None:
+    if value is not None and (type(value) is not int or value < 1):
+        raise InvalidOptionError(f"{name}={shown(value)}: expected {expected}, or None for {none}")
+
+
+def _check_timeout(value: object) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e300:
+        raise InvalidOptionError(
+            f"timeout={shown(value)}: expected a number of seconds above 0, or None for no limit"
+        )
+
+
+def _check_limiter(value: object) -> None:
+    if value is None:
+        return
+    kind = type(value)
+    if isinstance(value, type) or not (hasattr(kind, "__aenter__") and hasattr(kind, "__aexit__")):
+        raise InvalidOptionError(
+            f"limiter={shown(value)}: expected an asynchronous context manager that can be entered"
+            " any number of times, such as asyncio.Semaphore(10)"
+        )
+    if kind.__name__ == "_AsyncGeneratorContextManager" and kind.__module__ == "contextlib":
+        raise InvalidOptionError(
+            f"limiter={shown(value)}: what @asynccontextmanager gives can be entered once only;"
+            " pass an object whose class has __aenter__ and __aexit__"
+        )

@@ -54,9 +54,7 @@ class _StreamPipe(Transformer[Any, Any]):
         """The outputs for one product alone."""
         return self.process([product])
 
-    @property
-    def _flow_is_async(self) -> bool:
-        return True
+    _flow_awaits = True
 
     @property
     def name(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import inspect
 from abc import abstractmethod
 from collections.abc import (
@@ -12,18 +14,22 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
-from typing import TYPE_CHECKING, Any, Generic, Never, overload
+from typing import TYPE_CHECKING, Any, Generic, Never, Self, overload
 
 from aiostream import Stream
 from reactivex import Observable
 
 from ._composites import Group, flat
 from ._conduit import Conduit, cannot_chain, cannot_group
-from ._driving import astream, stream, to_stream
-from ._errors import InvalidProductError, shown
+from ._driving import Opened, astream, stream, to_stream
+from ._errors import InvalidFlowError, InvalidProductError, shown
+from ._executors import offload
 from ._generics import type_arguments
 from ._merging import entered
-from ._scheduler import FlowScheduler
+from ._offload import Offload
+from ._options import StepOptions
+from ._processes import check_picklable, in_processes
+from ._scheduler import FlowScheduler, Scope
 from ._stages import FlowObservable, Merged
 from ._typing import B, P_co, R, T
 
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
     from ._consumers import Consumer, Flow
     from ._transformers import Transformer
 
-__all__ = ["AsyncProducer", "Producer", "iterated", "not_iterable"]
+__all__ = ["AsyncProducer", "Producer", "elsewhere_of", "iterated", "not_iterable"]
 
 
 class Producer(Conduit, Generic[P_co]):
@@ -82,6 +88,48 @@ class Producer(Conduit, Generic[P_co]):
     def _flow_is_source(self) -> bool:
         return True
 
+    _flow_options = StepOptions()
+
+    def options(self, **options: Any) -> Self:
+        """A copy of this producer that makes its products elsewhere: `executor` is its only option.
+
+        With `"thread"`, `"process"` or an `Executor`, `produce` is called there, and each product
+        is asked for there, so that one that blocks, on a file or a database, doesn't hold up the
+        loop. In a process all products are made before the first one is given. Other options are
+        of calls with products. Of a chain or a group that begins with producers, `options` are
+        those of the steps behind them.
+
+        Raises TypeError for any other option, for an asynchronous producer, and for one that can't
+        go to another process; ValueError for what is no executor.
+        """
+        for name in options:
+            if name != "executor":
+                raise InvalidFlowError(
+                    f"{self._flow_label} is a producer, and {name!r} is of steps that take"
+                    " products: set it on a step behind it, or on the whole chain. A producer has"
+                    " the option 'executor' alone"
+                )
+        changed = copy.copy(self)
+        replaced = self._flow_options.replaced(options, self._flow_label)
+        object.__setattr__(changed, "_flow_options", replaced)
+        changed._flow_check_options(StepOptions())
+        return changed
+
+    def _flow_check_options(self, defaults: StepOptions) -> None:
+        executor = self._flow_options.executor
+        if executor is not None and self._flow_awaits:
+            raise InvalidFlowError(
+                f"{self._flow_label}: executor={shown(executor)} is for plain functions and"
+                " generators, and this one is asynchronous: it runs on the loop"
+            )
+        if executor is not None and in_processes(executor):
+            check_picklable(self._flow_label, self._flow_called, {})
+
+    @property
+    def _flow_called(self) -> Any:
+        """What runs in an executor."""
+        return self.produce
+
     def observables(self) -> list[FlowObservable[P_co]]:
         """One observable per path, in path order; each of them to be subscribed to once."""
         return [FlowObservable(self._flow_root, (), True, (None, self.name))]
@@ -99,11 +147,20 @@ class Producer(Conduit, Generic[P_co]):
         """The products of all paths as they come, as an aiostream Stream."""
         return to_stream(self.to_observable())
 
-    def _flow_root(self, flow: FlowScheduler, owner: object) -> Iterator[P_co]:
-        return iterated(self.produce(), self, "produce")
+    def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
+        elsewhere = elsewhere_of(self, flow.scope, self._flow_options)
+        if elsewhere is None:
+            return iterated(self.produce(), self, "produce")
+        return self._flow_elsewhere(elsewhere)
+
+    async def _flow_elsewhere(self, elsewhere: Offload) -> AsyncGenerator[P_co, None]:
+        products = iterated(await elsewhere.call(self.produce), self, "produce")
+        async with contextlib.aclosing(elsewhere.iterated(products)) as made:
+            async for product in made:
+                yield product
 
     def __iter__(self) -> Generator[P_co, None, None]:
-        products = stream(self.observables)
+        products = stream(lambda: Opened(self.observables()))
         try:
             for _, product in products:
                 yield product
@@ -138,6 +195,8 @@ class AsyncProducer(Producer[P_co]):
     [1]
     """
 
+    _flow_awaits = True
+
     @abstractmethod
     def aproduce(self) -> AsyncIterable[P_co]:
         """Give the products; an asynchronous generator, or anything asynchronously iterable."""
@@ -166,6 +225,18 @@ class _ParallelProducers(Group, Producer[P_co]):
     def observables(self) -> list[FlowObservable[P_co]]:
         """One observable per path, in path order."""
         return [path for producer in self.conduits for path in producer.observables()]
+
+
+def elsewhere_of(conduit: Conduit, scope: Scope | None, options: StepOptions) -> Offload | None:
+    """Where the plain function of a conduit runs, if that isn't the loop's thread."""
+    executor = options.executor
+    if scope is None or executor is None:
+        return None
+
+    def made() -> Offload:
+        return scope.owns(offload(executor, conduit._flow_label, options.limit))
+
+    return scope.shared(("offload", id(conduit)), made)
 
 
 def iterated(products: Any, conduit: Conduit, method: str) -> Iterator[Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, overload
 
 from ._arrow import arrow_table
 from ._errors import InvalidFlowError, InvalidOptionError, shown
+from ._failed import Failures, in_order, place_of
+from ._failures import Failure
 from ._meters import Call, Meter, Record
 from ._products import DictProduct
 from ._summary import Summary, journal_of
@@ -60,10 +62,30 @@ class RunResult(Sequence[list[Output]]):
         self._steps: tuple[str, ...] = ()
         #: whether it is of a run without timestamps, and not made by hand
         self._untimed = False
+        self._failures = Failures()
+        #: for each path where its outputs stand among those of a plain loop, as far as it is known
+        self._positions: list[list[list[int]] | None] = [None for _ in paths]
+        #: of a run of failures: which outputs on each path it stands in for
+        self._replaces: Mapping[int, Collection[tuple[int, ...]]] = {}
+        #: the same of failures: the places, and the positions of what they were called with
+        self._again: Sequence[tuple[Collection[tuple[str, int]], Collection[tuple[int, ...]]]] = ()
+
+    @property
+    def failures(self) -> Failures:
+        """The calls that failed for good and did not end the run: those of steps that have
+        `on_error="collect"`. None without such steps.
+
+        >>> RunResult([]).failures
+        Failures([])
+        """
+        return self._failures
 
     @classmethod
     def of_products(
-        cls, paths: Sequence[list[DictProduct]], meter: Meter | None = None
+        cls,
+        paths: Sequence[list[DictProduct]],
+        meter: Meter | None = None,
+        failures: Iterable[Failure] = (),
     ) -> RunResult:
         """The result of a run that gave these products, in whatever order; `meter` has counted it.
 
@@ -72,6 +94,8 @@ class RunResult(Sequence[list[Output]]):
         result = cls(*([] for _ in paths))
         result._paths = [None for _ in paths]
         result._products = [_sorted(path) for path in paths]
+        elapsed = 0.0 if meter is None else meter.elapsed
+        result._failures = Failures(in_order(failures), elapsed)
         if meter is not None and meter.calls is not None:
             result._journal = meter.journal()
             result._elapsed = meter.elapsed
@@ -81,7 +105,10 @@ class RunResult(Sequence[list[Output]]):
         return result
 
     def _measured(self) -> dict[str, Any]:
-        names = ("_journal", "_elapsed", "_steps", "_untimed")
+        names = (
+            *("_journal", "_elapsed", "_steps", "_untimed"),
+            *("_failures", "_positions", "_replaces", "_again"),
+        )
         return {name: getattr(self, name) for name in names}
 
     @property
@@ -91,10 +118,84 @@ class RunResult(Sequence[list[Output]]):
     def _path(self, index: int) -> list[Output]:
         path = self._paths[index]
         if path is None:
-            path = [product.nested() for product in self._products[index]]
+            products = self._products[index]
+            path = [product.nested() for product in products]
+            self._positions[index] = [product.positions() for product in products]
             self._paths[index] = path
             self._products[index] = []
         return path
+
+    def merged(self, other: RunResult) -> RunResult:
+        """This result, with what a run of its failures has given in their place.
+
+        `other` is what `rerun` gave for failures of this result, all of them or some. The outputs
+        are those of a run in which these calls had gone well the first time, in the same order;
+        `failures` are those that were not run again, and those that failed again. Neither result is
+        changed. With timestamps, the second run counts as if it had begun when the first ended.
+
+        Raises TypeError for what is no result of a `rerun`, or one of a flow with other paths.
+
+        >>> from fluxus_rx import rerun, run, step
+        >>> down = True
+        >>> def fetch(x):
+        ...     if down and x == 1:
+        ...         raise OSError("down")
+        ...     return {"y": x}
+        >>> flow = step("src", [{"x": 1}, {"x": 2}]) >> step("fetch", fetch).options(
+        ...     on_error="collect"
+        ... )
+        >>> result = run(flow)
+        >>> down = False
+        >>> result.merged(rerun(flow, result.failures))[0]
+        [{'src': {'x': 1}, 'fetch': {'y': 1}}, {'src': {'x': 2}, 'fetch': {'y': 2}}]
+        """
+        if not isinstance(other, RunResult) or len(other) != len(self):
+            raise InvalidFlowError(
+                f"merged() takes what rerun() gave for failures of this result, which has"
+                f" {len(self)} paths, not {shown(other)}"
+            )
+        merged = RunResult(*([] for _ in range(len(self))))
+        for index in range(len(self)):
+            outputs = [
+                *_but(self._placed(index), other._replaces.get(index, ())),
+                *other._placed(index),
+            ]
+            outputs.sort(key=itemgetter(0))
+            merged._paths[index] = [output for _, output in outputs]
+            merged._positions[index] = [position for position, _ in outputs]
+        left = [failure for failure in self._failures if not other._stands_in_for(failure)]
+        merged._failures = Failures(
+            in_order([*left, *other._failures]),
+            max(self._failures._elapsed, other._failures._elapsed),
+        )
+        merged._replaces = self._replaces
+        merged._again = self._again
+        merged._journal = [*self._journal, *other._journal]
+        merged._steps = (*dict.fromkeys((*self._steps, *other._steps)),)
+        merged._untimed = self._untimed or other._untimed
+        if self._elapsed is not None and other._elapsed is not None:
+            merged._elapsed = max(self._elapsed, other._elapsed)
+        return merged
+
+    def _stands_in_for(self, failure: Failure) -> bool:
+        """Whether this is of a run that made the call again that has failed, or one before it."""
+        position, path, number = place_of(failure)
+        return any(
+            (path, number) in places
+            and any(position[:length] in again for length in lengths(again))
+            for places, again in self._again
+        )
+
+    def _placed(self, index: int) -> list[tuple[list[int], Output]]:
+        """The outputs of a path, each with its position."""
+        outputs = self._path(index)
+        positions = self._positions[index]
+        if positions is None or len(positions) != len(outputs):
+            raise InvalidFlowError(
+                "merged() takes results of runs as they came; of one that was made by hand, or"
+                " whose outputs were taken away or added to, the order is not known"
+            )
+        return [*zip(positions, outputs, strict=True)]
 
     def get_outputs(self) -> Iterator[Mapping[str, Mapping[str, Any]]]:
         """All outputs, path by path."""
@@ -266,6 +367,20 @@ def _sorted(path: list[DictProduct]) -> list[DictProduct]:
     if all(product.origin is None for product in path):
         return sorted(path, key=attrgetter("position"))  # a tenth of the price of the other
     return sorted(path, key=DictProduct.positions)
+
+
+def _but(
+    placed: Iterable[tuple[list[int], Output]], replaced: Collection[tuple[int, ...]]
+) -> Iterator[tuple[list[int], Output]]:
+    """Those that don't come of a product that stands at one of these positions."""
+    known = lengths(replaced)
+    for position, output in placed:
+        if not any(tuple(position[:length]) in replaced for length in known):
+            yield position, output
+
+
+def lengths(positions: Collection[tuple[int, ...]]) -> set[int]:
+    return {len(position) for position in positions}
 
 
 def _check_output(index: int, output: object) -> None:

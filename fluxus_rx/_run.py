@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Collection, Iterable, Mapping
+from collections.abc import (
+    AsyncIterable,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from typing import Any, Final
 
 from reactivex import Observable
 
 from ._conduit import Conduit
 from ._consumers import Consumer, Flow
-from ._driving import collect
-from ._errors import InvalidFlowError, shown
+from ._driving import Opened
+from ._errors import FailureLimitError, InvalidFlowError, shown
+from ._failed import Failures, in_order
+from ._failures import Failure
 from ._following import Follow, check_progress, followed
 from ._generics import fits, type_name
 from ._loops import Loop
 from ._making import taken_in
 from ._meters import Meter
+from ._options import StepOptions
 from ._producers import Producer
 from ._products import DictProduct
 from ._result import RunResult
 from ._step_producer import DictProducer
+from ._terms import terms_of
 from ._transformers import Passthrough, Transformer
 
-__all__ = ["arun", "run"]
+__all__ = ["Asked", "arun", "run"]
 
 Input = (
     Mapping[str, Any]
@@ -38,6 +50,8 @@ def run(
     input: Input | None = None,
     timestamps: bool = False,
     progress: Follow = False,
+    options: StepOptions | None = None,
+    max_failures: int | None = None,
 ) -> RunResult:
     """Run a flow of steps to its end, and give its outputs path by path.
 
@@ -54,6 +68,11 @@ def run(
     A function instead is called with a `Progress` about 5 times a second, and at the end, on the
     loop of the run; an error of it ends the run. Both cost nothing where they aren't asked for.
 
+    `options` are those of steps that have none of their own, nor from a chain or group that they
+    are in. Calls that fail for good in steps with `on_error` don't end the run; more than
+    `max_failures` of them do, with a `FailureLimitError` that has all of them, and the result by
+    then. Those of steps with `on_error="collect"` are in `RunResult.failures`.
+
     Works with no event loop, inside a running one (the flow then runs in a thread of its own, and
     the loop waits: `await arun(flow)` is better there), from any thread, nested in a step, and any
     number of times with the same flow. The first error of a step ends the run: all else is
@@ -61,16 +80,15 @@ def run(
     the step, the path and the input. Ctrl-C does the same cleaning.
 
     Raises TypeError for what is no flow, or for `input` together with a leading producer,
-    ValueError for a `progress` that is none of these.
+    ValueError for `progress`, `options` or `max_failures` that are none.
 
     >>> from fluxus_rx import step
     >>> run(step("double", lambda x: {"x": 2 * x}), input=[{"x": 1}, {"x": 2}])[0]
     [{'input': {'x': 1}, 'double': {'x': 2}}, {'input': {'x': 2}, 'double': {'x': 4}}]
     """
-    producer = _producer(flow, input)
-    check_progress(progress)
+    asked = Asked(flow, input, timestamps, progress, options, max_failures)
     with Loop() as loop:
-        return loop.call(lambda: _collected(producer, timestamps, progress))
+        return loop.call(asked.collected)
 
 
 async def arun(
@@ -79,6 +97,8 @@ async def arun(
     input: Input | None = None,
     timestamps: bool = False,
     progress: Follow = False,
+    options: StepOptions | None = None,
+    max_failures: int | None = None,
 ) -> RunResult:
     """The same as `run`, on the running loop; cancelling it cancels and cleans up the run.
 
@@ -87,21 +107,80 @@ async def arun(
     >>> asyncio.run(arun(step("src", {"x": 1})))
     RunResult([{'src': {'x': 1}}])
     """
-    producer = _producer(flow, input)
-    check_progress(progress)
-    return await _collected(producer, timestamps, progress)
+    return await Asked(flow, input, timestamps, progress, options, max_failures).collected()
 
 
-async def _collected(producer: Producer[Any], timestamps: bool, progress: Follow) -> RunResult:
-    unwatched = not timestamps and (progress is None or progress is False)
-    meter = None if unwatched else Meter(journal=timestamps)
-    with followed(progress, meter) as beside:
-        paths = await collect(producer.observables(), meter=meter, beside=beside)
-        for path in paths:
+class Asked:
+    """A run, as it was asked for; what can be refused before it begins is refused here."""
+
+    def __init__(
+        self,
+        flow: Any,
+        given: Any = None,
+        timestamps: bool = False,
+        progress: Follow = False,
+        options: StepOptions | None = None,
+        max_failures: int | None = None,
+        on_failure: Callable[[Failure], object] | None = None,
+        metered: bool = False,
+        streamed: bool = False,
+    ) -> None:
+        self.producer = _producer(flow, given)
+        check_progress(progress)
+        self.progress = progress
+        metered = metered or timestamps or not (progress is None or progress is False)
+        self.meter = Meter(journal=timestamps) if metered else None
+        self._failures: list[Failure] = []
+        keep = on_failure if streamed else self._failures.append
+        self.terms = terms_of(self.producer, options, max_failures, keep)
+        self.terms.meter = self.meter
+        #: what the flow has been compiled to, if it has been
+        self.paths: Sequence[Observable[Any]] = ()
+        self._results: list[list[Any]] = []
+
+    def opened(self, receivers: bool, beside: Beside | None = None) -> Opened:
+        """The paths of the flow, not open yet; with receivers, they are collected."""
+        paths = self.paths or self.producer.observables()
+        self._results = [[] for _ in paths] if receivers else []
+        return Opened(
+            *(paths, self.terms),
+            receivers=[result.append for result in self._results] if receivers else None,
+            beside=beside,
+        )
+
+    async def collected(self, opened: Callable[[Opened], object] = id) -> RunResult:
+        """Run to the end; `opened` is told of the run when it is open."""
+        with followed(self.progress, self.meter) as beside:
+            running = self.opened(True, beside)
+            try:
+                async with running as channel:
+                    opened(running)
+                    await channel.filled()
+            except FailureLimitError as error:
+                # Not one that came out of a run inside of a step.
+                if self.terms.failures is not None and error.failures is self.terms.failures.all:
+                    error.failures = Failures(in_order(self.terms.failures.all))
+                    error.result = self.result()
+                raise
+            return self.result()
+
+    def result(self) -> RunResult:
+        """What has been collected by now."""
+        paths = []
+        for path in self._results:
             if not all(isinstance(item, DictProduct) for item in path):
-                said = f"run() collects products of steps{_INSTEAD}, but got"
-                path[:] = [taken_in(item, index, None, said) for index, item in enumerate(path)]
-    return RunResult.of_products(paths, meter)
+                path = [taken(item, index) for index, item in enumerate(path)]
+            paths.append(path)
+        return RunResult.of_products(paths, self.meter, self._failures)
+
+
+#: What runs beside a run.
+Beside = Callable[[], Coroutine[Any, Any, None]]
+
+
+def taken(item: Any, index: int) -> DictProduct:
+    """The product of what a flow has given; refuses what is none of a step."""
+    return taken_in(item, index, None, f"run() collects products of steps{_INSTEAD}, but got")
 
 
 _INSTEAD: Final = (

@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import dataclasses
 import logging
-from collections.abc import Callable, Coroutine, Hashable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from reactivex import abc
 from reactivex import typing as rx_typing
 from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
 
+from ._channels import Turn
 from ._errors import UsageError
+from ._failures import FailureLog
 from ._meters import Meter
+from ._options import StepOptions
 from ._typing import Demand
 
-__all__ = ["UNBOUNDED", "FlowScheduler", "Scope"]
+__all__ = ["UNBOUNDED", "FlowScheduler", "Scope", "Terms"]
 
 _log = logging.getLogger(__name__)
 
 _S = TypeVar("_S")
 _T = TypeVar("_T")
+_R = TypeVar("_R", bound="Resource")
+_E = TypeVar("_E", bound="Ending")
 
 
 class _Unbounded:
@@ -40,6 +46,46 @@ class _Unbounded:
 UNBOUNDED: Demand = _Unbounded()
 
 
+class Ending(Protocol):
+    """A source that can be told to give no more, and to end after what it has given."""
+
+    def end(self) -> None:
+        """Give no more."""
+        ...
+
+
+class Resource(Protocol):
+    """What a run has beside its tasks, such as threads."""
+
+    def cancel(self) -> None:
+        """Tell it to end."""
+        ...
+
+    async def aclose(self) -> str | None:
+        """Wait until it has ended; what there is to say of that, if anything."""
+        ...
+
+
+@dataclasses.dataclass
+class Terms:
+    """What a run is to be like, as whoever starts it wants it."""
+
+    #: what counts it, if anything does
+    meter: Meter | None = None
+    #: those of steps that have none of their own
+    options: StepOptions = StepOptions()  # noqa: RUF009 - frozen
+    #: where failures go that don't end it; without one, none may be collected
+    failures: FailureLog | None = None
+    #: what each step is given instead of the products of the sources, by the identity of its trail
+    replay: Mapping[int, Sequence[Any]] | None = None
+    #: whether each path keeps the order of the source
+    ordered: bool = False
+    #: whether its sources may be told to end while it goes on
+    steered: bool = False
+    #: the path of the step at the end of a trail, and which of the places with that path it is
+    place_of: Callable[[Any], tuple[str, int]] | None = None
+
+
 class Scope:
     """All that one run has started, and what it knows of itself.
 
@@ -50,16 +96,19 @@ class Scope:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        *,
-        meter: Meter | None = None,
-        ordered: bool = False,
+        terms: Terms | None = None,
         on_fail: Callable[[BaseException], None] | None = None,
     ) -> None:
         self.loop = loop
-        #: what counts the run, if anything does
-        self.meter = meter
-        self.ordered = ordered
+        self.terms = terms or Terms()
+        self.meter = self.terms.meter
         self.on_fail = on_fail
+        self.turn = Turn()
+        #: what can be told to give no more, if the run is steered
+        self.sources: list[Ending] = []
+        self.drained = False
+        #: what there is to say of how it ended
+        self.notes: list[str] = []
         self.scheduled = 0
         self.closing = False
         self.abandoned = False
@@ -67,6 +116,7 @@ class Scope:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._shared: dict[Hashable, Any] = {}
+        self._resources: list[Resource] = []
 
     def __repr__(self) -> str:
         return f"<run {id(self):#x}>"
@@ -110,10 +160,30 @@ class Scope:
         found: _T = self._shared[key]
         return found
 
+    def owns(self, resource: _R) -> _R:
+        """The same; it ends with the run."""
+        self._resources.append(resource)
+        return resource
+
+    def feed(self, source: _E) -> _E:
+        """The same, known as a source; it ends when the run is drained."""
+        self.sources.append(source)
+        if self.drained:
+            source.end()
+        return source
+
+    def drain(self) -> None:
+        """Tell the sources to give no more."""
+        self.drained = True
+        for source in self.sources:
+            source.end()
+
     def cancel(self) -> None:
         """Tell all tasks to end that are not ending by themselves; once."""
         if not self.closing:
             self.closing = True
+            for resource in self._resources:
+                resource.cancel()
             _log.debug("%r closes, with %d tasks in it", self, len(self._tasks))
             for task in self._tasks - self._ending:
                 task.cancel()
@@ -134,6 +204,13 @@ class Scope:
         # Let the done callbacks run, which collect what the tasks raised.
         while self._tasks:  # noqa: ASYNC110 - one turn, or two; no event is cheaper
             await asyncio.sleep(0)
+        resources, self._resources = self._resources, []
+        if resources:
+            ended = asyncio.gather(*(resource.aclose() for resource in resources))
+            try:
+                self.notes += filter(None, await ended)
+            except asyncio.CancelledError as error:
+                cancelled = error
         if cancelled is not None:
             raise cancelled
 

@@ -8,7 +8,13 @@ asynchronous stages read each other directly, with no observer, task or queue in
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Hashable,
+    Iterator,
+    Mapping,
+)
 from functools import partial
 from typing import Any, Generic, NamedTuple
 
@@ -16,19 +22,21 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from ._bridge import Driver, Intake, Rooted
-from ._channels import BUFFER, END, Endable, Turn, aclose_all, cancel, nothing
+from ._channels import END
+from ._control import controlled
 from ._errors import UsageError, also_raised
 from ._measured import measured, measured_source
-from ._merging import Merge
 from ._multicast import Branch, Hub, merged
-from ._scheduler import UNBOUNDED, FlowScheduler, Scope
+from ._options import StepOptions
+from ._pipelines import Pipeline
+from ._scheduler import UNBOUNDED, FlowScheduler, Scope, Terms
+from ._steering import steered
 from ._typing import T
-from ._walks import Halt, Level, Walked, Work, close_levels, staged, walk
+from ._walks import Halt, Level, Work, close_levels, walk
 
 __all__ = [
     "FlowObservable",
     "Merged",
-    "Pipeline",
     "Place",
     "Root",
     "Stage",
@@ -55,10 +63,18 @@ class Stage(NamedTuple):
     name: str
     shows_items: bool
     trail: Trail = None
+    #: those that are set, and those that are implied where none are set around it either
+    options: StepOptions = StepOptions()
+    implied: StepOptions = StepOptions()
+
+    def settled(self, defaults: StepOptions) -> StepOptions:
+        """Its options in a run with these defaults."""
+        return self.options.over(defaults).over(self.implied)
 
 
 class Place(NamedTuple):
-    """Where a step stands: the run, if there is one, the way to it, and the pipeline it is in.
+    """Where a step stands: the run, if there is one, the way to it, the pipeline it is in, and what
+    its options come to there.
 
     An item that was made for one owner is seen by no other, who might keep it: not by another
     pipeline, such as a branch of a group, and not by a stage that shows its items to users.
@@ -67,6 +83,7 @@ class Place(NamedTuple):
     scope: Scope | None
     trail: Trail
     owner: object
+    options: StepOptions
 
 
 #: opens a stream, given the run (or the pipeline before it) and the owner of its items
@@ -136,25 +153,28 @@ class FlowObservable(Observable[T]):
         """The items as a stream, within a run."""
         owner = object()
         downstream = dict(flow.downstream)
-        depths = []
-        for stage in reversed(self._stages):
+        terms = flow.scope.terms
+        settled = [stage.settled(terms.options) for stage in self._stages]
+        depths, lends = [], []
+        for stage, options in zip(reversed(self._stages), reversed(settled), strict=True):
             depths.append(-downstream.get(stage.key, 0))
-            downstream[stage.key] = downstream.get(stage.key, 0) + 1
+            shared = ("limiter", id(options.limiter))
+            lends.append(options.limiter is not None and shared in downstream)
+            for key in (stage.key, shared):
+                downstream[key] = downstream.get(key, 0) + 1
         if self._before is not None and not isinstance(self._root, Observable):
             before = self._before.open(flow.demanding(UNBOUNDED, downstream))
             pipeline: Pipeline[Any] = Pipeline(flow, self._root(before, owner), before)
-        elif isinstance(self._root, Observable):
-            pipeline = Pipeline(flow, Intake(self._root, flow, downstream))
         else:
-            pipeline = Pipeline(flow, self._source(flow, owner))
-        meter = flow.scope.meter
-        for stage in self._stages:
-            work = stage.bind(Place(flow.scope, stage.trail, owner))._replace(depth=depths.pop())
-            if meter is not None and stage.name:
-                work = measured(work, meter.gauge(stage.trail, stage.name, work.key), meter)
+            pipeline = Pipeline(flow, self._source(flow, owner, downstream))
+        for stage, options in zip(self._stages, settled, strict=True):
+            place = Place(flow.scope, stage.trail, owner, options)
+            work = _managed(stage, place, lends.pop())._replace(depth=depths.pop())
+            if terms.replay is not None and stage.name:
+                pipeline.lead(terms.replay.get(id(stage.trail), ()))
             if stage.shows_items:
                 owner = object()
-            if stage.is_async:
+            if stage.is_async or work.options.waits:
                 pipeline.add_async(work)
             else:
                 pipeline.add_sync(work)
@@ -163,16 +183,28 @@ class FlowObservable(Observable[T]):
             _log.debug("%r opens path %s", flow.scope, path_of(self.trail) or "without a name")
         return pipeline
 
-    def _source(self, flow: FlowScheduler, owner: object) -> Any:
-        """The items of the root, counted if the run has a meter and they are of a producer."""
-        assert not isinstance(self._root, Observable)
-        meter = flow.scope.meter
+    def _source(
+        self, flow: FlowScheduler, owner: object, downstream: Mapping[Hashable, int]
+    ) -> Any:
+        """The items of the root; of a producer, as the run wants them."""
+        root, terms = self._root, flow.scope.terms
         stages = self._stages
         trail = stages[0].trail[0] if stages and stages[0].trail else self.trail
-        if meter is None or trail is None:
-            return self._root(flow, owner)
-        gauge = meter.gauge(trail, trail[1], ("source", id(trail)))
-        return measured_source(partial(self._root, flow, owner), gauge, meter)
+        if isinstance(root, Observable):
+            if trail is not None or isinstance(root, Branch):
+                return Intake(root, flow, downstream)
+            if terms.replay is not None:
+                return iter(())
+            intake = Intake(root, flow, downstream)
+            return flow.scope.feed(intake) if terms.steered else intake
+        if terms.replay is not None and trail is not None:
+            return iter(())
+        if terms.meter is None or trail is None:
+            source = root(flow, owner)
+        else:
+            gauge = terms.meter.gauge(trail, trail[1], ("source", id(trail)))
+            source = measured_source(partial(root, flow, owner), gauge, terms.meter)
+        return steered(source, flow.scope) if terms.steered else source
 
     def _subscribe_plainly(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None
@@ -183,7 +215,11 @@ class FlowObservable(Observable[T]):
         owner = object()
         works = []
         for stage in self._stages:
-            works.append(stage.bind(Place(None, stage.trail, owner)))
+            works.append(
+                _managed(
+                    stage, Place(None, stage.trail, owner, stage.settled(StepOptions())), False
+                )
+            )
             if stage.shows_items:
                 owner = object()
         plain = _Plain(observer, works)
@@ -196,6 +232,25 @@ class FlowObservable(Observable[T]):
             subscription.dispose()
 
         return Disposable(dispose)
+
+
+def _managed(stage: Stage, place: Place, lends: bool) -> Work:
+    """What a step does to one item, counted if the run counts, and as the options say."""
+    work = stage.bind(place)
+    if not stage.name:
+        return work
+    terms = Terms() if place.scope is None else place.scope.terms
+    if terms.meter is not None:
+        gauge = terms.meter.gauge(stage.trail, stage.name, work.key)
+        work = measured(work, gauge, terms.meter)
+    place_of = terms.place_of or _somewhere
+    return controlled(
+        *(work, stage.name, partial(place_of, stage.trail)), log=terms.failures, lends=lends
+    )
+
+
+def _somewhere(trail: Trail) -> tuple[str, int]:
+    return path_of(trail), -1
 
 
 class _Plain(Generic[T]):
@@ -291,88 +346,3 @@ def path_of(trail: Trail) -> str:
         if name:
             names.append(name)
     return " → ".join(reversed(names))
-
-
-class Pipeline(Endable[T]):
-    """A root and the streams on it, told to end together and closed one after the other.
-
-    No stream here closes the one before it: 2,000 of them would recurse.
-    """
-
-    def __init__(
-        self,
-        flow: FlowScheduler,
-        root: Iterator[Any] | AsyncIterator[Any],
-        before: Pipeline[Any] | None = None,
-    ) -> None:
-        self._flow = flow
-        self._turn = flow.scope.shared(Turn, Turn)
-        self._pending: list[Work] = []
-        self._last: Any = root
-        self._parts: list[Any] = [root] if before is None else [before, root]
-
-    def add_sync(self, work: Work) -> None:
-        """One more synchronous step; fuses with its neighbours."""
-        self._pending.append(work)
-
-    def add_async(self, work: Work) -> None:
-        """One more asynchronous stage."""
-        self._own()
-        self.fuse()
-        self._add(staged(self._last, work, work.acall, self._turn, self._flow))
-
-    def fuse(self) -> None:
-        """Turn the synchronous steps so far into one stream."""
-        works, self._pending = self._pending, []
-        if any(work.may_wait for work in works):
-            self._own()
-        if works or not hasattr(self._last, "__anext__"):
-            base: Any = self._last
-            stack: list[Level] = []
-            if not hasattr(base, "__anext__"):
-                stack.append(Level(0, base, None, None))
-                base = None
-            self._add(Walked(base, works, stack, self._turn, self._flow))
-
-    def _own(self) -> None:
-        """Let one task read what the workers of a stage would read in turns."""
-        if hasattr(self._last, "__anext__") and not isinstance(self._last, Endable):
-            self._parts.remove(self._last)
-            self._add(Merge((self._last,), BUFFER))
-
-    def _add(self, stream: AsyncIterator[Any]) -> None:
-        self._parts.append(stream)
-        self._last = stream
-
-    @property
-    def poll(self) -> Callable[[], T]:
-        """An item that is ready, or END."""
-        poll: Callable[[], T] = getattr(self._last, "poll", nothing)
-        return poll
-
-    def __anext__(self) -> Awaitable[T]:
-        awaitable: Awaitable[T] = self._last.__anext__()
-        return awaitable
-
-    def subscribe(self) -> None:
-        """Subscribe to what this reads, before it is read."""
-        for part in self._parts:
-            if isinstance(part, Intake | Pipeline):
-                part.subscribe()
-
-    def fail(self, error: BaseException) -> None:
-        """End with an error that came up outside of the parts, in an action of a scheduler."""
-        for part in self._parts:
-            if isinstance(part, Intake | Pipeline):
-                part.fail(error)
-
-    def cancel(self) -> None:
-        """Tell all parts to end."""
-        for part in self._parts:
-            cancel(part)
-
-    async def aclose(self) -> None:
-        """End all parts; raise the first error that comes up in doing so."""
-        self.cancel()
-        parts, self._parts = self._parts, []
-        await aclose_all(reversed(parts))

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import logging
-from collections.abc import AsyncIterable, Callable, Hashable, Iterable, Mapping
+from collections.abc import (
+    AsyncIterable,
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from types import FunctionType
 from typing import Any
 
 from reactivex import Observable
 
 from ._calls import Several
+from ._conduit import options_repr
 from ._errors import (
     InvalidFlowError,
     InvalidNameError,
@@ -19,6 +29,7 @@ from ._errors import (
     short,
 )
 from ._making import Making, kind_of, no_products, taken_in
+from ._producers import elsewhere_of
 from ._products import MISSING, DictProduct, identifier, known_names
 from ._signatures import function_name, is_async_function, parameters_of
 from ._stages import FlowObservable, Place, Stage, Trail, flowing, path_of
@@ -41,7 +52,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         self._function = function
         self._fixed = fixed
         self._parameters = parameters_of(name, function)
-        self._asynchronous = is_async_function(function)
+        self._flow_awaits = is_async_function(function)
         self._warned = False
         self._check_fixed()
         self._alone = _of_one(function, next(iter(self._parameters.needed), ""))
@@ -71,8 +82,8 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         return f"step {self._name!r}"
 
     @property
-    def _flow_is_async(self) -> bool:
-        return self._asynchronous
+    def _flow_called(self) -> tuple[Callable[..., Any], Mapping[str, Any]]:
+        return self._function, self._fixed
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """The fixed arguments."""
@@ -84,7 +95,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
 
     def _flow_bind(self, place: Place) -> Work:
         making = Making(self._name, place.scope, place.owner)
-        call, one = self._calling()
+        arguments, call, one = self._calling()
         alone = self._alone
         function, name, owner = self._function, self._name, place.owner
         awaited = inspect.iscoroutinefunction(function)
@@ -109,7 +120,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             if awaited or inspect.isawaitable(given):
                 given = await given
             if given.__class__ is not dict or not known_names.issuperset(given):
-                return self._outcome(given, product, making, None)
+                return self._outcome(given, product, making, None, later=False)
             if product.owner is not owner:
                 return DictProduct(name, given.copy(), product, 0, owner)
             trail += (name, given.copy())
@@ -119,21 +130,43 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             start = making.now()
             return self._outcome(call(product), product, making, start)
 
+        elsewhere = None if self._flow_awaits else elsewhere_of(self, place.scope, place.options)
+
         async def atimed(product: Any) -> Any:
             start = making.now()
-            given = call(product)
+            if elsewhere is None:
+                given = call(product)
+            else:
+                given = await elsewhere.call(function, **arguments(product))
             if inspect.isawaitable(given):
                 given = await given
-            return self._outcome(given, product, making, start)
+            if elsewhere is not None and isinstance(given, Iterator):
+                given = elsewhere.iterated(given)
+            return self._outcome(given, product, making, start, later=False)
+
+        def replaced(replacement: Any, product: Any, count: int) -> Any:
+            if not count:
+                return self._outcome(replacement, product, making, making.now())
+            # Behind what the call has given before it failed.
+            several = [replacement] if isinstance(replacement, Mapping) else replacement
+            if not isinstance(several, Iterable) or isinstance(several, str | bytes):
+                raise no_products(self._name, replacement)
+            start = making.now()
+            return Several(
+                making.item(index, one, "replacement", product, start)
+                for index, one in enumerate(several, count)
+            )
 
         def explain(error: BaseException, product: Any) -> None:
             self._explain(error, product, place.trail)
 
-        calls = (timed, atimed) if making.clock else (apply, acall)
+        calls = (timed, atimed) if making.clock or elsewhere is not None else (apply, acall)
         return Work(
-            *(*calls, explain, self._flow_options, self._key),
+            *(*calls, explain, place.options, self._key),
             may_wait=True,
             locate=DictProduct.where,
+            kept=copy.copy,
+            given=replaced,
         )
 
     @property
@@ -165,12 +198,18 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         def explain(error: BaseException, item: Any) -> None:
             note(error, f"in step {self._name!r}, path {path_of(place.trail)}, at item {index}")
 
-        return Work(apply, acall, explain, self._flow_options, None)
+        return Work(apply, acall, explain, place.options, None)
 
     def _outcome(
-        self, given: Any, product: DictProduct, making: Making, start: float | None
+        self,
+        given: Any,
+        product: DictProduct,
+        making: Making,
+        start: float | None,
+        later: bool = True,
     ) -> Any:
-        """What a function gave, as a product, several, or something to wait for."""
+        """What a function gave, as a product, several, or something to wait for; or not `later`,
+        where it has been waited for."""
         if isinstance(given, Mapping):
             return making.one(given, product, start)
         if isinstance(given, AsyncIterable):
@@ -179,48 +218,54 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             async def several(products: Any) -> Several[DictProduct]:
                 return Several(products)
 
-            return Several(products if self._asynchronous else Later(products, several))
+            return Several(Later(products, several) if later else products)
         if inspect.isawaitable(given):
-            if self._asynchronous:
+            if not later:
                 raise no_products(self._name, given)
 
             async def awaited(given: Any) -> Any:
-                return self._outcome(await given, product, making, start)
+                return self._outcome(await given, product, making, start, later=False)
 
             return Several(Later(given, awaited))
         if isinstance(given, Iterable) and not isinstance(given, str | bytes):
-            return Several(making.many(given, kind_of(given), product, start))
+            made = making.many(given, kind_of(given), product, start)
+            return Several(made, ready=isinstance(given, Collection))
         raise no_products(self._name, given)
 
-    def _calling(self) -> tuple[Callable[[DictProduct], Any], Any]:
-        """The function as one of a product, its arguments looked up by name; and the name of its
-        only argument, if it has just one."""
+    def _calling(
+        self,
+    ) -> tuple[Callable[[DictProduct], dict[str, Any]], Callable[[DictProduct], Any], Any]:
+        """The arguments of the function for a product, looked up by name; the function as one of a
+        product; and the name of its only argument, if it has just one."""
         function, fixed = self._function, self._fixed
         needed, optional, takes_all = self._parameters
         needed = tuple(name for name in needed if name not in fixed)
         optional = tuple(name for name in optional if name not in fixed)
 
-        def call(product: DictProduct) -> Any:
-            arguments = product.flat() if takes_all else {}
+        def arguments(product: DictProduct) -> dict[str, Any]:
+            found = product.flat() if takes_all else {}
             missing = []
             for name in needed:
                 value = product.find(name)
                 if value is MISSING:
                     missing.append(name)
-                arguments[name] = value
+                found[name] = value
             if missing:
                 raise self._missing(missing, product)
             for name in optional:
                 value = product.find(name)
                 if value is not MISSING:
-                    arguments[name] = value
+                    found[name] = value
             if fixed:
                 self._warn_of_hidden(product)
-                arguments.update(fixed)
-            return function(**arguments)
+                found.update(fixed)
+            return found
+
+        def call(product: DictProduct) -> Any:
+            return function(**arguments(product))
 
         alone = len(needed) == 1 and not (optional or fixed or takes_all)
-        return call, needed[0] if alone else MISSING
+        return arguments, call, needed[0] if alone else MISSING
 
     def _missing(self, missing: list[str], product: DictProduct) -> MissingAttributeError:
         origins: dict[str, str] = {}
@@ -268,10 +313,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
 
     def __repr__(self) -> str:
         fixed = "".join(f", {name}={short(value)}" for name, value in self._fixed.items())
-        changed = self._flow_options.changed()
-        options = ", ".join(f"{name}={value!r}" for name, value in changed.items())
-        tail = f".options({options})" if changed else ""
-        return f"step({self._name!r}, {function_name(self._function)}{fixed}){tail}"
+        return f"step({self._name!r}, {function_name(self._function)}{fixed}){options_repr(self)}"
 
 
 def _of_one(function: Callable[..., Any], name: str) -> Callable[[Any], Any]:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from functools import partial
 from typing import Any
 
 from reactivex import Observable
 
 from ._calls import error_of
-from ._errors import UsageError, note, short
+from ._conduit import options_repr
+from ._errors import InvalidFlowError, UsageError, note, short
 from ._making import Making, kind_of, no_products
+from ._offload import Offload
 from ._options import StepOptions
-from ._producers import Producer
+from ._producers import Producer, elsewhere_of
 from ._products import DictProduct
 from ._scheduler import FlowScheduler
-from ._signatures import function_name
+from ._signatures import function_name, is_async_function
 from ._stages import FlowObservable, Place, Stage, Trail
 from ._walks import Work
 
@@ -31,6 +41,11 @@ class DictProducer(Producer[DictProduct]):
         self._source = source
         self._is_function = is_function
         self._used = False
+        self._flow_awaits = (
+            is_async_function(source)
+            if is_function
+            else isinstance(source, AsyncIterable | Observable)
+        )
 
     @property
     def name(self) -> str:
@@ -79,12 +94,30 @@ class DictProducer(Producer[DictProduct]):
         self, trail: Trail, flow: FlowScheduler, owner: object
     ) -> Iterator[Any] | AsyncIterator[Any]:
         making = Making(self._name, flow.scope, owner, trail)
+        elsewhere = elsewhere_of(self, flow.scope, self._flow_options)
+        if self._is_function and elsewhere is not None:
+            given = self._called(elsewhere)
+            return _Awaited(given, partial(self._opened, making=making), self._name, making)
         if self._is_function:
             return self._given(making)
         self._use()
-        if isinstance(self._source, AsyncIterable):
-            return self._agiven(self._source, making)
-        return self._items(self._source, making)
+        if elsewhere is not None and not isinstance(self._source, Collection):
+            return self._opened(elsewhere.iterated(self._source), making)
+        return self._opened(self._source, making)
+
+    async def _called(self, elsewhere: Offload) -> Any:
+        given = await elsewhere.call(self._source)
+        if inspect.isawaitable(given):
+            given = await given
+        return elsewhere.iterated(given) if isinstance(given, Iterator) else given
+
+    @property
+    def _flow_called(self) -> Any:
+        if self._is_function:
+            return self._source
+        raise InvalidFlowError(
+            f"step {self._name!r} is data, which no process could make; use executor='thread'"
+        )
 
     def _given(self, making: Making) -> Iterator[Any] | AsyncIterator[Any]:
         try:
@@ -95,8 +128,15 @@ class DictProducer(Producer[DictProduct]):
             if raised is error:
                 raise
             raise raised from error
-        if inspect.isawaitable(given) or isinstance(given, AsyncIterable):
-            return self._agiven(given, making)
+        if inspect.isawaitable(given) and not isinstance(given, AsyncIterable):
+            return _Awaited(given, partial(self._opened, making=making), self._name, making)
+        return self._opened(given, making)
+
+    def _opened(
+        self, given: Any, making: Making, start: float | None = None
+    ) -> Iterator[DictProduct] | AsyncIterator[DictProduct]:
+        if isinstance(given, AsyncIterable):
+            return making.amany(given, kind_of(given), None, start)
         return self._items(given, making)
 
     def _items(self, given: Any, making: Making) -> Iterator[DictProduct]:
@@ -107,34 +147,6 @@ class DictProducer(Producer[DictProduct]):
         if isinstance(given, Iterable) and not isinstance(given, str | bytes):
             return making.many(given, kind_of(given), None, start)
         raise no_products(self._name, given)
-
-    async def _agiven(self, given: Any, making: Making) -> AsyncIterator[DictProduct]:
-        count = 0
-        outside = False
-        try:
-            start = making.now()
-            if inspect.isawaitable(given):
-                given = await given
-            if isinstance(given, AsyncIterable):
-                products = making.amany(given, kind_of(given), None, start)
-                try:
-                    async for product in products:
-                        outside = True
-                        yield product
-                        outside = False
-                        count += 1
-                finally:
-                    await products.aclose()
-                return
-            for product in self._items(given, making):
-                outside = True
-                yield product
-                outside = False
-                count += 1
-        except BaseException as error:
-            if not outside:
-                note(error, f"in step {self._name!r}, at item {count}")
-            raise
 
     def _use(self) -> None:
         source = self._source
@@ -149,4 +161,48 @@ class DictProducer(Producer[DictProduct]):
 
     def __repr__(self) -> str:
         source = function_name(self._source) if self._is_function else short(self._source)
-        return f"step({self._name!r}, {source})"
+        return f"step({self._name!r}, {source}){options_repr(self)}"
+
+
+class _Awaited(AsyncIterator[DictProduct]):
+    """The products of what an awaitable comes to; it is awaited when the first is asked for."""
+
+    def __init__(self, given: Any, opened: Callable[..., Any], name: str, making: Making) -> None:
+        self._given = given
+        self._opened = opened
+        self._name = name
+        self._making = making
+        self._items: Any = None
+
+    async def __anext__(self) -> DictProduct:
+        if self._items is None:
+            start = self._making.now()
+            try:
+                self._items = self._opened(await self._given, start=start)
+            except BaseException as error:
+                raised = error_of(error)
+                note(raised, f"in step {self._name!r}, at item 0")
+                if raised is error:
+                    raise
+                raise raised from error
+        if hasattr(self._items, "__anext__"):
+            product: DictProduct = await self._items.__anext__()
+            return product
+        for product in self._items:
+            return product
+        raise StopAsyncIteration
+
+    async def athrow(self, error: BaseException) -> DictProduct:
+        """Throw an error into what it came to, if that takes it."""
+        if not hasattr(self._items, "athrow"):
+            raise error
+        product: DictProduct = await self._items.athrow(error)
+        return product
+
+    async def aclose(self) -> None:
+        """Close what it came to; a coroutine would complain that it was never awaited."""
+        items = self._given if self._items is None else self._items
+        if hasattr(items, "aclose"):
+            await items.aclose()
+        elif hasattr(items, "close"):
+            items.close()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ._errors import UsageError
 from ._meters import Call
-from ._text import printable, shortened, width_of
+from ._text import printable, shortened, table
 
 __all__ = ["Journal", "StepSummary", "Summary", "journal_of", "seconds", "times_of"]
 
@@ -153,12 +153,7 @@ class Summary:
         if not self.steps:
             return self.sentence
         rows = [[shortened(printable(name), 40), *cells] for name, *cells in self.rows()]
-        widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
-        lines = []
-        for name, *cells in rows:
-            padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
-            lines.append("  ".join([name + " " * (widths[0] - width_of(name)), *padded]))
-        return "\n".join([*lines, "", self.sentence])
+        return "\n".join([*table(rows), "", self.sentence])
 
     def _repr_html_(self) -> str:
         headings, *rows = self.rows()

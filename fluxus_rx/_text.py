@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["printable", "shortened", "width_of"]
+__all__ = ["printable", "shortened", "table", "width_of"]
 
 #: The joiners that hold an emoji or a word together; all else that can't be printed is escaped.
 _JOINERS = "\u200c\u200d"
@@ -54,3 +55,16 @@ def _columns(one: str) -> int:
     if unicodedata.category(one) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(one) in "WF" else 1
+
+
+def table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table: the first column to the left, all others to the right.
+
+    >>> list(table([("step", "calls"), ("fetch", "10")]))
+    ['step   calls', 'fetch     10']
+    """
+    listed = [*rows]
+    widths = [max(map(width_of, column)) for column in zip(*listed, strict=True)]
+    for name, *cells in listed:
+        padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        yield "  ".join([name + " " * (widths[0] - width_of(name)), *padded])

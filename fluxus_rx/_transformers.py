@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import AsyncIterable, Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Never, Self, overload
+from collections.abc import (
+    AsyncIterable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from typing import TYPE_CHECKING, Any, Final, Generic, Never, Self, cast, overload
 
 from aiostream import Stream
 from reactivex import Observable
@@ -19,7 +26,9 @@ from ._generics import fits, type_arguments, type_name
 from ._loops import Loop
 from ._merging import entered
 from ._options import StepOptions
-from ._producers import Producer, iterated, not_iterable
+from ._processes import check_picklable, in_processes
+from ._producers import Producer, elsewhere_of, iterated, not_iterable
+from ._scheduler import Terms
 from ._stages import FlowObservable, Merged, Place, Stage, fan_out, flowing, is_driven, path_of
 from ._typing import A, A_contra, B, B_co, C, P_co, R, T
 from ._walks import Work
@@ -28,6 +37,9 @@ if TYPE_CHECKING:
     from ._consumers import Consumer
 
 __all__ = ["AsyncTransformer", "Passthrough", "Transformer", "group"]
+
+
+_IN_THREADS: Final = StepOptions(executor="thread")
 
 
 class Transformer(Conduit, Generic[A_contra, B_co]):
@@ -47,6 +59,7 @@ class Transformer(Conduit, Generic[A_contra, B_co]):
     """
 
     _flow_options = StepOptions()
+    _flow_defaults = StepOptions()
     _flow_shows_items = True
 
     @abstractmethod
@@ -66,16 +79,63 @@ class Transformer(Conduit, Generic[A_contra, B_co]):
     def options(self, **options: Any) -> Self:
         """A copy of this transformer with other options; see `StepOptions` for their names.
 
-        Raises TypeError for a name that is no option, ValueError for a value out of its range.
+        What was set before stays, but for what is set anew. Raises TypeError for a name that is no
+        option, for what can't go to another process, and for an executor of what awaits; ValueError
+        for a value out of its range.
         """
-        changed: Self = with_options(self, options)
+        changed = copy.copy(self)
+        replaced = self._flow_options.replaced(options, self._flow_label)
+        object.__setattr__(changed, "_flow_options", replaced)
+        changed._flow_check_options(StepOptions())
         return changed
+
+    @property
+    def _flow_settings(self) -> StepOptions:
+        """The options that are set on this transformer, and on what it is in."""
+        return self._flow_options.over(self._flow_defaults)
+
+    @property
+    def _flow_implied(self) -> StepOptions:
+        """What these imply where nothing else is said: calls at once, or that can be given up, of a
+        plain function take threads."""
+        own = self._flow_options
+        if not self._flow_awaits and (own.has("concurrency") or own.timeout is not None):
+            return _IN_THREADS
+        return StepOptions()
+
+    def _flow_defaulted(self, defaults: StepOptions, known: dict[int, Conduit]) -> Self:
+        if id(self) not in known:
+            changed = copy.copy(self)
+            object.__setattr__(changed, "_flow_defaults", self._flow_defaults.over(defaults))
+            changed._flow_check_options(StepOptions())
+            known[id(self)] = changed
+        return cast(Self, known[id(self)])
+
+    def _flow_check_options(self, defaults: StepOptions) -> None:
+        if self._flow_awaits:
+            if self._flow_options.executor is not None:
+                raise InvalidFlowError(
+                    f"{self._flow_label}: executor={shown(self._flow_options.executor)} is for"
+                    " plain functions, and this one is asynchronous: it runs on the loop, with up"
+                    " to `concurrency` calls at once"
+                )
+            return
+        executor = self._flow_settings.over(defaults).over(self._flow_implied).executor
+        if executor is not None and in_processes(executor):
+            check_picklable(self._flow_label, *self._flow_called)
+
+    @property
+    def _flow_called(self) -> tuple[Callable[..., Any], Mapping[str, Any]]:
+        """What runs in an executor: a function, and its fixed arguments."""
+        return self.transform, {}
 
     def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """This transformer on an observable: one observable per path, in path order."""
         stage = Stage(
             *(self._flow_bind, ("limit", id(self)), self._flow_is_async, self.name),
             shows_items=self._flow_shows_items,
+            options=self._flow_settings,
+            implied=self._flow_implied,
         )
         return [flowing(source).then(stage)]
 
@@ -89,7 +149,25 @@ class Transformer(Conduit, Generic[A_contra, B_co]):
                 f"in {self.name}, path {path_of(place.trail)}, with the input {short(product)}",
             )
 
-        return Work(apply, self._flow_acall, explain, self._flow_options, ("limit", id(self)))
+        def given(replacement: Any, product: Any, count: int) -> Any:
+            return Several(iterated(replacement, self, "on_error"))
+
+        elsewhere = None if self._flow_awaits else elsewhere_of(self, place.scope, place.options)
+
+        async def acall(product: Any) -> Any:
+            if elsewhere is None:
+                return await self._flow_acall(product)
+            products = await elsewhere.call(self.transform, product)
+            return Several(elsewhere.iterated(iterated(products, self, "transform")))
+
+        return Work(
+            *(apply, acall, explain, place.options, ("limit", id(self))),
+            given=given,
+        )
+
+    @property
+    def _flow_is_async(self) -> bool:
+        return self._flow_awaits or self._flow_settings.over(self._flow_implied).waits
 
     async def _flow_acall(self, product: Any) -> Any:
         return Several(iterated(self.transform(product), self, "transform"))
@@ -132,7 +210,7 @@ class Transformer(Conduit, Generic[A_contra, B_co]):
             source = FlowObservable(lambda flow, owner: iter(items))
         else:
             raise InvalidFlowError(f"process() takes an iterable of products, not {shown(items)}")
-        paths = await collect(self.connect(source), ordered=True)
+        paths = await collect(self.connect(source), Terms(ordered=True))
         return [product for path in paths for product in path]
 
     @overload
@@ -180,9 +258,7 @@ class AsyncTransformer(Transformer[A_contra, B_co]):
         """The outputs for one product, for a synchronous caller."""
         return self.process([product])
 
-    @property
-    def _flow_is_async(self) -> bool:
-        return True
+    _flow_awaits = True
 
     async def _flow_acall(self, product: Any) -> Any:
         products = self.atransform(product)
@@ -275,10 +351,6 @@ class _ChainedTransformer(Chain, Transformer[A_contra, B_co]):
         """The outputs for one product, for a synchronous caller."""
         return self.process([product])
 
-    def options(self, **options: Any) -> Self:
-        """A copy in which every transformer has these options."""
-        return type(self)(tuple(conduit.options(**options) for conduit in self.conduits))
-
     def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """The chain on an observable: one observable per path, in path order."""
         return connected(self.conduits, [source])
@@ -301,15 +373,8 @@ class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
         """The outputs for one product, for a synchronous caller."""
         return self.process([product])
 
-    def options(self, **options: Any) -> Self:
-        """A copy in which every transformer has these options."""
-        return type(self)(
-            tuple(
-                conduit if isinstance(conduit, Passthrough) else conduit.options(**options)
-                for conduit in self.conduits
-            ),
-            self.passes_through,
-        )
+    def _flow_of(self, conduits: tuple[Conduit, ...]) -> Self:
+        return type(self)(conduits, self.passes_through)
 
     def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """The group on an observable, which runs once: one observable per path, in path order."""
@@ -346,20 +411,3 @@ def _passes_through(conduit: Conduit) -> bool:
     if isinstance(conduit, _ParallelTransformers):
         return conduit.passes_through
     return isinstance(conduit, Passthrough)
-
-
-def with_options(conduit: Any, options: Mapping[str, Any]) -> Any:
-    current: StepOptions = conduit._flow_options
-    names = current.__dataclass_fields__
-    for option in options:
-        if option not in names:
-            raise InvalidFlowError(
-                f"{conduit._flow_label}: no option {option!r}; there are {', '.join(names)}"
-            )
-    changed = copy.copy(conduit)
-    try:
-        object.__setattr__(changed, "_flow_options", current.replaced(options))
-    except ValueError as error:
-        note(error, f"in the options of {conduit._flow_label}")
-        raise
-    return changed

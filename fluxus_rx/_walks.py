@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import contextvars
 import inspect
+from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
     Callable,
     Coroutine,
     Hashable,
+    Iterable,
     Iterator,
+    Mapping,
 )
 from functools import partial
 from math import inf
@@ -23,12 +26,13 @@ from typing import Any, Final, NamedTuple
 
 from ._calls import Several, error_of
 from ._channels import END, Endable, Limit, Turn, aclose_all, cancel
-from ._errors import also_raised
+from ._errors import MissingAttributeError, also_raised, note
+from ._gauges import Gauge, Pace
 from ._options import StepOptions
 from ._scheduler import FlowScheduler
 from ._workers import FlatMap
 
-__all__ = ["Halt", "Later", "Level", "Walked", "Work", "close_levels", "staged", "walk"]
+__all__ = ["Halt", "Later", "Led", "Level", "Walked", "Work", "close_levels", "staged", "walk"]
 
 
 class Work(NamedTuple):
@@ -37,7 +41,10 @@ class Work(NamedTuple):
     `apply` gives an item, or `Several`. It is called for an asynchronous step too, whose outcome is
     then awaited: a coroutine gives an item or `Several`. `explain` adds to an error where it came
     up. `may_wait` tells whether `apply` may give `Several` of a `Later`. `locate` tells the
-    position of an item in the flow, where items have one.
+    position of an item in the flow, where items have one; `kept` gives an item as it is now, for
+    one who holds it while the flow goes on. `given` makes an outcome of what stands in for that of
+    an item, after the call has given so many products. `gauge` counts its calls, in a run that
+    counts.
     """
 
     apply: Callable[[Any], Any]
@@ -48,6 +55,9 @@ class Work(NamedTuple):
     may_wait: bool = False
     depth: int = 0
     locate: Callable[[Any], str] | None = None
+    kept: Callable[[Any], Any] | None = None
+    given: Callable[[Any, Any, int], Any] | None = None
+    gauge: Gauge | None = None
 
 
 class Later:
@@ -84,7 +94,7 @@ class Later:
 
     def close(self) -> None:
         """Let go of it; a coroutine would complain that it was never awaited."""
-        if inspect.iscoroutine(self._source):
+        if inspect.iscoroutine(self._source) or isinstance(self._source, Later):
             self._source.close()
         if self._closed is not None:
             self._closed(GeneratorExit())
@@ -119,6 +129,8 @@ def walk(works: list[Work], stack: list[Level], turn: Turn | None) -> Iterator[A
     applies = [work.apply for work in works]
     end = len(applies)
     while stack:
+        if turn is not None and turn.gate is not None:
+            yield _GIVE
         at, items, owner, given = stack[-1]
         index, outside = -1, False
         item = None
@@ -181,21 +193,46 @@ def staged(
     stream: AsyncIterator[Any],
     work: Work,
     call: Callable[[Any], Coroutine[Any, Any, Any]],
-    turn: Turn,
     flow: FlowScheduler,
 ) -> FlatMap[Any]:
-    size = work.options.limit
+    options, scope, gauge = work.options, flow.scope, work.gauge
+    size = options.limit
+    pace = None
+    if gauge is not None:
+        gauge.pace = pace = Pace()
+        gauge.limit, gauge.is_inline = size, False
+    ordered: bool | Callable[[Any], Hashable] = bool(options.ordered) or scope.terms.ordered
+    if isinstance(options.ordered, str) and not scope.terms.ordered:
+        ordered = partial(_attribute, options.ordered)
     return FlatMap(
         stream,
         call,
         concurrency=size,
-        ordered=work.options.ordered or flow.scope.ordered,
-        limit=flow.scope.shared(work.key, lambda: Limit(size)) if size != inf else None,
+        ordered=ordered,
+        window=options.window,
+        limit=scope.shared(work.key, lambda: Limit(size)) if size != inf else None,
         depth=work.depth,
-        turn=turn,
+        turn=scope.turn,
+        pace=pace,
         explain=work.explain,
         owns_source=False,
     )
+
+
+def _attribute(name: str, item: Any) -> Any:
+    """The attribute of an item that it keeps its order by."""
+    try:
+        value = item[name] if isinstance(item, Mapping) else getattr(item, name)
+    except (KeyError, AttributeError):
+        raise MissingAttributeError(
+            f"ordered={name!r}: there is no attribute {name!r} to keep the order by"
+        ) from None
+    try:
+        hash(value)
+    except TypeError as error:
+        note(error, f"ordered={name!r} keeps the order by a value that can be hashed")
+        raise
+    return value
 
 
 class Walked(Endable[Any]):
@@ -210,12 +247,15 @@ class Walked(Endable[Any]):
         base: AsyncIterator[Any] | None,
         works: list[Work],
         stack: list[Level],
-        turn: Turn,
         flow: FlowScheduler,
     ) -> None:
-        self._turn = turn
+        self._turn = flow.scope.turn
         self._flow = flow
-        self._stream = self._walking(base, works, stack)
+        gauges = [work.gauge for work in works if work.gauge is not None]
+        pace = Pace() if gauges else None
+        for gauge in gauges:
+            gauge.pace, gauge.limit, gauge.is_inline = pace, 1, True
+        self._stream = self._walking(base, works, stack, pace=pace)
         self._parts: list[Any] = [self._stream]
 
     async def __anext__(self) -> Any:
@@ -231,6 +271,7 @@ class Walked(Endable[Any]):
         works: list[Work],
         stack: list[Level],
         run: Callable[..., Any] | None = None,
+        pace: Pace | None = None,
     ) -> AsyncGenerator[Any, None]:
         # All of it in one context, whichever task reads: what a generator sets it can reset.
         run = run or contextvars.copy_context().run
@@ -240,7 +281,14 @@ class Walked(Endable[Any]):
                 products = walk(works, stack, turn)
                 for product in iter(partial(run, next, products, END), END):
                     if product.__class__ is not Halt:
-                        yield product
+                        if pace is None:
+                            yield product
+                        else:
+                            pace.block()
+                            yield product
+                            pace.unblock()
+                        if turn.gate is not None:
+                            await turn.give()
                     elif product is _GIVE:
                         await turn.give()
                     else:
@@ -248,11 +296,22 @@ class Walked(Endable[Any]):
                         yield self._go_over(product, base, works, left, run)
                         return
                 if base is None:
+                    if pace is not None:
+                        pace.close()
                     return
+                if turn.gate is not None:
+                    await turn.give()
                 try:
+                    if pace is not None:
+                        pace.starve()
                     item = await base.__anext__()
                 except StopAsyncIteration:
+                    if pace is not None:
+                        pace.close()
                     return
+                finally:
+                    if pace is not None:
+                        pace.feed()
                 stack.append(Level(0, iter((item,)), None, None))
         except BaseException as error:
             try:
@@ -284,7 +343,7 @@ class Walked(Endable[Any]):
             work.explain(error, item.given if item.__class__ is Halt else item)
 
         source = _led_by(halt, before)
-        pool = staged(source, work._replace(explain=explain), call, self._turn, self._flow)
+        pool = staged(source, work._replace(explain=explain), call, self._flow)
         rest = self._walking(pool, works[halt.at + 1 :], [])
         # A generator that was never begun closes nothing: the levels are a part of their own.
         self._parts += (halt.outcome, _Levels(stack, run), before, source, pool, rest)
@@ -300,6 +359,25 @@ class Walked(Endable[Any]):
         self.cancel()
         parts, self._parts = self._parts, []
         await aclose_all(reversed(parts))
+
+
+class Led(Endable[Any]):
+    """Items that are there already, then those of a stream, which somebody else closes."""
+
+    def __init__(self, items: Iterable[Any], rest: AsyncIterator[Any]) -> None:
+        self._items = deque(items)
+        self._rest = rest
+
+    async def __anext__(self) -> Any:
+        return self._items.popleft() if self._items else await self._rest.__anext__()
+
+    def cancel(self) -> None:
+        """Drop the items."""
+        self._items.clear()
+
+    async def aclose(self) -> None:
+        """The same as `cancel`."""
+        self.cancel()
 
 
 class _Levels(NamedTuple):

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable
 from time import perf_counter
 from typing import Any, Final
 
 from ._calls import Several, error_of, resumed, stepping
 from ._channels import BUFFER, END, Channel, Endable, Limit, Turn, aclose, cancel, nothing
 from ._crews import Crew
+from ._gauges import Pace
 from ._typing import A, B
 
 __all__ = ["CONCURRENCY", "FlatMap"]
@@ -30,14 +31,17 @@ Call = Callable[[A], Coroutine[Any, Any, B]]
 
 
 class _Slot:
-    """Where the products of one call wait for their turn, in an ordered `FlatMap`."""
+    """Where the products of one call wait for their turn, in an ordered `FlatMap`; `line` are the
+    calls that it keeps its order with."""
 
-    __slots__ = ("done", "head", "items")
+    __slots__ = ("done", "head", "items", "key", "line")
 
-    def __init__(self) -> None:
+    def __init__(self, key: Hashable, line: deque[_Slot]) -> None:
         self.items: deque[Any] = deque()
         self.done = False
         self.head: asyncio.Future[None] | None = None
+        self.key = key
+        self.line = line
 
 
 class FlatMap(Endable[B]):
@@ -54,11 +58,12 @@ class FlatMap(Endable[B]):
         call: Call[A, Any],
         *,
         concurrency: float = CONCURRENCY,
-        ordered: bool = False,
-        window: int | None = None,
+        ordered: bool | Callable[[A], Hashable] = False,
+        window: float | None = None,
         limit: Limit | None = None,
         depth: int = 0,
         turn: Turn | None = None,
+        pace: Pace | None = None,
         explain: Callable[[BaseException, Any], None] | None = None,
         owns_source: bool = True,
     ) -> None:
@@ -70,6 +75,7 @@ class FlatMap(Endable[B]):
         self._limit = limit
         self._depth = depth
         self._turn = turn or Turn()
+        self._pace = pace
         self._out: Channel[B] = Channel(BUFFER)
         #: an item that is ready, or END
         self.poll = self._out.poll
@@ -78,9 +84,17 @@ class FlatMap(Endable[B]):
         self._reading = False
         self._exhausted = False
         self._idle: deque[asyncio.Future[None]] = deque()
-        self._slots: deque[_Slot] | None = deque() if ordered else None
+        #: the calls that keep the order among each other, by their key, each with its line
+        self._lines: dict[Hashable, deque[_Slot]] | None = {} if ordered else None
+        self._key = ordered if callable(ordered) else None
+        self._slots = 0
         self._window = window or 4 * concurrency
         self._slot_free: asyncio.Future[None] | None = None
+
+    @property
+    def channel(self) -> Channel[B]:
+        """Where what the calls give waits to be taken."""
+        return self._out
 
     def __anext__(self) -> Coroutine[Any, Any, B]:
         if self._context is None:
@@ -104,14 +118,13 @@ class FlatMap(Endable[B]):
                 return
             self._reading = True
             try:
-                if self._slots is not None:
-                    await self._slot_room(self._slots)
+                if self._lines is not None:
+                    await self._slot_room()
                 item = poll()
                 if item is END:
-                    item = await read()
-                if self._slots is not None:
-                    slot = _Slot()
-                    self._slots.append(slot)
+                    item = await (read() if self._pace is None else self._starved(read))
+                if self._lines is not None:
+                    slot = self._slot(self._lines, item)
             except StopAsyncIteration:
                 self._exhausted = True
                 return
@@ -122,6 +135,8 @@ class FlatMap(Endable[B]):
             if limit is not None and not limit.try_enter():
                 await limit.enter(self._depth)
             try:
+                if turn.gate is not None:
+                    await turn.give()
                 calling = call(item)
                 run = base.copy().run
                 try:
@@ -146,7 +161,7 @@ class FlatMap(Endable[B]):
                     await self._emit(slot, outcome)
                 self._close_slot(slot)
             elif outcome.__class__ is not Several and not out.offer(outcome):
-                await out.wait()
+                await self._room()
                 out.put(outcome)
             # Not before: what a call has given must not be dropped by a cancellation here.
             if perf_counter() > turn.due:
@@ -159,6 +174,18 @@ class FlatMap(Endable[B]):
         if self._explain is not None:
             self._explain(raised, item)
         return raised
+
+    async def _starved(self, read: Callable[[], Awaitable[A]]) -> A:
+        """The next item; that a call could begin but for it is told."""
+        assert self._pace is not None
+        self._pace.starve()
+        try:
+            return await read()
+        except StopAsyncIteration:
+            self._pace.close()
+            raise
+        finally:
+            self._pace.feed()
 
     async def _wait_idle(self) -> None:
         idle = asyncio.get_running_loop().create_future()
@@ -185,15 +212,26 @@ class FlatMap(Endable[B]):
 
     # What they give
 
+    async def _room(self) -> None:
+        """Wait until there is room for an item."""
+        if self._pace is None:
+            await self._out.wait()
+            return
+        self._pace.block()
+        try:
+            await self._out.wait()
+        finally:
+            self._pace.unblock()
+
     async def _emit(self, slot: _Slot | None, item: B) -> None:
-        if slot is not None and self._slots is not None and slot is not self._slots[0]:
+        if slot is not None and slot is not slot.line[0]:
             if len(slot.items) < BUFFER:
                 slot.items.append(item)
                 return
             slot.head = asyncio.get_running_loop().create_future()
             await slot.head
         if not self._out.offer(item):
-            await self._out.wait()
+            await self._room()
             self._out.put(item)
 
     async def _emit_several(self, slot: _Slot | None, source: Any, run: Callable[..., Any]) -> None:
@@ -249,25 +287,41 @@ class FlatMap(Endable[B]):
             raise
         await limit.resume(self._depth)
 
-    async def _slot_room(self, slots: deque[_Slot]) -> None:
-        while len(slots) >= self._window:
+    def _slot(self, lines: dict[Hashable, deque[_Slot]], item: Any) -> _Slot:
+        """A slot for the call with this item, the last one in its line."""
+        key = None
+        if self._key is not None:
+            try:
+                key = self._key(item)
+            except BaseException as error:
+                raise self._explain_error(error, item) from None
+        line = lines.setdefault(key, deque())
+        slot = _Slot(key, line)
+        line.append(slot)
+        self._slots += 1
+        return slot
+
+    async def _slot_room(self) -> None:
+        while self._slots >= self._window:
             self._slot_free = asyncio.get_running_loop().create_future()
             await self._slot_free
         if not self._out.ready:
-            await self._out.wait()
+            await self._room()
 
     def _close_slot(self, slot: _Slot) -> None:
-        slots = self._slots
-        assert slots is not None
         slot.done = True
-        while slots and slots[0].done:
-            slots.popleft()
-            if slots:
-                head = slots[0]
+        line = slot.line
+        while line and line[0].done:
+            line.popleft()
+            self._slots -= 1
+            if line:
+                head = line[0]
                 while head.items:
                     self._out.put(head.items.popleft())
                 if head.head is not None and not head.head.done():
                     head.head.set_result(None)
+        if not line and self._lines is not None:
+            self._lines.pop(slot.key, None)
         if self._slot_free is not None and not self._slot_free.done():
             self._slot_free.set_result(None)
 

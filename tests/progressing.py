@@ -47,7 +47,8 @@ def virtual_time() -> Iterator[Callable[[Callable[[], Coroutine[Any, Any, T]]], 
         asyncio.Runner(loop_factory=VirtualLoop) as runner,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr("fluxus_rx._meters.perf_counter", runner.get_loop().time)
+        for module in ("_gauges", "_meters"):
+            patch.setattr(f"fluxus_rx.{module}.perf_counter", runner.get_loop().time)
         yield lambda main: runner.run(main())
 
 

@@ -375,7 +375,7 @@ def test_a_generator_is_closed_before_a_call_that_never_returns() -> None:
             await asyncio.sleep(0)
         raise ValueError("bad")
 
-    waits = step("waits", lambda y: slow(y)).options(concurrency=1)
+    waits = step("waits", lambda y: slow(y)).options(concurrency=1, executor=None)
     with pytest.raises(ValueError, match="bad") as caught:
         run(step("src", {"x": 1}) >> ((step("g", generator) >> waits) & step("fails", fails)))
     assert "closing" in "".join(caught.value.__notes__)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.subprocesses import python
+
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 
 
@@ -23,6 +25,14 @@ def test_hello_flow_prints_each_greeting_in_each_tone(capsys: pytest.CaptureFixt
         "input -> annotate = Hello, World! (original)",
         "input -> annotate = Bonjour! (original)",
     ]
+
+
+def test_processes_counts_primes_in_processes_that_do_not_begin_a_run_themselves() -> None:
+    """Each of them imports the program, and stops short of its `main`."""
+    ended = python(str(EXAMPLES / "processes.py"))
+    assert ended.code == 0, ended.err
+    assert ended.printed() == []
+    assert ended.out.splitlines()[::5] == ["4 primes below 10", "78,498 primes below 1,000,000"]
 
 
 @pytest.fixture

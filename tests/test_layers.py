@@ -18,23 +18,28 @@ LAYERS: list[list[str]] = [
     ["_typing"],
     ["_generics"],
     ["_signatures"],
+    ["_failures", "_retries"],
     ["_options"],
     # streams, which know nothing of Rx and nothing of flows
     ["_channels"],
-    ["_calls", "_crews", "_meters"],
+    ["_calls", "_crews", "_gauges"],
+    ["_meters"],
+    ["_offload"],
+    ["_processes"],
+    ["_executors"],
     ["_merging", "_workers"],
     ["_streams"],
     # observables, which know nothing of conduits
     ["_scheduler"],
     ["_bridge", "_multicast"],
     ["_walks"],
-    ["_measured"],
+    ["_control", "_measured", "_pipelines", "_steering"],
     ["_stages"],
-    ["_loops"],
+    ["_loops", "_places"],
     ["_driving"],
     # conduits
     ["_conduit"],
-    ["_composites"],
+    ["_composites", "_terms"],
     ["_producers"],
     ["_transformers"],
     ["_consumers"],
@@ -47,13 +52,18 @@ LAYERS: list[list[str]] = [
     ["_steps"],
     ["_summary"],
     ["_tables"],
-    ["_arrow"],
+    ["_arrow", "_failed"],
     ["_result"],
     ["_progress"],
     ["_terminal"],
     ["_displays"],
     ["_following"],
     ["_run"],
+    ["_stats"],
+    ["_handing", "_replay", "_started"],
+    ["_check_attributes", "_check_options"],
+    ["_check_edges"],
+    ["_check"],
     ["viz"],
     ["functional", "lineage", "rx", "simple", "streams"],
     ["__init__"],
@@ -74,7 +84,7 @@ ENGINES = {
         "_merging", "_streams", "_driving", "_producers", "_transformers", "_pipes",
     },
     "reactivex": {
-        "_scheduler", "_bridge", "_multicast", "_stages", "_driving",
+        "_scheduler", "_bridge", "_multicast", "_places", "_stages", "_driving",
         "_producers", "_transformers", "_labels", "_pipes", "_step", "_step_producer", "_steps",
         "_run",
     },
@@ -87,7 +97,7 @@ HEAVY = {
 
 #: What reads flows and results, and is imported when it is used: it points upwards from below, so
 #: the methods that call it import it inside of themselves.
-ON_USE = {"viz"}
+ON_USE = {"_check", "viz"}
 
 #: What is made of an optional package from top to bottom: imported where it is used, as that is.
 HEAVY_ITSELF = {"_terminal"}

@@ -25,6 +25,7 @@ from fluxus_rx import (
 )
 from fluxus_rx._driving import collect
 from fluxus_rx._meters import Call, Meter
+from fluxus_rx._scheduler import Terms
 
 
 def counted(flow: Producer[Any], journal: bool = True) -> Meter:
@@ -32,7 +33,7 @@ def counted(flow: Producer[Any], journal: bool = True) -> Meter:
     meter = Meter(journal)
 
     async def main() -> None:
-        await collect(flow.observables(), meter=meter)
+        await collect(flow.observables(), Terms(meter))
 
     with contextlib.suppress(ZeroDivisionError):
         asyncio.run(main())
@@ -214,7 +215,7 @@ class TestExpectations:
 
         async def main() -> None:
             flow = source(10) >> step("double", double) >> step("look", look)
-            await collect(flow.observables(), meter=meter)
+            await collect(flow.observables(), Terms(meter))
 
         asyncio.run(main())
         assert [now["look"][3] for now in seen][2:] == [20] * 18

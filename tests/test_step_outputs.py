@@ -284,9 +284,9 @@ class TestOptions:
         with refused(InvalidOptionError, "concurrency", repr(concurrency)):
             StepOptions(concurrency=concurrency)
 
-    @pytest.mark.parametrize("ordered", ["yes", 1])
-    def test_order_is_yes_or_no(self, ordered: Any) -> None:
-        """A value of `ordered` that is neither True nor False is refused."""
+    @pytest.mark.parametrize("ordered", ["", 1, None])
+    def test_order_is_yes_or_no_or_that_of_an_attribute(self, ordered: Any) -> None:
+        """A value of `ordered` that is neither True nor False nor a name is refused."""
         with refused(InvalidOptionError, "ordered", repr(ordered)):
             step("s", coroutine).options(ordered=ordered)
 

@@ -12,9 +12,8 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Literal, TypeAlias
 
 from .._composites import Group
-from .._conduit import Conduit
+from .._conduit import Conduit, options_of
 from .._errors import InvalidFlowError, short, shown
-from .._options import StepOptions
 from .._signatures import function_name
 from .._step import Step
 from .._step_producer import DictProducer
@@ -134,7 +133,6 @@ def _node_of(conduit: Conduit, key: str) -> Node:
     role: Role = "transformer"
     if conduit._flow_is_source or conduit._flow_is_end:
         role = "producer" if conduit._flow_is_source else "consumer"
-    options: StepOptions = getattr(conduit, "_flow_options", StepOptions())
     arguments = conduit.get_repr_attributes()
     if isinstance(conduit, DictProducer):  # its content says all else
         arguments = {name: value for name, value in arguments.items() if name.startswith("#")}
@@ -144,7 +142,7 @@ def _node_of(conduit: Conduit, key: str) -> Node:
         printable(str(conduit.name)).strip() or type(conduit).__name__,
         _content(conduit),
         {printable(str(name)): _shown(value) for name, value in arguments.items()},
-        {name: _shown(value) for name, value in options.changed().items()},
+        {name: _shown(value) for name, value in options_of(conduit).given().items()},
     )
 
 

@@ -1,0 +1,237 @@
+"""What attributes products have on their way, as far as data and annotations tell."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping
+from typing import Any, Final, NamedTuple, Union, get_args, get_origin
+
+import typing_extensions
+
+from ._errors import short
+from ._options import StepOptions
+from ._signatures import function_name
+from ._step import Step
+from ._step_producer import DictProducer
+
+__all__ = ["Known", "given_by", "merged", "reached"]
+
+#: How many steps of a path, and how many attributes, a message names.
+MOST: Final = 20
+
+
+class Known(NamedTuple):
+    """What is known of the products at one place in a flow.
+
+    `sure` are the attributes that they have whichever way they came, `perhaps` those that some of
+    them have: some items of the data do, or some ways lead through a step that adds them and some
+    through one of whose products that is not known. `adds` is what the step of this place gives;
+    without a step, ways come together here.
+    """
+
+    step: str | None
+    adds: tuple[str, ...]
+    sure: frozenset[str]
+    perhaps: frozenset[str]
+    before: tuple[Known, ...] = ()
+    data: Any = None
+
+
+class _Given(NamedTuple):
+    """What a function says that it gives: the names, and whether it may give nothing at all."""
+
+    names: tuple[str, ...]
+    drops: bool
+
+
+def given_by(producer: object) -> Known | None:
+    """What is known of the products of a producer; None if nothing is.
+
+    >>> given_by(DictProducer("src", [{"x": 1, "y": 2}, {"x": 3}], False)).sure
+    frozenset({'x'})
+    """
+    if not isinstance(producer, DictProducer):
+        return None
+    source = producer._source
+    if producer._is_function:
+        says = _said(source)
+        return None if says is None else _begin(producer.name, says.names, [says.names], None)
+    if isinstance(source, Mapping):
+        return _begin(producer.name, tuple(source), [source], None)
+    if not isinstance(source, list | tuple) or not source:
+        return None
+    if not all(isinstance(item, Mapping) for item in source):
+        return None  # the list was changed since; the run will say so
+    names = tuple(dict.fromkeys(name for item in source for name in item))
+    return _begin(producer.name, names, source, source)
+
+
+def _begin(step: str, names: tuple[str, ...], items: Iterable[Collection[str]], data: Any) -> Known:
+    sure = set(names)
+    for item in items:
+        if len(item) < len(sure) or not sure.issubset(item):
+            sure.intersection_update(item)
+    return Known(step, names, frozenset(sure), frozenset(names) - sure, data=data)
+
+
+def merged(ways: Iterable[Known | None]) -> Known | None:
+    """What is known where these ways come together; of those that nothing is known of, nothing.
+
+    >>> given = given_by(DictProducer("src", {"x": 1}, False))
+    >>> merged([given, None]) is given
+    True
+    """
+    known = [way for way in ways if way is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    return _after(None, (), tuple(known), False)
+
+
+def reached(
+    step: Step, options: StepOptions, ways: Collection[Known | None]
+) -> tuple[list[tuple[str, str]], Known | None]:
+    """What a step that is reached by these ways is sure to miss, as texts and ways out; and what is
+    known behind it."""
+    needed = [name for name in step._parameters.needed if name not in step._fixed]
+    found = []
+    for way in ways:
+        missing = [] if way is None else [name for name in needed if name not in way.sure]
+        while missing and way is not None:
+            path = _path(way, missing[0])
+            alike = [name for name in missing if _lacks(path, name) == _lacks(path, missing[0])]
+            missing = [name for name in missing if name not in alike]
+            if _lacks(path, alike[0]) is not None:
+                found.append((_missing(step, alike, path), _way_out(step, alike[0])))
+    says = None if callable(options.on_error) else _said(step._function)
+    known = tuple(way for way in ways if way is not None)
+    if says is None or not known:
+        return found, None
+    drops = says.drops or options.on_error != "raise"
+    return found, _after(step.name, says.names, known, drops)
+
+
+def _after(step: str | None, adds: tuple[str, ...], known: tuple[Known, ...], drops: bool) -> Known:
+    """What is known behind a step. If that may drop products, it may drop those that lack what
+    others have."""
+    possible = frozenset.intersection(*[way.sure | way.perhaps for way in known])
+    sure = possible if drops else frozenset.intersection(*[way.sure for way in known])
+    sure = sure.union(adds)
+    return Known(step, adds, sure, possible - sure, known)
+
+
+def _path(way: Known, name: str) -> list[Known]:
+    """A way by which products come without this attribute, from its source to here."""
+    path = [way]
+    while before := path[-1].before:
+        # Rather one on which no product can have it.
+        lacking = (one for one in before if name not in one.sure and name not in one.perhaps)
+        path.append(next(lacking, None) or next(one for one in before if name not in one.sure))
+    path.reverse()
+    return path
+
+
+def _lacks(path: list[Known], name: str) -> int | None:
+    """Which item of the data at the start of a path lacks what others have; -1 if all do, None if
+    it has been provided."""
+    if any(name in place.adds for place in path[1:]):
+        return None
+    source = path[0]
+    if name not in source.adds:
+        return -1
+    if source.data is None:
+        return None
+    return next((n for n, item in enumerate(source.data) if name not in item), None)
+
+
+def _missing(step: Step, names: list[str], path: list[Known]) -> str:
+    needs = f"needs the attribute{'s' * (len(names) > 1)} {_listed(map(repr, names))}"
+    steps = [place.step for place in path if place.step is not None]
+    item = _lacks(path, names[0])
+    if item is not None and item >= 0:
+        return f"{needs}, which item {item} of the data of {steps[0]!r} doesn't have"
+    origins: dict[str, str] = {}
+    for place in reversed(path):
+        for name in place.adds:
+            origins.setdefault(name, place.step or "")
+    there = _listed([f"{name!r} (from {origin!r})" for name, origin in origins.items()])
+    return (
+        f"{needs}, which nothing before it provides on the path {_shown([*steps, step.name])};"
+        f" it is given {there or 'none'}"
+    )
+
+
+def _way_out(step: Step, name: str) -> str:
+    fixed = "".join(f", {key}={short(value)}" for key, value in step._fixed.items())
+    call = f"step({step.name!r}, {function_name(step._function)}{fixed}, {name}=…)"
+    return f"give the parameter a default, or a fixed value: {call}"
+
+
+def _listed(texts: Iterable[str]) -> str:
+    listed = [*texts]
+    more = len(listed) - MOST
+    return ", ".join(listed[:MOST]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _shown(names: list[str]) -> str:
+    if len(names) > MOST:
+        left = f"({len(names) - MOST + 1:,} steps)"
+        names = [*names[: MOST // 2], left, *names[-MOST // 2 + 1 :]]
+    return " → ".join(names)
+
+
+def _said(function: Callable[..., Any]) -> _Given | None:
+    """What the annotation of a function says that it gives, if that is a TypedDict, or any number
+    of them.
+
+    >>> class Row(typing_extensions.TypedDict):
+    ...     x: int
+    >>> def rows() -> Iterable[Row]: ...
+    >>> _said(rows)
+    _Given(names=('x',), drops=True)
+    """
+    try:
+        annotation = inspect.signature(function, eval_str=True).return_annotation
+    except Exception:
+        return None  # a name that can't be resolved
+    while isinstance(function, functools.partial):
+        function = function.func
+    if isinstance(function, type):
+        return None  # it is the annotation of __init__
+    return _of(annotation)
+
+
+def _of(annotation: Any) -> _Given | None:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    kind = origin or annotation
+    if origin is typing_extensions.Annotated:
+        return _of(arguments[0])
+    if origin in (Union, types.UnionType):
+        return _any_of([one for one in arguments if one is not types.NoneType])
+    if typing_extensions.is_typeddict(kind):
+        # Also what is not required: it may be there.
+        return _Given(tuple(inspect.get_annotations(kind)), False)
+    if not isinstance(kind, type) or issubclass(kind, Mapping) or not arguments:
+        return None
+    if issubclass(kind, Awaitable):
+        return _of(arguments[-1])  # of Coroutine[Any, Any, T] too
+    if issubclass(kind, tuple):
+        return _several(_any_of([one for one in arguments if one is not Ellipsis]))
+    if issubclass(kind, Iterable | AsyncIterable):
+        return _several(_of(arguments[0]))
+    return None
+
+
+def _several(one: _Given | None) -> _Given | None:
+    return None if one is None else one._replace(drops=True)
+
+
+def _any_of(annotations: list[Any]) -> _Given | None:
+    """Of several kinds, what any of them may have."""
+    said = [_of(one) for one in annotations]
+    known = [one for one in said if one is not None]
+    if not known or len(known) < len(said):
+        return None
+    names = dict.fromkeys(name for one in known for name in one.names)
+    return _Given(tuple(names), any(one.drops for one in known))

@@ -1,0 +1,129 @@
+"""How many products the edges of a flow can hold.
+
+What lies between two steps are calls that wait for room, queues, and the hand of what drives a
+pipeline; the numbers are those of `_workers`, `_pipelines`, `_bridge` and `_merging`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import count
+from math import inf, isnan, nan
+from typing import Any, Final, Literal, NamedTuple
+
+from ._channels import BUFFER
+from ._check_attributes import Known, merged
+from ._check_options import Told, called, calls_of, is_generator
+from ._options import StepOptions
+from ._step import Step
+from ._transformers import Transformer
+
+__all__ = ["UNKNOWN", "Edge", "Held", "Port", "held_by_calls", "joined", "keys"]
+
+
+@dataclasses.dataclass(eq=False)
+class Held:
+    """Products that one part of an edge can hold; not a number where that isn't known."""
+
+    size: float
+    words: str = ""
+    #: the option that sets it
+    lower: str = ""
+    #: whether it is a source that is read ahead, if what comes behind it calls for that
+    ahead: bool = False
+
+
+UNKNOWN: Final = Held(nan)
+
+keys = count()
+
+
+class Port(NamedTuple):
+    """Where the next part is fed from: a step, and what products wait in behind it.
+
+    `queues` are those whose size the next asynchronous step sets. Products come as they are asked
+    for, in a pipeline, or out of one: to a branch of a group, or through Rx operators; then they
+    have to be taken in.
+    """
+
+    source: str | None
+    key: int
+    parts: tuple[Held, ...] = ()
+    queues: tuple[Held, ...] = ()
+    come: Literal["as asked for", "to a branch", "through operators"] = "as asked for"
+    #: whether several paths lead to here
+    many: bool = False
+    known: Known | None = None
+
+    @property
+    def holds(self) -> float:
+        """How many products wait in all."""
+        return sum(part.size for part in self.parts)
+
+    def taken_in(self) -> Port:
+        """The same, in a pipeline."""
+        if self.come == "as asked for":
+            return self
+        queue = "the queue of the branch" if self.come == "to a branch" else "a queue behind it"
+        intake = Held(BUFFER, f"in {queue}")
+        return self._replace(parts=(*self.parts, intake), queues=(intake,), come="as asked for")
+
+    def emitted(self) -> Port:
+        """The same, out of its pipeline; what drives that has one product in its hand."""
+        if self.come == "to a branch":
+            return self
+        port = self.taken_in()
+        return port._replace(
+            parts=(*port.parts, Held(1, "on its way")), queues=(), come="to a branch"
+        )
+
+
+def joined(ports: list[Port]) -> Port:
+    """The ports as one, for a junction with too many edges."""
+    named = [port for port in ports if port.source is not None]
+    holds = [port.holds for port in named]
+    most = nan if any(map(isnan, holds)) else max(holds, default=0)
+    known = merged(port.known for port in ports)
+    parts = (Held(most, "behind the one that holds most"),)
+    source = f"{len(named):,} steps" if named else None
+    return Port(source, next(keys), parts, (), "to a branch", True, known)
+
+
+def _number(number: float) -> str:
+    return "any number" if number == inf else f"{number:,}"
+
+
+class Edge(NamedTuple):
+    port: Port
+    taken: str
+
+    def told(self) -> Told:
+        """What it can hold; once all sizes are set."""
+        parts = [part for part in self.port.parts if part.size]
+        holds = self.port.holds
+        if isnan(holds):
+            return Told("info", "how many products wait depends on its own connect()")
+        if not parts:
+            return Told("info", f"no products wait; {self.taken}")
+        most = "any number of products wait" if holds == inf else f"at most {holds:,} products wait"
+        if holds == 1:
+            most = "at most 1 product waits"
+        each = " on each path" if self.port.many else ""
+        detail = ", ".join(f"{_number(part.size)} {part.words}" for part in parts)
+        lower = " and ".join(dict.fromkeys(part.lower for part in parts if part.lower))
+        remedy = f"for fewer, lower {lower}" if lower else ""
+        return Told("info", f"{most}{each} ({detail}); {self.taken}", remedy)
+
+
+def held_by_calls(conduit: Transformer[Any, Any], settled: StepOptions) -> Held:
+    """What an asynchronous step holds beside its queue."""
+    name, calls = conduit.name, calls_of(settled)
+    if not settled.ordered:
+        words = f"with calls of {name!r} that wait for room"
+        return Held(calls, words, f"concurrency= of {name!r}")
+    others = (settled.window or 4 * settled.limit) - 1
+    # The last one begins while there is room in the queue for one more.
+    held = others
+    if not isinstance(conduit, Step) or is_generator(called(conduit)):
+        held = others * BUFFER + calls  # each of the calls in flight has one more in its hand
+    return Held(held, f"in the window of {name!r}", f"window= of {name!r}")

@@ -1,0 +1,404 @@
+"""What a step's options do to each of its calls: limiter, time-out, attempts, failures.
+
+Rules of this file:
+
+1. An attempt is made inside of the limiter, and its seconds count from when it has been entered.
+2. A call that has given nothing yet can be made again. One that has given products can't, unless
+   they are the same each time: then those that were given are passed over.
+3. Only an `Exception` is ever tried again, kept or replaced. What ends a run goes through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+)
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+from ._calls import Several, error_of
+from ._channels import aclose
+from ._errors import UsageError, note, short
+from ._failures import Failure, FailureLog
+from ._retries import Attempts, retries
+from ._walks import Later, Work
+
+__all__ = ["controlled"]
+
+_log = logging.getLogger(__name__)
+
+
+def controlled(
+    work: Work,
+    step: str,
+    place: Callable[[], tuple[str, int]],
+    *,
+    log: FailureLog | None,
+    lends: bool = False,
+) -> Work:
+    """The same work, each call of it as its options say.
+
+    `place` tells the path of the step, and which of those with that path it is; `log` takes the
+    failures that don't end the run; `lends` says that a step further down has the same limiter.
+    """
+    options = work.options
+    if options.on_error == "raise" and not options.waits:
+        return work
+    if options.on_error == "collect" and (log is None or log.keep is None):
+        raise UsageError(
+            f"step {step!r} has on_error='collect', but nothing here takes its failures: run it"
+            " with run() or arun(), give stream(), astream() or the run() of a flow on_failure=…,"
+            " or have a function for on_error"
+        )
+    control = _Control(work, step, place, log, lends)
+    # A function that replaces what has failed may turn out to be asynchronous.
+    may_wait = work.may_wait or callable(options.on_error)
+    return work._replace(apply=control.apply, acall=control.acall, may_wait=may_wait)
+
+
+class _Control:
+    """What the options of one step say, bound to a run."""
+
+    def __init__(
+        self,
+        work: Work,
+        step: str,
+        place: Callable[[], tuple[str, int]],
+        log: FailureLog | None,
+        lends: bool,
+    ) -> None:
+        options = work.options
+        self.work = work
+        self.step = step
+        self.limiter = options.limiter
+        self.lends = lends
+        self.timeout = options.timeout
+        self._is_bare = self.limiter is None and self.timeout is None
+        self._place = place
+        self._log = log
+        self._gauge = work.gauge
+        self._on_error = options.on_error
+        self._retries = retries(options.retry)
+        self._repeatable = options.repeatable
+
+    # A step that never waits
+
+    def apply(self, item: Any) -> Any:
+        """A call of a synchronous step, whose options wait for nothing."""
+        try:
+            outcome = self.work.apply(item)
+        except Exception as error:
+            return self._settled(error, item, 1, 0)
+        if outcome.__class__ is not Several:
+            return outcome
+        source = outcome.source
+        if source.__class__ is Later:
+            return Several(Later(source, partial(self._finished, item)))
+        return Several(self._watched(source, item))
+
+    async def _finished(self, item: Any, later: Later) -> Any:
+        try:
+            outcome = await _waited(Several(later))
+        except Exception as error:
+            return await _waited(self._settled(error, item, 1, 0))
+        if outcome.__class__ is Several:
+            return Several(self._products(_Attempt(self, item), outcome.source, None))
+        return outcome
+
+    def _watched(self, source: Iterable[Any], item: Any) -> Iterator[Any]:
+        given = 0
+        try:
+            for product in source:
+                yield product
+                given += 1
+        except Exception as error:
+            outcome = self._settled(error, item, 1, given)
+            if outcome.__class__ is not Several:
+                yield outcome
+            elif outcome.source.__class__ is Later:
+                outcome.source.close()
+                raise UsageError(
+                    f"step {self.step!r}: its on_error gave something to be awaited, where nothing"
+                    " can wait; write it with async def"
+                ) from error
+            else:
+                yield from outcome.source
+        finally:
+            close = getattr(source, "close", None)
+            if close is not None:
+                close()
+
+    # A step that may wait
+
+    async def acall(self, item: Any) -> Any:
+        """A call of a step, with all its attempts."""
+        attempts = None if self._retries is None else self._retries()
+        failed: Exception | None = None
+        if self._is_bare:
+            # The usual case, which is 1 µs less than an attempt that is made for it.
+            try:
+                outcome = await self.work.acall(item)
+                if outcome.__class__ is not Several:
+                    return outcome
+                outcome = await _waited(outcome)
+            except Exception as error:
+                failed = error
+            else:
+                if outcome.__class__ is not Several:
+                    return outcome
+                return Several(self._products(_Attempt(self, item), outcome.source, attempts))
+        attempt, outcome = await self._begun(item, attempts, failed, 0)
+        if attempt is None or outcome.__class__ is not Several:
+            return outcome
+        return Several(self._products(attempt, outcome.source, attempts))
+
+    async def _begun(
+        self, item: Any, attempts: Attempts | None, error: Exception | None, given: int
+    ) -> tuple[_Attempt | None, Any]:
+        """The next attempt that gives something, and what it gives; where there is none, what the
+        failure comes to."""
+        while True:
+            if error is not None and not await self._again(attempts, error, given):
+                number = 1 if attempts is None else attempts.number
+                return None, await _waited(self._settled(error, item, number, given))
+            attempt = _Attempt(self, item)
+            try:
+                return attempt, await attempt.begin()
+            except Exception as raised:
+                error = raised
+
+    async def _again(self, attempts: Attempts | None, error: Exception, given: int) -> bool:
+        """Whether to try once more after a call has failed that had given so much; waits before."""
+        if attempts is None or (given and not self._repeatable):
+            return False
+        gauge = self._gauge
+        if gauge is None:
+            return await attempts.again(error)
+        gauge.again()
+        with gauge.holding():
+            goes_on = await attempts.again(error)
+        if not goes_on:
+            gauge.given_up()
+        return goes_on
+
+    def held(self) -> AbstractContextManager[None]:
+        """A call waits, for the limiter or for its next attempt."""
+        return contextlib.nullcontext() if self._gauge is None else self._gauge.holding()
+
+    async def _products(
+        self, attempt: _Attempt, source: Any, attempts: Attempts | None
+    ) -> AsyncGenerator[Any, None]:
+        """What a call yields, over all its attempts; each product once."""
+        given = 0
+        outcome: Any = Several(source)
+        now: _Attempt | None = attempt
+        while now is not None:
+            passed = given
+            items = now.items(outcome.source)
+            try:
+                awaited = items.__anext__()
+                while True:
+                    try:
+                        product = await awaited
+                    except StopAsyncIteration:
+                        return
+                    passed -= 1
+                    if passed >= 0:
+                        awaited = items.__anext__()
+                        continue
+                    given += 1
+                    try:
+                        yield product
+                    except asyncio.CancelledError as cancelled:
+                        # By a time-out or cancel scope that the call holds across its yield.
+                        awaited = items.athrow(cancelled)
+                    else:
+                        awaited = items.__anext__()
+            except Exception as error:
+                failed: Exception = error
+            finally:
+                await items.aclose()
+            now, outcome = await self._begun(attempt.item, attempts, failed, given)
+            if outcome.__class__ is not Several:
+                if now is None or not given:
+                    yield outcome
+                return
+        async for product in _asynchronously(outcome.source):
+            yield product
+
+    # What failed
+
+    def _settled(self, error: Exception, item: Any, attempts: int, given: int) -> Any:
+        """What a failure comes to, after a call has given so many products: an outcome, or the
+        error itself."""
+        raised = error_of(error)
+        if attempts > 1:
+            note(raised, f"after {attempts} attempts")
+        # What is used in the wrong place is so for each item.
+        if self._on_error == "raise" or isinstance(raised, UsageError):
+            if raised is error:
+                raise error
+            raise raised from error
+        assert isinstance(raised, Exception)
+        self.work.explain(raised, item)
+        path, number = self._place()
+        kept = item if self.work.kept is None else self.work.kept(item)
+        failure = Failure(self.step, path, kept, raised, attempts, number)
+        if self._log is not None:
+            self._log.add(failure, self._on_error == "collect")
+        if isinstance(self._on_error, str):
+            _log.debug("%s; on_error=%r", failure, self._on_error)
+            return Several(())
+        with self._told_of(failure):
+            replacement = self._on_error(failure)
+            if not inspect.isawaitable(replacement):
+                return self._replaced(replacement, item, given)
+
+        async def finish(awaited: Awaitable[Any]) -> Any:
+            with self._told_of(failure):
+                return self._replaced(await awaited, item, given)
+
+        return Several(Later(replacement, finish))
+
+    @contextlib.contextmanager
+    def _told_of(self, failure: Failure) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            note(error, f"in on_error of step {self.step!r}, for the failure: {failure}")
+            raise
+
+    def _replaced(self, replacement: Any, item: Any, given: int) -> Any:
+        if replacement is None:
+            return Several(())
+        assert self.work.given is not None
+        return self.work.given(replacement, item, given)
+
+
+class _Attempt:
+    """One attempt of one call."""
+
+    def __init__(self, control: _Control, item: Any) -> None:
+        self.item = item
+        self._control = control
+        self._limiter = control.limiter
+        self._left = control.timeout
+
+    async def begin(self) -> Any:
+        """Make the call; what it gives, with the limiter left unless that is still to come."""
+        await self._enter()
+        try:
+            outcome = await self._timed(self._control.work.acall(self.item))
+            while outcome.__class__ is Several and outcome.source.__class__ is Later:
+                outcome = await self._timed(outcome.source.outcome())
+        except BaseException as error:
+            await self._leave(error)
+            raise
+        if outcome.__class__ is not Several or outcome.ready:
+            await self._leave(None)
+        return outcome
+
+    async def items(self, source: Any) -> AsyncGenerator[Any, None]:
+        """What the call yields; then the limiter is left."""
+        lends = self._control.lends and self._inside
+        iterator: Any = aiter(_asynchronously(source))
+        try:
+            awaited = iterator.__anext__()
+            while True:
+                try:
+                    product = await self._timed(awaited)
+                except StopAsyncIteration:
+                    break
+                if lends:
+                    # Or a call further down would wait for the limiter that this one holds while it
+                    # waits for room there.
+                    await self._leave(None)
+                try:
+                    yield product
+                except asyncio.CancelledError as cancelled:
+                    if not hasattr(iterator, "athrow"):
+                        raise
+                    awaited = iterator.athrow(cancelled)
+                else:
+                    awaited = iterator.__anext__()
+                if lends:
+                    await self._enter()
+        except BaseException as error:
+            await aclose(iterator)
+            await self._leave(error)
+            raise
+        await aclose(iterator)
+        await self._leave(None)
+
+    async def _enter(self) -> None:
+        if self._limiter is not None:
+            with self._control.held():
+                try:
+                    await self._limiter.__aenter__()
+                except RuntimeError as error:
+                    if "different event loop" not in str(error):
+                        raise
+                    raise UsageError(
+                        f"step {self._control.step!r}: limiter={short(self._limiter)} belongs to"
+                        " the loop that it was first used on, and each run() has a loop of its own:"
+                        " share it between runs on one loop, with arun()"
+                    ) from error
+            self._inside = True
+
+    async def _leave(self, error: BaseException | None) -> None:
+        if self._inside and self._limiter is not None:
+            self._inside = False
+            trace = None if error is None else error.__traceback__
+            await self._limiter.__aexit__(None if error is None else type(error), error, trace)
+
+    _inside = False
+
+    async def _timed(self, awaitable: Awaitable[Any]) -> Any:
+        """Await, for the seconds that are left to this attempt."""
+        if self._left is None:
+            return await awaitable
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        scope = asyncio.timeout(self._left)
+        try:
+            async with scope:
+                return await awaitable
+        except TimeoutError as error:
+            if not scope.expired():
+                raise  # one of the step's own
+            raise TimeoutError(
+                f"step {self._control.step!r} took longer than {self._control.timeout:g} s"
+            ) from error
+        finally:
+            self._left -= loop.time() - began
+
+
+def _asynchronously(source: Any) -> AsyncIterable[Any]:
+    return source if hasattr(source, "__aiter__") else _asynchronous(source)
+
+
+async def _asynchronous(source: Any) -> AsyncGenerator[Any, None]:
+    """The items of a synchronous iterable, asynchronously; closed at the end."""
+    try:
+        for item in source:
+            yield item
+    finally:
+        close = getattr(source, "close", None)
+        if close is not None:
+            close()
+
+
+async def _waited(outcome: Any) -> Any:
+    while outcome.__class__ is Several and outcome.source.__class__ is Later:
+        outcome = await outcome.source.outcome()
+    return outcome

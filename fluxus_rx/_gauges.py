@@ -1,0 +1,169 @@
+"""The counters of one step at one place in a flow, and the time that it had to wait there."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Hashable, Iterator, Sized
+from time import perf_counter
+from typing import Any
+
+__all__ = ["Gauge", "Pace"]
+
+
+class Pace:
+    """For how long a stage could have begun a call but had nothing to call it with, and for how
+    long what it gave had to wait for room. A moment counts once: as blocked, if it is both."""
+
+    __slots__ = (
+        *("_blocked_since", "_blocking", "_closed", "_opened", "_starved_since", "_starving"),
+        *("blocked", "starved"),
+    )
+
+    def __init__(self) -> None:
+        self.starved = self.blocked = 0.0
+        self._opened = self._starved_since = self._blocked_since = perf_counter()
+        self._closed: float | None = None
+        self._starving = False
+        self._blocking = 0
+
+    def starve(self) -> None:
+        """It waits for a product."""
+        self._starving = True
+        self._starved_since = perf_counter()
+
+    def feed(self) -> None:
+        """It has got one, or waits no longer."""
+        if self._starving and not self._blocking:
+            self.starved += perf_counter() - self._starved_since
+        self._starving = False
+
+    def block(self) -> None:
+        """One of its products waits for room."""
+        if not self._blocking:
+            now = self._blocked_since = perf_counter()
+            if self._starving:
+                self.starved += now - self._starved_since
+        self._blocking += 1
+
+    def unblock(self) -> None:
+        """It waits no longer."""
+        self._blocking -= 1
+        if not self._blocking:
+            now = self._starved_since = perf_counter()
+            self.blocked += now - self._blocked_since
+            if self._closed is not None:
+                self._closed = now
+
+    def close(self) -> None:
+        """There will be nothing more to call it with; calls may still have products to give."""
+        if self._closed is None:
+            self.feed()
+            self._closed = perf_counter()
+
+    def now(self) -> tuple[float, float, float]:
+        """Seconds by now: starved, blocked, and those in which there could be something to do."""
+        now = self._closed if self._closed is not None and not self._blocking else perf_counter()
+        starved, blocked = self.starved, self.blocked
+        if self._blocking:
+            blocked += now - self._blocked_since
+        elif self._closed is None and self._starving:
+            starved += now - self._starved_since
+        return starved, blocked, now - self._opened
+
+
+class Gauge:
+    """The counters of one step at one place in the graph."""
+
+    __slots__ = (
+        *("depth", "is_inline", "is_source", "key", "label", "limit", "pace", "path", "queues"),
+        "trail",
+        *("done", "failed", "given", "live", "made", "over", "retried", "started", "total"),
+        *("_busy_since", "_held", "_held_since", "busy", "held", "working"),
+    )
+
+    def __init__(self, label: str, key: Hashable, path: str, depth: int, trail: Any = None) -> None:
+        self.trail = trail
+        self.label = label
+        self.key = key
+        self.path = path
+        self.depth = depth
+        self.started = self.done = self.failed = self.given = self.retried = 0
+        #: whether it gives without being called; whether its calls hold the loop
+        self.is_source = self.is_inline = False
+        #: calls at once at most, where that is known
+        self.limit: float | None = None
+        self.pace: Pace | None = None
+        #: where products wait in front of it
+        self.queues: list[Sized] = []
+        #: seconds that calls have worked, and those that work now: how many, and since when in sum
+        self.busy = 0.0
+        self.working = 0
+        self._busy_since = 0.0
+        #: the same of calls that are held up, by a limiter or before another attempt
+        self._held = 0.0
+        self.held = 0
+        self._held_since = 0.0
+        #: products of the calls that are done
+        self.made = 0
+        #: calls that are over, however they ended
+        self.over = 0
+        #: what a source has given and will give, if that can be told
+        self.total: int | None = None
+        #: subscriptions to a source that have not ended
+        self.live = 0
+
+    def worked(self, since: float, until: float) -> None:
+        """A call that worked since then rests, or is over."""
+        self.busy += until - since
+        self.working -= 1
+        self._busy_since -= since
+
+    def works(self, since: float) -> None:
+        """A call begins to work."""
+        self.working += 1
+        self._busy_since += since
+
+    def again(self) -> None:
+        """The call that has just failed may be made once more: another attempt of the same call."""
+        self.retried += 1
+        self.failed -= 1
+        self.over -= 1
+        self.started -= 1
+
+    def given_up(self) -> None:
+        """It is not made once more after all."""
+        self.retried -= 1
+        self.failed += 1
+        self.over += 1
+        self.started += 1
+
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """A call is held up inside the block."""
+        since = perf_counter()
+        self.held += 1
+        self._held_since += since
+        try:
+            yield
+        finally:
+            self.held -= 1
+            self._held_since -= since
+            self._held += perf_counter() - since
+
+    def seconds(self) -> tuple[float, float]:
+        """Seconds by now in which calls have worked, and in which they were held up."""
+        now = perf_counter()
+        busy = self.busy + self.working * now - self._busy_since
+        # Sums of floats may come out a little below 0.
+        return max(0.0, busy), max(0.0, self._held + self.held * now - self._held_since)
+
+    @property
+    def waiting(self) -> int:
+        """Products that wait in front of it, or in it for their turn."""
+        return sum(map(len, self.queues)) + self.held
+
+    def expect(self, length: int) -> None:
+        """One more subscription to this source gives so many products."""
+        # One that ended before the source gives no more than it has given.
+        so_far = self.given if self.live == 1 else self.total or 0
+        self.total = so_far + length

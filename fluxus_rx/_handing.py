@@ -1,0 +1,98 @@
+"""Outputs handed on while the run goes on, as each of them is complete."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from typing import Any
+
+from . import _driving
+from ._conduit import Conduit
+from ._failures import Failure
+from ._following import Follow, followed
+from ._options import StepOptions
+from ._products import DictProduct
+from ._run import Asked, Input, taken
+from ._tables import Output
+
+__all__ = ["astream", "stream"]
+
+
+def stream(
+    flow: Conduit,
+    *,
+    input: Input | None = None,
+    progress: Follow = False,
+    options: StepOptions | None = None,
+    max_failures: int | None = None,
+    on_failure: Callable[[Failure], object] | None = None,
+) -> Generator[tuple[int, Output], None, None]:
+    """Run a flow of steps, and give each output as it is complete, with the number of its path.
+
+    Outputs are what a `RunResult` has, in order of completion. The flow runs while the next one is
+    waited for, and is ahead of the reader by its buffers and limits at most, so that memory doesn't
+    grow with the length of the run. Leaving early (`break`, `close()`) cancels and cleans up.
+
+    Arguments are those of `run`. Steps with `on_error="collect"` need `on_failure`, a function that
+    is called with each `Failure`, on the loop of the run; an error of it ends the run. The first
+    error is raised where the next output is waited for, after those that were complete.
+
+    Raises what `run` raises for bad arguments, at once.
+
+    >>> from fluxus_rx import step
+    >>> flow = step("src", [{"x": 1}, {"x": 2}]) >> step("double", lambda x: {"x": 2 * x})
+    >>> for path, output in stream(flow):
+    ...     print(path, output)
+    0 {'src': {'x': 1}, 'double': {'x': 2}}
+    0 {'src': {'x': 2}, 'double': {'x': 4}}
+    """
+    asked = Asked(flow, input, False, progress, options, max_failures, on_failure, streamed=True)
+    return _stream(asked)
+
+
+def _stream(asked: Asked) -> Generator[tuple[int, Output], None, None]:
+    with followed(asked.progress, asked.meter) as beside:
+        products = _driving.stream(lambda: asked.opened(False, beside))
+        try:
+            for index, (path, product) in enumerate(products):
+                yield path, _output(product, index)
+        finally:
+            products.close()
+
+
+def astream(
+    flow: Conduit,
+    *,
+    input: Input | None = None,
+    progress: Follow = False,
+    options: StepOptions | None = None,
+    max_failures: int | None = None,
+    on_failure: Callable[[Failure], object] | None = None,
+) -> AsyncGenerator[tuple[int, Output], None]:
+    """The same as `stream`, on the running loop: `async for path, output in astream(flow)`.
+
+    Close it where you leave early, with `contextlib.aclosing`, or it is cleaned up only when the
+    loop gets to it.
+
+    >>> import asyncio
+    >>> from fluxus_rx import step
+    >>> async def main():
+    ...     async for path, output in astream(step("src", [{"x": 1}])):
+    ...         print(path, output)
+    >>> asyncio.run(main())
+    0 {'src': {'x': 1}}
+    """
+    asked = Asked(flow, input, False, progress, options, max_failures, on_failure, streamed=True)
+    return _astream(asked)
+
+
+async def _astream(asked: Asked) -> AsyncGenerator[tuple[int, Output], None]:
+    with followed(asked.progress, asked.meter) as beside:
+        async with asked.opened(False, beside) as arrivals:
+            index = 0
+            async for path, product in arrivals:
+                yield path, _output(product, index)
+                index += 1
+
+
+def _output(product: Any, index: int) -> Output:
+    return (product if isinstance(product, DictProduct) else taken(product, index)).nested()

@@ -1,0 +1,127 @@
+"""Streams one behind the other, as one: what a path, or a part of one, is while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import Any
+
+from ._bridge import Intake
+from ._channels import BUFFER, Channel, Endable, aclose_all, cancel, nothing
+from ._merging import Merge
+from ._scheduler import FlowScheduler
+from ._typing import T
+from ._walks import Led, Level, Walked, Work, staged
+
+__all__ = ["Pipeline"]
+
+
+class Pipeline(Endable[T]):
+    """A root and the streams on it, told to end together and closed one after the other.
+
+    No stream here closes the one before it: 2,000 of them would recurse.
+    """
+
+    def __init__(
+        self,
+        flow: FlowScheduler,
+        root: Iterator[Any] | AsyncIterator[Any],
+        before: Pipeline[Any] | None = None,
+    ) -> None:
+        self._flow = flow
+        self._pending: list[Work] = []
+        self._last: Any = root
+        #: whether what is read last is an asynchronous source that may be told to end
+        self._is_steered = before is None and flow.scope.terms.steered
+        #: where what is read last waits
+        self._channel: Channel[Any] | None = getattr(root, "channel", None)
+        self._parts: list[Any] = [root] if before is None else [before, root]
+
+    def add_sync(self, work: Work) -> None:
+        """One more synchronous step; fuses with its neighbours."""
+        self._pending.append(work)
+
+    def add_async(self, work: Work) -> None:
+        """One more asynchronous stage."""
+        size = work.options.buffer
+        self._own(size or BUFFER)
+        if size is not None and self._channel is not None:
+            self._channel.size = size
+        self.fuse()
+        stage = staged(self._last, work, work.acall, self._flow)
+        if work.gauge is not None and self._channel is not None:
+            work.gauge.queues.append(self._channel)
+        self._add(stage)
+
+    def lead(self, items: Sequence[Any]) -> None:
+        """Have these items come in front of those that come by themselves."""
+        if items:
+            self.fuse()
+            self._add(Led(items, self._last))
+
+    def fuse(self) -> None:
+        """Turn the synchronous steps so far into one stream."""
+        works, self._pending = self._pending, []
+        if self._is_steered or any(work.may_wait for work in works):
+            self._own(BUFFER)
+        self._is_steered = False
+        if works or not hasattr(self._last, "__anext__"):
+            base: Any = self._last
+            stack: list[Level] = []
+            if not hasattr(base, "__anext__"):
+                stack.append(Level(0, base, None, None))
+                base = None
+            channel = self._channel
+            self._add(Walked(base, works, stack, self._flow))
+            self._channel = channel  # a walk keeps nothing
+
+    def _own(self, size: int) -> None:
+        """Let one task read what the workers of a stage would read in turns."""
+        if hasattr(self._last, "__anext__") and not isinstance(self._last, Endable):
+            self._parts.remove(self._last)
+            merge = Merge((self._last,), size, self._flow.scope.turn)
+            self._add(self._flow.scope.feed(merge) if self._is_steered else merge)
+            self._is_steered = False
+
+    def _add(self, stream: AsyncIterator[Any]) -> None:
+        self._parts.append(stream)
+        self._last = stream
+        self._channel = getattr(stream, "channel", None)
+
+    @property
+    def poll(self) -> Callable[[], T]:
+        """An item that is ready, or END."""
+        poll: Callable[[], T] = getattr(self._last, "poll", nothing)
+        return poll
+
+    def __anext__(self) -> Awaitable[T]:
+        awaitable: Awaitable[T] = self._last.__anext__()
+        return awaitable
+
+    def __getattr__(self, name: str) -> Any:
+        # A cancellation can be thrown into what is read if that takes it.
+        if name == "athrow":
+            return getattr(self._last, name)
+        raise AttributeError(name)
+
+    def subscribe(self) -> None:
+        """Subscribe to what this reads, before it is read."""
+        for part in self._parts:
+            if isinstance(part, Intake | Pipeline):
+                part.subscribe()
+
+    def fail(self, error: BaseException) -> None:
+        """End with an error that came up outside of the parts, in an action of a scheduler."""
+        for part in self._parts:
+            if isinstance(part, Intake | Pipeline):
+                part.fail(error)
+
+    def cancel(self) -> None:
+        """Tell all parts to end."""
+        for part in self._parts:
+            cancel(part)
+
+    async def aclose(self) -> None:
+        """End all parts; raise the first error that comes up in doing so."""
+        self.cancel()
+        parts, self._parts = self._parts, []
+        await aclose_all(reversed(parts))

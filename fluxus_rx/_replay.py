@@ -1,0 +1,170 @@
+"""Failed calls, made once more, with all that comes after them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from time import perf_counter
+from typing import Any
+
+from ._conduit import Conduit
+from ._errors import InvalidFlowError, UsageError, shown
+from ._failed import Failures
+from ._failures import Failure
+from ._following import Follow
+from ._loops import Loop
+from ._options import StepOptions
+from ._places import Places
+from ._products import DictProduct
+from ._result import RunResult
+from ._run import Asked
+from ._stages import Trail
+
+__all__ = ["arerun", "rerun"]
+
+
+#: where a product stands among those of a plain loop
+Position = tuple[int, ...]
+
+
+def rerun(
+    flow: Conduit,
+    failures: Iterable[Failure],
+    *,
+    start: str | None = None,
+    timestamps: bool = False,
+    progress: Follow = False,
+    options: StepOptions | None = None,
+    max_failures: int | None = None,
+) -> RunResult:
+    """Run exactly the products that failed once more, from the step that they failed in to the end.
+
+    `failures` are those of a result, or some of them, of a run of the same flow: the same steps in
+    the same places. Options may differ, and functions; failures may come from another process. The
+    sources of the flow give nothing; each failed product enters where it failed, with its lineage.
+
+    With `start`, the name of a step in front of the one that failed, it is run again from that step
+    on: with what that step had been called with, once for all failures that came of it.
+
+    Gives the outputs in the paths of the flow; `result.merged(…)` puts them in their places. Other
+    arguments are those of `run`. No failures give a result without outputs.
+
+    Raises TypeError for what are no failures, or none of this flow.
+
+    >>> from fluxus_rx import run, step
+    >>> def inverse(x, by=0):
+    ...     return {"y": 1 / (x + by)}
+    >>> source = step("src", [{"x": 0}, {"x": 1}])
+    >>> result = run(source >> step("inverse", inverse).options(on_error="collect"))
+    >>> rerun(source >> step("inverse", inverse, by=2), result.failures)[0]
+    [{'src': {'x': 0}, 'inverse': {'y': 0.5}}]
+    """
+    replay = _Replay(flow, failures, start, timestamps, progress, options, max_failures)
+    with Loop() as loop:
+        return loop.call(replay.result)
+
+
+async def arerun(
+    flow: Conduit,
+    failures: Iterable[Failure],
+    *,
+    start: str | None = None,
+    timestamps: bool = False,
+    progress: Follow = False,
+    options: StepOptions | None = None,
+    max_failures: int | None = None,
+) -> RunResult:
+    """The same as `rerun`, on the running loop; cancelling it cancels and cleans up the run.
+
+    >>> import asyncio
+    >>> from fluxus_rx import step
+    >>> asyncio.run(arerun(step("src", {"x": 1}), []))
+    RunResult([])
+    """
+    replay = _Replay(flow, failures, start, timestamps, progress, options, max_failures)
+    return await replay.result()
+
+
+class _Replay:
+    """Failures of a flow, and where they are to enter it."""
+
+    def __init__(
+        self, flow: Any, failures: Any, start: str | None, timestamps: bool, *arguments: Any
+    ) -> None:
+        if isinstance(failures, str | bytes | RunResult) or not isinstance(failures, Iterable):
+            hint = "; did you mean its failures?" if isinstance(failures, RunResult) else ""
+            raise InvalidFlowError(f"rerun() takes failures, not {shown(failures)}{hint}")
+        elapsed = getattr(failures, "_elapsed", 0.0)
+        self._failures = Failures(failures, elapsed)
+        self._asked = Asked(flow, None, timestamps, *arguments)
+        paths = self._asked.producer.observables()
+        places = Places(paths)
+        self._entering: dict[int, tuple[Trail, dict[Position, DictProduct]]] = {}
+        for failure in self._failures:
+            trail, product = _entry(places, failure, start)
+            _, products = self._entering.setdefault(id(trail), (trail, {}))
+            products[(*product.positions(),)] = product
+        self._replaces: dict[int, set[Position]] = {}
+        self._again: list[tuple[frozenset[tuple[str, int]], set[Position]]] = []
+        replay: dict[int, list[DictProduct]] = {}
+        for key, (trail, products) in self._entering.items():
+            again = {one: of for one, of in products.items() if not self._comes_anyway(trail, one)}
+            replay[key] = [*again.values()]
+            self._again.append((places.behind(trail), {*again}))
+            for path in places.through(trail):
+                self._replaces.setdefault(path, set()).update(again)
+        self._asked.paths = paths
+        self._asked.terms.replay = replay
+
+    def _comes_anyway(self, trail: Trail, position: Position) -> bool:
+        """Whether a product comes of another one that is run again, in front of it."""
+        before = None if trail is None else trail[0]
+        while before is not None:
+            _, products = self._entering.get(id(before), (None, {}))
+            if any(position[:length] in products for length in range(1, len(position) + 1)):
+                return True
+            before = before[0]
+        return False
+
+    async def result(self) -> RunResult:
+        """Run them."""
+        if self._asked.meter is not None:
+            # Times go on from the end of the run that they failed in.
+            self._asked.meter.started = perf_counter() - self._failures._elapsed
+        result = await self._asked.collected()
+        result._replaces = self._replaces
+        result._again = self._again
+        return result
+
+
+def _entry(places: Places, failure: Failure, start: str | None) -> tuple[Trail, DictProduct]:
+    """Where a failed product enters the flow, and as what."""
+    trail = places.find((failure.path, failure._place))
+    if trail is None:
+        raise InvalidFlowError(
+            f"rerun(): the flow has no step at {failure.path}, where {failure.step!r} failed; it"
+            " takes failures of the same flow"
+        )
+    product = failure.product
+    if not isinstance(product, DictProduct):
+        raise InvalidFlowError(
+            f"rerun() takes failures of steps on dictionaries, but {failure.step!r} was given"
+            f" {shown(product)}; of another flow, process() the products once more"
+        )
+    if start is None or start == failure.step:
+        return trail, product
+    while trail is not None and trail[1] != start:
+        trail = trail[0]
+    if trail is None:
+        raise InvalidFlowError(
+            f"rerun(): start={start!r} is no step in front of {failure.step!r}, on the path"
+            f" {failure.path}"
+        )
+    before: DictProduct | None = product
+    while before is not None and before.product_name != start:
+        before = before.precursor
+    if before is None or before.precursor is None:
+        raise UsageError(
+            f"rerun(): start={start!r}: {failure} has no product from before that step; to run all"
+            " from the source, use run()"
+        )
+    return trail, before.precursor

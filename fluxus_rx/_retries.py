@@ -1,0 +1,200 @@
+"""How often a call that has failed is made again, and after what wait."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import random
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, Protocol, TypeAlias
+
+from ._errors import FlowError, InvalidOptionError, shown
+
+__all__ = ["FIRST", "MOST", "Attempts", "Retries", "check_retry", "longest_wait", "retries"]
+
+#: The longest waits in seconds, after the first attempt and after any: those of tenacity's
+#: `wait_random_exponential(multiplier=1, max=60)`.
+FIRST: Final = 1.0
+MOST: Final = 60.0
+
+
+class Attempts(Protocol):
+    """The attempts of one call; `number` is that of the one under way or just over, from 1."""
+
+    number: int
+
+    async def again(self, error: Exception) -> bool:
+        """Whether there is to be another attempt, now that one has failed with this error.
+
+        True comes once it is time for it, with `number` raised by 1. What a hook of a policy raises
+        surfaces here, with `error` as its context.
+        """
+        ...
+
+
+#: Begins the attempts of one call. Raises what a policy's `before` hook raises.
+Retries: TypeAlias = Callable[[], Attempts]
+
+
+def check_retry(value: object) -> None:
+    """Raise InvalidOptionError for what is no value of the option `retry`.
+
+    >>> check_retry(True)
+    Traceback (most recent call last):
+    ...
+    fluxus_rx.InvalidOptionError: retry=True (bool): expected a number of attempts from 1 on, a
+    tenacity retrying object such as AsyncRetrying(...), or None
+    """
+    if value is None or (type(value) is int and value >= 1):
+        return
+    problem = _problem_of(value) if _is_policy(value) else _mistake_in(value)
+    if problem:
+        raise InvalidOptionError(f"retry={shown(value)}: {problem}")
+
+
+def retries(value: object) -> Retries | None:
+    """What begins the attempts of each call, or None if no call is made twice.
+
+    - A number: so many attempts at most, with exponential backoff and full jitter in between: each
+      wait is a random part of `longest_wait`.
+    - A retrying object of tenacity: its `stop`, `wait`, `retry`, `before`, `after`, `before_sleep`
+      count, for each call anew; all but `before` may be async. An `AsyncRetrying` sleeps with its
+      own `sleep`, any other with that of asyncio. Results are never told, `statistics` not kept.
+
+    Never made again, whatever the policy says: a call that failed with what is no Exception, or
+    with an error of the library's own, since a step that is written wrongly stays so.
+
+    >>> attempts = retries(3)()
+    >>> attempts.number, asyncio.run(attempts.again(FlowError()))
+    (1, False)
+    """
+    if value is None or isinstance(value, int):
+        return partial(_Counted, value) if value is not None and value > 1 else None
+    # A recent tenacity has a switch, with which users turn retrying off in their tests.
+    return partial(_Decided, value) if getattr(value, "enabled", True) else None
+
+
+def longest_wait(failed: int) -> float:
+    """The longest wait, in seconds, after so many attempts have failed.
+
+    "Exponential Backoff And Jitter", AWS Architecture Blog, 2015: calls that failed together come
+    back spread out, which takes the least work in all if waits start from 0.
+
+    >>> [longest_wait(failed) for failed in (1, 2, 3, 6, 7, 10_000)]
+    [1.0, 2.0, 4.0, 32.0, 60.0, 60.0]
+    """
+    return min(MOST, FIRST * 2.0 ** min(failed - 1, 99))  # 2.0**1024 would overflow.
+
+
+def _is_final(error: BaseException) -> bool:
+    return isinstance(error, FlowError) or not isinstance(error, Exception)
+
+
+class _Counted:
+    __slots__ = ("_most", "number")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.number = 1
+
+    async def again(self, error: Exception) -> bool:
+        if self.number >= self._most or _is_final(error):
+            return False
+        await asyncio.sleep(random.uniform(0.0, longest_wait(self.number)))
+        self.number += 1
+        return True
+
+
+class _Decided:
+    """The attempts that a retrying object of tenacity decides on.
+
+    In the order of tenacity 9, but not with its `iter`: that takes a copy of the object for each
+    call, which not every subclass can make, and takes a coroutine of an async predicate for true.
+    """
+
+    __slots__ = ("_policy", "_state", "number")
+
+    def __init__(self, policy: Any) -> None:
+        self._policy = policy
+        self._state: Any = _tenacity().RetryCallState(policy, None, (), {})
+        self.number = 1
+        if policy.before is not None:
+            policy.before(self._state)
+
+    async def again(self, error: Exception) -> bool:
+        if _is_final(error):
+            return False
+        traceback = error.__traceback__
+        try:
+            # Python itself then makes it the context of what hooks raise; they see it as handled.
+            raise error
+        except Exception:
+            error.__traceback__ = traceback
+            if await self._goes_on(error):
+                return True
+        self._state = None  # It holds the error, whose traceback holds what holds these attempts.
+        return False
+
+    async def _goes_on(self, error: Exception) -> bool:
+        policy, state = self._policy, self._state
+        state.set_exception((type(error), error, error.__traceback__))
+        asked_for = isinstance(error, _tenacity().TryAgain)
+        if not asked_for and not await _outcome(policy.retry(state)):
+            return False
+        if policy.after is not None:
+            await _outcome(policy.after(state))
+        # The wait first: `stop_before_delay` asks how long it will be. None or 0 mean no wait.
+        state.upcoming_sleep = await _outcome(policy.wait(state)) if callable(policy.wait) else 0.0
+        if await _outcome(policy.stop(state)):
+            return False
+        state.next_action = _tenacity().RetryAction(state.upcoming_sleep)
+        state.idle_for += state.upcoming_sleep
+        if policy.before_sleep is not None:
+            await _outcome(policy.before_sleep(state))
+        state.prepare_for_next_attempt()
+        own = isinstance(policy, _tenacity().AsyncRetrying)
+        await _outcome((policy.sleep if own else asyncio.sleep)(state.upcoming_sleep))
+        self.number = state.attempt_number
+        if policy.before is not None:
+            policy.before(state)
+        return True
+
+
+async def _outcome(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+def _tenacity() -> Any:
+    """The module, if it is imported: who passes an object of it has imported it."""
+    return sys.modules.get("tenacity")
+
+
+def _is_policy(value: object) -> bool:
+    return isinstance(value, getattr(_tenacity(), "BaseRetrying", ()))
+
+
+def _problem_of(policy: Any) -> str | None:
+    if policy.retry_error_callback is not None:
+        return "its retry_error_callback would never be called; use on_error for a replacement"
+    called = (policy.before, getattr(policy.before, "__call__", None))  # noqa: B004
+    if any(map(inspect.iscoroutinefunction, called)):
+        return "its before can't be async, as nothing can wait where it is called; before_sleep can"
+    return None
+
+
+def _mistake_in(value: object) -> str:
+    for base in type(value).__mro__:
+        part = base.__name__.removesuffix("_base")
+        if base.__module__ == f"tenacity.{part}":
+            rest = "" if part == "stop" else ", stop=..."
+            return f"that is one part of a policy; wrap it: AsyncRetrying({part}=...{rest})"
+    if inspect.isroutine(value) or inspect.isclass(value):
+        made_by = str(getattr(value, "__module__", None)).partition(".")[0]
+        if made_by == "tenacity" or _is_policy(getattr(value, "retry", None)):
+            return "pass the policy itself, no function and no class: AsyncRetrying(stop=...)"
+    return (
+        "expected a number of attempts from 1 on, a tenacity retrying object such as"
+        " AsyncRetrying(...), or None"
+    )

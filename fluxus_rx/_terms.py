@@ -1,0 +1,43 @@
+"""What whoever starts a run may ask of it: options for all its steps, and where failures go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ._conduit import Conduit
+from ._errors import InvalidOptionError, shown
+from ._failures import Failure, FailureLog
+from ._options import StepOptions
+from ._scheduler import Terms
+
+__all__ = ["terms_of"]
+
+
+def terms_of(
+    conduit: Conduit,
+    options: StepOptions | None,
+    max_failures: int | None,
+    keep: Callable[[Failure], object] | None,
+) -> Terms:
+    """The terms of a run of `conduit`; `keep` takes the failures that are to be collected.
+
+    Raises `InvalidOptionError` (a ValueError) for what can't be these, TypeError for options that
+    a step can't have.
+    """
+    if options is None:
+        options = StepOptions()
+    if not isinstance(options, StepOptions):
+        raise InvalidOptionError(
+            f"options={shown(options)}: expected StepOptions(…), such as StepOptions(concurrency=3)"
+        )
+    if max_failures is not None and (type(max_failures) is not int or max_failures < 0):
+        raise InvalidOptionError(
+            f"max_failures={shown(max_failures)}: expected a whole number of failures from 0 on, or"
+            " None for no limit"
+        )
+    if keep is not None and not callable(keep):
+        raise InvalidOptionError(
+            f"on_failure={shown(keep)}: expected a function of a Failure, or None"
+        )
+    conduit._flow_check_options(options)
+    return Terms(options=options, failures=FailureLog(keep, max_failures))
