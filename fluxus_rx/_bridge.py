@@ -93,7 +93,7 @@ class Driver(Generic[T]):
         while True:
             item = END if thrown is not None else poll()
             if item is END:
-                awaited = read() if thrown is None else stream.athrow(thrown)
+                awaited = read() if thrown is None else stream.throw(thrown)
                 thrown = None
                 try:
                     item = await awaited
@@ -108,7 +108,7 @@ class Driver(Generic[T]):
                 try:
                     await demand.wait()
                 except asyncio.CancelledError as error:
-                    if self._disposed or scope.closing or not hasattr(stream, "athrow"):
+                    if self._disposed or scope.closing or getattr(stream, "throw", None) is None:
                         raise
                     # By a time-out or cancel scope that the source holds across its yield. What it
                     # gives in answer comes behind this item.

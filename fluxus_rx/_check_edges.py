@@ -94,6 +94,8 @@ def _number(number: float) -> str:
 
 
 class Edge(NamedTuple):
+    """What lies between a port and the step behind it; `taken` says how that takes products."""
+
     port: Port
     taken: str
 

@@ -209,7 +209,7 @@ def _of_limits(conduit: Conduit, settled: StepOptions) -> Iterator[Told]:
             f"{', with a thread for each' if thread else ''}, and memory grows with them",
             "set concurrency= to what it calls can bear, such as 100",
         )
-    if window is not None and window < settled.limit:
+    if window is not None and window < settled.limit < inf:
         asked = f"concurrency={settled.concurrency}"
         yield Told(
             "warning" if settled.has("concurrency") else "info",

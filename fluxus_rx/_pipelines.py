@@ -97,11 +97,13 @@ class Pipeline(Endable[T]):
         awaitable: Awaitable[T] = self._last.__anext__()
         return awaitable
 
-    def __getattr__(self, name: str) -> Any:
-        # A cancellation can be thrown into what is read if that takes it.
-        if name == "athrow":
-            return getattr(self._last, name)
-        raise AttributeError(name)
+    @property
+    def throw(self) -> Callable[[BaseException], Awaitable[T]] | None:
+        """Throws an error into what is read, if that takes it. Not named `athrow`: aiostream would
+        throw its own errors into it."""
+        throw: Callable[[BaseException], Awaitable[T]] | None
+        throw = getattr(self._last, "athrow", None)
+        return throw
 
     def subscribe(self) -> None:
         """Subscribe to what this reads, before it is read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -33,6 +34,12 @@ def said(flow: Any, edge: str, **kwargs: Any) -> float:
     """How many products an edge can hold in all, with those in calls of the step behind it."""
     (finding,) = [finding for finding in check(flow, **kwargs) if finding.step == edge]
     return sum(numbers(finding.text))
+
+
+def told(flow: Any, **kwargs: Any) -> list[tuple[str, str, str, str]]:
+    """What check() finds beside what the edges hold."""
+    found = [finding for finding in check(flow, **kwargs) if "→" not in finding.step]
+    return [dataclasses.astuple(finding) for finding in found]
 
 
 class Steps:
