@@ -30,8 +30,10 @@ doctest_default_flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 doctest_global_setup = """
 from fluxus_rx import *
 from fluxus_rx.lineage import *
+from fluxus_rx.reactive_streams import *
 from fluxus_rx.rx import *
 from fluxus_rx.streams import *
+from fluxus_rx.testing import *
 from fluxus_rx.viz import *
 """
 

@@ -11,6 +11,7 @@ from ._check import Finding, check
 from ._conduit import Conduit
 from ._consumers import AsyncConsumer, Consumer, Flow
 from ._errors import (
+    BufferOverflowError,
     FailureLimitError,
     FlowError,
     InvalidAttributeError,
@@ -24,6 +25,7 @@ from ._errors import (
 from ._failed import Failures
 from ._failures import Failure
 from ._handing import astream, stream
+from ._observed import from_observable
 from ._options import StepOptions
 from ._pipes import rx_pipe, stream_pipe
 from ._producers import AsyncProducer, Producer
@@ -43,6 +45,7 @@ __all__ = [
     "AsyncConsumer",
     "AsyncProducer",
     "AsyncTransformer",
+    "BufferOverflowError",
     "Conduit",
     "Consumer",
     "DictProduct",
@@ -79,6 +82,7 @@ __all__ = [
     "astream",
     "chain",
     "check",
+    "from_observable",
     "parallel",
     "passthrough",
     "rerun",

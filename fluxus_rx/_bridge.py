@@ -21,6 +21,7 @@ from reactivex.disposable import Disposable
 
 from ._channels import BUFFER, END, Channel, Endable, aclose, cancel, nothing
 from ._errors import also_raised
+from ._gauges import Gauge
 from ._scheduler import FlowScheduler
 from ._typing import T
 
@@ -90,6 +91,8 @@ class Driver(Generic[T]):
         read = stream.__anext__
         scheduled = scope.scheduled
         thrown: asyncio.CancelledError | None = None
+        queue = demand if isinstance(demand, Channel) else None
+        waiting = unseen = 0
         while True:
             item = END if thrown is not None else poll()
             if item is END:
@@ -116,8 +119,16 @@ class Driver(Generic[T]):
             if self._disposed:
                 return
             on_next(item)
-            if self._disposed:
+            if self._disposed or scope.closing:
                 return
+            if queue is not None:
+                # What operators hold doesn't count as demand. If they hold it until another source
+                # gives something, as zip does, that one must have its turn.
+                unseen = unseen + 1 if len(queue) == waiting else 0
+                waiting = len(queue)
+                if unseen == BUFFER:
+                    unseen = 0
+                    await asyncio.sleep(0)
 
     def _end(self, error: BaseException | None) -> None:
         scope = self._flow.scope
@@ -141,8 +152,12 @@ class Driver(Generic[T]):
         self._flow.on_loop(self._cancel)
 
     def _cancel(self) -> None:
-        if self._task is not None and not self._ending and asyncio.current_task() is not self._task:
-            self._task.cancel()
+        scope, task = self._flow.scope, self._task
+        if task is None or self._ending or scope.closing or asyncio.current_task() is task:
+            return
+        # Once: a second time, by the scope, would break into what it does to clean up.
+        scope.spare(task)
+        task.cancel()
 
 
 class Intake(Endable[T]):
@@ -159,12 +174,17 @@ class Intake(Endable[T]):
         flow: FlowScheduler,
         downstream: Mapping[Hashable, int] | None = None,
         size: int = BUFFER,
+        gauge: Gauge | None = None,
     ) -> None:
+        self._gauge = gauge
         self._source = source
         self._channel: Channel[T] = Channel(size)
         #: an item that is ready, or END
         self.poll = self._channel.poll
         self._put = self._channel.put
+        self._waiting = self._channel.items
+        #: whether the loop is to look at the inbox, and has not done so yet
+        self._ringing = False
         self._loop = flow.loop
         self._flow = flow.demanding(self._channel, downstream)
         self._subscription: abc.DisposableBase | None = None
@@ -207,8 +227,10 @@ class Intake(Endable[T]):
             self._later(lambda: self._take(item))
 
     def _take(self, item: T) -> None:
+        if self._gauge is not None:
+            self._gauge.gave()
         self._put(item)
-        if len(self._channel) > MANY:
+        if len(self._waiting) > MANY:
             self._warn()
 
     def _on_completed(self) -> None:
@@ -219,11 +241,14 @@ class Intake(Endable[T]):
         self._later(lambda: self._channel.close(error))
 
     def _later(self, event: Callable[[], None]) -> None:
+        if self._closed:
+            return
         # One queue for all threads: an event that was emitted later never overtakes.
         self._inbox.append(event)
-        if self._flow.here:
+        if _running_loop() is self._loop:
             self._drain()
-        elif not self._closed:
+        elif not self._ringing:
+            self._ringing = True
             try:
                 self._flow.loop.call_soon_threadsafe(self._drain)
             except RuntimeError:
@@ -231,18 +256,31 @@ class Intake(Endable[T]):
                     raise
 
     def _drain(self) -> None:
-        while self._inbox:
-            self._inbox.popleft()()
+        # First: a thread that finds it set has added its event to those that are done now.
+        self._ringing = False
+        # So many, and not all that come meanwhile: threads may be faster than this.
+        for _ in range(len(self._inbox)):
+            if self._inbox:
+                self._inbox.popleft()()
+        if self._inbox and not self._ringing:
+            self._ringing = True
+            self._loop.call_soon(self._drain)
 
     def _warn(self) -> None:
         if not self._warned:
             self._warned = True
             _log.warning(
-                "more than 10,000 items of %r wait, because it emits without heeding demand; emit"
-                " more slowly, thin it out before (ops.sample, ops.throttle_first), or let the slow"
-                " step run more calls at once",
-                self._source,
+                "more than 10,000 items of %s wait, because it emits without heeding demand; emit"
+                " more slowly, thin it out before (ops.sample, ops.throttle_first), let the slow"
+                " step run more calls at once, or say what may be dropped: from_observable(…,"
+                " overflow=…), or step.buffered(…)",
+                self._label,
             )
+
+    @property
+    def _label(self) -> str:
+        """What messages call the source."""
+        return repr(self._source)
 
     def cancel(self) -> None:
         """Unsubscribe, and drop what waits."""
@@ -261,13 +299,13 @@ class Intake(Endable[T]):
 class Rooted(Generic[T]):
     """The most downstream subscription of a run that Rx itself began.
 
-    Makes the run's scope if the subscriber's scheduler carries none, and tells the observer the end
-    when all of the run has ended.
+    Makes the scope of the run, and tells the observer the end when all of it has ended.
     """
 
     def __init__(self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None) -> None:
         self._observer = observer
-        self.flow = FlowScheduler.of(scheduler)
+        given = FlowScheduler.of(scheduler)
+        self.flow = FlowScheduler(given.loop, None, given.demand)
         self._scope = self.flow.scope
         self._inner: abc.DisposableBase | None = None
         self._over = False
@@ -306,7 +344,10 @@ class Rooted(Generic[T]):
             else:
                 also_raised(error, late)
         try:
-            if error is None:
+            if self._scope.abandoned:  # meanwhile
+                if error is not None:
+                    self._scope.report(error)
+            elif error is None:
                 self._observer.on_completed()
             else:
                 self._observer.on_error(error)  # type: ignore[arg-type]  # Rx passes on any object
@@ -315,13 +356,16 @@ class Rooted(Generic[T]):
 
     def dispose(self) -> None:
         """End without telling the observer."""
+        self._scope.abandoned = True
         if self._over:
             return
         self._over = True
-        self._scope.abandoned = True
         self.flow.on_loop(self._leave)
 
     def _leave(self) -> None:
         if self._inner is not None:
             self._inner.dispose()
         self._scope.cancel()
+        # Threads and processes must be waited for, or nobody would stop those that hang.
+        if self._scope.has_resources:
+            self._ending = asyncio.Task(self._scope.close(), loop=self.flow.loop)

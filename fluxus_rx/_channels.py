@@ -1,4 +1,4 @@
-"""Where items wait: a queue with room for so many, a limit for calls, turns for the loop.
+"""Where items wait: a queue with room for so many, a limit for calls.
 
 Everything that waits in this library waits in a `Channel`, and every channel has a size.
 """
@@ -9,9 +9,7 @@ import asyncio
 from abc import abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
-from math import inf
 from operator import itemgetter
-from time import perf_counter
 from typing import Any, Final
 
 from ._errors import also_raised
@@ -23,7 +21,6 @@ __all__ = [
     "Channel",
     "Endable",
     "Limit",
-    "Turn",
     "aclose",
     "aclose_all",
     "cancel",
@@ -43,10 +40,6 @@ END: Final[Any] = object()
 def nothing() -> Any:
     """What polling a stream gives that can't be polled: END."""
     return END
-
-
-#: Seconds that code may hold the loop between two suspensions.
-SLICE: Final = 0.005
 
 
 class Endable(AsyncIterator[T]):
@@ -98,42 +91,6 @@ async def aclose_all(sources: Iterable[object]) -> None:
         raise first
 
 
-class Turn:
-    """Gives the loop a turn when a task has held it for too long.
-
-    Checked once per item: `if perf_counter() > turn.due: await turn.give()`. One for all tasks of a
-    run, or a hundred tasks would hold the loop for a hundred slices. A run that is paused gets no
-    turn until it goes on.
-    """
-
-    __slots__ = ("due", "gate")
-
-    def __init__(self) -> None:
-        self.due = perf_counter() + SLICE
-        #: of a run that is paused: what all wait for that would begin something new
-        self.gate: asyncio.Future[None] | None = None
-
-    async def give(self) -> None:
-        """Let everything else on the loop run once; if paused, wait until that is over."""
-        await asyncio.sleep(0)
-        while self.gate is not None:
-            # Shielded: who is cancelled while it waits here doesn't end the pause for all.
-            await asyncio.shield(self.gate)
-        self.due = perf_counter() + SLICE
-
-    def pause(self) -> None:
-        """Let whoever asks for a turn wait."""
-        if self.gate is None:
-            self.gate = asyncio.get_running_loop().create_future()
-        self.due = -inf  # so that all ask
-
-    def resume(self) -> None:
-        """Let them go on."""
-        gate, self.gate = self.gate, None
-        if gate is not None:
-            gate.set_result(None)
-
-
 class Channel(Endable[T]):
     """A queue for one reader and any number of writers on one loop, with room for `size` items.
 
@@ -147,17 +104,18 @@ class Channel(Endable[T]):
         "_closed",
         "_error",
         "_givers",
-        "_items",
         "_reserved",
         "_taker",
         "abandoned",
+        "items",
         "size",
     )
 
     def __init__(self, size: float = BUFFER) -> None:
         self.size = size
         self.abandoned = False
-        self._items: deque[T] = deque()
+        #: those that wait, for who counts them; `len(channel)` costs a call
+        self.items: deque[T] = deque()
         self._givers: deque[asyncio.Future[None]] = deque()
         self._reserved = 0
         self._taker: asyncio.Future[None] | None = None
@@ -165,12 +123,12 @@ class Channel(Endable[T]):
         self._error: BaseException | None = None
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.items)
 
     @property
     def ready(self) -> bool:
         """Whether there is room for one more item that no earlier writer waits for."""
-        return len(self._items) + self._reserved < self.size or self.abandoned
+        return len(self.items) + self._reserved < self.size or self.abandoned
 
     async def wait(self) -> None:
         """Wait for room, in the order of asking; returns at once when the reader has left."""
@@ -193,7 +151,7 @@ class Channel(Endable[T]):
             giver.get_loop().call_soon(self._invite)
 
     def _invite(self) -> None:
-        while self._givers and len(self._items) + self._reserved < self.size:
+        while self._givers and len(self.items) + self._reserved < self.size:
             giver = self._givers.popleft()
             if not giver.done():
                 self._reserved += 1
@@ -203,7 +161,7 @@ class Channel(Endable[T]):
         """Add an item; dropped if the reader has left or the channel is closed."""
         if self._closed:
             return
-        self._items.append(item)
+        self.items.append(item)
         taker = self._taker
         if taker is not None:
             self._taker = None
@@ -212,7 +170,7 @@ class Channel(Endable[T]):
 
     def offer(self, item: T) -> bool:
         """Add an item if there is room for it; whether there was."""
-        items = self._items
+        items = self.items
         if len(items) + self._reserved >= self.size:
             return self.abandoned
         items.append(item)
@@ -238,7 +196,7 @@ class Channel(Endable[T]):
 
     async def filled(self) -> bool:
         """Wait until an item is there (true) or none will come any more (false)."""
-        while not self._items:
+        while not self.items:
             if self._closed:
                 return False
             self._taker = asyncio.get_running_loop().create_future()
@@ -250,20 +208,20 @@ class Channel(Endable[T]):
 
     def poll(self) -> T:
         """The first item of those that wait, or END."""
-        if not self._items:
+        if not self.items:
             return END  # type: ignore[no-any-return]  # a mark of any type
-        item = self._items.popleft()
+        item = self.items.popleft()
         if self._givers:
             self._invite()
         return item
 
     async def __anext__(self) -> T:
-        if not self._items and not await self.filled():
+        if not self.items and not await self.filled():
             error, self._error = self._error, None
             if error is not None:
                 raise error
             raise StopAsyncIteration
-        item = self._items.popleft()
+        item = self.items.popleft()
         if self._givers:
             self._invite()
         return item
@@ -271,7 +229,7 @@ class Channel(Endable[T]):
     def cancel(self, error: BaseException | None = None) -> None:
         """What waits is dropped, writers that wait go on, and a reader gets `error`, or the end."""
         self.abandoned = self._closed = True
-        self._items.clear()
+        self.items.clear()
         self._error = error
         self._wake()
         while self._givers:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ._channels import BUFFER
 from ._check_attributes import given_by, merged, reached
-from ._check_edges import UNKNOWN, Edge, Held, Port, held_by_calls, joined, keys
+from ._check_edges import UNKNOWN, Edge, Held, Port, held_by_calls, joined, kept_by, keys
 from ._check_options import (
     Severity,
     Told,
@@ -32,7 +32,7 @@ from ._options import StepOptions
 from ._pipes import _RxPipe, _StreamPipe
 from ._step import Step
 from ._text import printable
-from ._transformers import Transformer
+from ._transformers import Buffer, Transformer
 
 __all__ = ["Finding", "check"]
 
@@ -194,13 +194,16 @@ class _Checking:
         if self._once(producer):
             self._tell(name, of_producer(producer))
         port = Port(name, next(keys), known=given_by(producer))
+        if (most := kept_by(producer)) is not None:
+            return port._replace(parts=(Held(most, f"in the buffer of {name!r}"),))
         match emits(producer):
             case "" if gives_async(producer):
                 held = Held(0, f"read ahead from {name!r}", ahead=True)
             case "":
                 return port
             case "with demand":
-                held = Held(BUFFER, f"in the queue behind {name!r}")
+                policy = getattr(producer, "policy", None)
+                held = Held(policy.size if policy else BUFFER, f"in the queue behind {name!r}")
             case _:
                 return port._replace(parts=(Held(inf, "emitted without heeding demand"),))
         return port._replace(parts=(held,), queues=(held,))
@@ -238,6 +241,10 @@ class _Checking:
                     _read_ahead(ports)  # it may turn out to be asynchronous
                 queues = dict.fromkeys(queue for one in ports for queue in one.queues)
                 port = port._replace(queues=tuple(queues))
+        elif isinstance(conduit, Buffer):
+            taken = f"{name!r} takes them at once"
+            most = inf if conduit.policy.overflow == "keep" else conduit.policy.size
+            port = port._replace(parts=(Held(most, "in the buffer"),))
         elif isinstance(conduit, _RxPipe | _StreamPipe):
             taken += ", and its operators may hold more"
             if isinstance(conduit, _RxPipe):

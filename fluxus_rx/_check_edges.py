@@ -14,11 +14,13 @@ from typing import Any, Final, Literal, NamedTuple
 from ._channels import BUFFER
 from ._check_attributes import Known, merged
 from ._check_options import Told, called, calls_of, is_generator
+from ._observed import Observed
 from ._options import StepOptions
+from ._published import FromPublisher
 from ._step import Step
 from ._transformers import Transformer
 
-__all__ = ["UNKNOWN", "Edge", "Held", "Port", "held_by_calls", "joined", "keys"]
+__all__ = ["UNKNOWN", "Edge", "Held", "Port", "held_by_calls", "joined", "kept_by", "keys"]
 
 
 @dataclasses.dataclass(eq=False)
@@ -115,6 +117,13 @@ class Edge(NamedTuple):
         lower = " and ".join(dict.fromkeys(part.lower for part in parts if part.lower))
         remedy = f"for fewer, lower {lower}" if lower else ""
         return Told("info", f"{most}{each} ({detail}); {self.taken}", remedy)
+
+
+def kept_by(producer: Any) -> int | None:
+    """The size of the buffer of a producer that has one of its own, and nobody else's to set."""
+    if isinstance(producer, Observed) and producer.policy.overflow != "keep":
+        return producer.policy.size
+    return producer.buffer if isinstance(producer, FromPublisher) else None
 
 
 def held_by_calls(conduit: Transformer[Any, Any], settled: StepOptions) -> Held:

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ._conduit import Conduit
 from ._errors import InvalidFlowError
+from ._observed import Observed
 from ._options import StepOptions
 from ._pipes import _RxPipe, _StreamPipe
 from ._processes import in_processes
@@ -105,10 +106,8 @@ def gives_async(producer: Any) -> bool:
 
 
 def emits(producer: Any) -> Literal["", "with demand", "thinned out", "hot"]:
-    """Whether the data of a producer is an observable, and how that emits."""
-    if not isinstance(producer, DictProducer) or producer._is_function:
-        return ""
-    source: Any = producer._source
+    """Whether the data of a producer is an observable of which all is kept, and how that emits."""
+    source = kept_of(producer)
     if not _is_a(source, "Observable"):
         return ""
     for _ in range(_FAR):
@@ -122,6 +121,16 @@ def emits(producer: Any) -> Literal["", "with demand", "thinned out", "hot"]:
             return "hot"
         source = before[0]
     return "hot"
+
+
+def kept_of(producer: Any) -> Any:
+    """The observable, or whatever else it is that a producer has as data, and of which it drops
+    nothing."""
+    if isinstance(producer, Observed):
+        return producer.observable if producer.policy.overflow == "keep" else None
+    if isinstance(producer, DictProducer) and not producer._is_function:
+        return producer._source
+    return None
 
 
 def _is_a(value: object, name: str) -> bool:
@@ -142,13 +151,14 @@ def _closed_over(function: Any) -> Iterator[Any]:
 def of_producer(producer: Any) -> Iterator[Told]:
     """What is wrong with a producer, or good to know."""
     if emits(producer) == "hot":
-        kind = type(producer._source).__name__
+        kind = type(kept_of(producer)).__name__
         yield Told(
             "warning",
             f"its {kind} emits without heeding demand: what comes faster than it is taken queues up"
             " without bound",
-            "emit more slowly, thin it out before (ops.sample, ops.throttle_first), or let the slow"
-            " step run more calls at once",
+            "say what may be dropped: from_observable(…, overflow='drop_oldest'); or emit more"
+            " slowly, thin it out before (ops.sample, ops.throttle_first), or let the slow step run"
+            " more calls at once",
         )
     made = producer._source if isinstance(producer, DictProducer) else type(producer).produce
     if in_processes(producer._flow_options.executor) and is_generator(made):

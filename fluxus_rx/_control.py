@@ -31,7 +31,7 @@ from ._channels import aclose
 from ._errors import UsageError, note, short
 from ._failures import Failure, FailureLog
 from ._retries import Attempts, retries
-from ._walks import Later, Work
+from ._work import Later, Work
 
 __all__ = ["controlled"]
 
@@ -233,8 +233,12 @@ class _Control:
                 if now is None or not given:
                     yield outcome
                 return
-        async for product in _asynchronously(outcome.source):
-            yield product
+        replacements = aiter(_asynchronously(outcome.source))
+        try:
+            async for product in replacements:
+                yield product
+        finally:
+            await aclose(replacements)
 
     # What failed
 

@@ -7,7 +7,7 @@ cancels, so that a whole pipeline can be told first and awaited afterwards, all 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from ._channels import Channel
@@ -30,7 +30,8 @@ class Crew:
         self.closing = False
         self.error: BaseException | None = None
         self.late: BaseException | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        # In their order, so that two runs in virtual time are cancelled alike.
+        self._tasks: dict[asyncio.Task[None], None] = {}
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -39,7 +40,7 @@ class Crew:
         """Run `work` as a task; `out` is closed when the last task has ended."""
         # Not loop.create_task: with an eager factory, workers that hire workers would recurse.
         task = asyncio.Task(self._guard(work), loop=asyncio.get_running_loop())
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._ended)
 
     async def _guard(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -50,7 +51,7 @@ class Crew:
                 self.fail(error)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if task.cancelled() and not self.closing:
             self.fail(asyncio.CancelledError())
         if not self._tasks:
@@ -92,7 +93,7 @@ class Crew:
                 raise error
 
 
-async def settle(tasks: set[asyncio.Task[None]]) -> None:
+async def settle(tasks: Collection[asyncio.Task[None]]) -> None:
     """Wait for all `tasks`; a cancellation that comes meanwhile is raised afterwards."""
     cancelled: asyncio.CancelledError | None = None
     while pending := [task for task in tasks if not task.done()]:

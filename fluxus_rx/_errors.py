@@ -8,7 +8,8 @@ FlowError
 ├── InvalidAttributeError   ValueError    a step gave an attribute whose name can't be one
 ├── MissingAttributeError   ValueError    a step needs what nothing before it provides
 ├── UsageError              RuntimeError  used up, or used in the wrong place
-└── FailureLimitError       RuntimeError  more calls failed than the run was to put up with
+├── FailureLimitError       RuntimeError  more calls failed than the run was to put up with
+└── BufferOverflowError     RuntimeError  a source that doesn't wait gave more than its buffer holds
 
 What a user's function raises is none of these: it surfaces as the object it is, with notes.
 """
@@ -22,6 +23,7 @@ from collections.abc import Sequence
 from typing import Any
 
 __all__ = [
+    "BufferOverflowError",
     "FailureLimitError",
     "FlowError",
     "InvalidAttributeError",
@@ -89,6 +91,11 @@ class FailureLimitError(FlowError, RuntimeError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.failures), {"result": self.result}
+
+
+class BufferOverflowError(FlowError, RuntimeError):
+    """A source that doesn't wait gave more than its buffer holds, under `overflow="error"`, or a
+    publisher more than was requested."""
 
 
 class _Short(reprlib.Repr):

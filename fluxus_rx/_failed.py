@@ -13,7 +13,7 @@ from ._tables import Rows, data_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Failures", "in_order", "place_of"]
+__all__ = ["Failures", "at_the_end", "in_order", "place_of"]
 
 
 class Failures(Sequence[Failure]):
@@ -35,7 +35,7 @@ class Failures(Sequence[Failure]):
             if not isinstance(failure, Failure):
                 raise InvalidFlowError(f"Failures() takes Failure objects, not {shown(failure)}")
         #: seconds of the run that they are of, after which a run of them goes on
-        self._elapsed = elapsed
+        self._elapsed = max([elapsed, *(failure._elapsed for failure in self._failures)])
 
     @overload
     def __getitem__(self, index: int) -> Failure: ...
@@ -83,6 +83,14 @@ def _row(failure: Failure) -> dict[str, dict[str, Any]]:
 def in_order(failures: Iterable[Failure]) -> list[Failure]:
     """The failures, sorted by the position of what they were called with."""
     return sorted(failures, key=place_of)
+
+
+def at_the_end(failures: Iterable[Failure], elapsed: float) -> Failures:
+    """The failures of a run that is over, in order."""
+    found = Failures(in_order(failures), elapsed)
+    for failure in found:  # each by itself, too: they may go on in a list
+        object.__setattr__(failure, "_elapsed", elapsed)
+    return found
 
 
 def place_of(failure: Failure) -> tuple[Any, ...]:

@@ -33,6 +33,8 @@ class Failure:
     attempts: int
     #: which of the places with this path it was, for flows in which several have the same one
     _place: int = dataclasses.field(default=0, repr=False)
+    #: seconds of the run that it was in, once that is over; after these a run of it goes on
+    _elapsed: float = dataclasses.field(default=0.0, repr=False)
 
     @property
     def lineage(self) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Hashable, Iterator, Sized
-from time import perf_counter
 from typing import Any
+
+from ._turns import clock
 
 __all__ = ["Gauge", "Pace"]
 
@@ -16,12 +17,13 @@ class Pace:
 
     __slots__ = (
         *("_blocked_since", "_blocking", "_closed", "_opened", "_starved_since", "_starving"),
-        *("blocked", "starved"),
+        *("_clock", "blocked", "starved"),
     )
 
     def __init__(self) -> None:
+        self._clock = clock()
         self.starved = self.blocked = 0.0
-        self._opened = self._starved_since = self._blocked_since = perf_counter()
+        self._opened = self._starved_since = self._blocked_since = self._clock()
         self._closed: float | None = None
         self._starving = False
         self._blocking = 0
@@ -29,18 +31,18 @@ class Pace:
     def starve(self) -> None:
         """It waits for a product."""
         self._starving = True
-        self._starved_since = perf_counter()
+        self._starved_since = self._clock()
 
     def feed(self) -> None:
         """It has got one, or waits no longer."""
         if self._starving and not self._blocking:
-            self.starved += perf_counter() - self._starved_since
+            self.starved += self._clock() - self._starved_since
         self._starving = False
 
     def block(self) -> None:
         """One of its products waits for room."""
         if not self._blocking:
-            now = self._blocked_since = perf_counter()
+            now = self._blocked_since = self._clock()
             if self._starving:
                 self.starved += now - self._starved_since
         self._blocking += 1
@@ -49,7 +51,7 @@ class Pace:
         """It waits no longer."""
         self._blocking -= 1
         if not self._blocking:
-            now = self._starved_since = perf_counter()
+            now = self._starved_since = self._clock()
             self.blocked += now - self._blocked_since
             if self._closed is not None:
                 self._closed = now
@@ -58,11 +60,11 @@ class Pace:
         """There will be nothing more to call it with; calls may still have products to give."""
         if self._closed is None:
             self.feed()
-            self._closed = perf_counter()
+            self._closed = self._clock()
 
     def now(self) -> tuple[float, float, float]:
         """Seconds by now: starved, blocked, and those in which there could be something to do."""
-        now = self._closed if self._closed is not None and not self._blocking else perf_counter()
+        now = self._closed if self._closed is not None and not self._blocking else self._clock()
         starved, blocked = self.starved, self.blocked
         if self._blocking:
             blocked += now - self._blocked_since
@@ -77,17 +79,31 @@ class Gauge:
     __slots__ = (
         *("depth", "is_inline", "is_source", "key", "label", "limit", "pace", "path", "queues"),
         "trail",
-        *("done", "failed", "given", "live", "made", "over", "retried", "started", "total"),
-        *("_busy_since", "_held", "_held_since", "busy", "held", "working"),
+        *(
+            "done",
+            "dropped",
+            "failed",
+            "given",
+            "live",
+            "made",
+            "over",
+            "retried",
+            "started",
+            "total",
+        ),
+        *("_busy_since", "_clock", "_held", "_held_since", "busy", "held", "working"),
     )
 
     def __init__(self, label: str, key: Hashable, path: str, depth: int, trail: Any = None) -> None:
+        self._clock = clock()
         self.trail = trail
         self.label = label
         self.key = key
         self.path = path
         self.depth = depth
         self.started = self.done = self.failed = self.given = self.retried = 0
+        #: products that it had no room for
+        self.dropped = 0
         #: whether it gives without being called; whether its calls hold the loop
         self.is_source = self.is_inline = False
         #: calls at once at most, where that is known
@@ -123,6 +139,14 @@ class Gauge:
         self.working += 1
         self._busy_since += since
 
+    def gave(self) -> None:
+        """It has given a product, which took no call."""
+        self.started += 1
+        self.over += 1
+        self.done += 1
+        self.made += 1
+        self.given += 1
+
     def again(self) -> None:
         """The call that has just failed may be made once more: another attempt of the same call."""
         self.retried += 1
@@ -140,7 +164,7 @@ class Gauge:
     @contextlib.contextmanager
     def holding(self) -> Iterator[None]:
         """A call is held up inside the block."""
-        since = perf_counter()
+        since = self._clock()
         self.held += 1
         self._held_since += since
         try:
@@ -148,11 +172,11 @@ class Gauge:
         finally:
             self.held -= 1
             self._held_since -= since
-            self._held += perf_counter() - since
+            self._held += self._clock() - since
 
     def seconds(self) -> tuple[float, float]:
         """Seconds by now in which calls have worked, and in which they were held up."""
-        now = perf_counter()
+        now = self._clock()
         busy = self.busy + self.working * now - self._busy_since
         # Sums of floats may come out a little below 0.
         return max(0.0, busy), max(0.0, self._held + self.held * now - self._held_since)

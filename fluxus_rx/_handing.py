@@ -11,7 +11,7 @@ from ._failures import Failure
 from ._following import Follow, followed
 from ._options import StepOptions
 from ._products import DictProduct
-from ._run import Asked, Input, taken
+from ._run import Asked, Input
 from ._tables import Output
 
 __all__ = ["astream", "stream"]
@@ -45,7 +45,11 @@ def stream(
     0 {'src': {'x': 1}, 'double': {'x': 2}}
     0 {'src': {'x': 2}, 'double': {'x': 4}}
     """
-    asked = Asked(flow, input, False, progress, options, max_failures, on_failure, streamed=True)
+    asked = Asked(
+        *(flow, input, False, progress, options, max_failures, on_failure),
+        streamed=True,
+        who="stream()",
+    )
     return _stream(asked)
 
 
@@ -54,7 +58,7 @@ def _stream(asked: Asked) -> Generator[tuple[int, Output], None, None]:
         products = _driving.stream(lambda: asked.opened(False, beside))
         try:
             for index, (path, product) in enumerate(products):
-                yield path, _output(product, index)
+                yield path, _output(asked, path, product, index)
         finally:
             products.close()
 
@@ -81,7 +85,11 @@ def astream(
     >>> asyncio.run(main())
     0 {'src': {'x': 1}}
     """
-    asked = Asked(flow, input, False, progress, options, max_failures, on_failure, streamed=True)
+    asked = Asked(
+        *(flow, input, False, progress, options, max_failures, on_failure),
+        streamed=True,
+        who="astream()",
+    )
     return _astream(asked)
 
 
@@ -90,9 +98,12 @@ async def _astream(asked: Asked) -> AsyncGenerator[tuple[int, Output], None]:
         async with asked.opened(False, beside) as arrivals:
             index = 0
             async for path, product in arrivals:
-                yield path, _output(product, index)
+                yield path, _output(asked, path, product, index)
                 index += 1
 
 
-def _output(product: Any, index: int) -> Output:
-    return (product if isinstance(product, DictProduct) else taken(product, index)).nested()
+def _output(asked: Asked, path: int, product: Any, index: int) -> Output:
+    if not isinstance(product, DictProduct):
+        product = asked.taken(path, product, index)
+    nested: Output = product.nested()
+    return nested

@@ -16,7 +16,7 @@ from ._producers import Producer
 from ._stages import FlowObservable, Place, Stage
 from ._transformers import Transformer
 from ._typing import A_contra, B_co, P_co
-from ._walks import Work
+from ._work import Work
 
 __all__ = ["LabelingProducer", "LabelingTransformer"]
 

@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent import futures
+from contextvars import ContextVar
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -16,9 +17,14 @@ from typing import Any
 from ._errors import note
 from ._typing import T
 
-__all__ = ["Loop"]
+__all__ = ["Loop", "new_loop"]
 
 _log = logging.getLogger(__name__)
+
+#: what makes the loop of a synchronous caller; in virtual time another one
+new_loop: ContextVar[Callable[[], asyncio.AbstractEventLoop]] = ContextVar(
+    "new_loop", default=asyncio.new_event_loop
+)
 
 
 class Loop:
@@ -31,7 +37,7 @@ class Loop:
 
     def __init__(self) -> None:
         # A factory of its own: without one the runner would unset the thread's current loop.
-        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._runner = asyncio.Runner(loop_factory=new_loop.get())
         self._context = contextvars.copy_context()
 
     def __enter__(self) -> Loop:

@@ -10,13 +10,12 @@ from collections.abc import (
     Iterable,
     Mapping,
 )
-from time import perf_counter
 from typing import Any
 
 from ._errors import InvalidProductError, note, shown
 from ._merging import relayed
 from ._meters import length_of
-from ._products import DictProduct, checked, known_names
+from ._products import DictProduct, MadeProduct, checked, known_names
 from ._scheduler import Scope
 
 __all__ = ["GIVEN", "ITEM", "ITEM_EACH", "SAID", "Making", "kind_of", "no_products", "taken_in"]
@@ -46,7 +45,8 @@ class Making:
         self.owner = owner
         self.trail = trail
         self.meter = meter = scope.meter if scope is not None else None
-        self.clock = meter is not None and meter.calls is not None
+        #: what tells the time, if the run wants to know
+        self.clock = meter.clock if meter is not None and meter.calls is not None else None
         self.zero = meter.started if meter is not None else 0.0
 
     def expect(self, given: object) -> None:
@@ -57,11 +57,11 @@ class Making:
 
     def now(self) -> float | None:
         """Seconds since the run began, if the run wants to know."""
-        return perf_counter() - self.zero if self.clock else None
+        return self.clock() - self.zero if self.clock else None
 
     def times(self, start: float | None) -> tuple[float, float] | None:
         """From `start` until now, if the run wants to know."""
-        return None if start is None else (start, perf_counter() - self.zero)
+        return None if start is None or not self.clock else (start, self.clock() - self.zero)
 
     def one(
         self, attributes: Any, precursor: DictProduct | None, start: float | None
@@ -149,18 +149,35 @@ class Making:
         return relayed(items, change, asked=asked, failed=failed)
 
 
-def taken_in(item: Any, position: int, owner: object, said: str) -> DictProduct:
+def taken_in(
+    item: Any, position: int, owner: object, said: str, label: str | None = None, depth: int = 0
+) -> DictProduct:
     """A product of an item that comes from elsewhere than a step.
 
-    Of a product, one that comes of it and adds nothing; of any other mapping, one named `input`.
+    Of a product, one that comes of it and adds nothing; of any other mapping, one named `label`, or
+    `input`. What is no mapping becomes the attribute `label` of a product of that name. `depth`
+    tells how far down their path operators have made such items anew.
     """
-    if isinstance(item, DictProduct):
+    if item.__class__ is not dict and isinstance(item, DictProduct):
         return DictProduct("", {}, item, position, owner)
-    if isinstance(item, Mapping):
-        return DictProduct("input", checked(item, "input", SAID), None, position, owner)
-    raise InvalidProductError(
-        f"{said} {shown(item)}; it takes products of steps, or mappings of attribute names to"
-        " values, such as {'x': 1}"
+    if item.__class__ is dict or isinstance(item, Mapping):
+        name = label or "input"
+        attributes = checked(item, name, SAID)
+    elif label is not None:
+        name, attributes = label, {label: item}
+    else:
+        raise _no_product(said, item)
+    if depth:
+        return MadeProduct(name, attributes, position, owner, depth)
+    return DictProduct(name, attributes, None, position, owner)
+
+
+def _no_product(said: str, item: Any) -> InvalidProductError:
+    return InvalidProductError(
+        f"{said} {shown(item)}; expected a product of a step, or a mapping of attribute names to"
+        " values, such as {'x': 1}. Name what else a source or an Rx operator gives:"
+        " from_observable(…, name='x') and rx_pipe(…, name='x') give products with the attribute"
+        " 'x'"
     )
 
 

@@ -10,7 +10,7 @@ from ._calls import Several
 from ._channels import aclose
 from ._gauges import Gauge, Pace
 from ._meters import Meter, UnderWay, length_of
-from ._walks import Later, Work
+from ._work import Later, Work
 
 __all__ = ["measured", "measured_source"]
 

@@ -14,8 +14,9 @@ from typing import Any, Generic
 
 from aiostream.core import Streamer
 
-from ._channels import Channel, Endable, Turn, aclose
+from ._channels import END, Channel, Endable, aclose
 from ._crews import Crew
+from ._turns import Turn
 from ._typing import T
 
 __all__ = ["Merge", "closing", "entered", "relayed"]
@@ -128,7 +129,7 @@ class Merge(Endable[T]):
         self._started = False
         self._ended = False
         #: the tasks that read, which `end` breaks into
-        self._readers: set[asyncio.Task[Any]] = set()
+        self._readers: dict[asyncio.Task[Any], None] = {}
 
     @property
     def channel(self) -> Channel[tuple[_Pump, T]]:
@@ -148,7 +149,7 @@ class Merge(Endable[T]):
         async with closing(source) as items:
             if self._ended:
                 return
-            self._readers.add(task)
+            self._readers[task] = None
             try:
                 await self._read(items)
             except asyncio.CancelledError:
@@ -156,7 +157,7 @@ class Merge(Endable[T]):
                     raise
                 task.uncancel()
             finally:
-                self._readers.discard(task)
+                self._readers.pop(task, None)
 
     async def _read(self, items: AsyncIterator[T]) -> None:
         pump, out, crew, share = _Pump(), self._out, self._crew, self._share
@@ -202,12 +203,18 @@ class Merge(Endable[T]):
 
     async def __anext__(self) -> T:
         out = self._out
-        if not len(out):
+        if not out.items:
             if not self._started:
                 self._start()
             if not await out.filled():
                 await out.__anext__()
-        pump, item = out.poll()
+        return self.poll()
+
+    def poll(self) -> T:
+        """An item that is ready, or END."""
+        if not self._out.items:
+            return END  # type: ignore[no-any-return]  # a mark of any type
+        pump, item = self._out.poll()
         pump.held -= 1
         giver = pump.giver
         if giver is not None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable, Mapping
 from operator import length_hint
-from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ._errors import short
 from ._gauges import Gauge
+from ._turns import clock
 
 __all__ = ["Call", "Count", "Meter", "Record", "UnderWay", "length_of"]
 
@@ -70,7 +70,8 @@ class Meter:
     """
 
     def __init__(self, journal: bool = False) -> None:
-        self.started = perf_counter()
+        self.clock = clock()
+        self.started = self.clock()
         #: the calls that are over, in the order in which they ended
         self.calls: list[Record] | None = [] if journal else None
         self._gauges: dict[int, tuple[Any, Gauge]] = {}
@@ -84,7 +85,14 @@ class Meter:
     @property
     def elapsed(self) -> float:
         """Seconds since the run began."""
-        return perf_counter() - self.started
+        return self.clock() - self.started
+
+    def enter(self) -> None:
+        """The run begins on the loop that is running now: its times are those of this loop."""
+        now = clock()
+        if now != self.clock:
+            self.clock = now
+            self.started = now()
 
     def know(self, trail: Any) -> None:
         """The steps on `trail` are those of the flow that is run."""
@@ -206,6 +214,7 @@ class Meter:
         if expected is None:
             return None
         upstream = self._gauges[id(before)][1]
+        expected -= upstream.dropped
         if upstream.over >= expected:
             return upstream.given
         each = upstream.made / upstream.done if upstream.done else 1.0
@@ -259,13 +268,13 @@ class UnderWay:
         self._busy = 0.0
         self._products = 0
         self._over = False
-        self._start = perf_counter()
+        self._start = meter.clock()
         self._since: float | None = self._start
         gauge.works(self._start)
 
     def resume(self) -> None:
         """It is asked for more."""
-        self._since = perf_counter()
+        self._since = self._meter.clock()
         self._gauge.works(self._since)
 
     def rest(self) -> None:
@@ -291,7 +300,7 @@ class UnderWay:
     def pause(self) -> None:
         """It waits to be asked."""
         if self._since is not None:
-            now = perf_counter()
+            now = self._meter.clock()
             self._busy += now - self._since
             self._gauge.worked(self._since, now)
             self._since = None
@@ -325,7 +334,7 @@ class UnderWay:
             self._meter.calls.append(self._record(error, given))
 
     def _record(self, error: BaseException | None, given: object) -> Record:
-        now, zero = perf_counter(), self._meter.started
+        now, zero = self._meter.clock(), self._meter.started
         return (
             self._gauge.label,
             self._gauge.path,

@@ -270,6 +270,9 @@ def _done(future: Future) -> asyncio.Future[None]:
     """A future of this loop that says when that one is done."""
     loop = asyncio.get_running_loop()
     waiter = loop.create_future()
+    busy_until = getattr(loop, "busy_until", None)
+    if busy_until is not None:  # virtual time must not jump over a call that works
+        busy_until(waiter)
 
     def wake() -> None:
         if not waiter.done():

@@ -8,9 +8,11 @@ from typing import Any
 from ._bridge import Intake
 from ._channels import BUFFER, Channel, Endable, aclose_all, cancel, nothing
 from ._merging import Merge
+from ._overflow import Held
 from ._scheduler import FlowScheduler
 from ._typing import T
-from ._walks import Led, Level, Walked, Work, staged
+from ._walks import Led, Level, Walked, staged
+from ._work import Work
 
 __all__ = ["Pipeline"]
 
@@ -33,7 +35,7 @@ class Pipeline(Endable[T]):
         #: whether what is read last is an asynchronous source that may be told to end
         self._is_steered = before is None and flow.scope.terms.steered
         #: where what is read last waits
-        self._channel: Channel[Any] | None = getattr(root, "channel", None)
+        self._channel: Channel[Any] | Held[Any] | None = getattr(root, "channel", None)
         self._parts: list[Any] = [root] if before is None else [before, root]
 
     def add_sync(self, work: Work) -> None:
@@ -44,7 +46,7 @@ class Pipeline(Endable[T]):
         """One more asynchronous stage."""
         size = work.options.buffer
         self._own(size or BUFFER)
-        if size is not None and self._channel is not None:
+        if size is not None and isinstance(self._channel, Channel):
             self._channel.size = size
         self.fuse()
         stage = staged(self._last, work, work.acall, self._flow)
@@ -74,9 +76,16 @@ class Pipeline(Endable[T]):
             self._add(Walked(base, works, stack, self._flow))
             self._channel = channel  # a walk keeps nothing
 
-    def _own(self, size: int) -> None:
+    def own_all(self) -> None:
+        """Let a task of its own read all of it: an operator of aiostream that fails may close what
+        it reads while it waits for an item, which no generator can take."""
+        self._own(BUFFER, (Walked,))
+
+    def _own(self, size: int, also: tuple[type, ...] = ()) -> None:
         """Let one task read what the workers of a stage would read in turns."""
-        if hasattr(self._last, "__anext__") and not isinstance(self._last, Endable):
+        if not hasattr(self._last, "__anext__"):
+            return
+        if not isinstance(self._last, Endable) or isinstance(self._last, also):
             self._parts.remove(self._last)
             merge = Merge((self._last,), size, self._flow.scope.turn)
             self._add(self._flow.scope.feed(merge) if self._is_steered else merge)
@@ -108,13 +117,13 @@ class Pipeline(Endable[T]):
     def subscribe(self) -> None:
         """Subscribe to what this reads, before it is read."""
         for part in self._parts:
-            if isinstance(part, Intake | Pipeline):
+            if isinstance(part, Intake | Held | Pipeline):
                 part.subscribe()
 
     def fail(self, error: BaseException) -> None:
         """End with an error that came up outside of the parts, in an action of a scheduler."""
         for part in self._parts:
-            if isinstance(part, Intake | Pipeline):
+            if isinstance(part, Intake | Held | Pipeline):
                 part.fail(error)
 
     def cancel(self) -> None:

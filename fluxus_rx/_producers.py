@@ -14,7 +14,7 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
-from typing import TYPE_CHECKING, Any, Generic, Never, Self, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, overload
 
 from aiostream import Stream
 from reactivex import Observable
@@ -31,6 +31,7 @@ from ._options import StepOptions
 from ._processes import check_picklable, in_processes
 from ._scheduler import FlowScheduler, Scope
 from ._stages import FlowObservable, Merged
+from ._together import apart
 from ._typing import B, P_co, R, T
 
 if TYPE_CHECKING:
@@ -134,11 +135,35 @@ class Producer(Conduit, Generic[P_co]):
         """One observable per path, in path order; each of them to be subscribed to once."""
         return [FlowObservable(self._flow_root, (), True, (None, self.name))]
 
-    def to_observable(self) -> Observable[P_co]:
+    @overload
+    def to_observable(self, *, paths: Literal[False] = False) -> Observable[P_co]: ...
+    @overload
+    def to_observable(self, *, paths: Literal[True]) -> list[Observable[P_co]]: ...
+    def to_observable(self, *, paths: bool = False) -> Any:
         """The products of all paths as they come; cold: each subscription runs afresh.
 
-        Needs an asyncio loop: that of the scheduler it is subscribed with, else the running one.
+        Needs an asyncio loop: that of the scheduler it is subscribed with, else the running one;
+        raises `UsageError` (a RuntimeError) where there is none. Disposing of the subscription ends
+        the run: what is in flight is cancelled, and generators are closed. An error of the flow is
+        the error of the observable, the very object; the end, or the error, comes when all has been
+        cleaned up.
+
+        With `paths`, gives a list of observables, one for each path, in path order. Those that are
+        subscribed to within one turn of the loop share one run, in which the steps that they share
+        run once, and hear the end together; a later subscription runs afresh. Paths that nobody
+        subscribes to don't run.
+
+        >>> import asyncio
+        >>> from reactivex import operators as ops
+        >>> from fluxus_rx import step
+        >>> flow = step("src", [{"x": 1}, {"x": 2}]) >> step("double", lambda x: {"x": 2 * x})
+        >>> async def main():
+        ...     return await flow.to_observable().pipe(ops.map(lambda p: p["x"]), ops.to_list())
+        >>> asyncio.run(main())
+        [2, 4]
         """
+        if paths:
+            return apart(self.observables)
         if self.n_concurrent_conduits == 1:
             return self.observables()[0]
         return Merged(lambda: [*self.observables()], True)

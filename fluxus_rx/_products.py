@@ -6,10 +6,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from ._errors import InvalidAttributeError, InvalidProductError, short, shown
+from ._errors import (
+    InvalidAttributeError,
+    InvalidProductError,
+    short,
+    shown,
+)
 from ._lineage import HasLineage
+from ._names import identifier
 
-__all__ = ["MISSING", "DictProduct", "checked", "identifier", "known_names"]
+__all__ = [
+    "MISSING",
+    "DictProduct",
+    "MadeProduct",
+    "checked",
+    "known_names",
+]
 
 #: the mark of what is not there; None is an attribute value like any other
 MISSING: Final[Any] = object()
@@ -63,6 +75,9 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
     )
 
     older: DictProduct | _Layer | None
+
+    #: how far down its path, from 1 on, operators have made it anew; of any other product 0
+    depth = 0
 
     def __init__(
         self,
@@ -160,13 +175,22 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
     @property
     def precursor(self) -> DictProduct | None:
         """The product that this one was made of; None for that of a producer."""
-        if len(self.trail) == 2:
-            return self.origin
-        name, attributes, *more = self.trail[:-2]
+        trail = self.trail[:-2]
+        if len(trail) <= 2 and not any(trail):
+            # None, or one that has only taken in another: it is no product of a step.
+            return _of_step(self.origin)
+        name, attributes, *more = trail
         made = DictProduct(name, attributes, self.origin, self.position)
         for index in range(0, len(more), 2):
             made.extend(more[index], more[index + 1])
         return made
+
+    @property
+    def precursors(self) -> tuple[DictProduct, ...]:
+        """The products that this one was made of: its precursor, or those of which a named
+        `rx_pipe` or `stream_pipe` has made it; none for that of a producer."""
+        precursor = self.precursor
+        return () if precursor is None else (precursor,)
 
     def get_lineage(self) -> list[HasLineage[Any]]:
         """The products that led to this one, the first one first, and this one last."""
@@ -175,10 +199,11 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         while product is not None:
             trail, origin, steps = product.trail, product.origin, []
             for index in range(0, len(trail) - 2, 2):
-                origin = DictProduct(trail[index], trail[index + 1], origin, product.position)
-                steps.append(origin)
+                if trail[index]:
+                    origin = DictProduct(trail[index], trail[index + 1], origin, product.position)
+                    steps.append(origin)
             lineage += reversed(steps)
-            product = product.origin
+            product = _of_step(product.origin)
             if product is not None:
                 lineage.append(product)
         lineage.reverse()
@@ -187,11 +212,14 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
     def __copy__(self) -> DictProduct:
         # With a trail of its own, and without an owner: nobody extends it.
         made = DictProduct(self.trail[0], self.trail[1], self.origin, self.position)
+        self._copy_to(made)
+        return made
+
+    def _copy_to(self, made: DictProduct) -> None:
         made.trail = [*self.trail]
         made.times = None if self.times is None else [*self.times]
         if self.product_labels:
             made.label(**self.product_labels)
-        return made
 
     def flat(self) -> dict[str, Any]:
         """All attributes, each with its latest value."""
@@ -212,10 +240,12 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         Sorted by these, outputs are in the order in which a plain loop would have made them.
         """
         found = [self.position]
-        product = self.origin
-        while product is not None:
-            found.append(product.position)
+        product: DictProduct = self
+        while product.origin is not None:
             product = product.origin
+            found.append(product.position)
+        if product.depth:
+            found.append(-product.depth)
         found.reverse()
         return found
 
@@ -223,7 +253,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         """The item number, for messages."""
         if self.origin is None:
             return str(self.position)
-        positions = self.positions()
+        positions = [position for position in self.positions() if position >= 0]
         while len(positions) > 1 and not positions[-1]:
             positions.pop()
         return ".".join(map(str, positions))
@@ -287,6 +317,41 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         return f"DictProduct({short(self.nested())})"
 
 
+def _of_step(product: DictProduct | None) -> DictProduct | None:
+    """The product itself, or what it has taken in, if it has done nothing else."""
+    while product is not None and not product.product_name:
+        product = product.origin
+    return product
+
+
+class MadeProduct(DictProduct):
+    """One that operators have made anew: it begins a lineage of its own.
+
+    Its position is one among those that were made at the same depth of the path, and says nothing
+    of positions in front of that.
+    """
+
+    __slots__ = ("depth", "made_of")
+
+    def __init__(
+        self, name: str, attributes: dict[str, Any], position: int, owner: object, depth: int
+    ) -> None:
+        super().__init__(name, attributes, None, position, owner)
+        self.depth = depth
+        self.made_of: tuple[DictProduct, ...] = ()
+
+    @property
+    def precursors(self) -> tuple[DictProduct, ...]:
+        """The products that this one was made of."""
+        return self.made_of if len(self.trail) == 2 else super().precursors
+
+    def __copy__(self) -> MadeProduct:
+        made = MadeProduct(self.trail[0], self.trail[1], self.position, None, self.depth)
+        self._copy_to(made)
+        made.made_of = self.made_of
+        return made
+
+
 def checked(attributes: Any, step: str, said: Iterable[str]) -> dict[str, Any]:
     """A copy of what a step gave, if it is a mapping of attribute names to values.
 
@@ -313,16 +378,3 @@ def checked(attributes: Any, step: str, said: Iterable[str]) -> dict[str, Any]:
     if len(known_names) < _KNOWN_MOST:
         known_names.update(attributes)
     return dict(attributes)
-
-
-def identifier(name: str) -> str:
-    """A proposal of an identifier instead of `name`, in brackets; empty if there is none.
-
-    >>> identifier("a b"), identifier("!")
-    (" (perhaps 'a_b')", '')
-    """
-    proposal = "".join(char if char.isidentifier() or char.isdigit() else "_" for char in name)
-    proposal = proposal.strip("_")
-    if proposal and proposal[0].isdigit():
-        proposal = f"_{proposal}"
-    return f" (perhaps {proposal!r})" if proposal.isidentifier() else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from time import perf_counter
 from typing import Any
 
 from ._conduit import Conduit
@@ -95,7 +94,7 @@ class _Replay:
             raise InvalidFlowError(f"rerun() takes failures, not {shown(failures)}{hint}")
         elapsed = getattr(failures, "_elapsed", 0.0)
         self._failures = Failures(failures, elapsed)
-        self._asked = Asked(flow, None, timestamps, *arguments)
+        self._asked = Asked(flow, None, timestamps, *arguments, who="rerun()")
         paths = self._asked.producer.observables()
         places = Places(paths)
         self._entering: dict[int, tuple[Trail, dict[Position, DictProduct]]] = {}
@@ -129,7 +128,9 @@ class _Replay:
         """Run them."""
         if self._asked.meter is not None:
             # Times go on from the end of the run that they failed in.
-            self._asked.meter.started = perf_counter() - self._failures._elapsed
+            meter = self._asked.meter
+            meter.enter()
+            meter.started = meter.clock() - self._failures._elapsed
         result = await self._asked.collected()
         result._replaces = self._replaces
         result._again = self._again

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ._arrow import arrow_table
 from ._errors import InvalidFlowError, InvalidOptionError, shown
-from ._failed import Failures, in_order, place_of
+from ._failed import Failures, at_the_end, in_order, place_of
 from ._failures import Failure
 from ._meters import Call, Meter, Record
 from ._products import DictProduct
@@ -66,7 +66,7 @@ class RunResult(Sequence[list[Output]]):
         #: for each path where its outputs stand among those of a plain loop, as far as it is known
         self._positions: list[list[list[int]] | None] = [None for _ in paths]
         #: of a run of failures: which outputs on each path it stands in for
-        self._replaces: Mapping[int, Collection[tuple[int, ...]]] = {}
+        self._replaces: Mapping[int, Collection[tuple[int, ...]]] | None = None
         #: the same of failures: the places, and the positions of what they were called with
         self._again: Sequence[tuple[Collection[tuple[str, int]], Collection[tuple[int, ...]]]] = ()
 
@@ -95,7 +95,7 @@ class RunResult(Sequence[list[Output]]):
         result._paths = [None for _ in paths]
         result._products = [_sorted(path) for path in paths]
         elapsed = 0.0 if meter is None else meter.elapsed
-        result._failures = Failures(in_order(failures), elapsed)
+        result._failures = at_the_end(failures, elapsed)
         if meter is not None and meter.calls is not None:
             result._journal = meter.journal()
             result._elapsed = meter.elapsed
@@ -153,6 +153,11 @@ class RunResult(Sequence[list[Output]]):
             raise InvalidFlowError(
                 f"merged() takes what rerun() gave for failures of this result, which has"
                 f" {len(self)} paths, not {shown(other)}"
+            )
+        if other._replaces is None:
+            raise InvalidFlowError(
+                "merged() takes what rerun() gave for failures of this result, and this is the"
+                " result of another run: result.merged(rerun(flow, result.failures))"
             )
         merged = RunResult(*([] for _ in range(len(self))))
         for index in range(len(self)):

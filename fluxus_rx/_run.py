@@ -19,7 +19,7 @@ from ._conduit import Conduit
 from ._consumers import Consumer, Flow
 from ._driving import Opened
 from ._errors import FailureLimitError, InvalidFlowError, shown
-from ._failed import Failures, in_order
+from ._failed import at_the_end
 from ._failures import Failure
 from ._following import Follow, check_progress, followed
 from ._generics import fits, type_name
@@ -122,10 +122,13 @@ class Asked:
         options: StepOptions | None = None,
         max_failures: int | None = None,
         on_failure: Callable[[Failure], object] | None = None,
+        *,
         metered: bool = False,
         streamed: bool = False,
+        who: str = "run()",
     ) -> None:
-        self.producer = _producer(flow, given)
+        self._who = who
+        self.producer = _producer(who, flow, given)
         check_progress(progress)
         self.progress = progress
         metered = metered or timestamps or not (progress is None or progress is False)
@@ -139,8 +142,11 @@ class Asked:
         self._results: list[list[Any]] = []
 
     def opened(self, receivers: bool, beside: Beside | None = None) -> Opened:
-        """The paths of the flow, not open yet; with receivers, they are collected."""
-        paths = self.paths or self.producer.observables()
+        """The paths of the flow, not open yet; with receivers, they are collected. On the loop that
+        the run goes by."""
+        if self.meter is not None:
+            self.meter.enter()
+        self.paths = paths = self.paths or self.producer.observables()
         self._results = [[] for _ in paths] if receivers else []
         return Opened(
             *(paths, self.terms),
@@ -159,28 +165,34 @@ class Asked:
             except FailureLimitError as error:
                 # Not one that came out of a run inside of a step.
                 if self.terms.failures is not None and error.failures is self.terms.failures.all:
-                    error.failures = Failures(in_order(self.terms.failures.all))
+                    error.failures = at_the_end(self.terms.failures.all, self.elapsed)
                     error.result = self.result()
                 raise
             return self.result()
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began, in one that counts."""
+        return 0.0 if self.meter is None else self.meter.elapsed
+
     def result(self) -> RunResult:
         """What has been collected by now."""
         paths = []
-        for path in self._results:
+        for number, path in enumerate(self._results):
             if not all(isinstance(item, DictProduct) for item in path):
-                path = [taken(item, index) for index, item in enumerate(path)]
+                path = [self.taken(number, item, index) for index, item in enumerate(path)]
             paths.append(path)
         return RunResult.of_products(paths, self.meter, self._failures)
+
+    def taken(self, path: int, item: Any, index: int) -> DictProduct:
+        """The product of what a path has given; refuses what is none."""
+        kind = getattr(self.paths[path], "kind", ())
+        said = f"{self._who} takes products of steps{_INSTEAD}, but got"
+        return taken_in(item, index, None, said, *kind)
 
 
 #: What runs beside a run.
 Beside = Callable[[], Coroutine[Any, Any, None]]
-
-
-def taken(item: Any, index: int) -> DictProduct:
-    """The product of what a flow has given; refuses what is none of a step."""
-    return taken_in(item, index, None, f"run() collects products of steps{_INSTEAD}, but got")
 
 
 _INSTEAD: Final = (
@@ -189,62 +201,61 @@ _INSTEAD: Final = (
 )
 
 
-def _producer(flow: Any, given: Any) -> Producer[Any]:
-    producer = _composed(flow, given)
+def _producer(who: str, flow: Any, given: Any) -> Producer[Any]:
+    producer = _composed(who, flow, given)
     # Before the run, where it can be known: its calls may be slow, and paid for.
     for final in producer.get_final_conduits():
         kind = getattr(final, "product_type", Any)
         if not (fits(kind, Mapping) or fits(Mapping, kind)):
             raise InvalidFlowError(
-                f"run() collects products of steps{_INSTEAD}, but {final.name} gives"
-                f" {type_name(kind)}"
+                f"{who} takes products of steps{_INSTEAD}, but {final.name} gives {type_name(kind)}"
             )
     return producer
 
 
-def _composed(flow: Any, given: Any) -> Producer[Any]:
+def _composed(who: str, flow: Any, given: Any) -> Producer[Any]:
     if isinstance(flow, Producer):
         if given is not None:
             first = next(flow._flow_firsts())
             raise InvalidFlowError(
-                f"run() got input=, but the flow begins with the producer {first.name!r}; leave out"
+                f"{who} got input=, but the flow begins with the producer {first.name!r}; leave out"
                 " one of the two"
             )
         return flow
     if isinstance(flow, Transformer):
-        return _input(given) >> flow
-    raise _no_flow(flow)
+        return _input(who, given) >> flow
+    raise _no_flow(who, flow)
 
 
-def _input(given: Any) -> Producer[Any]:
+def _input(who: str, given: Any) -> Producer[Any]:
     if given is None:
         return DictProducer("input", {}, False)
     if isinstance(given, str | bytes) or not isinstance(
         given, Mapping | Iterable | AsyncIterable | Observable
     ):
         raise InvalidFlowError(
-            f"run(): input must be a mapping or an iterable of mappings, not {shown(given)}"
+            f"{who}: input must be a mapping or an iterable of mappings, not {shown(given)}"
         )
     return DictProducer("input", given, False)
 
 
-def _no_flow(flow: Any) -> InvalidFlowError:
+def _no_flow(who: str, flow: Any) -> InvalidFlowError:
     if isinstance(flow, Passthrough):
-        return InvalidFlowError("run() needs a flow; a passthrough alone does nothing")
+        return InvalidFlowError(f"{who} needs a flow; a passthrough alone does nothing")
     if isinstance(flow, Flow | Consumer):
         return InvalidFlowError(
-            f"run() collects the outputs itself, but {flow!r} ends with a consumer; call its own"
+            f"{who} takes the outputs itself, but {flow!r} ends with a consumer; call its own"
             " run(), or leave out the consumer"
         )
     if isinstance(flow, tuple) and len(flow) == 1:
         return InvalidFlowError(
-            "run() takes one flow, but got a tuple of 1: is there a stray comma before the closing"
+            f"{who} takes one flow, but got a tuple of 1: is there a stray comma before the closing"
             " bracket?"
         )
     if isinstance(flow, Collection) and not isinstance(flow, str | bytes | Mapping):
         kind = type(flow).__name__
         return InvalidFlowError(
-            f"run() takes one flow, but got a {kind} of {len(flow)} steps; did you mean"
-            " run(chain(*steps))?"
+            f"{who} takes one flow, but got a {kind} of {len(flow)} steps; did you mean"
+            f" {who[:-1]}chain(*steps))?"
         )
-    return InvalidFlowError(f"run() needs a flow made of steps, not {shown(flow)}")
+    return InvalidFlowError(f"{who} needs a flow made of steps, not {shown(flow)}")

@@ -17,11 +17,11 @@ from reactivex import abc
 from reactivex import typing as rx_typing
 from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
 
-from ._channels import Turn
 from ._errors import UsageError
 from ._failures import FailureLog
 from ._meters import Meter
 from ._options import StepOptions
+from ._turns import Turn
 from ._typing import Demand
 
 __all__ = ["UNBOUNDED", "FlowScheduler", "Scope", "Terms"]
@@ -103,7 +103,7 @@ class Scope:
         self.terms = terms or Terms()
         self.meter = self.terms.meter
         self.on_fail = on_fail
-        self.turn = Turn()
+        self.turn = Turn(loop)
         #: what can be told to give no more, if the run is steered
         self.sources: list[Ending] = []
         self.drained = False
@@ -113,7 +113,8 @@ class Scope:
         self.closing = False
         self.abandoned = False
         self.errors: list[BaseException] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        # In their order, so that two runs in virtual time are cancelled alike.
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._shared: dict[Hashable, Any] = {}
         self._resources: list[Resource] = []
@@ -124,12 +125,12 @@ class Scope:
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` as a task of this scope, on the scope's loop."""
         task = asyncio.Task(work, loop=self.loop)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(error)
 
@@ -185,12 +186,21 @@ class Scope:
             for resource in self._resources:
                 resource.cancel()
             _log.debug("%r closes, with %d tasks in it", self, len(self._tasks))
-            for task in self._tasks - self._ending:
-                task.cancel()
+            # Not the one that we are in: it would be broken into where it cleans up. It looks
+            # whether the run is closing before its next item.
+            inside = None if asyncio._get_running_loop() is None else asyncio.current_task()
+            for task in [*self._tasks]:
+                if task is not inside and task not in self._ending:
+                    task.cancel()
 
     def spare(self, task: asyncio.Task[None]) -> None:
         """`task` ends by itself: to cancel it would break into what it does to clean up."""
         self._ending.add(task)
+
+    @property
+    def has_resources(self) -> bool:
+        """Whether there is anything to be waited for beside its tasks."""
+        return bool(self._resources)
 
     async def close(self) -> None:
         """Cancel all tasks and wait for them; a cancellation meanwhile is raised afterwards."""
@@ -252,12 +262,16 @@ class FlowScheduler(AsyncIOScheduler):
         """A scheduler for a run: `scheduler` itself if it is one, else one on its loop, else one on
         the running loop.
 
-        Raises `UsageError` (a RuntimeError) if there is no loop to run on.
+        Raises `UsageError` (a RuntimeError) if there is no loop to run on, or it is closed.
         """
-        if isinstance(scheduler, FlowScheduler):
-            return scheduler
         if isinstance(scheduler, AsyncIOScheduler):
-            return cls(scheduler._loop)
+            if scheduler._loop.is_closed():
+                raise UsageError(
+                    f"the event loop of {scheduler!r} is closed, so nothing can run on it:"
+                    " subscribe with a scheduler of a loop that runs, or with none inside a"
+                    " coroutine"
+                )
+            return scheduler if isinstance(scheduler, FlowScheduler) else cls(scheduler._loop)
         try:
             return cls(asyncio.get_running_loop())
         except RuntimeError:
@@ -274,6 +288,14 @@ class FlowScheduler(AsyncIOScheduler):
         return FlowScheduler(
             self.loop, self.scope, demand, self.downstream if downstream is None else downstream
         )
+
+    @classmethod
+    def of_run(cls, scheduler: abc.SchedulerBase | None) -> FlowScheduler | None:
+        """The scheduler itself, if it is that of a run that is under way; one that a user has made
+        is worth no more than its loop."""
+        if isinstance(scheduler, cls) and scheduler.scope.on_fail is not None:
+            return scheduler
+        return None
 
     @property
     def here(self) -> bool:

@@ -16,26 +16,28 @@ from collections.abc import (
     Mapping,
 )
 from functools import partial
-from typing import Any, Generic, NamedTuple
+from typing import Any, NamedTuple
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from ._bridge import Driver, Intake, Rooted
-from ._channels import END
 from ._control import controlled
-from ._errors import UsageError, also_raised
+from ._gauges import Gauge
 from ._measured import measured, measured_source
 from ._multicast import Branch, Hub, merged
 from ._options import StepOptions
+from ._overflow import Overflowing, Policy
 from ._pipelines import Pipeline
+from ._plain import Plain
 from ._scheduler import UNBOUNDED, FlowScheduler, Scope, Terms
 from ._steering import steered
 from ._typing import T
-from ._walks import Halt, Level, Work, close_levels, walk
+from ._work import Work
 
 __all__ = [
     "FlowObservable",
+    "Kind",
     "Merged",
     "Place",
     "Root",
@@ -43,6 +45,7 @@ __all__ = [
     "Trail",
     "fan_out",
     "flowing",
+    "held",
     "is_driven",
     "path_of",
 ]
@@ -70,6 +73,22 @@ class Stage(NamedTuple):
     def settled(self, defaults: StepOptions) -> StepOptions:
         """Its options in a run with these defaults."""
         return self.options.over(defaults).over(self.implied)
+
+
+class Kind(NamedTuple):
+    """What a step makes of items that are no products: what it calls them, and how far down their
+    path they were made, if operators have made them."""
+
+    label: str | None = None
+    depth: int = 0
+
+    @classmethod
+    def made(cls, label: str | None, trail: Trail) -> Kind:
+        """That of items that operators make at the end of `trail`."""
+        depth = 0
+        while trail is not None:
+            trail, depth = trail[0], depth + 1
+        return cls(label, depth)
 
 
 class Place(NamedTuple):
@@ -105,10 +124,12 @@ class FlowObservable(Observable[T]):
         trail: Trail = None,
         before: FlowObservable[Any] | None = None,
         shows_items: bool = True,
+        kind: Kind = Kind(),  # noqa: B008 - frozen
     ) -> None:
         super().__init__()
         #: whether users may hold its items, or may have made them
         self.shows_items = shows_items
+        self.kind = kind
         self._before = before
         self._root = root
         self._stages = stages
@@ -129,12 +150,18 @@ class FlowObservable(Observable[T]):
     ) -> abc.DisposableBase:
         if not self.driven:
             return self._subscribe_plainly(observer, scheduler)
-        if isinstance(scheduler, FlowScheduler):
-            return self._drive(observer, scheduler)
+        flow = FlowScheduler.of_run(scheduler)
+        if flow is not None:
+            return self._drive(observer, flow)
         return Rooted(observer, scheduler).begin(self._drive)
 
     def _drive(self, observer: abc.ObserverBase[T], flow: FlowScheduler) -> abc.DisposableBase:
-        if not self._stages and isinstance(self._root, Observable) and is_driven(self._root):
+        if (
+            not self._stages
+            and isinstance(self._root, Observable)
+            and is_driven(self._root)
+            and _is_led(self.trail, flow.scope.terms)
+        ):
             return self._root.subscribe(observer, scheduler=flow)
         if self._before is None and not isinstance(self._root, Observable):
             return Disposable(Driver(lambda: self.open(flow), observer, flow).dispose)
@@ -162,9 +189,12 @@ class FlowObservable(Observable[T]):
             lends.append(options.limiter is not None and shared in downstream)
             for key in (stage.key, shared):
                 downstream[key] = downstream.get(key, 0) + 1
-        if self._before is not None and not isinstance(self._root, Observable):
+        if self._before is not None and not _is_led(self._before.trail, terms):
+            pipeline: Pipeline[Any] = Pipeline(flow, iter(()))
+        elif self._before is not None and not isinstance(self._root, Observable):
             before = self._before.open(flow.demanding(UNBOUNDED, downstream))
-            pipeline: Pipeline[Any] = Pipeline(flow, self._root(before, owner), before)
+            before.own_all()
+            pipeline = Pipeline(flow, self._root(before, owner), before)
         else:
             pipeline = Pipeline(flow, self._source(flow, owner, downstream))
         for stage, options in zip(self._stages, settled, strict=True):
@@ -191,13 +221,19 @@ class FlowObservable(Observable[T]):
         stages = self._stages
         trail = stages[0].trail[0] if stages and stages[0].trail else self.trail
         if isinstance(root, Observable):
-            if trail is not None or isinstance(root, Branch):
-                return Intake(root, flow, downstream)
-            if terms.replay is not None:
+            given = stages[0].trail if trail is None and stages else trail
+            if not _is_led(given, terms):  # the same for all branches of a group
                 return iter(())
-            intake = Intake(root, flow, downstream)
-            return flow.scope.feed(intake) if terms.steered else intake
-        if terms.replay is not None and trail is not None:
+            intake: Any
+            if isinstance(root, Overflowing):
+                intake = root.taken_in(flow, downstream, self._gauge(trail, root.key, terms))
+            else:
+                intake = Intake(root, flow, downstream)
+            begins = trail is None or (trail[0] is None and isinstance(root, Overflowing))
+            if terms.steered and begins and not isinstance(root, Branch):
+                return flow.scope.feed(intake)
+            return intake
+        if not _is_led(trail, terms):
             return iter(())
         if terms.meter is None or trail is None:
             source = root(flow, owner)
@@ -205,6 +241,12 @@ class FlowObservable(Observable[T]):
             gauge = terms.meter.gauge(trail, trail[1], ("source", id(trail)))
             source = measured_source(partial(root, flow, owner), gauge, terms.meter)
         return steered(source, flow.scope) if terms.steered else source
+
+    def _gauge(self, trail: Trail, key: Hashable, terms: Terms) -> Gauge | None:
+        """The counters of what takes in items for others, if the run counts."""
+        if terms.meter is None or trail is None:
+            return None
+        return terms.meter.gauge(trail, trail[1], key)
 
     def _subscribe_plainly(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None
@@ -222,7 +264,7 @@ class FlowObservable(Observable[T]):
             )
             if stage.shows_items:
                 owner = object()
-        plain = _Plain(observer, works)
+        plain = Plain(observer, works)
         subscription = self._root.subscribe(
             plain.on_next, observer.on_error, observer.on_completed, scheduler=scheduler
         )
@@ -249,50 +291,20 @@ def _managed(stage: Stage, place: Place, lends: bool) -> Work:
     )
 
 
+def _is_led(trail: Trail, terms: Terms) -> bool:
+    """Whether products come this way: all do, but in a run of some only those that enter it at the
+    end of `trail` or in front of it. A flow that an Rx operator subscribes to is a matter of its
+    own."""
+    if terms.replay is None or trail is None or terms.place_of is None:
+        return True
+    before: Trail = trail
+    while before is not None and id(before) not in terms.replay:
+        before = before[0]
+    return before is not None or terms.place_of(trail)[1] < 0
+
+
 def _somewhere(trail: Trail) -> tuple[str, int]:
     return path_of(trail), -1
-
-
-class _Plain(Generic[T]):
-    """Synchronous steps as an observer: in the emitter's thread, at once."""
-
-    def __init__(self, observer: abc.ObserverBase[T], works: list[Work]) -> None:
-        self._observer = observer
-        self._works = works
-        self._stopped = False
-
-    def stop(self) -> None:
-        self._stopped = True
-
-    def on_next(self, item: Any) -> None:
-        stack = [Level(0, iter((item,)), None, None)]
-        products = walk(self._works, stack, None)
-        try:
-            while not self._stopped:
-                try:
-                    product = next(products, END)
-                    if product.__class__ is Halt:
-                        product.outcome.close()
-                        raise UsageError(
-                            "a synchronous step gave something to be awaited, but stands in plain"
-                            " Rx, where nothing can wait: write its function with async def"
-                        )
-                except Exception as error:
-                    _close_after(error, stack)
-                    self._observer.on_error(error)
-                    return
-                if product is END:
-                    return
-                self._observer.on_next(product)
-        finally:
-            close_levels(stack)
-
-
-def _close_after(error: BaseException, stack: list[Level]) -> None:
-    try:
-        close_levels(stack)
-    except Exception as late:
-        also_raised(error, late)
 
 
 class Merged(Observable[T]):
@@ -306,7 +318,7 @@ class Merged(Observable[T]):
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
-        if not self.driven or isinstance(scheduler, FlowScheduler):
+        if not self.driven or FlowScheduler.of_run(scheduler) is not None:
             return merged(self._compile(), observer, scheduler)
         return Rooted(observer, scheduler).begin(
             lambda rooted, flow: merged(self._compile(), rooted, flow)
@@ -325,7 +337,11 @@ def fan_out(source: Observable[T], count: int, driven: bool) -> list[FlowObserva
     hub = Hub(source, count, driven or is_driven(source))
     given = flowing(source)
     return [
-        FlowObservable(branch, (), hub.driven, given.trail, shows_items=given.shows_items)
+        FlowObservable(
+            *(branch, (), hub.driven, given.trail),
+            shows_items=given.shows_items,
+            kind=given.kind,
+        )
         for branch in hub.branches
     ]
 
@@ -334,8 +350,24 @@ def flowing(source: Observable[T], driven: bool = False) -> FlowObservable[T]:
     """`source` as something stages can be put on; `driven` makes sure that it runs by a driver."""
     if isinstance(source, FlowObservable) and (source.driven or not driven):
         return source
-    shows_items = not isinstance(source, FlowObservable) or source.shows_items
-    return FlowObservable(source, (), driven or is_driven(source), shows_items=shows_items)
+    shows_items, kind = True, Kind()
+    if isinstance(source, FlowObservable):
+        shows_items, kind = source.shows_items, source.kind
+    return FlowObservable(
+        *(source, (), driven or is_driven(source)), shows_items=shows_items, kind=kind
+    )
+
+
+def held(
+    source: Observable[T], policy: Policy, key: Hashable, name: str, label: str | None = None
+) -> FlowObservable[T]:
+    """`source`, taken in by a policy; its items are called `label` where they are no products."""
+    given = flowing(source)
+    return FlowObservable(
+        *(Overflowing(source, policy, key), (), True, (given.trail, name)),
+        shows_items=given.shows_items,
+        kind=given.kind if label is None else Kind(label),
+    )
 
 
 def path_of(trail: Trail) -> str:

@@ -49,7 +49,9 @@ def start(
             "start() needs a running event loop: call it in a coroutine (asyncio.run(main())), or"
             " use run(flow), which makes a loop of its own"
         ) from None
-    asked = Asked(flow, input, timestamps, progress, options, max_failures, metered=True)
+    asked = Asked(
+        *(flow, input, timestamps, progress, options, max_failures), metered=True, who="start()"
+    )
     asked.terms.steered = True
     return Run(asked, loop)
 
@@ -58,8 +60,9 @@ class Run:
     """A run of a flow that goes on by itself; `start` gives one.
 
     Its methods are for the loop that it runs on. As an asynchronous context manager it is cancelled
-    at the end of the block, if it is not over by then. The error of a run whose `result` nobody
-    asks for goes to the loop's exception handler, as that of a task does.
+    at the end of the block, if it is not over by then; the block begins when the run has subscribed
+    to its sources, so that one that doesn't wait loses nothing. The error of a run whose `result`
+    nobody asks for goes to the loop's exception handler, as that of a task does.
     """
 
     def __init__(self, asked: Asked, loop: asyncio.AbstractEventLoop) -> None:
@@ -67,6 +70,7 @@ class Run:
         self._opened: Opened | None = None
         self._state = "running"
         self._ended: RunStats | None = None
+        self._begun = asyncio.Event()
         self._task = loop.create_task(self._run())
         _running.add(self._task)
         self._task.add_done_callback(self._over)
@@ -88,12 +92,14 @@ class Run:
 
     def _over(self, task: asyncio.Task[RunResult]) -> None:
         _running.discard(task)
+        self._begun.set()
         if self._ended is None:  # it was cancelled before it had begun
             self._state = "cancelled"
             self._ended = self.stats()
 
     def _open(self, opened: Opened) -> None:
         self._opened = opened
+        self._begun.set()
         if self._state == "paused":
             opened.scope.turn.pause()
         if self._state == "draining":
@@ -174,6 +180,11 @@ class Run:
         return self.stats().explain()
 
     async def __aenter__(self) -> Run:
+        try:
+            await self._begun.wait()
+        except BaseException:
+            await self.cancel()  # or the run would go on with nobody to end it
+            raise
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

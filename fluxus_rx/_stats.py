@@ -15,7 +15,7 @@ from ._text import printable, shortened, table
 __all__ = ["Explanation", "RunStats", "StepStats", "stats_of"]
 
 _HEADINGS = (
-    *("step", "in flight", "waiting", "done", "failed", "retried"),
+    *("step", "in flight", "waiting", "done", "failed", "retried", "dropped"),
     *("busy", "starved", "blocked", "load"),
 )
 
@@ -29,6 +29,7 @@ class StepStats:
     - `waiting`: products in front of it, or in it until a limiter or a retry lets them go on
     - `done`, `failed`: calls that are over for good; `retried`: attempts that were followed by
       another one. Of a source, products.
+    - `dropped`: products for which there was no room, and which its `overflow` policy has dropped
     - `busy`: seconds that its calls have worked, added up
     - `held`: seconds that they have waited for a limiter, or for their next attempt, added up
     - `starved`: seconds in which it could have begun a call, but had nothing to call it with
@@ -45,6 +46,7 @@ class StepStats:
     done: int
     failed: int
     retried: int
+    dropped: int
     busy: float
     held: float
     starved: float
@@ -82,6 +84,7 @@ class StepStats:
             done=sum(gauge.done for gauge in places),
             failed=sum(gauge.failed for gauge in places),
             retried=sum(gauge.retried for gauge in places),
+            dropped=sum(gauge.dropped for gauge in places),
             busy=busy,
             held=held,
             starved=starved,
@@ -93,7 +96,10 @@ class StepStats:
         )
 
     def _cells(self) -> tuple[str, ...]:
-        counts = (self.in_flight, self.waiting, self.done, self.failed, self.retried)
+        counts = (
+            *(self.in_flight, self.waiting, self.done, self.failed, self.retried),
+            self.dropped,
+        )
         times = (self.busy, self.starved, self.blocked)
         return (
             *(shortened(printable(self.step), 40), *(f"{count:,}" for count in counts)),

@@ -14,6 +14,7 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -29,12 +30,13 @@ from ._errors import (
     short,
 )
 from ._making import Making, kind_of, no_products, taken_in
+from ._names import identifier
 from ._producers import elsewhere_of
-from ._products import MISSING, DictProduct, identifier, known_names
+from ._products import MISSING, DictProduct, known_names
 from ._signatures import function_name, is_async_function, parameters_of
-from ._stages import FlowObservable, Place, Stage, Trail, flowing, path_of
+from ._stages import FlowObservable, Kind, Place, Stage, Trail, flowing, path_of
 from ._transformers import Transformer
-from ._walks import Later, Work
+from ._work import Later, Work
 
 __all__ = ["Step"]
 
@@ -177,10 +179,11 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         """This step on an observable, whose items need not come from a step."""
         items = flowing(source)
         if items.shows_items:
-            items = items.then(Stage(self._bind_taking_in, None, False, "", shows_items=False))
+            taking_in = partial(self._bind_taking_in, items.kind)
+            items = items.then(Stage(taking_in, None, False, "", shows_items=False))
         return super().connect(items)
 
-    def _bind_taking_in(self, place: Place) -> Work:
+    def _bind_taking_in(self, kind: Kind, place: Place) -> Work:
         """What comes from elsewhere than a step, as products of its own, with their positions.
 
         Whoever has made an item may hold it still, or give it twice.
@@ -190,7 +193,8 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         def apply(item: Any) -> DictProduct:
             nonlocal index
             index += 1
-            return taken_in(item, index, place.owner, f"step {self._name!r} was given")
+            said = f"step {self._name!r} was given"
+            return taken_in(item, index, place.owner, said, *kind)
 
         async def acall(item: Any) -> DictProduct:
             return apply(item)

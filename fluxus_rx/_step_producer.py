@@ -28,7 +28,7 @@ from ._products import DictProduct
 from ._scheduler import FlowScheduler
 from ._signatures import function_name, is_async_function
 from ._stages import FlowObservable, Place, Stage, Trail
-from ._walks import Work
+from ._work import Work
 
 __all__ = ["DictProducer"]
 

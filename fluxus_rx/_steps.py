@@ -13,8 +13,9 @@ from ._composites import Group
 from ._conduit import Conduit, passthrough_chained
 from ._errors import InvalidFlowError, InvalidNameError, shown
 from ._making import ITEM, ITEM_EACH
+from ._names import identifier
 from ._producers import Producer
-from ._products import MISSING, DictProduct, checked, identifier
+from ._products import MISSING, DictProduct, checked
 from ._signatures import function_name, parameters_of
 from ._step import Step
 from ._step_producer import DictProducer

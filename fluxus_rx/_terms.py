@@ -9,6 +9,7 @@ from ._errors import InvalidOptionError, shown
 from ._failures import Failure, FailureLog
 from ._options import StepOptions
 from ._scheduler import Terms
+from ._signatures import is_async_function
 
 __all__ = ["terms_of"]
 
@@ -38,6 +39,11 @@ def terms_of(
     if keep is not None and not callable(keep):
         raise InvalidOptionError(
             f"on_failure={shown(keep)}: expected a function of a Failure, or None"
+        )
+    if is_async_function(keep):
+        raise InvalidOptionError(
+            f"on_failure={shown(keep)} is asynchronous, and would never be awaited: pass a plain"
+            " function, such as failures.append; it may start a task, or put into a queue"
         )
     conduit._flow_check_options(options)
     return Terms(options=options, failures=FailureLog(keep, max_failures))

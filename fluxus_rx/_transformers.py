@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-import copy
 from abc import abstractmethod
 from collections.abc import (
     AsyncIterable,
-    Callable,
     Collection,
     Iterable,
     Iterator,
     Mapping,
 )
-from typing import TYPE_CHECKING, Any, Final, Generic, Never, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Never, Self, overload
 
 from aiostream import Stream
 from reactivex import Observable
 
+from ._calling import Called
 from ._calls import Several
 from ._composites import Chain, Group, flat
 from ._conduit import Conduit, cannot_chain, cannot_group, passthrough_chained
 from ._driving import collect, to_stream
-from ._errors import InvalidFlowError, note, short, shown
+from ._errors import InvalidFlowError, shown
 from ._generics import fits, type_arguments, type_name
 from ._loops import Loop
 from ._merging import entered
-from ._options import StepOptions
-from ._processes import check_picklable, in_processes
-from ._producers import Producer, elsewhere_of, iterated, not_iterable
+from ._overflow import Overflow, Policy
+from ._producers import Producer, not_iterable
 from ._scheduler import Terms
-from ._stages import FlowObservable, Merged, Place, Stage, fan_out, flowing, is_driven, path_of
+from ._stages import FlowObservable, Merged, fan_out, flowing, held, is_driven
 from ._typing import A, A_contra, B, B_co, C, P_co, R, T
-from ._walks import Work
 
 if TYPE_CHECKING:
     from ._consumers import Consumer
 
-__all__ = ["AsyncTransformer", "Passthrough", "Transformer", "group"]
+__all__ = ["AsyncTransformer", "Buffer", "Passthrough", "Transformer", "group"]
 
 
-_IN_THREADS: Final = StepOptions(executor="thread")
-
-
-class Transformer(Conduit, Generic[A_contra, B_co]):
+class Transformer(Called, Generic[A_contra, B_co]):
     """Takes products one by one, and gives zero or more for each.
 
     A subclass implements `transform`, which runs on the loop's thread: one product at a time, the
@@ -58,10 +52,6 @@ class Transformer(Conduit, Generic[A_contra, B_co]):
     [1.0, 2.0]
     """
 
-    _flow_options = StepOptions()
-    _flow_defaults = StepOptions()
-    _flow_shows_items = True
-
     @abstractmethod
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """Give the outputs for one product; a plain generator, or anything iterable."""
@@ -76,101 +66,32 @@ class Transformer(Conduit, Generic[A_contra, B_co]):
         """The type of what is given, as the class says it; Any if it doesn't."""
         return type_arguments(self, Transformer)[1]
 
-    def options(self, **options: Any) -> Self:
-        """A copy of this transformer with other options; see `StepOptions` for their names.
+    def buffered(self, size: int, overflow: Overflow) -> Transformer[A_contra, B_co]:
+        """This transformer behind a buffer that never asks what comes before it to wait.
 
-        What was set before stays, but for what is set anew. Raises TypeError for a name that is no
-        option, for what can't go to another process, and for an executor of what awaits; ValueError
-        for a value out of its range.
+        In a group, a slow branch behind one doesn't slow the others. Up to `size` products wait
+        here, in their order; for one more, `overflow` says what becomes of it:
+
+        - `"drop_oldest"`: the one that has waited longest is dropped
+        - `"drop_newest"`: the one that has come is dropped
+        - `"latest"`: one waits, the newest; `size` is 1
+        - `"error"`: `BufferOverflowError` ends the run
+        - `"keep"`: all wait, however many; past 10,000 the library's logger warns once
+
+        The statistics of a run (`start`) tell how many were dropped, in the row `buffered`; so does
+        the library's logger, at the end of a run, on the level INFO.
+
+        Raises ValueError or TypeError for a size that is no whole number from 1 on, ValueError for
+        another overflow.
+
+        >>> from fluxus_rx import rx_pipe
+        >>> from reactivex import operators as ops
+        >>> rx_pipe(ops.map(abs)).buffered(2, "drop_oldest").process([-1, -2, -3])
+        [2, 3]
         """
-        changed = copy.copy(self)
-        replaced = self._flow_options.replaced(options, self._flow_label)
-        object.__setattr__(changed, "_flow_options", replaced)
-        changed._flow_check_options(StepOptions())
-        return changed
-
-    @property
-    def _flow_settings(self) -> StepOptions:
-        """The options that are set on this transformer, and on what it is in."""
-        return self._flow_options.over(self._flow_defaults)
-
-    @property
-    def _flow_implied(self) -> StepOptions:
-        """What these imply where nothing else is said: calls at once, or that can be given up, of a
-        plain function take threads."""
-        own = self._flow_options
-        if not self._flow_awaits and (own.has("concurrency") or own.timeout is not None):
-            return _IN_THREADS
-        return StepOptions()
-
-    def _flow_defaulted(self, defaults: StepOptions, known: dict[int, Conduit]) -> Self:
-        if id(self) not in known:
-            changed = copy.copy(self)
-            object.__setattr__(changed, "_flow_defaults", self._flow_defaults.over(defaults))
-            changed._flow_check_options(StepOptions())
-            known[id(self)] = changed
-        return cast(Self, known[id(self)])
-
-    def _flow_check_options(self, defaults: StepOptions) -> None:
-        if self._flow_awaits:
-            if self._flow_options.executor is not None:
-                raise InvalidFlowError(
-                    f"{self._flow_label}: executor={shown(self._flow_options.executor)} is for"
-                    " plain functions, and this one is asynchronous: it runs on the loop, with up"
-                    " to `concurrency` calls at once"
-                )
-            return
-        executor = self._flow_settings.over(defaults).over(self._flow_implied).executor
-        if executor is not None and in_processes(executor):
-            check_picklable(self._flow_label, *self._flow_called)
-
-    @property
-    def _flow_called(self) -> tuple[Callable[..., Any], Mapping[str, Any]]:
-        """What runs in an executor: a function, and its fixed arguments."""
-        return self.transform, {}
-
-    def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
-        """This transformer on an observable: one observable per path, in path order."""
-        stage = Stage(
-            *(self._flow_bind, ("limit", id(self)), self._flow_is_async, self.name),
-            shows_items=self._flow_shows_items,
-            options=self._flow_settings,
-            implied=self._flow_implied,
-        )
-        return [flowing(source).then(stage)]
-
-    def _flow_bind(self, place: Place) -> Work:
-        def apply(product: Any) -> Any:
-            return Several(iterated(self.transform(product), self, "transform"))
-
-        def explain(error: BaseException, product: Any) -> None:
-            note(
-                error,
-                f"in {self.name}, path {path_of(place.trail)}, with the input {short(product)}",
-            )
-
-        def given(replacement: Any, product: Any, count: int) -> Any:
-            return Several(iterated(replacement, self, "on_error"))
-
-        elsewhere = None if self._flow_awaits else elsewhere_of(self, place.scope, place.options)
-
-        async def acall(product: Any) -> Any:
-            if elsewhere is None:
-                return await self._flow_acall(product)
-            products = await elsewhere.call(self.transform, product)
-            return Several(elsewhere.iterated(iterated(products, self, "transform")))
-
-        return Work(
-            *(apply, acall, explain, place.options, ("limit", id(self))),
-            given=given,
-        )
-
-    @property
-    def _flow_is_async(self) -> bool:
-        return self._flow_awaits or self._flow_settings.over(self._flow_implied).waits
-
-    async def _flow_acall(self, product: Any) -> Any:
-        return Several(iterated(self.transform(product), self, "transform"))
+        label = f"the buffer in front of {self._flow_label}"
+        policy = Policy.of("buffered()", label, "size", size, overflow, False)
+        return _ChainedTransformer((Buffer(policy), *self.chained_conduits))
 
     @overload
     def __call__(self, source: Observable[A_contra]) -> Observable[B_co]: ...
@@ -188,7 +109,8 @@ class Transformer(Conduit, Generic[A_contra, B_co]):
             return to_stream(self(root))
         raise InvalidFlowError(
             f"{self._flow_label} was called with {shown(source)}; as an operator it takes an"
-            " Observable or an asynchronous iterable. For a plain iterable there is process()"
+            " Observable or an asynchronous iterable. For a plain iterable there is process(); for"
+            " one item, as in flat_map: lambda item: reactivex.of(item) >> transformer"
         )
 
     def _flow_after(self, first: Conduit) -> Any:
@@ -303,6 +225,35 @@ class Passthrough(Conduit):
         if not isinstance(other, Transformer | Passthrough):
             raise cannot_group(self, other)
         return group((self, other))
+
+
+class Buffer(Transformer[T, T]):
+    """Holds products for what is behind it, by a policy."""
+
+    _flow_awaits = True
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+    @property
+    def name(self) -> str:
+        """What messages and statistics call it."""
+        return "buffered"
+
+    def transform(self, product: T) -> Iterable[T]:
+        """The product."""
+        return (product,)
+
+    def connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
+        """The buffer on an observable."""
+        return [held(source, self.policy, ("held", id(self)), self.name)]
+
+    def get_repr_attributes(self) -> Mapping[str, Any]:
+        """Its size and its policy."""
+        return {"size": self.policy.size, "overflow": self.policy.overflow}
+
+    def __repr__(self) -> str:
+        return f"buffered({self.policy.size}, {self.policy.overflow!r})"
 
 
 def connected(conduits: Iterable[Any], paths: list[Any]) -> list[Any]:

@@ -6,8 +6,8 @@ steps in a row are fine, and a step that gives a million products gives them one
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
-import inspect
 from collections import deque
 from collections.abc import (
     AsyncGenerator,
@@ -25,79 +25,15 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from ._calls import Several, error_of
-from ._channels import END, Endable, Limit, Turn, aclose_all, cancel
+from ._channels import END, Endable, Limit, aclose_all, cancel
 from ._errors import MissingAttributeError, also_raised, note
-from ._gauges import Gauge, Pace
-from ._options import StepOptions
+from ._gauges import Pace
 from ._scheduler import FlowScheduler
+from ._turns import Turn
+from ._work import Later, Work
 from ._workers import FlatMap
 
-__all__ = ["Halt", "Later", "Led", "Level", "Walked", "Work", "close_levels", "staged", "walk"]
-
-
-class Work(NamedTuple):
-    """What a step does to one item, bound to a run.
-
-    `apply` gives an item, or `Several`. It is called for an asynchronous step too, whose outcome is
-    then awaited: a coroutine gives an item or `Several`. `explain` adds to an error where it came
-    up. `may_wait` tells whether `apply` may give `Several` of a `Later`. `locate` tells the
-    position of an item in the flow, where items have one; `kept` gives an item as it is now, for
-    one who holds it while the flow goes on. `given` makes an outcome of what stands in for that of
-    an item, after the call has given so many products. `gauge` counts its calls, in a run that
-    counts.
-    """
-
-    apply: Callable[[Any], Any]
-    acall: Callable[[Any], Coroutine[Any, Any, Any]]
-    explain: Callable[[BaseException, Any], None]
-    options: StepOptions
-    key: Hashable
-    may_wait: bool = False
-    depth: int = 0
-    locate: Callable[[Any], str] | None = None
-    kept: Callable[[Any], Any] | None = None
-    given: Callable[[Any, Any, int], Any] | None = None
-    gauge: Gauge | None = None
-
-
-class Later:
-    """What a synchronous step gives, in `Several`, if its function is asynchronous after all."""
-
-    __slots__ = ("_closed", "_finish", "_source")
-
-    def __init__(
-        self,
-        source: Any,
-        finish: Callable[[Any], Coroutine[Any, Any, Any]],
-        closed: Callable[[BaseException], None] | None = None,
-    ) -> None:
-        self._source = source
-        self._finish = finish
-        self._closed = closed
-
-    async def outcome(self) -> Any:
-        """What it comes to: an item, or `Several`."""
-        return await self._finish(self._source)
-
-    def then(self, change: Callable[[Any], Any], failed: Callable[[BaseException], None]) -> Later:
-        """The same, its outcome changed by `change`; `failed` is told why there is none."""
-
-        async def finish(source: Any) -> Any:
-            try:
-                outcome = await self._finish(source)
-            except BaseException as error:
-                failed(error)
-                raise
-            return change(outcome)
-
-        return Later(self._source, finish, failed)
-
-    def close(self) -> None:
-        """Let go of it; a coroutine would complain that it was never awaited."""
-        if inspect.iscoroutine(self._source) or isinstance(self._source, Later):
-            self._source.close()
-        if self._closed is not None:
-            self._closed(GeneratorExit())
+__all__ = ["Halt", "Led", "Level", "Walked", "close_levels", "staged", "walk"]
 
 
 class Level(NamedTuple):
@@ -235,6 +171,14 @@ def _attribute(name: str, item: Any) -> Any:
     return value
 
 
+def _ready(item: Any, poll: Callable[[], Any]) -> Iterator[Any]:
+    """An item, and what else is there."""
+    # Not iter(poll, END), which would compare items by their own ideas of what is equal.
+    while item is not END:
+        yield item
+        item = poll()
+
+
 class Walked(Endable[Any]):
     """Takes what is on a stack, then the items of `base`, through synchronous steps.
 
@@ -276,10 +220,11 @@ class Walked(Endable[Any]):
         # All of it in one context, whichever task reads: what a generator sets it can reset.
         run = run or contextvars.copy_context().run
         turn = self._turn
+        poll = getattr(base, "poll", None)
         try:
             while True:
                 products = walk(works, stack, turn)
-                for product in iter(partial(run, next, products, END), END):
+                while (product := run(next, products, END)) is not END:
                     if product.__class__ is not Halt:
                         if pace is None:
                             yield product
@@ -312,12 +257,14 @@ class Walked(Endable[Any]):
                 finally:
                     if pace is not None:
                         pace.feed()
-                stack.append(Level(0, iter((item,)), None, None))
+                items = iter((item,)) if poll is None else _ready(item, poll)
+                stack.append(Level(0, items, None, None))
         except BaseException as error:
             try:
                 run(close_levels, stack)
             except BaseException as late:
-                if isinstance(error, GeneratorExit):
+                # A cancellation is of nobody who would look at its notes.
+                if isinstance(error, GeneratorExit | asyncio.CancelledError):
                     raise
                 also_raised(error, late)
             raise

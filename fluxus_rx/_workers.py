@@ -15,9 +15,10 @@ from time import perf_counter
 from typing import Any, Final
 
 from ._calls import Several, error_of, resumed, stepping
-from ._channels import BUFFER, END, Channel, Endable, Limit, Turn, aclose, cancel, nothing
+from ._channels import BUFFER, END, Channel, Endable, Limit, aclose, cancel, nothing
 from ._crews import Crew
 from ._gauges import Pace
+from ._turns import Turn
 from ._typing import A, B
 
 __all__ = ["CONCURRENCY", "FlatMap"]

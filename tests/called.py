@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from fluxus_rx import AsyncTransformer, Failure, RunResult, Transformer, arun, step
-from tests.progressing import virtual_time
+from fluxus_rx.testing import virtual_time
 
 #: what the call with `x` gives at this attempt, from 1: values one by one, or an error
 Plan = Callable[[int, int], Iterable[Any]]

@@ -17,6 +17,7 @@ from reactivex.subject import AsyncSubject, BehaviorSubject, ReplaySubject, Subj
 from fluxus_rx import (
     InvalidFlowError,
     StepOptions,
+    from_observable,
     passthrough,
     run,
     rx_pipe,
@@ -315,9 +316,15 @@ def test_a_source_that_does_not_wait_is_told(make: Callable[[], Any]) -> None:
         f"its {type(source).__name__} emits without heeding demand: what comes faster than it is"
         " taken queues up without bound"
     )
-    assert remedy.startswith(
-        "emit more slowly, thin it out before (ops.sample, ops.throttle_first)"
-    )
+    assert remedy.startswith("say what may be dropped: from_observable(…, overflow='drop_oldest')")
+    assert "thin it out before (ops.sample, ops.throttle_first)" in remedy
+    assert told(from_observable(source, "hot") >> FETCH) == [(level, name, text, remedy)]
+
+
+@pytest.mark.parametrize("overflow", ["error", "drop_oldest", "drop_newest", "latest"])
+def test_a_source_that_says_what_may_be_dropped_is_not_told(overflow: Any) -> None:
+    """A policy of its own bounds what waits."""
+    assert told(from_observable(Subject(), "hot", overflow=overflow) >> FETCH) == []
 
 
 @pytest.mark.parametrize(

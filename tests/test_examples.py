@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,47 @@ def test_processes_counts_primes_in_processes_that_do_not_begin_a_run_themselves
     assert ended.code == 0, ended.err
     assert ended.printed() == []
     assert ended.out.splitlines()[::5] == ["4 primes below 10", "78,498 primes below 1,000,000"]
+
+
+#: what the applications of docs/rx.rst print; none of it depends on how fast the machine is
+PRINTED = {
+    "autocomplete": ["flu -> fluent, fluid, fluke, flux", "flux -> flux", "given up: fl"],
+    "crawl": ["8 pages, each once", "no faster than allowed: True"],
+    "fan_out": [
+        "logged 40 prices",
+        "drew fewer: True - in order: True",
+        "the last one is the newest: True",
+        "none is unaccounted for: True",
+    ],
+    "join": ["A2 leaves 5 to pay", "A1 leaves 0 to pay"],
+    "nested": ["A1 37", "A2 18", "A3 38"],
+    "polling": ["25 %", "50 %", "75 %", "100 %", "after 7 attempts"],
+    "search_box": ["mid -> Middlemarch", "mob -> Moby-Dick"],
+    "sensor_windows": [
+        "attic: 6 readings, 30.5 degrees on average",
+        "cellar: 18 readings, 11.0 degrees on average",
+    ],
+    "tail": ["12:00 2", "12:01 1"],
+    "threads": ["stored 150", *(f"{source} in order: True" for source in "abc")],
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_an_application_prints_what_it_promises(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the program that a reader starts, and so in real time."""
+    runpy.run_path(str(EXAMPLES / f"rx_{name}.py"), run_name="__main__")
+    assert capsys.readouterr().out.splitlines() == PRINTED[name]
+
+
+def test_each_application_is_in_the_guide() -> None:
+    """What is shown there is what runs here."""
+    guide = (EXAMPLES.parent / "rx.rst").read_text(encoding="utf-8")
+    shown = re.findall(r"literalinclude:: examples/rx_(\w+)\.py", guide)
+    assert len(shown) == 10
+    assert set(shown) == {path.stem.removeprefix("rx_") for path in EXAMPLES.glob("rx_*.py")}
+    assert set(shown) == set(PRINTED)
 
 
 @pytest.fixture

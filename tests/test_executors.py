@@ -29,9 +29,9 @@ from fluxus_rx._errors import InvalidFlowError, InvalidOptionError
 from fluxus_rx._executors import offload
 from fluxus_rx._offload import Offload
 from fluxus_rx._processes import check_picklable, in_processes
+from fluxus_rx.testing import virtual_time
 from tests.errors import notes, refused, untyped
 from tests.probes import until
-from tests.progressing import virtual_time
 from tests.subprocesses import python
 
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("VARIABLE", default="default")
@@ -381,7 +381,7 @@ class TestEnding:
             told = await threads.aclose()
             return asyncio.get_running_loop().time() - began, told, await threads.aclose()
 
-        with virtual_time() as run:
+        with virtual_time(patience=0.05) as run:
             seconds, told, again = run(main)
         assert seconds == 5.0
         assert told == (
@@ -766,7 +766,7 @@ class TestExecutors:
             await first
             return told
 
-        with virtual_time() as run:
+        with virtual_time(patience=0.05) as run:
             told = run(main)
         assert told == (
             "step 'fetch': 1 call still ran 5 s after the run ended; what runs in an executor"

@@ -27,9 +27,9 @@ from fluxus_rx import (
     run,
     step,
 )
+from fluxus_rx.testing import virtual_time
 from tests.called import numbers
 from tests.errors import notes, refused, untyped
-from tests.progressing import virtual_time
 
 
 class Refused(Exception):

@@ -16,12 +16,13 @@ LAYERS: list[list[str]] = [
     ["_errors"],
     ["_text"],
     ["_typing"],
-    ["_generics"],
+    ["_protocols"],
+    ["_generics", "_names"],
     ["_signatures"],
     ["_failures", "_retries"],
     ["_options"],
     # streams, which know nothing of Rx and nothing of flows
-    ["_channels"],
+    ["_channels", "_turns"],
     ["_calls", "_crews", "_gauges"],
     ["_meters"],
     ["_offload"],
@@ -32,23 +33,26 @@ LAYERS: list[list[str]] = [
     # observables, which know nothing of conduits
     ["_scheduler"],
     ["_bridge", "_multicast"],
+    ["_overflow"],
+    ["_work"],
     ["_walks"],
-    ["_control", "_measured", "_pipelines", "_steering"],
+    ["_control", "_measured", "_pipelines", "_plain", "_steering"],
     ["_stages"],
-    ["_loops", "_places"],
+    ["_loops", "_places", "_together"],
     ["_driving"],
     # conduits
     ["_conduit"],
     ["_composites", "_terms"],
     ["_producers"],
+    ["_calling"],
     ["_transformers"],
     ["_consumers"],
-    ["_pipes", "_simple"],
+    ["_simple"],
     # dictionaries
     ["_lineage"],
     ["_labels", "_products"],
-    ["_making"],
-    ["_step", "_step_producer"],
+    ["_making", "_observed", "_subscribers"],
+    ["_pipes", "_published", "_publishers", "_step", "_step_producer"],
     ["_steps"],
     ["_summary"],
     ["_tables"],
@@ -65,7 +69,8 @@ LAYERS: list[list[str]] = [
     ["_check_edges"],
     ["_check"],
     ["viz"],
-    ["functional", "lineage", "rx", "simple", "streams"],
+    ["functional", "lineage", "reactive_streams", "rx", "simple", "streams"],
+    ["testing"],
     ["__init__"],
 ]
 LEVELS = {module: level for level, modules in enumerate(LAYERS) for module in modules}
@@ -81,12 +86,13 @@ TYPES_ONLY = {
 #: from users and must know them by type.
 ENGINES = {
     "aiostream": {
-        "_merging", "_streams", "_driving", "_producers", "_transformers", "_pipes",
+        "_merging", "_streams", "_driving", "_producers", "_transformers", "_pipes", "testing",
     },
     "reactivex": {
-        "_scheduler", "_bridge", "_multicast", "_places", "_stages", "_driving",
-        "_producers", "_transformers", "_labels", "_pipes", "_step", "_step_producer", "_steps",
-        "_run",
+        "_scheduler", "_bridge", "_multicast", "_overflow", "_places", "_plain", "_stages",
+        "_together", "_driving", "_calling", "_producers", "_transformers", "_labels",
+        "_observed", "_pipes", "_published", "_publishers", "_step", "_step_producer", "_steps",
+        "_run", "testing",
     },
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ PACKAGE = Path(fluxus_rx.__file__).parent
 FILES = sorted(
     path for path in PACKAGE.rglob("*.py") if "import logging" in path.read_text("utf-8")
 )
-LEVELS = {"debug", "warning"}
+LEVELS = {"debug", "info", "warning"}
 
 
 def calls(path: Path) -> Iterator[ast.Call]:

@@ -114,9 +114,7 @@ def test_run_takes_mappings_that_no_step_has_made() -> None:
 
 def test_run_refuses_products_that_are_no_mappings() -> None:
     """The message says what came, and what is taken."""
-    with pytest.raises(
-        TypeError, match=r"run\(\) collects products of steps .*, but got 1 \(int\)"
-    ):
+    with pytest.raises(TypeError, match=r"run\(\) takes products of steps .*, but got 1 \(int\)"):
         run(SimpleProducer([1]))
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxus_rx import Failure, StepOptions, arun, astream, step
+from fluxus_rx.testing import virtual_time
 from tests.planned import (
     Counting,
     Graph,
@@ -27,7 +28,6 @@ from tests.planned import (
     uid_of,
 )
 from tests.probes import alone
-from tests.progressing import virtual_time
 
 
 class TestAnyFlow:

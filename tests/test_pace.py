@@ -35,7 +35,7 @@ def clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cl
     clock = Clock()
     clock.now = request.param
     for module in ("_gauges", "_meters"):
-        monkeypatch.setattr(f"fluxus_rx.{module}.perf_counter", clock)
+        monkeypatch.setattr(f"fluxus_rx.{module}.clock", lambda: clock)
     return clock
 
 

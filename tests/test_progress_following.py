@@ -15,7 +15,8 @@ import pytest
 
 from fluxus_rx import InvalidOptionError, Progress, RunResult, arun, run, step
 from fluxus_rx._following import followed
-from tests.progressing import Scripted, virtual_time
+from fluxus_rx.testing import virtual_time
+from tests.progressing import Scripted
 from tests.subprocesses import ROOT
 
 
@@ -41,7 +42,8 @@ def slow_flow(number: int, seconds: float = 1.0) -> Any:
 def virtually(flow: Any, progress: Any = False) -> RunResult:
     """The result of a run in virtual time."""
     with virtual_time() as run_in:
-        return run_in(lambda: arun(flow, progress=progress))
+        result: RunResult = run_in(lambda: arun(flow, progress=progress))
+        return result
 
 
 class TestCalls:
@@ -94,7 +96,7 @@ class TestCalls:
             def slow(progress: Progress) -> None:
                 calls.append(progress.elapsed)
                 loop: Any = asyncio.get_running_loop()
-                loop.clock.now += 0.1
+                loop.advance(0.1)
 
             run_in(lambda: arun(slow_flow(10), progress=slow))
         assert calls[:3] == pytest.approx([0.2, 2.3, 4.4], abs=1e-6)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxus_rx import RunResult, arerun, arun, parallel, passthrough, step
-from tests.progressing import virtual_time
+from fluxus_rx.testing import virtual_time
 
 COUNT = 6
 

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from fluxus_rx import FlowError, InvalidFlowError, InvalidOptionError, UsageError
 from fluxus_rx._retries import FIRST, MOST, Attempts, check_retry, longest_wait, retries
-from tests.progressing import virtual_time
+from fluxus_rx.testing import virtual_time
 from tests.subprocesses import ROOT
 
 #: The classes take what their annotations leave out, such as sync and async functions in turn.

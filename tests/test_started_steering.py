@@ -24,9 +24,9 @@ from fluxus_rx import (
     step,
     stream_pipe,
 )
+from fluxus_rx.testing import virtual_time
 from tests.failing import Journal
 from tests.probes import alone, turns
-from tests.progressing import virtual_time
 
 Row = dict[str, int]
 Main = Callable[[], Coroutine[Any, Any, None]]

@@ -13,7 +13,7 @@ import tenacity
 from fluxus_rx import Run, RunStats, StepStats, passthrough, start, step
 from fluxus_rx._run import Asked
 from fluxus_rx._stats import stats_of
-from tests.progressing import VirtualLoop, virtual_time
+from fluxus_rx.testing import VirtualTimeLoop, virtual_time
 
 Row = dict[str, int]
 
@@ -47,8 +47,8 @@ def slow(name: str, pause: float, limit: int | None = 1) -> Any:
 def work(pause: float) -> None:
     """Hold the loop for so many seconds."""
     loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop)
-    loop.clock.now += pause
+    assert isinstance(loop, VirtualTimeLoop)
+    loop.advance(pause)
 
 
 def busy(name: str, pause: float) -> Any:
@@ -315,9 +315,10 @@ class TestTimes:
 class TestPhases:
     async def test_before_it_began_there_are_none(self) -> None:
         """stats() may be asked for at once."""
-        async with start(rows(3) >> slow("f", 1)) as started:
-            stats = started.stats()
-            assert (stats.steps, stats.state, stats.failures) == ((), "running", 0)
+        started = start(rows(3) >> slow("f", 1))
+        stats = started.stats()
+        assert (stats.steps, stats.state, stats.failures) == ((), "running", 0)
+        await started.cancel()
 
     def test_stay_after_the_end(self) -> None:
         """Once the run is over they are what they were then, however long that is ago."""

@@ -27,9 +27,9 @@ from fluxus_rx import (
     step,
     stream,
 )
+from fluxus_rx.testing import virtual_time
 from tests.errors import refused, untyped
 from tests.probes import turns
-from tests.progressing import virtual_time
 
 
 def numbers(count: int) -> Any:

@@ -13,9 +13,9 @@ from aiostream import stream
 
 from fluxus_rx import AsyncProducer, AsyncTransformer, InvalidProductError, arun, start, step
 from fluxus_rx._merging import entered, relayed
+from fluxus_rx.testing import virtual_time
 from tests.conduits import Collect
 from tests.probes import alone, drained, listed, turns, until
-from tests.progressing import virtual_time
 
 Source = Callable[[], AsyncGenerator[dict[str, int], None]]
 
@@ -152,7 +152,7 @@ async def test_time_that_is_up_as_the_loop_gets_its_turn_is_a_timeout(
     monkeypatch: pytest.MonkeyPatch, reader: str
 ) -> None:
     """A source that never suspends is cancelled where a turn is given, and told so."""
-    monkeypatch.setattr("fluxus_rx._channels.SLICE", -1)
+    monkeypatch.setattr("fluxus_rx._turns.SLICE", -1)
 
     async def unsuspended() -> AsyncIterator[dict[str, int]]:
         async with asyncio.timeout(0):

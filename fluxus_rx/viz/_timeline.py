@@ -138,7 +138,11 @@ class Timeline:
                 timed = [*_timed(output, names, indices)]
                 spans, added = [span for span, _ in timed], [added for _, added in timed]
                 rows.append(Row(path, item, spans, added))
-        lanes = [Lane(indices[step.step], by_step[step.step], step) for step in summary.steps]
+        lanes = [
+            Lane(indices[step.step], by_step[step.step], step)
+            for step in summary.steps
+            if step.step in by_step  # and not one that was never called
+        ]
         ends = (span.end for row in rows for span in row.spans)
         elapsed = max(journal.elapsed, max(ends, default=0.0))
         return cls(elapsed, [*indices], lanes, rows, len(result), summary)

@@ -1,0 +1,149 @@
+"""Producers of what an observable emits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, overload
+
+from reactivex import Observable
+
+from ._channels import BUFFER
+from ._errors import InvalidFlowError, short, shown
+from ._names import check_name
+from ._overflow import Overflow, Policy
+from ._producers import Producer
+from ._stages import FlowObservable, held
+from ._typing import T
+
+__all__ = ["Emitting", "Observed", "from_observable"]
+
+
+class Emitting(Producer[T]):
+    """Gives what something of another library emits, under a name."""
+
+    _flow_awaits = True
+    #: the function that makes it, and the field's word for what it takes
+    _flow_kind = ("", "")
+
+    def __init__(self, name: str | None) -> None:
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """What messages, results and drawings call it."""
+        return self._name or self._flow_kind[0]
+
+    @property
+    def product_type(self) -> Any:
+        """Any: nobody says."""
+        return Any
+
+    @property
+    def _flow_why_source(self) -> str:
+        return f"(it gives what {self._flow_kind[1]} emits)"
+
+    def produce(self) -> Iterable[T]:
+        """The items, for a synchronous reader."""
+        return iter(self)
+
+    def __repr__(self) -> str:
+        (_, source), *others = self.get_repr_attributes().items()
+        texts = [short(source), *(f"{name}={value!r}" for name, value in others)]
+        return f"{self._flow_kind[0]}({', '.join(texts)})"
+
+
+class Observed(Emitting[T]):
+    """Gives what an observable emits."""
+
+    _flow_kind = ("from_observable", "an observable")
+
+    def __init__(self, observable: Observable[T], name: str | None, policy: Policy) -> None:
+        super().__init__(name)
+        self.observable = observable
+        self.policy = policy
+
+    def observables(self) -> list[FlowObservable[T]]:
+        """The one path of an observable."""
+        return [held(self.observable, self.policy, ("held", id(self)), self.name, self._name)]
+
+    def get_repr_attributes(self) -> Mapping[str, Any]:
+        """The arguments that differ from the defaults."""
+        arguments = {
+            "observable": self.observable,
+            "name": self._name,
+            "buffer": self.policy.size,
+            "overflow": self.policy.overflow,
+        }
+        overflow = self.policy.overflow
+        usual = {"name": None, "buffer": 1 if overflow == "latest" else BUFFER, "overflow": "keep"}
+        return {name: value for name, value in arguments.items() if usual.get(name, self) != value}
+
+
+@overload
+def from_observable(
+    observable: Observable[T],
+    name: None = None,
+    *,
+    buffer: int | None = None,
+    overflow: Overflow = "keep",
+) -> Producer[T]: ...
+@overload
+def from_observable(
+    observable: Observable[Any],
+    name: str,
+    *,
+    buffer: int | None = None,
+    overflow: Overflow = "keep",
+) -> Producer[Any]: ...
+def from_observable(
+    observable: Observable[Any],
+    name: str | None = None,
+    *,
+    buffer: int | None = None,
+    overflow: Overflow = "keep",
+) -> Producer[Any]:
+    """A producer of what an observable emits, in its order; each run subscribes afresh.
+
+    Items are given as they are. A step takes in a mapping as a product named `name` (`input`
+    without one); of anything else, it takes in a product with the attribute `name`.
+
+    A cold flow, and whatever else heeds demand, is asked for no more than there is room for:
+    `buffer` items (16). For a source that doesn't wait (a subject, a timer, another thread), and
+    emits one more, `overflow` says what becomes of it:
+
+    - `"keep"`: all wait, however many, which is the contract of Rx itself; past 10,000 the
+      library's logger warns once
+    - `"error"`: `BufferOverflowError` ends the run, after the items that wait
+    - `"drop_oldest"`: the one that has waited longest is dropped
+    - `"drop_newest"`: the one that has come is dropped
+    - `"latest"`: one waits, the newest; takes no `buffer`
+
+    With any but "keep", the source is never asked to wait, and no more than `buffer` items wait,
+    however long the loop is busy. Items may come from any thread, in the order in which each of
+    them emits; they wake the loop at once. The statistics of a run (`start`) tell how many were
+    dropped; so does the library's logger, at the end of a run, on the level INFO.
+
+    An error of the observable ends the run, after the items that wait. A run that ends disposes of
+    the subscription.
+
+    Raises TypeError for what is no observable, ValueError for a `name` that is no identifier, for
+    a `buffer` below 1, and for another `overflow`.
+
+    >>> import reactivex
+    >>> from fluxus_rx import run, step
+    >>> flow = from_observable(reactivex.of(1, 2), "x") >> step("double", lambda x: {"y": 2 * x})
+    >>> run(flow)[0]
+    [{'x': {'x': 1}, 'double': {'y': 2}}, {'x': {'x': 2}, 'double': {'y': 4}}]
+    """
+    if not isinstance(observable, Observable):
+        raise InvalidFlowError(
+            f"from_observable() takes an Observable, not {shown(observable)}; of an iterable, make"
+            " a step or a SimpleProducer"
+        )
+    if name is not None:
+        check_name("from_observable()", name)
+    if buffer is None:
+        buffer = 1 if overflow == "latest" else BUFFER
+    label = f"from_observable({short(observable)})" if name is None else f"source {name!r}"
+    policy = Policy.of("from_observable()", label, "buffer", buffer, overflow, True)
+    return Observed(observable, name, policy)

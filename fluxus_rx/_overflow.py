@@ -1,0 +1,272 @@
+"""What happens to the items of a source that doesn't wait, when nobody takes them fast enough."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Hashable, Mapping
+from threading import Lock
+from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias, get_args
+
+from reactivex import Observable, abc
+from reactivex.disposable import Disposable
+
+from ._bridge import Intake
+from ._channels import END, Endable
+from ._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError, shown
+from ._gauges import Gauge
+from ._scheduler import UNBOUNDED, FlowScheduler
+from ._typing import T
+
+__all__ = ["Held", "Kept", "Overflow", "Overflowing", "Policy"]
+
+_log = logging.getLogger(__name__)
+
+#: what is done with an item for which there is no room
+Overflow: TypeAlias = Literal["keep", "error", "drop_oldest", "drop_newest", "latest"]
+
+_CHOICES: Final = get_args(Overflow)
+
+
+class Policy(NamedTuple):
+    """How many items may wait, and what becomes of those for which there is no room.
+
+    `heeded` tells whether "keep" has a source that can wait do so.
+    """
+
+    label: str
+    size: int
+    overflow: Overflow
+    heeded: bool
+
+    @classmethod
+    def of(
+        cls, who: str, label: str, argument: str, size: Any, overflow: Any, heeded: bool
+    ) -> Self:
+        """The policy, if these are one; `argument` is what the size is called by `who` takes it."""
+        if overflow not in _CHOICES:
+            raise InvalidOptionError(
+                f"{who}: overflow={shown(overflow)}: expected one of"
+                f" {', '.join(map(repr, _CHOICES))}"
+            )
+        if type(size) is not int:
+            raise InvalidFlowError(
+                f"{who}: {argument}={shown(size)}: expected a whole number of items from 1 on"
+            )
+        if size < 1:
+            raise InvalidOptionError(
+                f"{who}: {argument}={size}: expected a whole number of items from 1 on"
+            )
+        if overflow == "latest" and size != 1:
+            raise InvalidOptionError(
+                f"{who}: {argument}={size}: overflow='latest' keeps one item, the newest, so"
+                f" {argument} is 1; to keep the newest {size:,}, choose 'drop_oldest'"
+            )
+        return cls(label, size, overflow, heeded)
+
+    def error(self) -> BufferOverflowError:
+        """The error for one item too many."""
+        return BufferOverflowError(
+            f"{self.label}: {self.size:,} items wait, and one more has come (overflow='error')."
+            " Let the step that takes them run more calls at once, raise the size, thin them out"
+            " before (ops.sample, ops.throttle_first), or choose another overflow: 'keep' (no"
+            " limit), 'drop_oldest', 'drop_newest' or 'latest'"
+        )
+
+
+class Overflowing(Observable[T]):
+    """An observable whose items are held by a policy, where a stage takes them in."""
+
+    def __init__(self, source: Observable[T], policy: Policy, key: Hashable) -> None:
+        super().__init__()
+        self.source = source
+        self.policy = policy
+        #: whose it is, in a run that counts
+        self.key = key
+
+    def _subscribe_core(
+        self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        return self.source.subscribe(observer, scheduler=scheduler)
+
+    def taken_in(
+        self, flow: FlowScheduler, downstream: Mapping[Hashable, int], gauge: Gauge | None
+    ) -> Kept[T] | Held[T]:
+        """Its items as a stream."""
+        kind: Any = Kept if self.policy.overflow == "keep" else Held
+        taken: Kept[T] | Held[T] = kind(self, flow, downstream, gauge)
+        return taken
+
+
+class Kept(Intake[T]):
+    """The items of an observable, all of them."""
+
+    def __init__(
+        self,
+        source: Overflowing[T],
+        flow: FlowScheduler,
+        downstream: Mapping[Hashable, int],
+        gauge: Gauge | None,
+    ) -> None:
+        self._policy = source.policy
+        super().__init__(source.source, flow, downstream, self._policy.size, gauge)
+        if not self._policy.heeded:
+            self._flow = flow.demanding(UNBOUNDED, downstream)
+
+    @property
+    def _label(self) -> str:
+        return self._policy.label
+
+
+class Held(Endable[T]):
+    """The items of an observable that is never asked to wait, as a stream.
+
+    Events may come from any thread: an item is held, or dropped, in the thread that emits it, so
+    that no more than so many wait however long the loop is busy.
+    """
+
+    def __init__(
+        self,
+        source: Overflowing[T],
+        flow: FlowScheduler,
+        downstream: Mapping[Hashable, int],
+        gauge: Gauge | None,
+    ) -> None:
+        self._source = source.source
+        self._policy = source.policy
+        self._size = source.policy.size
+        self._flow = flow.demanding(UNBOUNDED, downstream)
+        self._gauge = gauge
+        self._items: deque[T] = deque()
+        self._lock = Lock()
+        self._came = self._dropped = 0
+        self._subscription: abc.DisposableBase | None = None
+        self._ended = False
+        self._error: BaseException | None = None
+        self._taker: asyncio.Future[None] | None = None
+        self._ringing = False
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def channel(self) -> Held[T]:
+        """Where its items wait to be taken."""
+        return self
+
+    def subscribe(self) -> None:
+        """Subscribe now: to a source that emits before anybody can read."""
+        if self._subscription is None:
+            self._subscription = Disposable()
+            self._subscription = self._source.subscribe(
+                self._on_next, self.fail, self._on_completed, scheduler=self._flow
+            )
+            if self._ended:
+                self._subscription.dispose()
+
+    def _on_next(self, item: T) -> None:
+        with self._lock:
+            if self._ended:
+                return
+            self._came += 1
+            if len(self._items) < self._size or self._makes_room():
+                self._items.append(item)
+        if self._ended and self._subscription is not None:
+            self._subscription.dispose()
+        if self._taker is not None:
+            self._ring()
+
+    def _makes_room(self) -> bool:
+        """Whether one of those that wait has been dropped, and not the one that has come."""
+        overflow = self._policy.overflow
+        if overflow == "error":
+            self._ended, self._error = True, self._policy.error()
+            return False
+        if overflow != "drop_newest":
+            try:
+                self._items.popleft()
+            except IndexError:  # the reader has taken them meanwhile
+                return True
+        self._dropped += 1
+        if self._gauge is not None:
+            self._gauge.dropped += 1
+        return overflow != "drop_newest"
+
+    def _on_completed(self) -> None:
+        self._end(None)
+
+    def fail(self, error: BaseException) -> None:
+        """End with `error`, after the items that wait."""
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        with self._lock:
+            if self._ended:
+                return
+            self._ended, self._error = True, error
+        self._ring()
+
+    def _ring(self) -> None:
+        """Wake the reader, from whatever thread."""
+        if self._taker is None or self._ringing:
+            return
+        self._ringing = True
+        self._flow.on_loop(self._wake)
+
+    def _wake(self) -> None:
+        self._ringing = False
+        taker = self._taker
+        if taker is not None and not taker.done():
+            taker.set_result(None)
+
+    def poll(self) -> T:
+        """An item that is ready, or END."""
+        try:
+            item = self._items.popleft()
+        except IndexError:
+            return END  # type: ignore[no-any-return]  # a mark of any type
+        if self._gauge is not None:
+            self._gauge.gave()
+        return item
+
+    async def __anext__(self) -> T:
+        self.subscribe()
+        while (item := self.poll()) is END:
+            if self._ended and not self._items:
+                error, self._error = self._error, None
+                if error is not None:
+                    raise error
+                raise StopAsyncIteration
+            self._taker = asyncio.get_running_loop().create_future()
+            try:
+                # Looked at again: a thread that found nobody to wake has rung for nobody.
+                if not self._items and not self._ended:
+                    await self._taker
+            finally:
+                self._taker = None
+        return item
+
+    def end(self) -> None:
+        """Take no more: unsubscribe, and end after the items that wait."""
+        self._end(None)
+        if self._subscription is None:
+            self._subscription = Disposable()
+        self._subscription.dispose()
+
+    def cancel(self) -> None:
+        """Unsubscribe, and drop what waits."""
+        self.end()
+        with self._lock:
+            self._items.clear()
+            dropped, self._dropped = self._dropped, 0
+        if dropped:
+            _log.info(
+                "%s: %d of %d items were dropped (buffer=%d, overflow=%r)",
+                *(self._policy.label, dropped, self._came, self._policy.size),
+                self._policy.overflow,
+            )
+
+    async def aclose(self) -> None:
+        """The same as `cancel`."""
+        self.cancel()

@@ -1,0 +1,88 @@
+"""Synchronous steps in plain Rx: in the emitter's thread and at its time, without a loop."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Generic
+
+from reactivex import abc
+
+from ._calls import Several, error_of
+from ._channels import END
+from ._errors import UsageError, also_raised
+from ._typing import T
+from ._walks import Halt, Level, close_levels, walk
+from ._work import Later, Work
+
+__all__ = ["Plain"]
+
+_NO_WAITING: Final = (
+    "a synchronous step gave something to be awaited, but stands in plain Rx, where nothing can"
+    " wait: write its function with async def"
+)
+
+
+class Plain(Generic[T]):
+    """Synchronous steps as an observer: in the emitter's thread, at once."""
+
+    def __init__(self, observer: abc.ObserverBase[T], works: list[Work]) -> None:
+        self._observer = observer
+        self._works = works
+        self._applies = [work.apply for work in works]
+        self._stopped = False
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def on_next(self, item: Any) -> None:
+        # Without a walk as long as each step gives one item, which is the usual case: 5.9 µs an
+        # item are 3.2 then.
+        for index, apply in enumerate(self._applies):
+            if self._stopped:
+                return
+            try:
+                outcome = apply(item)
+            except Exception as error:
+                raised = error_of(error)
+                self._works[index].explain(raised, item)
+                if raised is not error:
+                    raised.__cause__ = error
+                self._observer.on_error(raised)  # type: ignore[arg-type]  # Rx passes on any object
+                return
+            if outcome.__class__ is Several:
+                self._walk(index, outcome.source, item)
+                return
+            item = outcome
+        if not self._stopped:
+            self._observer.on_next(item)
+
+    def _walk(self, index: int, items: Any, given: Any) -> None:
+        """On from a step that gave several."""
+        if items.__class__ is Later:
+            items.close()
+            self._observer.on_error(UsageError(_NO_WAITING))
+            return
+        stack = [Level(index + 1, items, self._works[index], given)]
+        products = walk(self._works, stack, None)
+        try:
+            while not self._stopped:
+                try:
+                    product = next(products, END)
+                    if product.__class__ is Halt:
+                        product.outcome.close()
+                        raise UsageError(_NO_WAITING)
+                except Exception as error:
+                    _close_after(error, stack)
+                    self._observer.on_error(error)
+                    return
+                if product is END:
+                    return
+                self._observer.on_next(product)
+        finally:
+            close_levels(stack)
+
+
+def _close_after(error: BaseException, stack: list[Level]) -> None:
+    try:
+        close_levels(stack)
+    except Exception as late:
+        also_raised(error, late)

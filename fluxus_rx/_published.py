@@ -1,0 +1,106 @@
+"""Producers of what a publisher of the Reactive Streams protocol gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, overload
+
+from reactivex import Observable
+
+from ._channels import BUFFER
+from ._errors import InvalidFlowError, InvalidOptionError, short, shown
+from ._names import check_name
+from ._observed import Emitting
+from ._producers import Producer
+from ._protocols import Publisher, missing
+from ._scheduler import FlowScheduler
+from ._stages import FlowObservable, Kind
+from ._subscribers import Inflow
+from ._typing import T
+
+__all__ = ["FromPublisher", "from_publisher"]
+
+
+class FromPublisher(Emitting[T]):
+    """Gives what a publisher publishes."""
+
+    _flow_kind = ("from_publisher", "a publisher")
+
+    def __init__(self, publisher: Publisher[T], name: str | None, buffer: int) -> None:
+        super().__init__(name)
+        self._publisher = publisher
+        self.buffer = buffer
+
+    def observables(self) -> list[FlowObservable[T]]:
+        """The one path of a publisher."""
+        trail = (None, self.name)
+        return [FlowObservable(self._inflow, (), True, trail, kind=Kind(self._name))]
+
+    def _inflow(self, flow: FlowScheduler, owner: object) -> Any:
+        label = f"publisher {self._name or short(self._publisher)}"
+        inflow = Inflow(self._publisher, label, self.buffer, flow)
+        return flow.scope.feed(inflow) if flow.scope.terms.steered else inflow
+
+    def get_repr_attributes(self) -> Mapping[str, Any]:
+        """The arguments that differ from the defaults."""
+        arguments = {"publisher": self._publisher, "name": self._name, "buffer": self.buffer}
+        usual = {"name": None, "buffer": BUFFER}
+        return {name: value for name, value in arguments.items() if usual.get(name, self) != value}
+
+
+@overload
+def from_publisher(
+    publisher: Publisher[T], name: None = None, *, buffer: int = BUFFER
+) -> Producer[T]: ...
+@overload
+def from_publisher(
+    publisher: Publisher[Any], name: str, *, buffer: int = BUFFER
+) -> Producer[Any]: ...
+def from_publisher(
+    publisher: Publisher[Any], name: str | None = None, *, buffer: int = BUFFER
+) -> Producer[Any]:
+    """A producer of what a Publisher of the Reactive Streams protocol gives, in its order.
+
+    Each run subscribes once, when it asks for its first product. It requests `buffer` items (16),
+    and more as they are taken, half of them at a time; so no more than `buffer` items ever wait
+    here. A publisher with a method `initial_request_n`, as those of rsocket-py, is told the first
+    number by that, before `subscribe`. Signals may come from any thread, in their order.
+
+    An error of the publisher ends the run, as the very object, after the items that wait. A run
+    that ends early cancels the subscription. Items are given as they are. A step takes in a mapping
+    as a product named `name` (`input` without one); of anything else, it takes in a product with
+    the attribute `name`.
+
+    A publisher that breaks a rule of the protocol ends the run, after the items that wait, and its
+    subscription is cancelled: with `BufferOverflowError` (a RuntimeError) if it gives more than was
+    requested, with `UsageError` (a RuntimeError) if it signals anything before `on_subscribe`, and
+    with a TypeError, which it gets itself as well, if it signals None. What it signals after its
+    end is dropped, and logged. A subscription that comes after the first is cancelled. If
+    `on_subscribe` isn't called within 5 seconds, the library's logger warns.
+
+    Raises TypeError for what has no `subscribe` or is an Observable, and for a `buffer` that is no
+    whole number; ValueError for one below 1, and for a `name` that is no identifier.
+
+    >>> from fluxus_rx import SimpleProducer, run, step
+    >>> from fluxus_rx.reactive_streams import to_publisher
+    >>> publisher = to_publisher(SimpleProducer([1, 2]))
+    >>> flow = from_publisher(publisher, "x") >> step("double", lambda x: {"y": 2 * x})
+    >>> run(flow)[0]
+    [{'x': {'x': 1}, 'double': {'y': 2}}, {'x': {'x': 2}, 'double': {'y': 4}}]
+    """
+    if isinstance(publisher, Observable):
+        raise InvalidFlowError(
+            f"from_publisher(): {shown(publisher)} is an Observable, which knows no demand: put it"
+            " into a flow as it is (observable >> step), or with from_observable()"
+        )
+    if missing(publisher, "subscribe") or isinstance(publisher, type):
+        raise InvalidFlowError(
+            f"from_publisher() takes a publisher, and {shown(publisher)} has no subscribe()"
+        )
+    if name is not None:
+        check_name("from_publisher()", name)
+    if not isinstance(buffer, int) or isinstance(buffer, bool):
+        raise InvalidFlowError(f"from_publisher(): buffer={shown(buffer)} is no whole number")
+    if buffer < 1:
+        raise InvalidOptionError(f"from_publisher(): buffer={buffer} is less than 1")
+    return FromPublisher(publisher, name, buffer)

@@ -1,0 +1,337 @@
+"""Flows as publishers of the Reactive Streams protocol.
+
+Rules of this file, beside those of the specification:
+
+1. The subscriber hears `on_subscribe` in the thread that subscribes, before `subscribe` returns,
+   and everything else on the loop.
+2. What the subscriber asks for is a number under a lock. Nothing is signalled where it is raised:
+   the driver of the run looks at it.
+3. An error that can't go to the subscriber goes to the exception handler of the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable
+from threading import Lock
+from typing import Any, Final, Generic
+
+from reactivex import Observable, abc
+from reactivex.disposable import Disposable
+
+from ._bridge import Driver, Rooted
+from ._errors import (
+    InvalidFlowError,
+    InvalidOptionError,
+    InvalidProductError,
+    UsageError,
+    short,
+    shown,
+)
+from ._producers import Producer
+from ._protocols import Publisher, Subscriber, missing
+from ._scheduler import FlowScheduler
+from ._simple import SimpleAsyncProducer
+from ._stages import flowing
+from ._typing import T
+
+__all__ = ["to_publisher"]
+
+#: A demand from which on nobody counts (rule 3.17).
+UNLIMITED: Final = 2**63 - 1
+
+
+_NO_LOOP: Final = (
+    "to_publisher(): a subscription lives on an event loop, and none is running here: subscribe"
+    " inside a coroutine (asyncio.run(main())), or name the loop:"
+    " to_publisher(flow, scheduler=AsyncIOThreadSafeScheduler(loop))"
+)
+
+
+class _FlowPublisher(Generic[T]):
+    """Publishes what an observable of a flow emits."""
+
+    def __init__(
+        self, flow: object, source: Producer[T] | Observable[T], scheduler: abc.SchedulerBase | None
+    ) -> None:
+        self._flow = flow
+        self._source = source
+        self._scheduler = scheduler
+
+    def subscribe(self, subscriber: Subscriber[T], /) -> None:
+        """Run the flow for this subscriber."""
+        if subscriber is None:
+            raise InvalidFlowError("subscribe() takes a subscriber, not None (rule 1.9)")
+        lacks = missing(subscriber, "on_subscribe", "on_next", "on_error", "on_complete")
+        if lacks:
+            raise InvalidFlowError(
+                f"subscribe() takes a subscriber, and {shown(subscriber)} has no {lacks}"
+            )
+        try:
+            loop = FlowScheduler.of(self._scheduler).loop
+        except UsageError as error:
+            subscriber.on_subscribe(_Over())
+            subscriber.on_error(UsageError(_NO_LOOP) if self._scheduler is None else error)
+            return
+        run = _Run(self._source, subscriber, loop)
+        try:
+            subscriber.on_subscribe(run)
+        except BaseException as error:
+            run.blame("on_subscribe", error)
+        else:
+            run.flow.on_loop(run.begin)
+
+    def __repr__(self) -> str:
+        return f"to_publisher({short(self._flow)})"
+
+
+class _Over:
+    """The subscription of a subscriber that is turned away."""
+
+    def request(self, n: int, /) -> None:
+        """Nothing."""
+
+    def cancel(self) -> None:
+        """Nothing."""
+
+
+class _Run(Generic[T]):
+    """One subscription: a run of the flow, whose demand is what the subscriber has asked for.
+
+    For the subscriber it is the Subscription; for the run an observer.
+    """
+
+    def __init__(
+        self,
+        source: Producer[T] | Observable[T],
+        subscriber: Subscriber[T],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        # A run of its own, also where the scheduler is that of another one.
+        self.flow = FlowScheduler(loop, demand=self)
+        self._source = source
+        self._subscriber: Subscriber[T] | None = subscriber
+        self._lock = Lock()
+        self._demand = 0
+        self._waiter: asyncio.Future[None] | None = None
+        #: why it is to end before its time, if the subscriber is to hear of that
+        self._fault: Exception | None = None
+        self._rooted: Rooted[T] | None = None
+        self._running: abc.DisposableBase | None = None
+
+    # the Subscription: from any thread, and from within any signal
+
+    def request(self, n: int, /) -> None:
+        """Ask for `n` more items; n is from 1 on, and adds to what is asked for already.
+
+        From 2**63 - 1 on, there is no limit any more. Anything else than a whole number from 1 on
+        ends the subscription with an InvalidOptionError (a ValueError), as rule 3.9 has it.
+        """
+        with self._lock:
+            if self._subscriber is None or self._fault is not None:
+                return
+            if isinstance(n, int) and not isinstance(n, bool) and n > 0:
+                self._demand = min(self._demand + n, UNLIMITED)
+                wakes = self._waiter is not None
+                action = self._wake
+            else:
+                self._fault = InvalidOptionError(
+                    f"request({shown(n)}): a subscriber asks for a whole number of items from 1 on"
+                    " (rule 3.9)"
+                )
+                wakes = True
+                action = self._give_up
+        if wakes:
+            self.flow.on_loop(action)
+
+    def cancel(self) -> None:
+        """Ask for nothing more: the run ends and cleans up, and the subscriber is let go of."""
+        with self._lock:
+            if self._subscriber is None:
+                return
+            self._subscriber = None
+        self.flow.on_loop(self._leave)
+
+    # what happens on the loop
+
+    def begin(self) -> None:
+        """Start the run, unless the subscriber has left meanwhile."""
+        if self._subscriber is None:
+            return
+        self._rooted = Rooted(self, self.flow)  # type: ignore[arg-type]  # an observer by shape
+        if self._fault is not None:
+            self._rooted.on_error(self._fault)
+            return
+        try:
+            self._running = self._rooted.begin(self._drive)
+        except BaseException as error:
+            self._rooted.on_error(error)
+
+    def _drive(self, rooted: Any, flow: FlowScheduler) -> abc.DisposableBase:
+        source = self._source
+        source = source.to_observable() if isinstance(source, Producer) else source
+        inner = FlowScheduler(flow.loop, flow.scope)
+        # One driver for all paths: what several drivers read ahead would be several products.
+        pipeline = flowing(source, True).open(inner)
+        # At once, and not when the driver has begun: a subject would emit into the void.
+        pipeline.subscribe()
+        driver = Driver(lambda: pipeline, rooted, flow)
+
+        def dispose() -> None:
+            driver.dispose()
+            pipeline.cancel()
+
+        return Disposable(dispose)
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _give_up(self) -> None:
+        self._wake()
+        if self._rooted is not None and self._fault is not None:
+            self._rooted.on_error(self._fault)
+
+    def _leave(self) -> None:
+        self._wake()
+        if self._running is not None:
+            self._running.dispose()
+
+    @property
+    def _over(self) -> bool:
+        return self._subscriber is None or self._fault is not None
+
+    # the demand of the run
+
+    @property
+    def ready(self) -> bool:
+        """Whether one more product may be signalled."""
+        return self._demand > 0 or self._over
+
+    async def wait(self) -> None:
+        """Return when one more product may be signalled, or nobody will take any."""
+        while True:
+            with self._lock:
+                if self.ready:
+                    return
+                waiter = self._waiter = self.flow.loop.create_future()
+            await waiter
+
+    # the observer of the run
+
+    def on_next(self, product: T) -> None:
+        """Hand a product on."""
+        with self._lock:
+            subscriber = self._subscriber
+            if subscriber is None or self._fault is not None:
+                return
+            if product is None:
+                self._fault = InvalidProductError(
+                    "to_publisher(): the flow gave None, which is no item of a publisher (rule"
+                    " 2.13): drop it, or wrap it"
+                )
+            elif self._demand < UNLIMITED:
+                self._demand -= 1
+        if self._fault is not None:
+            self._give_up()
+            return
+        try:
+            subscriber.on_next(product)
+        except BaseException as error:
+            self.blame("on_next", error)
+
+    def on_error(self, error: BaseException) -> None:
+        """Tell the subscriber that the run has failed, or the loop if nobody is left to be told."""
+        subscriber = self._let_go()
+        if subscriber is None:
+            if not isinstance(error, asyncio.CancelledError):
+                self.flow.scope.report(error)
+            return
+        try:
+            # Whatever ended the run, or the subscriber would wait for ever.
+            subscriber.on_error(error)  # type: ignore[arg-type]
+        except BaseException as raised:
+            self.blame("on_error", raised)
+
+    def on_completed(self) -> None:
+        """Tell the subscriber that the run is at its end."""
+        subscriber = self._let_go()
+        if subscriber is not None:
+            try:
+                subscriber.on_complete()
+            except BaseException as raised:
+                self.blame("on_complete", raised)
+
+    def _let_go(self) -> Subscriber[T] | None:
+        with self._lock:
+            subscriber, self._subscriber = self._subscriber, None
+        return subscriber
+
+    def blame(self, signal: str, error: BaseException) -> None:
+        """The subscriber has raised: it counts as gone, and the loop's exception handler is told
+        (rule 2.13)."""
+        self.cancel()
+        told = {
+            "message": f"fluxus_rx: a subscriber raised in {signal}(), which ends its subscription",
+            "exception": error,
+        }
+        self.flow.on_loop(lambda: self.flow.loop.call_exception_handler(told))
+
+
+def to_publisher(
+    flow: Producer[T] | Observable[T] | AsyncIterable[T],
+    *,
+    scheduler: abc.SchedulerBase | None = None,
+) -> Publisher[T]:
+    """A flow as a Publisher of the Reactive Streams protocol: it gives what is asked for.
+
+    `flow` is a producer (also with steps behind it), an Observable, or an asynchronous iterable. It
+    is cold: each `subscribe` is a run of its own, on the running loop or on that of `scheduler`.
+    The subscriber hears `on_subscribe` before `subscribe` returns, and everything else on the loop.
+
+    `on_next` comes for each product of the flow, in its order, as often as the subscriber has
+    requested and no oftener. The end costs no demand, so the run begins at once, and reads one
+    product ahead of what is requested, beside what its own steps hold; of several paths, and behind
+    Rx operators, 16 more may wait. `on_complete` or `on_error`, with the very error, comes when the
+    run has cleaned up. An error of any kind is signalled.
+
+    `request` and `cancel` may be called from any thread, and from within a signal. `cancel` ends
+    the run, which cleans up, and lets go of the subscriber; nothing is signalled afterwards but
+    what is under way. What goes wrong in cleaning up then is given to the exception handler of the
+    loop; so is what a subscriber raises, which counts as a `cancel`.
+
+    A product None is an error of the run: no publisher may give it. Where no loop is running and no
+    `scheduler` is given, the subscriber gets a `UsageError` (a RuntimeError).
+
+    Raises TypeError for anything else than a flow that gives products; `subscribe` raises it for
+    None, and for what is no subscriber.
+
+    >>> import asyncio
+    >>> from fluxus_rx import SimpleProducer
+    >>> class Printing:
+    ...     def on_subscribe(self, subscription):
+    ...         self.ended = asyncio.Event()
+    ...         subscription.request(2)
+    ...     def on_next(self, value):
+    ...         print(value)
+    ...     def on_error(self, exception):
+    ...         print(exception)
+    ...     def on_complete(self):
+    ...         self.ended.set()
+    >>> async def main():
+    ...     printing = Printing()
+    ...     to_publisher(SimpleProducer(["a", "b"])).subscribe(printing)
+    ...     await printing.ended.wait()
+    >>> asyncio.run(main())
+    a
+    b
+    """
+    if isinstance(flow, Producer | Observable):
+        return _FlowPublisher(flow, flow, scheduler)
+    if isinstance(flow, AsyncIterable):
+        return _FlowPublisher(flow, SimpleAsyncProducer(flow), scheduler)
+    raise InvalidFlowError(
+        "to_publisher() takes a flow that gives products (a producer, with or without steps behind"
+        f" it), an Observable or an asynchronous iterable, not {shown(flow)}"
+    )

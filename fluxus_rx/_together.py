@@ -1,0 +1,184 @@
+"""The paths of a flow as observables of their own, which share a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Generic
+
+from reactivex import Observable, abc
+from reactivex.disposable import Disposable
+
+from ._bridge import Rooted
+from ._scheduler import FlowScheduler, Scope
+from ._stages import FlowObservable
+from ._typing import T
+
+__all__ = ["apart"]
+
+
+def apart(compiled: Callable[[], Sequence[FlowObservable[T]]]) -> list[Observable[T]]:
+    """The paths of a flow, one observable for each."""
+    together = _Together(compiled)
+    return [_Path(together, index) for index in range(len(compiled()))]
+
+
+class _Together(Generic[T]):
+    """Has those join one run that subscribe within one turn of the loop."""
+
+    def __init__(self, compiled: Callable[[], Sequence[FlowObservable[T]]]) -> None:
+        self._compiled = compiled
+        self._joint: _Joint[T] | None = None
+
+    def join(
+        self, index: int, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None
+    ) -> abc.DisposableBase:
+        run = FlowScheduler.of_run(scheduler)
+        flow, outer = (run, run.scope) if run is not None else (FlowScheduler.of(scheduler), None)
+        joint = self._joint
+        if joint is None or not joint.takes(index, flow, outer):
+            joint = self._joint = _Joint(self._compiled(), flow, outer)
+            flow.on_loop(partial(flow.loop.call_soon, joint.begin))
+        return joint.add(index, observer, flow)
+
+
+class _Path(Observable[T]):
+    """One path of a flow."""
+
+    def __init__(self, together: _Together[T], index: int) -> None:
+        super().__init__()
+        self._together = together
+        self._index = index
+
+    def _subscribe_core(
+        self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        return self._together.join(self._index, observer, scheduler)
+
+
+class _Joint(Generic[T]):
+    """One run of some of the paths, or all; begins as soon as all are subscribed to, or else when
+    the loop has its next turn."""
+
+    def __init__(
+        self, paths: Sequence[FlowObservable[T]], flow: FlowScheduler, outer: Scope | None
+    ) -> None:
+        self._paths = paths
+        self._flow = flow
+        #: the run that it is a part of, if it is
+        self._outer = outer
+        self._begun = False
+        self._observers: dict[int, abc.ObserverBase[T]] = {}
+        self._flows: dict[int, FlowScheduler] = {}
+        self._subscriptions: dict[int, abc.DisposableBase] = {}
+        self._run: abc.DisposableBase = Disposable()
+        #: the paths that are not at their end, once it has begun
+        self._open: set[int] = set()
+        self._rooted: Any = None
+
+    def takes(self, index: int, flow: FlowScheduler, outer: Scope | None) -> bool:
+        """Whether a path can join."""
+        fits = flow.loop is self._flow.loop and outer is self._outer
+        return fits and not self._begun and index not in self._flows
+
+    def add(
+        self, index: int, observer: abc.ObserverBase[T], flow: FlowScheduler
+    ) -> abc.DisposableBase:
+        """One more path."""
+        self._observers[index] = observer
+        self._flows[index] = flow
+        if len(self._flows) == len(self._paths):
+            self.begin()
+        return Disposable(partial(self._leave, index))
+
+    def begin(self) -> None:
+        """Subscribe to the paths."""
+        if self._begun:
+            return
+        self._begun = True
+        self._open = {*self._observers}
+        if self._outer is not None:
+            for index, observer in [*self._observers.items()]:
+                self._subscribe(index, observer.on_error, observer.on_completed)
+            self._excuse()
+        elif self._observers:
+            everybody: Any = self
+            self._run = Rooted(everybody, self._flow).begin(self._begin_all)
+            if not self._observers:  # all have left at once
+                self._run.dispose()
+
+    def _begin_all(self, rooted: Any, flow: FlowScheduler) -> abc.DisposableBase:
+        self._rooted, self._flow = rooted, flow
+        for index in [*self._observers]:
+            self._subscribe(index, rooted.on_error, partial(self._over, index))
+        self._excuse()
+        return Disposable(self._dispose)
+
+    def _over(self, index: int) -> None:
+        """A path is at its end, or nobody looks at it any more."""
+        self._open.discard(index)
+        if not self._open and self._observers and self._rooted is not None:
+            self._rooted.on_completed()
+
+    def _subscribe(
+        self, index: int, on_error: Callable[[Exception], None], on_completed: Callable[[], None]
+    ) -> None:
+        observer = self._observers.get(index)
+        if observer is not None:
+            demand, downstream = self._flows[index].demand, self._flows[index].downstream
+            self._subscriptions[index] = self._paths[index].subscribe(
+                *(observer.on_next, on_error, on_completed),
+                scheduler=self._flow.demanding(demand, downstream),
+            )
+            if index not in self._observers:
+                self._subscriptions[index].dispose()
+
+    def _excuse(self) -> None:
+        """Say for the paths that nobody has subscribed to that nobody will: the source of a group
+        waits for all its branches."""
+        begun = {_first(self._paths[index]) for index in self._subscriptions}
+        for index, path in enumerate(self._paths):
+            if index not in self._subscriptions and _first(path) in begun:
+                path.subscribe(scheduler=self._flow).dispose()
+
+    def _leave(self, index: int) -> None:
+        if self._observers.pop(index, None) is None:
+            return
+        if not self._begun:
+            del self._flows[index]
+        if index in self._subscriptions:
+            self._subscriptions[index].dispose()
+        self._over(index)
+        if not self._observers:
+            self._run.dispose()
+
+    def _dispose(self) -> None:
+        for subscription in self._subscriptions.values():
+            subscription.dispose()
+
+    def on_next(self, item: T) -> None:
+        """Nothing comes this way: each path has its own observer."""
+
+    def on_error(self, error: Exception) -> None:
+        """Tell all of the error."""
+        self._tell(lambda observer: observer.on_error(error))
+
+    def on_completed(self) -> None:
+        """Tell all of the end."""
+        self._tell(lambda observer: observer.on_completed())
+
+    def _tell(self, event: Callable[[abc.ObserverBase[T]], None]) -> None:
+        observers, self._observers = [*self._observers.values()], {}
+        for observer in observers:
+            try:
+                event(observer)
+            except Exception as raised:
+                self._flow.scope.report(raised)
+
+
+def _first(path: FlowObservable[Any]) -> int:
+    """What tells the source of a path from others."""
+    trail = path.trail
+    while trail is not None and trail[0] is not None:
+        trail = trail[0]
+    return id(trail)

@@ -1,0 +1,83 @@
+"""Turns for the loop, and what the times of a run go by."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from math import inf
+from time import perf_counter
+from typing import Any, Final
+
+__all__ = ["Turn", "clock"]
+
+#: Seconds that code may hold the loop between two suspensions.
+SLICE: Final = 0.005
+
+#: Items for which it may do so in virtual time, which doesn't pass meanwhile.
+MANY: Final = 1_000
+
+
+def clock(loop: asyncio.AbstractEventLoop | None = None) -> Callable[[], float]:
+    """What the times of a run go by on this loop, or on the running one: real time, unless the loop
+    is one of virtual time, as those of `fluxus_rx.testing` are.
+
+    >>> clock() is perf_counter
+    True
+    """
+    on: Any = loop or asyncio._get_running_loop()
+    return on.time if getattr(on, "is_virtual", False) else perf_counter
+
+
+class Turn:
+    """Gives the loop a turn when a task has held it for too long.
+
+    Checked once per item: `if perf_counter() > turn.due: await turn.give()`. One for all tasks of a
+    run, or a hundred tasks would hold the loop for a hundred slices. A run that is paused gets no
+    turn until it goes on.
+    """
+
+    __slots__ = ("due", "gate")
+
+    def __new__(cls, loop: asyncio.AbstractEventLoop | None = None) -> Turn:
+        return object.__new__(cls if clock(loop) is perf_counter else _Counted)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.due = perf_counter() + SLICE
+        #: of a run that is paused: what all wait for that would begin something new
+        self.gate: asyncio.Future[None] | None = None
+
+    async def give(self) -> None:
+        """Let everything else on the loop run once; if paused, wait until that is over."""
+        await asyncio.sleep(0)
+        while self.gate is not None:
+            # Shielded: who is cancelled while it waits here doesn't end the pause for all.
+            await asyncio.shield(self.gate)
+        self.due = perf_counter() + SLICE
+
+    def pause(self) -> None:
+        """Let whoever asks for a turn wait."""
+        if self.gate is None:
+            self.gate = asyncio.get_running_loop().create_future()
+        self.due = -inf  # so that all ask
+
+    def resume(self) -> None:
+        """Let them go on."""
+        gate, self.gate = self.gate, None
+        if gate is not None:
+            gate.set_result(None)
+
+
+class _Counted(Turn):
+    """Gives it after so many items, in virtual time: by real time, two runs of the same code would
+    differ, and without any turn a source without end would never stop."""
+
+    __slots__ = ("_items", "_paused")
+
+    @property
+    def due(self) -> float:  # looked at once per item
+        self._items += 1
+        return -inf if self._paused or self._items > MANY else inf
+
+    @due.setter
+    def due(self, due: float) -> None:
+        self._items, self._paused = 0, due == -inf

@@ -1,0 +1,226 @@
+"""Marble diagrams as data, and back.
+
+The notation is that of reactivex, so that a diagram means the same there: see `marbles`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from math import inf
+from typing import Any, Final, NamedTuple, NoReturn
+
+from .._errors import FlowError, InvalidOptionError, short, shown
+
+__all__ = [
+    "END",
+    "ERROR",
+    "EXACT",
+    "NEXT",
+    "Event",
+    "InvalidDiagramError",
+    "NoRoom",
+    "by_time",
+    "draw",
+    "elements",
+    "is_element",
+    "number",
+    "parse",
+    "seconds",
+]
+
+END: Final = "|"
+ERROR: Final = "#"
+NEXT: Final = "next"
+
+#: Parts of a unit that a time may be off. Rx counts in whole microseconds.
+EXACT: Final = 1e-3
+
+
+class InvalidDiagramError(FlowError, ValueError):
+    """A marble diagram that can't be read; the message shows where."""
+
+
+class NoRoom(Exception):
+    """These events can't be drawn with one character per unit."""
+
+
+class Event(NamedTuple):
+    """What happens at one time: `kind` is "next", "|" or "#"; `value` an item, or an error."""
+
+    time: float
+    kind: str
+    value: Any = None
+
+
+_TOKEN = re.compile(r"(?P<ticks>-+)|(?P<group>\([^()]*\))|(?P<element>[|#]|[^-,()#|\s]+)")
+
+
+def parse(
+    diagram: str,
+    values: Mapping[Any, Any] | None = None,
+    error: Any = None,
+    unit: float = 1.0,
+) -> tuple[list[Event], float]:
+    """The events of a diagram, and its length in seconds.
+
+    Raises InvalidDiagramError (a ValueError), and TypeError for what is no string.
+
+    >>> parse("-a(b,c)|", unit=0.5)[0][2:]
+    [Event(time=1.0, kind='next', value='c'), Event(time=3.5, kind='|', value=None)]
+    """
+    if not isinstance(diagram, str):
+        raise TypeError(f"a marble diagram is a string, not {shown(diagram)}")
+    # Their places are needed for messages.
+    places = [place for place, character in enumerate(diagram) if character != " "]
+    bare = diagram.replace(" ", "")
+    events: list[Event] = []
+    at, over = 0, False
+
+    def refuse(place: int, why: str) -> NoReturn:
+        column = places[place] if place < len(places) else len(diagram)
+        raise InvalidDiagramError(f"{why}\n  {diagram}\n  {' ' * column}^")
+
+    def add(frame: int, place: int, element: str) -> None:
+        nonlocal over
+        if over:
+            refuse(place, "nothing can follow the end of a diagram, | or #")
+        over = element in (END, ERROR)
+        if element == END:
+            events.append(Event(frame * unit, END))
+        elif element == ERROR:
+            events.append(Event(frame * unit, ERROR, error))
+        else:
+            events.append(Event(frame * unit, NEXT, _value(element, values, place, refuse)))
+
+    while at < len(bare):
+        found = _TOKEN.match(bare, at)
+        if found is None:
+            refuse(at, _trouble(bare[at]))
+        text = found.group()
+        if found["group"]:
+            place = at + 1
+            for element in text[1:-1].split(","):
+                if not _ELEMENT.fullmatch(element):
+                    refuse(place, "a group is elements with commas in between, such as (a,b)")
+                add(at, place, element)
+                place += len(element) + 1
+        elif found["element"]:
+            add(at, at, text)
+        at = found.end()
+    return events, at * unit
+
+
+_ELEMENT = re.compile(r"[|#]|[^-,()#|\s]+")
+
+
+def _trouble(character: str) -> str:
+    if character == "(":
+        return "this bracket is never closed, or another one is opened inside"
+    if character == ")":
+        return "this bracket was never opened"
+    if character == ",":
+        return "a comma stands between the elements of a group only: (a,b)"
+    return f"{character!r} can't stand in a diagram"
+
+
+def _value(
+    element: str, values: Mapping[Any, Any] | None, place: int, refuse: Callable[[int, str], object]
+) -> Any:
+    """What an element stands for: a number for itself where it is none of `values`."""
+    key = number(element)
+    if values is None:
+        return key
+    for known in (key, element):
+        if known in values:
+            return values[known]
+    why = f"{element!r} is none of values, which has {short([*values])}"
+    if len(element) > 1 and all(letter in values for letter in element):
+        why += (
+            f"; letters in a row are one element: ({','.join(element)}) is several at one time,"
+            f" {'-'.join(element)} one after the other"
+        )
+    refuse(place, why)
+    return None
+
+
+def elements(diagram: str) -> list[str]:
+    """The items of a diagram, as they are written.
+
+    >>> elements("-a-(b, 12)|")
+    ['a', 'b', '12']
+    """
+    found: list[str] = _ELEMENT.findall(diagram.replace(" ", ""))
+    return [element for element in found if element not in (END, ERROR)]
+
+
+def is_element(text: str) -> bool:
+    """Whether a diagram can have this as an item.
+
+    >>> is_element("a"), is_element("|"), is_element("a b")
+    (True, False, False)
+    """
+    return text not in (END, ERROR) and _ELEMENT.fullmatch(text) is not None
+
+
+def number(element: str) -> Any:
+    """An element as an int or a float, if it is one.
+
+    >>> number("12"), number("1.5"), number("a")
+    (12, 1.5, 'a')
+    """
+    for kind in (int, float):
+        try:
+            return kind(element)
+        except ValueError:
+            continue
+    return element
+
+
+def draw(events: Iterable[Event], name_of: Callable[[Any], str], unit: float = 1.0) -> str:
+    """The diagram of these events; `name_of` gives the element for an item.
+
+    Raises NoRoom where a character per unit is too little: an element takes as many units as it has
+    characters, and a group as many as it has with its brackets and commas.
+
+    >>> draw(parse("-a--(b,c)|")[0], str)
+    '-a--(b,c)|'
+    >>> draw([Event(1, "next", "a"), Event(2.5, "|")], str)
+    Traceback (most recent call last):
+        ...
+    fluxus_rx.testing._diagrams.NoRoom: 2.5
+    """
+    drawn = ""
+    for time, together in by_time(events):
+        frame = round(time / unit)
+        if abs(time / unit - frame) > EXACT or frame < len(drawn):
+            raise NoRoom(time)
+        names = [name_of(one.value) if one.kind == NEXT else one.kind for one in together]
+        text = names[0] if len(names) == 1 else f"({','.join(names)})"
+        # "ab" would be one element.
+        if drawn and frame == len(drawn) and _runs_together(drawn[-1], text[0]):
+            raise NoRoom(time)
+        drawn += "-" * (frame - len(drawn)) + text
+    return drawn
+
+
+def _runs_together(last: str, first: str) -> bool:
+    return last not in "-()#|" and first not in "-()#|"
+
+
+def by_time(events: Iterable[Event]) -> list[tuple[float, list[Event]]]:
+    """The events of each time, in order."""
+    groups: list[tuple[float, list[Event]]] = []
+    for event in events:
+        if groups and abs(groups[-1][0] - event.time) <= 1e-9 * max(1.0, abs(event.time)):
+            groups[-1][1].append(event)
+        else:
+            groups.append((event.time, [event]))
+    return groups
+
+
+def seconds(unit: object, name: str = "unit") -> float:
+    """A number of seconds above 0; refuses anything else."""
+    if isinstance(unit, bool) or not isinstance(unit, int | float) or not 0 < unit < inf:
+        raise InvalidOptionError(f"{name}={shown(unit)}: expected a number of seconds above 0")
+    return float(unit)
