@@ -21,7 +21,7 @@ from reactivex.disposable import Disposable
 
 from ._channels import BUFFER, END, Channel, Endable, aclose, cancel, nothing
 from ._errors import also_raised
-from ._gauges import Gauge
+from ._meters import Tally
 from ._scheduler import FlowScheduler
 from ._typing import T
 
@@ -174,9 +174,9 @@ class Intake(Endable[T]):
         flow: FlowScheduler,
         downstream: Mapping[Hashable, int] | None = None,
         size: int = BUFFER,
-        gauge: Gauge | None = None,
+        tally: Tally | None = None,
     ) -> None:
-        self._gauge = gauge
+        self._tally = tally
         self._source = source
         self._channel: Channel[T] = Channel(size)
         #: an item that is ready, or END
@@ -227,8 +227,8 @@ class Intake(Endable[T]):
             self._later(lambda: self._take(item))
 
     def _take(self, item: T) -> None:
-        if self._gauge is not None:
-            self._gauge.gave()
+        if self._tally is not None:
+            self._tally.gave()
         self._put(item)
         if len(self._waiting) > MANY:
             self._warn()

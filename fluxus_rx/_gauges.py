@@ -139,14 +139,6 @@ class Gauge:
         self.working += 1
         self._busy_since += since
 
-    def gave(self) -> None:
-        """It has given a product, which took no call."""
-        self.started += 1
-        self.over += 1
-        self.done += 1
-        self.made += 1
-        self.given += 1
-
     def again(self) -> None:
         """The call that has just failed may be made once more: another attempt of the same call."""
         self.retried += 1

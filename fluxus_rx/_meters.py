@@ -14,7 +14,7 @@ from ._errors import short
 from ._gauges import Gauge
 from ._turns import clock
 
-__all__ = ["Call", "Count", "Meter", "Record", "UnderWay", "length_of"]
+__all__ = ["Call", "Count", "Meter", "Record", "Tally", "UnderWay", "length_of"]
 
 
 #: Names in the path of a call at most: all of them, for each step of a long chain, would take a
@@ -250,6 +250,21 @@ def _together(one: Count, other: Count) -> Count:
         other.failed + one.failed,
         (other.expected or 0) + (one.expected or 0) if known else None,
     )
+
+
+class Tally(NamedTuple):
+    """Counts what gives products that take no call: what takes in an observable."""
+
+    meter: Meter
+    gauge: Gauge
+
+    def gave(self) -> None:
+        """It has given one."""
+        self.meter.begin(self.gauge, "").alone()
+
+    def dropped(self) -> None:
+        """It had no room for one."""
+        self.gauge.dropped += 1
 
 
 class UnderWay:

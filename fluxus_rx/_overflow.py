@@ -15,7 +15,7 @@ from reactivex.disposable import Disposable
 from ._bridge import Intake
 from ._channels import END, Endable
 from ._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError, shown
-from ._gauges import Gauge
+from ._meters import Tally
 from ._scheduler import UNBOUNDED, FlowScheduler
 from ._typing import T
 
@@ -91,11 +91,11 @@ class Overflowing(Observable[T]):
         return self.source.subscribe(observer, scheduler=scheduler)
 
     def taken_in(
-        self, flow: FlowScheduler, downstream: Mapping[Hashable, int], gauge: Gauge | None
+        self, flow: FlowScheduler, downstream: Mapping[Hashable, int], tally: Tally | None
     ) -> Kept[T] | Held[T]:
         """Its items as a stream."""
         kind: Any = Kept if self.policy.overflow == "keep" else Held
-        taken: Kept[T] | Held[T] = kind(self, flow, downstream, gauge)
+        taken: Kept[T] | Held[T] = kind(self, flow, downstream, tally)
         return taken
 
 
@@ -107,10 +107,10 @@ class Kept(Intake[T]):
         source: Overflowing[T],
         flow: FlowScheduler,
         downstream: Mapping[Hashable, int],
-        gauge: Gauge | None,
+        tally: Tally | None,
     ) -> None:
         self._policy = source.policy
-        super().__init__(source.source, flow, downstream, self._policy.size, gauge)
+        super().__init__(source.source, flow, downstream, self._policy.size, tally)
         if not self._policy.heeded:
             self._flow = flow.demanding(UNBOUNDED, downstream)
 
@@ -131,13 +131,13 @@ class Held(Endable[T]):
         source: Overflowing[T],
         flow: FlowScheduler,
         downstream: Mapping[Hashable, int],
-        gauge: Gauge | None,
+        tally: Tally | None,
     ) -> None:
         self._source = source.source
         self._policy = source.policy
         self._size = source.policy.size
         self._flow = flow.demanding(UNBOUNDED, downstream)
-        self._gauge = gauge
+        self._tally = tally
         self._items: deque[T] = deque()
         self._lock = Lock()
         self._came = self._dropped = 0
@@ -189,8 +189,8 @@ class Held(Endable[T]):
             except IndexError:  # the reader has taken them meanwhile
                 return True
         self._dropped += 1
-        if self._gauge is not None:
-            self._gauge.dropped += 1
+        if self._tally is not None:
+            self._tally.dropped()
         return overflow != "drop_newest"
 
     def _on_completed(self) -> None:
@@ -226,8 +226,8 @@ class Held(Endable[T]):
             item = self._items.popleft()
         except IndexError:
             return END  # type: ignore[no-any-return]  # a mark of any type
-        if self._gauge is not None:
-            self._gauge.gave()
+        if self._tally is not None:
+            self._tally.gave()
         return item
 
     async def __anext__(self) -> T:

@@ -31,7 +31,9 @@ class _Pipe(Transformer[Any, Any]):
 
     _flow_kind = ""
 
-    def __init__(self, operators: tuple[Callable[[Any], Any], ...], name: str | None) -> None:
+    def __init__(
+        self, operators: tuple[Callable[[Any], Any], ...], name: str | None = None
+    ) -> None:
         self._operators = operators
         self._name = name
 
@@ -57,7 +59,7 @@ class _RxPipe(_Pipe):
     def connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
         """The operators on an observable."""
         trail = (flowing(source).trail, self.name)
-        kind = Kind.made(self._name, trail)
+        kind = Kind.made(self._name or flowing(source).kind.label, trail)
         making = None if self._name is None else _Making(kind, flowing(source))
         around = _Around(source if making is None else making.noted(source))
         piped = around.inlet.pipe(*self._operators)
@@ -91,7 +93,7 @@ class _StreamPipe(_Pipe):
             return relayed(piped, _Making(kind, upstream).product, turn=Turn())
 
         trail = (upstream.trail, self.name)
-        kind = Kind.made(self._name, trail)
+        kind = Kind.made(self._name or upstream.kind.label, trail)
         return [FlowObservable(root, (), True, trail, before=upstream, kind=kind)]
 
 
@@ -209,11 +211,9 @@ class _Making:
 
     def product(self, item: Any) -> Any:
         """The product of what the operators have given."""
-        found: list[DictProduct] = []
-        if item.__class__ not in _PLAIN:
-            if isinstance(item, DictProduct):
-                return item
-            _within(item, found)
+        if isinstance(item, DictProduct):
+            return item
+        found = [] if item.__class__ in _PLAIN else _within(item)
         if not found and isinstance(self._current, DictProduct):
             found.append(self._current)
         if not found and not self._named:
@@ -225,17 +225,25 @@ class _Making:
         return made
 
 
-def _within(item: Any, found: list[DictProduct]) -> None:
-    """The products in what holds products, in their order."""
-    if isinstance(item, dict):
-        item = item.values()
-    elif not isinstance(item, list | tuple | set | frozenset | deque):
-        if isinstance(item, DictProduct):
-            found.append(item)
-        return
-    for one in item:
-        if one.__class__ not in _PLAIN:
-            _within(one, found)
+def _within(item: Any) -> list[DictProduct]:
+    """The products in what holds products, in their order; each container is looked into once."""
+    found: list[DictProduct] = []
+    seen: set[int] = set()
+    stack = [iter((item,))]  # and no recursion: an accumulator may nest deeper with each product
+    while stack:
+        for one in stack[-1]:
+            if one.__class__ in _PLAIN:
+                continue
+            if isinstance(one, dict | list | tuple | set | frozenset | deque):
+                if id(one) not in seen:
+                    seen.add(id(one))
+                    stack.append(iter(one.values() if isinstance(one, dict) else one))
+                    break
+            elif isinstance(one, DictProduct):
+                found.append(one)
+        else:
+            stack.pop()
+    return found
 
 
 #: what surely holds no products
@@ -253,7 +261,8 @@ def rx_pipe(*operators: Callable[[Any], Any], name: str | None = None) -> Transf
     begins a lineage of its own, as a product named `name`: a mapping with the attributes that it
     has, anything else (a list, a number) as the attribute `name`. Its `precursors` are the products
     that are in it; if there are none, the product that the operators were given when they gave it,
-    as far as there is one.
+    as far as there is one. Without a `name`, items that are no products have that of a source in
+    front, such as `from_observable(…, name="tick")`.
 
     Raises TypeError for what is no operator, ValueError for a `name` that is no identifier.
 

@@ -164,23 +164,24 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
     @property
     def product_name(self) -> str:
         """The name of the step that gave this product."""
-        name: str = self.trail[-2]
+        name: str = _of_step(self).trail[-2]
         return name
 
     @property
     def product_attributes(self) -> Mapping[str, Any]:
         """The attributes that this step added."""
-        return MappingProxyType(self.trail[-1])
+        return MappingProxyType(_of_step(self).trail[-1])
 
     @property
     def precursor(self) -> DictProduct | None:
         """The product that this one was made of; None for that of a producer."""
-        trail = self.trail[:-2]
-        if len(trail) <= 2 and not any(trail):
+        product = _of_step(self)
+        trail = product.trail[:-2]
+        if not any(trail[:2]) and len(trail) <= 2:
             # None, or one that has only taken in another: it is no product of a step.
-            return _of_step(self.origin)
+            return None if product.origin is None else _of_step(product.origin)
         name, attributes, *more = trail
-        made = DictProduct(name, attributes, self.origin, self.position)
+        made = DictProduct(name, attributes, product.origin, product.position)
         for index in range(0, len(more), 2):
             made.extend(more[index], more[index + 1])
         return made
@@ -189,13 +190,16 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
     def precursors(self) -> tuple[DictProduct, ...]:
         """The products that this one was made of: its precursor, or those of which a named
         `rx_pipe` or `stream_pipe` has made it; none for that of a producer."""
+        product = _of_step(self)
+        if product is not self:
+            return product.precursors
         precursor = self.precursor
         return () if precursor is None else (precursor,)
 
     def get_lineage(self) -> list[HasLineage[Any]]:
         """The products that led to this one, the first one first, and this one last."""
-        lineage: list[HasLineage[Any]] = [self]
-        product: DictProduct | None = self
+        product: DictProduct | None = _of_step(self)
+        lineage: list[HasLineage[Any]] = [_of_step(self)]
         while product is not None:
             trail, origin, steps = product.trail, product.origin, []
             for index in range(0, len(trail) - 2, 2):
@@ -203,7 +207,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
                     origin = DictProduct(trail[index], trail[index + 1], origin, product.position)
                     steps.append(origin)
             lineage += reversed(steps)
-            product = _of_step(product.origin)
+            product = None if product.origin is None else _of_step(product.origin)
             if product is not None:
                 lineage.append(product)
         lineage.reverse()
@@ -317,9 +321,9 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         return f"DictProduct({short(self.nested())})"
 
 
-def _of_step(product: DictProduct | None) -> DictProduct | None:
+def _of_step(product: DictProduct) -> DictProduct:
     """The product itself, or what it has taken in, if it has done nothing else."""
-    while product is not None and not product.product_name:
+    while product.origin is not None and not product.trail[-2]:
         product = product.origin
     return product
 

@@ -23,8 +23,8 @@ from reactivex.disposable import Disposable
 
 from ._bridge import Driver, Intake, Rooted
 from ._control import controlled
-from ._gauges import Gauge
 from ._measured import measured, measured_source
+from ._meters import Tally
 from ._multicast import Branch, Hub, merged
 from ._options import StepOptions
 from ._overflow import Overflowing, Policy
@@ -226,7 +226,7 @@ class FlowObservable(Observable[T]):
                 return iter(())
             intake: Any
             if isinstance(root, Overflowing):
-                intake = root.taken_in(flow, downstream, self._gauge(trail, root.key, terms))
+                intake = root.taken_in(flow, downstream, self._tally(trail, root.key, terms))
             else:
                 intake = Intake(root, flow, downstream)
             begins = trail is None or (trail[0] is None and isinstance(root, Overflowing))
@@ -242,11 +242,11 @@ class FlowObservable(Observable[T]):
             source = measured_source(partial(root, flow, owner), gauge, terms.meter)
         return steered(source, flow.scope) if terms.steered else source
 
-    def _gauge(self, trail: Trail, key: Hashable, terms: Terms) -> Gauge | None:
-        """The counters of what takes in items for others, if the run counts."""
+    def _tally(self, trail: Trail, key: Hashable, terms: Terms) -> Tally | None:
+        """What counts what takes in items for others, if the run counts."""
         if terms.meter is None or trail is None:
             return None
-        return terms.meter.gauge(trail, trail[1], key)
+        return Tally(terms.meter, terms.meter.gauge(trail, trail[1], key))
 
     def _subscribe_plainly(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None

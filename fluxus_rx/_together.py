@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from threading import Lock
 from typing import Any, Generic
 
 from reactivex import Observable, abc
@@ -29,17 +30,25 @@ class _Together(Generic[T]):
     def __init__(self, compiled: Callable[[], Sequence[FlowObservable[T]]]) -> None:
         self._compiled = compiled
         self._joint: _Joint[T] | None = None
+        #: paths may be subscribed to from any thread; a run begins on its loop
+        self._lock = Lock()
 
     def join(
         self, index: int, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None
     ) -> abc.DisposableBase:
         run = FlowScheduler.of_run(scheduler)
         flow, outer = (run, run.scope) if run is not None else (FlowScheduler.of(scheduler), None)
-        joint = self._joint
-        if joint is None or not joint.takes(index, flow, outer):
-            joint = self._joint = _Joint(self._compiled(), flow, outer)
+        with self._lock:
+            joint = self._joint
+            first = joint is None or not joint.takes(index, flow, outer)
+            if joint is None or first:
+                joint = self._joint = _Joint(self._compiled(), flow, outer, self._lock)
+            complete = joint.add(index, observer, flow)
+        if complete:
+            flow.on_loop(joint.begin)
+        elif first:
             flow.on_loop(partial(flow.loop.call_soon, joint.begin))
-        return joint.add(index, observer, flow)
+        return Disposable(partial(joint.leave, index))
 
 
 class _Path(Observable[T]):
@@ -61,8 +70,13 @@ class _Joint(Generic[T]):
     the loop has its next turn."""
 
     def __init__(
-        self, paths: Sequence[FlowObservable[T]], flow: FlowScheduler, outer: Scope | None
+        self,
+        paths: Sequence[FlowObservable[T]],
+        flow: FlowScheduler,
+        outer: Scope | None,
+        lock: Lock,
     ) -> None:
+        self._lock = lock
         self._paths = paths
         self._flow = flow
         #: the run that it is a part of, if it is
@@ -81,22 +95,19 @@ class _Joint(Generic[T]):
         fits = flow.loop is self._flow.loop and outer is self._outer
         return fits and not self._begun and index not in self._flows
 
-    def add(
-        self, index: int, observer: abc.ObserverBase[T], flow: FlowScheduler
-    ) -> abc.DisposableBase:
-        """One more path."""
+    def add(self, index: int, observer: abc.ObserverBase[T], flow: FlowScheduler) -> bool:
+        """One more path; whether they are all there now."""
         self._observers[index] = observer
         self._flows[index] = flow
-        if len(self._flows) == len(self._paths):
-            self.begin()
-        return Disposable(partial(self._leave, index))
+        return len(self._flows) == len(self._paths)
 
     def begin(self) -> None:
         """Subscribe to the paths."""
-        if self._begun:
-            return
-        self._begun = True
-        self._open = {*self._observers}
+        with self._lock:
+            if self._begun:
+                return
+            self._begun = True
+            self._open = {*self._observers}
         if self._outer is not None:
             for index, observer in [*self._observers.items()]:
                 self._subscribe(index, observer.on_error, observer.on_completed)
@@ -141,11 +152,17 @@ class _Joint(Generic[T]):
             if index not in self._subscriptions and _first(path) in begun:
                 path.subscribe(scheduler=self._flow).dispose()
 
-    def _leave(self, index: int) -> None:
-        if self._observers.pop(index, None) is None:
-            return
-        if not self._begun:
-            del self._flows[index]
+    def leave(self, index: int) -> None:
+        """Nobody looks at a path any more."""
+        with self._lock:
+            if self._observers.pop(index, None) is None:
+                return
+            if not self._begun:
+                del self._flows[index]
+                return
+        self._flow.on_loop(partial(self._left, index))
+
+    def _left(self, index: int) -> None:
         if index in self._subscriptions:
             self._subscriptions[index].dispose()
         self._over(index)

@@ -91,7 +91,10 @@ class Transformer(Called, Generic[A_contra, B_co]):
         """
         label = f"the buffer in front of {self._flow_label}"
         policy = Policy.of("buffered()", label, "size", size, overflow, False)
-        return _ChainedTransformer((Buffer(policy), *self.chained_conduits))
+        steps = [*self._flow_firsts()]
+        takes_products = any(getattr(one, "_flow_shows_items", True) for one in steps)
+        kind = self.input_type if takes_products else Any
+        return _ChainedTransformer((Buffer(policy, kind), *self.chained_conduits))
 
     @overload
     def __call__(self, source: Observable[A_contra]) -> Observable[B_co]: ...
@@ -232,8 +235,19 @@ class Buffer(Transformer[T, T]):
 
     _flow_awaits = True
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, kind: Any = Any) -> None:
         self.policy = policy
+        self._kind = kind
+
+    @property
+    def input_type(self) -> Any:
+        """What is taken by what is behind it."""
+        return self._kind
+
+    @property
+    def product_type(self) -> Any:
+        """The same."""
+        return self._kind
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ import reactivex
 from reactivex import operators as ops
 from reactivex.subject import BehaviorSubject, ReplaySubject, Subject
 
-from fluxus_rx import arun, from_observable, run, start, step
+from fluxus_rx import arun, from_observable, run, rx_pipe, start, step
 from fluxus_rx.testing import hot_marbles, marbles, virtual_time
 from tests.hot import DROPPING, POLICIES, Counted, items_of
 from tests.probes import Source, drained, listed, turns, until
@@ -236,6 +236,31 @@ class TestEndings:
         # One may have been on its way to the step when the pause began.
         assert numbers in ([0, 9, 10], [0, 1, 9, 10])
         assert running.stats()["x"].dropped == 11 - len(numbers)
+
+    @pytest.mark.parametrize("overflow", POLICIES)
+    def test_the_summary_of_a_run_counts_its_products(self, overflow: Any) -> None:
+        """Those that it has given."""
+        source = from_observable(reactivex.of(1), "x", overflow=overflow)
+        summary = run(source >> double, timestamps=True).summary()
+        assert [(one.step, one.products) for one in summary.steps] == [("x", 1), ("double", 1)]
+
+    async def test_an_operator_behind_may_subscribe_to_it_again(self) -> None:
+        """After an error; the numbers of all subscriptions are those of one source."""
+        subscribed: list[int] = []
+
+        def subscribe(observer: Any, scheduler: Any) -> Any:
+            subscribed.append(1)
+            observer.on_next(len(subscribed))
+            if len(subscribed) < 3:
+                observer.on_error(LookupError("bad"))
+            else:
+                observer.on_completed()
+
+        source = from_observable(reactivex.create(subscribe), "x", overflow="latest")
+        async with start(source >> rx_pipe(ops.retry(5), name="x") >> double) as running:
+            (outputs,) = await running.result()
+        assert [output["double"]["y"] for output in outputs] == [2, 4, 6]
+        assert running.stats()["x"].done == 3
 
     def test_hot_sources_emit_at_their_times(self) -> None:
         """In virtual time, what comes while a step is busy is held or dropped."""

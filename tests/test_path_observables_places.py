@@ -12,8 +12,10 @@ from reactivex import operators as ops
 from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
 from reactivex.subject import Subject
 
-from fluxus_rx import from_observable, parallel, rx_pipe, step
+from fluxus_rx import UsageError, from_observable, parallel, rx_pipe, step
 from fluxus_rx.testing import run_virtual
+from tests.emitting import switching
+from tests.errors import refused
 from tests.hot import Numbers, added, adding, observed, values
 from tests.probes import Events, alone, until
 
@@ -53,6 +55,36 @@ class TestPlaces:
             assert len(await events.complete()) == 4
         assert numbers.counts == (1, 1)
         assert threads == {threading.get_ident()}
+
+    async def test_another_thread_may_subscribe_while_the_loop_goes_on(self) -> None:
+        """Whether they still share a run is a matter of chance, but each gets all, and its end."""
+        given = AsyncIOThreadSafeScheduler(asyncio.get_running_loop())
+        flow = Numbers().step() >> (adding("a") & adding("b") & adding("c"))
+        with switching():
+            for _ in range(100):
+                paths = flow.to_observable(paths=True)[1:]
+                seen = [Events(), Events()]
+
+                def subscribe(seen: list[Events] = seen, paths: list[Any] = paths) -> None:
+                    for events, path in zip(seen, paths, strict=True):
+                        events._loop = given._loop
+                        events.of(path, scheduler=given)
+
+                thread = threading.Thread(target=subscribe)
+                thread.start()
+                for events in seen:
+                    assert len(await events.complete()) == 4
+                thread.join()
+
+    async def test_a_closed_loop_is_refused(self) -> None:
+        """The message says what to do."""
+        loop = asyncio.new_event_loop()
+        loop.close()
+        flow = Numbers().step() >> (adding("a") & adding("b"))
+        for scheduler in (AsyncIOScheduler(loop), AsyncIOThreadSafeScheduler(loop)):
+            for path in flow.to_observable(paths=True):
+                with refused(UsageError, "is closed", "of a loop that runs"):
+                    path.subscribe(scheduler=scheduler)
 
     async def test_another_thread_may_dispose(self) -> None:
         """Of all of them; the run ends on its loop."""
