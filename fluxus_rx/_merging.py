@@ -167,7 +167,7 @@ class Merge(Endable[T]):
         while True:
             if turn.gate is not None:
                 await turn.give()
-            awaited = read() if thrown is None else athrow(thrown)  # type: ignore[misc]
+            awaited = read() if thrown is None else athrow(thrown)  # type: ignore[misc]  # thrown only if there is one
             thrown = None
             try:
                 item = await awaited

@@ -250,7 +250,7 @@ class _Run(Generic[T]):
             return
         try:
             # Whatever ended the run, or the subscriber would wait for ever.
-            subscriber.on_error(error)  # type: ignore[arg-type]
+            subscriber.on_error(error)  # type: ignore[arg-type]  # of any kind
         except BaseException as raised:
             self.blame("on_error", raised)
 
