@@ -10,7 +10,7 @@ from typing import Any, Generic, cast
 from ._channels import END
 from ._typing import B, T
 
-__all__ = ["END", "Several", "error_of", "in_context", "resumed", "stepping"]
+__all__ = ["Several", "error_of", "in_context", "resumed", "stepping"]
 
 
 class Several(Generic[T]):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
-from . import _driving
 from ._conduit import Conduit
+from ._driving import stream as stream_arrivals
 from ._failures import Failure
 from ._following import Follow, followed
 from ._options import StepOptions
@@ -55,7 +55,7 @@ def stream(
 
 def _stream(asked: Asked) -> Generator[tuple[int, Output], None, None]:
     with followed(asked.progress, asked.meter) as beside:
-        products = _driving.stream(lambda: asked.opened(False, beside))
+        products = stream_arrivals(lambda: asked.opened(False, beside))
         try:
             for index, (path, product) in enumerate(products):
                 yield path, _output(asked, path, product, index)
