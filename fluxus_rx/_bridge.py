@@ -20,13 +20,12 @@ from reactivex import abc
 from reactivex.disposable import Disposable
 
 from ._channels import BUFFER, END, Channel, Endable, aclose, cancel, nothing
-from ._errors import also_raised
+from ._common.messages import also_raised
 from ._meters import Tally
 from ._scheduler import FlowScheduler
 from ._typing import T
 
 __all__ = ["Driver", "Intake", "Rooted"]
-
 
 # asyncio's own, for those who write loops: None where no loop runs, which costs no exception.
 _running_loop = asyncio._get_running_loop

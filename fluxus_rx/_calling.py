@@ -10,8 +10,9 @@ from typing import Any, Final, Self, cast
 from reactivex import Observable
 
 from ._calls import Several
+from ._common.messages import note, short, shown
 from ._conduit import Conduit
-from ._errors import InvalidFlowError, note, short, shown
+from ._errors import InvalidFlowError
 from ._options import StepOptions
 from ._processes import check_picklable, in_processes
 from ._producers import elsewhere_of, iterated
@@ -19,7 +20,6 @@ from ._stages import FlowObservable, Place, Stage, flowing, path_of
 from ._work import Work
 
 __all__ = ["Called"]
-
 
 _IN_THREADS: Final = StepOptions(executor="thread")
 

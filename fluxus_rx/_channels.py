@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable
 from operator import itemgetter
 from typing import Any, Final
 
-from ._errors import also_raised
+from ._common.messages import also_raised
 from ._typing import T
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "cancel",
     "nothing",
 ]
-
 
 #: Items that an operator keeps ready beyond the calls in flight. One switch of tasks is shared by
 #: that many items; 64 was 4 % faster than 16, and let a source run four times as far ahead.

@@ -14,24 +14,16 @@ from typing import Any, Final
 from ._channels import BUFFER
 from ._check_attributes import given_by, merged, reached
 from ._check_edges import UNKNOWN, Edge, Held, Port, held_by_calls, joined, kept_by, keys
-from ._check_options import (
-    Severity,
-    Told,
-    calls_of,
-    emits,
-    gives_async,
-    how,
-    of_producer,
-    of_step,
-)
+from ._check_options import Severity, Told, calls_of, emits, gives_async, how, of_producer, of_step
+from ._common.messages import shown
+from ._common.text import printable
 from ._composites import Group
 from ._conduit import Conduit
 from ._consumers import AsyncConsumer
-from ._errors import InvalidFlowError, InvalidOptionError, shown
+from ._errors import InvalidFlowError, InvalidOptionError
 from ._options import StepOptions
 from ._pipes import _RxPipe, _StreamPipe
 from ._step import Step
-from ._text import printable
 from ._transformers import Buffer, Transformer
 
 __all__ = ["Finding", "check"]

@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 
 import typing_extensions
 
-from ._errors import short
+from ._common.messages import short
+from ._common.signatures import function_name
 from ._options import StepOptions
-from ._signatures import function_name
 from ._step import Step
 from ._step_producer import DictProducer
 

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 from ._channels import BUFFER
 from ._check_attributes import Known, merged
-from ._check_options import Told, called, calls_of, is_generator
+from ._check_options import Told, called, calls_of
+from ._common.signatures import is_generator
 from ._observed import Observed
 from ._options import StepOptions
 from ._published import FromPublisher

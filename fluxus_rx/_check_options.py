@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import inspect
 from collections.abc import AsyncIterable, Callable, Iterator
 from math import inf
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
+from ._common.signatures import is_async_function, is_generator
 from ._conduit import Conduit
 from ._errors import InvalidFlowError
 from ._observed import Observed
 from ._options import StepOptions
 from ._pipes import _RxPipe, _StreamPipe
 from ._processes import in_processes
-from ._signatures import is_async_function
 from ._stages import is_driven
 from ._step import Step
 from ._step_producer import DictProducer
@@ -29,7 +27,6 @@ __all__ = [
     "emits",
     "gives_async",
     "how",
-    "is_generator",
     "of_producer",
     "of_step",
 ]
@@ -79,20 +76,6 @@ def called(conduit: Conduit) -> Callable[..., Any]:
     kind: Any = type(conduit)
     method: Callable[..., Any] = kind.atransform if conduit._flow_awaits else kind.transform
     return method
-
-
-def is_generator(function: Any) -> bool:
-    """Whether a function says that it is a generator: one by itself, a partial or a bound method of
-    one, or an object whose `__call__` is one.
-
-    >>> is_generator(calls_of), is_generator(of_producer)
-    (False, True)
-    """
-    while isinstance(function, functools.partial):
-        function = function.func
-    if not isinstance(function, type) and not inspect.isroutine(function):
-        function = getattr(type(function), "__call__", function)  # noqa: B004 - its kind, not whether
-    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 def gives_async(producer: Any) -> bool:

@@ -7,9 +7,9 @@ from functools import reduce
 from itertools import product as cartesian
 from typing import Any, Self, Union, cast
 
+from ._common.item_types import fits, type_name
 from ._conduit import Conduit
 from ._errors import InvalidFlowError
-from ._generics import fits, type_name
 from ._options import StepOptions
 from ._typing import T
 

@@ -7,7 +7,8 @@ from abc import ABC
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from ._errors import InvalidFlowError, short, shown
+from ._common.messages import short, shown
+from ._errors import InvalidFlowError
 from ._options import StepOptions
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ __all__ = [
     "options_repr",
     "passthrough_chained",
 ]
-
 
 _MISSING: Any = object()
 

@@ -18,13 +18,14 @@ from functools import partial, reduce
 from typing import Any, Generic, cast
 
 from ._calls import error_of
+from ._common.event_loop import Loop
+from ._common.item_types import type_arguments
+from ._common.messages import also_raised, note, short, shown
 from ._composites import Chain, check_types
 from ._conduit import Conduit
 from ._driving import Opened, consumed_in_thread, stream
-from ._errors import InvalidProductError, also_raised, note, short, shown
+from ._errors import InvalidProductError
 from ._failures import Failure
-from ._generics import type_arguments
-from ._loops import Loop
 from ._options import StepOptions
 from ._producers import Producer
 from ._terms import terms_of

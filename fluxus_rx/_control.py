@@ -14,21 +14,15 @@ import asyncio
 import contextlib
 import inspect
 import logging
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    Awaitable,
-    Callable,
-    Iterable,
-    Iterator,
-)
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
 from ._calls import Several, error_of
 from ._channels import aclose
-from ._errors import UsageError, note, short
+from ._common.messages import note, short
+from ._errors import UsageError
 from ._failures import Failure, FailureLog
 from ._retries import Attempts, retries
 from ._work import Later, Work

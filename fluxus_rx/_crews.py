@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from ._channels import Channel
-from ._errors import also_raised
+from ._common.messages import also_raised
 
 __all__ = ["Crew", "settle"]
 

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from html import escape
 from typing import Final, Protocol
 
+from ._common.notebook import in_notebook
 from ._progress import COLUMNS, Progress, State, StepProgress, cells, chosen, headline, share
 
-__all__ = ["Display", "display", "in_notebook"]
+__all__ = ["Display", "display"]
 
 #: What the first line says where the live display could be shown, were it installed.
 HINT: Final = "for a live display of the progress: pip install 'fluxus_rx[progress]'"
@@ -42,17 +43,6 @@ def display() -> Display:
     except ImportError:
         return Lines(HINT)
     return Terminal.opened() or Lines()
-
-
-def in_notebook() -> bool:
-    """Whether a Jupyter kernel runs this.
-
-    >>> in_notebook()
-    False
-    """
-    # Where IPython is not imported, nothing runs in it.
-    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
-    return get_ipython is not None and getattr(get_ipython(), "kernel", None) is not None
 
 
 def _in_terminal() -> bool:

@@ -29,8 +29,9 @@ from reactivex.abc import DisposableBase
 
 from ._calls import error_of
 from ._channels import Channel
-from ._errors import InvalidFlowError, also_raised, note, shown
-from ._loops import Loop
+from ._common.event_loop import Loop
+from ._common.messages import also_raised, note, shown
+from ._errors import InvalidFlowError
 from ._merging import entered
 from ._places import Places
 from ._scheduler import UNBOUNDED, FlowScheduler, Scope, Terms
@@ -46,7 +47,6 @@ __all__ = [
     "to_observable",
     "to_stream",
 ]
-
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
-from ._errors import InvalidOptionError, note, shown
+from ._common.messages import note, shown
+from ._errors import InvalidOptionError
 from ._offload import MOMENT, Future, Offload, Work
 from ._processes import Processes, in_processes
 

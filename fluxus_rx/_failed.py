@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from ._errors import InvalidFlowError, shown
+from ._common.messages import shown
+from ._errors import InvalidFlowError
 from ._failures import Failure
 from ._products import DictProduct
 from ._tables import Rows, data_frame

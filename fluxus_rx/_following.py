@@ -11,13 +11,13 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from ._calls import error_of
+from ._common.messages import also_raised, note, short, shown
 from ._displays import Display, display
-from ._errors import InvalidOptionError, also_raised, note, short, shown
+from ._errors import InvalidOptionError
 from ._meters import Count, Meter
 from ._progress import Progress, State, StepProgress, last
 
 __all__ = ["Follow", "check_progress", "followed"]
-
 
 #: What `progress=` takes: whether to show it, or a function to call with it.
 Follow: TypeAlias = bool | Callable[[Progress], object] | None

@@ -8,8 +8,9 @@ from typing import Any, Self
 
 from reactivex import Observable
 
+from ._common.messages import note, shown
 from ._conduit import Conduit
-from ._errors import InvalidProductError, note, shown
+from ._errors import InvalidProductError
 from ._lineage import HasLineage
 from ._options import StepOptions
 from ._producers import Producer

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Generic, Self, final
 
-from ._errors import InvalidNameError, InvalidProductError, UsageError, shown
+from ._common.messages import shown
+from ._common.names import unique_names
+from ._errors import InvalidNameError, InvalidProductError, UsageError
 from ._typing import Precursor_co
 
-__all__ = ["HasLineage", "LineageOrigin", "unique_names"]
+__all__ = ["HasLineage", "LineageOrigin"]
 
 _MISSING: Any = object()
 
@@ -155,23 +157,6 @@ class LineageOrigin(HasLineage[None]):
     def precursor(self) -> None:
         """None: there is nothing before it."""
         return None
-
-
-def unique_names(names: Iterable[str]) -> list[str]:
-    """Names made unique: one that occurs again is `name#1`, then `name#2`.
-
-    >>> unique_names(["A", "B", "A", "A"])
-    ['A', 'B', 'A#1', 'A#2']
-    """
-    counts: dict[str, int] = {}
-    unique: dict[str, None] = {}
-    for name in names:
-        candidate = name
-        while candidate in unique:  # also if somebody calls a product "A#1"
-            counts[name] = counts.get(name, 0) + 1
-            candidate = f"{name}#{counts[name]}"
-        unique[candidate] = None
-    return [*unique]
 
 
 def _is_own_method(value: object) -> bool:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    Generator,
-    Iterable,
-    Mapping,
-)
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Mapping
 from typing import Any
 
-from ._errors import InvalidProductError, note, shown
+from ._common.messages import note, shown
+from ._errors import InvalidProductError
 from ._merging import relayed
 from ._meters import length_of
 from ._products import DictProduct, MadeProduct, checked, known_names
 from ._scheduler import Scope
 
 __all__ = ["GIVEN", "ITEM", "ITEM_EACH", "SAID", "Making", "kind_of", "no_products", "taken_in"]
-
 
 ITEM = "it must be a mapping of attribute names to values, such as {'x': 1}"
 

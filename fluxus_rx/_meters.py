@@ -10,12 +10,11 @@ from collections.abc import Hashable, Mapping
 from operator import length_hint
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from ._errors import short
+from ._common.messages import short
 from ._gauges import Gauge
 from ._turns import clock
 
 __all__ = ["Call", "Count", "Meter", "Record", "Tally", "UnderWay", "length_of"]
-
 
 #: Names in the path of a call at most: all of them, for each step of a long chain, would take a
 #: memory that grows with the square of its length.

@@ -8,8 +8,9 @@ from typing import Any, overload
 from reactivex import Observable
 
 from ._channels import BUFFER
-from ._errors import InvalidFlowError, short, shown
-from ._names import check_name
+from ._common.messages import short, shown
+from ._common.names import check_name
+from ._errors import InvalidFlowError
 from ._overflow import Overflow, Policy
 from ._producers import Producer
 from ._stages import FlowObservable, held

@@ -21,7 +21,7 @@ from typing import Any, Final, TypeAlias
 
 from ._calls import error_of
 from ._channels import END
-from ._errors import note, short
+from ._common.messages import note, short
 
 __all__ = ["GRACE", "MOMENT", "Future", "Offload", "Work"]
 

@@ -10,12 +10,12 @@ from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
-from ._errors import InvalidFlowError, InvalidOptionError, note, shown
+from ._common.messages import note, shown
+from ._errors import InvalidFlowError, InvalidOptionError
 from ._failures import Failure
 from ._retries import check_retry
 
 __all__ = ["OnError", "StepOptions"]
-
 
 OnError: TypeAlias = Literal["raise", "skip", "collect"] | Callable[[Failure], Any]
 

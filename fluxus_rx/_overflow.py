@@ -14,7 +14,8 @@ from reactivex.disposable import Disposable
 
 from ._bridge import Intake
 from ._channels import END, Endable
-from ._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError, shown
+from ._common.messages import shown
+from ._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError
 from ._meters import Tally
 from ._scheduler import UNBOUNDED, FlowScheduler
 from ._typing import T

@@ -13,17 +13,18 @@ from aiostream import stream as streams
 from reactivex import Observable, abc
 from reactivex import operators as ops
 
-from ._errors import InvalidFlowError, UsageError, short, shown
+from ._common.messages import short, shown
+from ._common.names import check_name
+from ._errors import InvalidFlowError, UsageError
 from ._making import taken_in
 from ._merging import entered, relayed
-from ._names import check_name
 from ._products import DictProduct, MadeProduct
 from ._scheduler import FlowScheduler
 from ._stages import FlowObservable, Kind, flowing, is_driven
 from ._transformers import Transformer
 from ._turns import Turn
 
-__all__ = ["rx_pipe", "stream_pipe"]
+__all__ = ["_RxPipe", "_StreamPipe", "rx_pipe", "stream_pipe"]
 
 
 class _Pipe(Transformer[Any, Any]):

@@ -8,7 +8,8 @@ from reactivex import abc
 
 from ._calls import Several, error_of
 from ._channels import END
-from ._errors import UsageError, also_raised
+from ._common.messages import also_raised
+from ._errors import UsageError
 from ._typing import T
 from ._walks import Halt, Level, close_levels, walk
 from ._work import Later, Work

@@ -13,7 +13,8 @@ from functools import partial
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-from ._errors import InvalidFlowError, short
+from ._common.messages import short
+from ._errors import InvalidFlowError
 from ._offload import MOMENT, Future, Offload, Work
 
 __all__ = ["Processes", "check_picklable", "in_processes"]

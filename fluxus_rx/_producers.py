@@ -6,25 +6,19 @@ import contextlib
 import copy
 import inspect
 from abc import abstractmethod
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    Collection,
-    Generator,
-    Iterable,
-    Iterator,
-)
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, overload
 
 from aiostream import Stream
 from reactivex import Observable
 
+from ._common.item_types import type_arguments
+from ._common.messages import shown
 from ._composites import Group, flat
 from ._conduit import Conduit, cannot_chain, cannot_group
 from ._driving import Opened, astream, stream, to_stream
-from ._errors import InvalidFlowError, InvalidProductError, shown
+from ._errors import InvalidFlowError, InvalidProductError
 from ._executors import offload
-from ._generics import type_arguments
 from ._merging import entered
 from ._offload import Offload
 from ._options import StepOptions

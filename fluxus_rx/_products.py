@@ -6,22 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from ._errors import (
-    InvalidAttributeError,
-    InvalidProductError,
-    short,
-    shown,
-)
+from ._common.messages import short, shown
+from ._common.names import identifier
+from ._errors import InvalidAttributeError, InvalidProductError
 from ._lineage import HasLineage
-from ._names import identifier
 
-__all__ = [
-    "MISSING",
-    "DictProduct",
-    "MadeProduct",
-    "checked",
-    "known_names",
-]
+__all__ = ["MISSING", "DictProduct", "MadeProduct", "checked", "known_names"]
 
 #: the mark of what is not there; None is an attribute value like any other
 MISSING: Final[Any] = object()

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, TypeAlias
 
-from ._text import printable
+from ._common.text import duration, per_time, printable
 
 __all__ = [
     "COLUMNS",
@@ -20,7 +20,6 @@ __all__ = [
     "last",
     "share",
 ]
-
 
 State: TypeAlias = Literal["running", "done", "failed", "cancelled"]
 
@@ -166,38 +165,6 @@ def headline(progress: Progress) -> str:
 
 def _amount(step: StepProgress) -> str:
     return f"{step.done:,}" if step.expected is None else f"{step.done:,}/{step.expected:,}"
-
-
-def duration(seconds: float, *, precise: bool = False) -> str:
-    """A length of time in the two largest units that it has; `precise`, with tenths of seconds.
-
-    >>> [duration(seconds) for seconds in (0.2, 12.0, 200.0, 3_900.0, 100_000.0)]
-    ['0 s', '12 s', '3 min 20 s', '1 h 05 min', '1 d 3 h']
-    >>> duration(12.04, precise=True), duration(200.04, precise=True)
-    ('12.0 s', '3 min 20 s')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    if not minutes:
-        return f"{seconds:.1f} s" if precise else f"{rest} s"
-    hours, minutes = divmod(minutes, 60)
-    if not hours:
-        return f"{minutes} min {rest:02} s"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if days else f"{hours} h {minutes:02} min"
-
-
-def per_time(rate: float) -> str:
-    """A number per second; where it is small, per minute or hour.
-
-    >>> [per_time(rate) for rate in (12_345.6, 28.4, 2.84, 0.5, 0.01, 0.0)]
-    ['12,346/s', '28/s', '2.8/s', '30/min', '36/h', '0/s']
-    """
-    for unit, seconds in (("s", 1), ("min", 60), ("h", 3_600)):
-        number = rate * seconds
-        if number >= 1 or number == 0 or unit == "h":
-            digits = 1 if 0 < number < 9.95 else 0
-            return f"{number:,.{digits}f}/{unit}"
-    raise AssertionError(rate)
 
 
 def chosen(steps: Sequence[StepProgress], room: int) -> list[StepProgress]:

@@ -20,14 +20,8 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from ._bridge import Driver, Rooted
-from ._errors import (
-    InvalidFlowError,
-    InvalidOptionError,
-    InvalidProductError,
-    UsageError,
-    short,
-    shown,
-)
+from ._common.messages import short, shown
+from ._errors import InvalidFlowError, InvalidOptionError, InvalidProductError, UsageError
 from ._producers import Producer
 from ._protocols import Publisher, Subscriber, missing
 from ._scheduler import FlowScheduler

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ._common.event_loop import Loop
+from ._common.messages import shown
 from ._conduit import Conduit
-from ._errors import InvalidFlowError, UsageError, shown
+from ._errors import InvalidFlowError, UsageError
 from ._failed import Failures
 from ._failures import Failure
 from ._following import Follow
-from ._loops import Loop
 from ._options import StepOptions
 from ._places import Places
 from ._products import DictProduct
@@ -19,7 +20,6 @@ from ._run import Asked
 from ._stages import Trail
 
 __all__ = ["arerun", "rerun"]
-
 
 #: where a product stands among those of a plain loop
 Position = tuple[int, ...]

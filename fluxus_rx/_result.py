@@ -8,7 +8,8 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, overload
 
 from ._arrow import arrow_table
-from ._errors import InvalidFlowError, InvalidOptionError, shown
+from ._common.messages import shown
+from ._errors import InvalidFlowError, InvalidOptionError
 from ._failed import Failures, at_the_end, in_order, place_of
 from ._failures import Failure
 from ._meters import Call, Meter, Record

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
-from ._errors import FlowError, InvalidOptionError, shown
+from ._common.messages import shown
+from ._errors import FlowError, InvalidOptionError
 
 __all__ = ["FIRST", "MOST", "Attempts", "Retries", "check_retry", "longest_wait", "retries"]
 

@@ -15,15 +15,16 @@ from typing import Any, Final
 
 from reactivex import Observable
 
+from ._common.event_loop import Loop
+from ._common.item_types import fits, type_name
+from ._common.messages import shown
 from ._conduit import Conduit
 from ._consumers import Consumer, Flow
 from ._driving import Opened
-from ._errors import FailureLimitError, InvalidFlowError, shown
+from ._errors import FailureLimitError, InvalidFlowError
 from ._failed import at_the_end
 from ._failures import Failure
 from ._following import Follow, check_progress, followed
-from ._generics import fits, type_name
-from ._loops import Loop
 from ._making import taken_in
 from ._meters import Meter
 from ._options import StepOptions
@@ -34,7 +35,7 @@ from ._step_producer import DictProducer
 from ._terms import terms_of
 from ._transformers import Passthrough, Transformer
 
-__all__ = ["Asked", "arun", "run"]
+__all__ = ["Asked", "Input", "arun", "run"]
 
 Input = (
     Mapping[str, Any]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any
 
-from ._errors import InvalidFlowError, UsageError, shown
+from ._common.messages import shown
+from ._errors import InvalidFlowError, UsageError
 from ._producers import AsyncProducer, Producer
 from ._typing import T
 

@@ -21,25 +21,19 @@ from typing import Any
 from reactivex import Observable
 
 from ._calls import Several
+from ._common.messages import note, short
+from ._common.names import identifier
+from ._common.signatures import function_name, is_async_function, parameters_of
 from ._conduit import options_repr
-from ._errors import (
-    InvalidFlowError,
-    InvalidNameError,
-    MissingAttributeError,
-    note,
-    short,
-)
+from ._errors import InvalidFlowError, InvalidNameError, MissingAttributeError
 from ._making import Making, kind_of, no_products, taken_in
-from ._names import identifier
 from ._producers import elsewhere_of
 from ._products import MISSING, DictProduct, known_names
-from ._signatures import function_name, is_async_function, parameters_of
 from ._stages import FlowObservable, Kind, Place, Stage, Trail, flowing, path_of
 from ._transformers import Transformer
 from ._work import Later, Work
 
 __all__ = ["Step"]
-
 
 _log = logging.getLogger(__name__)
 

@@ -18,15 +18,16 @@ from typing import Any
 from reactivex import Observable
 
 from ._calls import error_of
+from ._common.messages import note, short
+from ._common.signatures import function_name, is_async_function
 from ._conduit import options_repr
-from ._errors import InvalidFlowError, UsageError, note, short
+from ._errors import InvalidFlowError, UsageError
 from ._making import Making, kind_of, no_products
 from ._offload import Offload
 from ._options import StepOptions
 from ._producers import Producer, elsewhere_of
 from ._products import DictProduct
 from ._scheduler import FlowScheduler
-from ._signatures import function_name, is_async_function
 from ._stages import FlowObservable, Place, Stage, Trail
 from ._work import Work
 

@@ -9,20 +9,20 @@ from typing import Any, Union, overload
 
 from reactivex import Observable
 
+from ._common.messages import shown
+from ._common.names import identifier
+from ._common.signatures import function_name, parameters_of
 from ._composites import Group
 from ._conduit import Conduit, passthrough_chained
-from ._errors import InvalidFlowError, InvalidNameError, shown
+from ._errors import InvalidFlowError, InvalidNameError
 from ._making import ITEM, ITEM_EACH
-from ._names import identifier
 from ._producers import Producer
 from ._products import MISSING, DictProduct, checked
-from ._signatures import function_name, parameters_of
 from ._step import Step
 from ._step_producer import DictProducer
 from ._transformers import Passthrough, Transformer, group
 
 __all__ = ["chain", "parallel", "passthrough", "step"]
-
 
 #: what a step's function gives
 Attributes = Mapping[str, Any]

@@ -14,7 +14,8 @@ from aiostream import Stream, pipable_operator, sources_operator
 
 from ._calls import Several
 from ._channels import BUFFER, Endable
-from ._errors import InvalidFlowError, InvalidOptionError, shown
+from ._common.messages import shown
+from ._errors import InvalidFlowError, InvalidOptionError
 from ._merging import Merge
 from ._typing import A, B, T
 from ._workers import CONCURRENCY, FlatMap

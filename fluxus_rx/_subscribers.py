@@ -19,14 +19,8 @@ from threading import Lock
 from typing import Final
 
 from ._channels import END, Channel, Endable
-from ._errors import (
-    BufferOverflowError,
-    InvalidFlowError,
-    InvalidProductError,
-    UsageError,
-    note,
-    shown,
-)
+from ._common.messages import note, shown
+from ._errors import BufferOverflowError, InvalidFlowError, InvalidProductError, UsageError
 from ._protocols import Publisher, Subscription, missing
 from ._scheduler import FlowScheduler
 from ._typing import T

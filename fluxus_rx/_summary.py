@@ -9,11 +9,11 @@ from math import ceil, fsum, isfinite
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
+from ._common.text import printable, seconds, shortened, table
 from ._errors import UsageError
 from ._meters import Call
-from ._text import printable, shortened, table
 
-__all__ = ["Journal", "StepSummary", "Summary", "journal_of", "seconds", "times_of"]
+__all__ = ["Journal", "StepSummary", "Summary", "journal_of", "times_of"]
 
 _HEADINGS = (
     *("step", "calls", "failed", "retried", "products"),
@@ -224,22 +224,6 @@ def times_of(attributes: Mapping[str, Any]) -> tuple[float, float] | None:
         # Anything may stand in what was written by hand or read from a file.
         return (start, end) if 0 <= start <= end and isfinite(end) else None
     return None
-
-
-def seconds(time: float) -> str:
-    """A time with three digits and its unit.
-
-    >>> [seconds(time) for time in (0, 2.5e-6, 0.0123, 1, 59.96, 125, 7325)]
-    ['0 s', '2.5 µs', '12.3 ms', '1 s', '60 s', '2 min 5 s', '2 h 2 min']
-    """
-    if time >= 99.95:
-        minutes, rest = divmod(round(time), 60)
-        hours, left = divmod(minutes, 60)
-        return f"{hours} h {left} min" if hours else f"{minutes} min {rest} s"
-    if not time:
-        return "0 s"
-    factor, unit = (1, "s") if time >= 0.9995 else (1e3, "ms") if time >= 9.995e-4 else (1e6, "µs")
-    return f"{float(f'{time * factor:.3g}'):g} {unit}"
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float:

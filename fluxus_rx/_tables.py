@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from ._errors import note
+from ._common.messages import note
 from ._products import DictProduct
 
 if TYPE_CHECKING:

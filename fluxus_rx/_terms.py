@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ._common.messages import shown
+from ._common.signatures import is_async_function
 from ._conduit import Conduit
-from ._errors import InvalidOptionError, shown
+from ._errors import InvalidOptionError
 from ._failures import Failure, FailureLog
 from ._options import StepOptions
 from ._scheduler import Terms
-from ._signatures import is_async_function
 
 __all__ = ["terms_of"]
 

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import (
-    AsyncIterable,
-    Collection,
-    Iterable,
-    Iterator,
-    Mapping,
-)
+from collections.abc import AsyncIterable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Never, Self, overload
 
 from aiostream import Stream
@@ -17,12 +11,13 @@ from reactivex import Observable
 
 from ._calling import Called
 from ._calls import Several
+from ._common.event_loop import Loop
+from ._common.item_types import fits, type_arguments, type_name
+from ._common.messages import shown
 from ._composites import Chain, Group, flat
 from ._conduit import Conduit, cannot_chain, cannot_group, passthrough_chained
 from ._driving import collect, to_stream
-from ._errors import InvalidFlowError, shown
-from ._generics import fits, type_arguments, type_name
-from ._loops import Loop
+from ._errors import InvalidFlowError
 from ._merging import entered
 from ._overflow import Overflow, Policy
 from ._producers import Producer, not_iterable

@@ -26,7 +26,8 @@ from typing import Any, Final, NamedTuple
 
 from ._calls import Several, error_of
 from ._channels import END, Endable, Limit, aclose_all, cancel
-from ._errors import MissingAttributeError, also_raised, note
+from ._common.messages import also_raised, note
+from ._errors import MissingAttributeError
 from ._gauges import Pace
 from ._scheduler import FlowScheduler
 from ._turns import Turn

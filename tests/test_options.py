@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxus_rx import StepOptions
-from fluxus_rx._errors import short
+from fluxus_rx._common.messages import short
 from tests.errors import notes, refused, untyped
 
 COUNTS = [0, -1, True, 1.5, "3", 1 + 0j]

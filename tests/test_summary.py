@@ -9,8 +9,8 @@ import pytest
 from reactivex import operators as ops
 
 from fluxus_rx import RunResult, parallel, run, rx_pipe, step
-from fluxus_rx._summary import Journal, StepSummary, Summary, seconds
-from fluxus_rx._text import width_of
+from fluxus_rx._common.text import seconds, width_of
+from fluxus_rx._summary import Journal, StepSummary, Summary
 from tests.drawn import check
 from tests.timelines import call, failing, odd, result, small
 

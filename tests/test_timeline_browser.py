@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from fluxus_rx import RunResult
-from fluxus_rx._text import printable
+from fluxus_rx._common.text import printable
 from tests import timelines
 from tests.browser import browser, console_errors, picture
 from tests.timelines import ODD_STEPS

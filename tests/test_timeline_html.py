@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fluxus_rx._text import printable
+from fluxus_rx._common.text import printable
 from fluxus_rx.viz import _timeline_html
 from fluxus_rx.viz._timeline import Timeline
 from fluxus_rx.viz._timeline_html import to_html

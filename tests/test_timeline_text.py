@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from fluxus_rx import RunResult
-from fluxus_rx._text import width_of
+from fluxus_rx._common.text import width_of
 from tests import timelines
 from tests.drawn import check
 from tests.timelines import call, result

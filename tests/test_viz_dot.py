@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from fluxus_rx import UsageError
-from fluxus_rx._text import shortened
+from fluxus_rx._common.text import shortened
 from fluxus_rx.viz import FlowGraph, to_dot
 from fluxus_rx.viz._dot import DARK, LIGHT, LINE_WIDTH, Theme, digraph, rendered
 from tests import tools

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from selenium.webdriver import Chrome
 
-from fluxus_rx._text import shortened
+from fluxus_rx._common.text import shortened
 from fluxus_rx.viz import FlowGraph, Node, to_mermaid
 from fluxus_rx.viz._mermaid import CLASSES, JOINER, LINE_WIDTH
 from tests import tools

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxus_rx import chain, parallel, passthrough
-from fluxus_rx._text import shortened, width_of
+from fluxus_rx._common.text import shortened, width_of
 from fluxus_rx.viz import to_tree
 from tests.drawn import FLOWS, Named, check, odd, plain
 from tests.graphs import Recorder, flows, transformers

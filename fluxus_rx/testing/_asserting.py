@@ -8,7 +8,8 @@ from typing import Any
 
 from reactivex import Observable
 
-from .._errors import InvalidFlowError, InvalidOptionError, UsageError, shown
+from .._common.messages import shown
+from .._errors import InvalidFlowError, InvalidOptionError, UsageError
 from ._clock import run_virtual
 from ._diagrams import END, ERROR, EXACT, parse, seconds
 from ._marbles import marbles

@@ -23,20 +23,13 @@ from functools import partial
 from math import ulp
 from typing import Any, Final, TypeAlias, TypeVar, TypeVarTuple, Unpack
 
-from .._errors import (
-    FlowError,
-    InvalidFlowError,
-    InvalidOptionError,
-    UsageError,
-    also_raised,
-    note,
-    shown,
-)
-from .._loops import new_loop
+from .._common.event_loop import new_loop
+from .._common.messages import also_raised, note, shown
+from .._errors import FlowError, InvalidFlowError, InvalidOptionError, UsageError
 from ._foreign import redirected
 from ._waiting import told
 
-__all__ = ["DeadlockError", "VirtualTimeLoop", "run_virtual", "virtual_time"]
+__all__ = ["PATIENCE", "DeadlockError", "VirtualTimeLoop", "run_virtual", "virtual_time"]
 
 T = TypeVar("T")
 _Ts = TypeVarTuple("_Ts")

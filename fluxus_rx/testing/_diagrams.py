@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import Any, Final, NamedTuple, NoReturn
 
-from .._errors import FlowError, InvalidOptionError, short, shown
+from .._common.messages import short, shown
+from .._errors import FlowError, InvalidOptionError
 
 __all__ = [
     "END",

@@ -24,7 +24,8 @@ from typing import Any, NamedTuple, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
-from .._errors import InvalidFlowError, InvalidOptionError, short, shown
+from .._common.messages import short, shown
+from .._errors import InvalidFlowError, InvalidOptionError
 from ._marbles import on_this_loop
 
 __all__ = ["faulty"]

@@ -13,8 +13,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
-from .._errors import InvalidFlowError, InvalidOptionError, UsageError, note, shown
-from .._loops import new_loop
+from .._common.event_loop import new_loop
+from .._common.messages import note, shown
+from .._errors import InvalidFlowError, InvalidOptionError, UsageError
 from ._clock import PATIENCE, VirtualTimeLoop
 
 __all__ = ["InterleavingLoop", "interleavings"]

@@ -12,7 +12,8 @@ from reactivex.disposable import CompositeDisposable
 from reactivex.scheduler import VirtualTimeScheduler
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
-from .._errors import InvalidOptionError, UsageError, shown
+from .._common.messages import shown
+from .._errors import InvalidOptionError, UsageError
 from ._diagrams import END, NEXT, Event, by_time, parse, seconds
 
 __all__ = ["Marbles", "hot_marbles", "marbles", "on_this_loop"]

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from reactivex import Observable
 
+from .._common.messages import short, shown
 from .._conduit import Conduit
 from .._driving import Opened, to_observable
-from .._errors import InvalidFlowError, short, shown
+from .._errors import InvalidFlowError
 from .._producers import Producer
 from .._scheduler import Terms
 from .._terms import terms_of

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from ._dot import to_dot
 from ._drawing import draw
-from ._graph import Edge, FlowGraph, Node, Paths
+from ._graph import Edge, FlowGraph, Paths
 from ._mermaid import to_mermaid
+from ._parts import Node
 from ._tree import to_tree
 
 __all__ = ["Edge", "FlowGraph", "Node", "Paths", "draw", "to_dot", "to_mermaid", "to_tree"]

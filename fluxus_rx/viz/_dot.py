@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from .._common.text import shortened
 from .._conduit import Conduit
 from .._errors import UsageError
-from .._text import shortened
 from ._graph import FlowGraph
 from ._parts import Node, Role
 

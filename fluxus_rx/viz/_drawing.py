@@ -6,12 +6,14 @@ import contextlib
 import os
 from collections.abc import Collection, Mapping
 
+from .._common.messages import shown
+from .._common.notebook import display, in_notebook
 from .._conduit import Conduit
-from .._errors import InvalidFlowError, InvalidOptionError, UsageError, shown
+from .._errors import InvalidFlowError, InvalidOptionError, UsageError
 from ._dot import DARK, LIGHT, digraph, has_dot, rendered
 from ._graph import FlowGraph
 from ._mermaid import mermaid
-from ._output import File, Format, Target, chosen, display, in_notebook, print_text, takes_text
+from ._output import File, Format, Target, chosen, print_text, takes_text
 from ._tree import to_tree
 
 __all__ = ["bundle_of", "draw"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from .._common.text import shortened
 from .._conduit import Conduit
-from .._text import shortened
 from ._graph import Edge, FlowGraph
 from ._parts import Node, Role
 

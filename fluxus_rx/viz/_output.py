@@ -6,14 +6,15 @@ import dataclasses
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from .._displays import in_notebook
-from .._errors import InvalidFlowError, InvalidOptionError, UsageError, shown
+from .._common.messages import shown
+from .._common.notebook import in_notebook
+from .._errors import InvalidFlowError, InvalidOptionError, UsageError
 from .._typing import A_contra
 
-__all__ = ["File", "Format", "Target", "chosen", "display", "in_notebook", "print_text"]
+__all__ = ["File", "Format", "Target", "chosen", "in_notebook", "print_text", "takes_text"]
 
 
 class Writable(Protocol[A_contra]):
@@ -143,14 +144,6 @@ def chosen(argument: str, value: object, choices: Iterable[str]) -> str:
     raise InvalidOptionError(
         f"{argument}={shown(value)}: expected one of {', '.join(map(repr, names))}"
     )
-
-
-def display(bundle: Mapping[str, object]) -> None:
-    """Show a drawing in the notebook: the best of these MIME types that it knows."""
-    from IPython.display import display as displayed
-
-    show: Callable[..., object] = displayed  # it has no types of its own
-    show(dict(bundle), raw=True)
 
 
 #: What stands for the characters of drawings where the encoding has none of them.

@@ -11,13 +11,14 @@ from itertools import count
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Literal, TypeAlias
 
+from .._common.messages import short, shown
+from .._common.signatures import function_name
+from .._common.text import printable
 from .._composites import Group
 from .._conduit import Conduit, options_of
-from .._errors import InvalidFlowError, short, shown
-from .._signatures import function_name
+from .._errors import InvalidFlowError
 from .._step import Step
 from .._step_producer import DictProducer
-from .._text import printable
 
 __all__ = ["Node", "Parallel", "Part", "Role", "Series", "Through", "parts_of"]
 

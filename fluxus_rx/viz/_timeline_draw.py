@@ -7,9 +7,11 @@ import html
 import os
 from typing import Final
 
-from .._errors import InvalidOptionError, UsageError, shown
+from .._common.messages import shown
+from .._common.notebook import display, in_notebook
+from .._errors import InvalidOptionError, UsageError
 from .._result import RunResult
-from ._output import File, Format, Target, chosen, display, in_notebook, print_text, takes_text
+from ._output import File, Format, Target, chosen, print_text, takes_text
 from ._timeline import Timeline
 from ._timeline_html import to_html
 from ._timeline_matplot import to_picture

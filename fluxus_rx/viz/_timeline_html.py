@@ -8,8 +8,8 @@ from importlib.resources import files
 from math import ceil, log10
 from typing import Any, Final
 
-from .._errors import short
-from .._text import printable
+from .._common.messages import short
+from .._common.text import printable
 from ._timeline import Lane, Row, Timeline
 from ._timeline_axis import DARK, LIGHT, Theme, step_colours
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from .._text import printable, shortened
+from .._common.text import printable, shortened
 from ._timeline import WAITING, Group, Lane, Timeline, counted, levels
 from ._timeline_axis import DARK, LIGHT, Theme, step_colours, ticks
 from ._timeline_fonts import Fonts

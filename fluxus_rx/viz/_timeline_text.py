@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 from typing import Final
 
-from .._text import printable, shortened, width_of
+from .._common.text import printable, shortened, width_of
 from ._timeline import NOTHING, WAITING, Group, Lane, Timeline, levels
 from ._timeline_axis import ticks
 

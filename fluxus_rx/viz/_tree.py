@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
+from .._common.text import shortened, width_of
 from .._conduit import Conduit
-from .._text import shortened, width_of
 from ._graph import Paths, wired
 from ._parts import Node, Parallel, Part, Role, Series, Through, parts_of
 

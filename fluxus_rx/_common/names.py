@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from ._errors import InvalidFlowError, InvalidNameError, shown
+from collections.abc import Iterable
 
-__all__ = ["check_name", "identifier"]
+from .._errors import InvalidFlowError, InvalidNameError
+from .messages import shown
+
+__all__ = ["check_name", "identifier", "unique_names"]
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Names made unique: one that occurs again is `name#1`, then `name#2`.
+
+    >>> unique_names(["A", "B", "A", "A"])
+    ['A', 'B', 'A#1', 'A#2']
+    """
+    counts: dict[str, int] = {}
+    unique: dict[str, None] = {}
+    for name in names:
+        candidate = name
+        while candidate in unique:  # also if somebody calls a product "A#1"
+            counts[name] = counts.get(name, 0) + 1
+            candidate = f"{name}#{counts[name]}"
+        unique[candidate] = None
+    return [*unique]
 
 
 def check_name(who: str, name: object) -> None:

@@ -6,7 +6,56 @@ import functools
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["printable", "shortened", "table", "width_of"]
+__all__ = ["duration", "per_time", "printable", "seconds", "shortened", "table", "width_of"]
+
+
+def duration(seconds: float, *, precise: bool = False) -> str:
+    """A length of time in the two largest units that it has; `precise`, with tenths of seconds.
+
+    >>> [duration(seconds) for seconds in (0.2, 12.0, 200.0, 3_900.0, 100_000.0)]
+    ['0 s', '12 s', '3 min 20 s', '1 h 05 min', '1 d 3 h']
+    >>> duration(12.04, precise=True), duration(200.04, precise=True)
+    ('12.0 s', '3 min 20 s')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{seconds:.1f} s" if precise else f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    if not hours:
+        return f"{minutes} min {rest:02} s"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if days else f"{hours} h {minutes:02} min"
+
+
+def per_time(rate: float) -> str:
+    """A number per second; where it is small, per minute or hour.
+
+    >>> [per_time(rate) for rate in (12_345.6, 28.4, 2.84, 0.5, 0.01, 0.0)]
+    ['12,346/s', '28/s', '2.8/s', '30/min', '36/h', '0/s']
+    """
+    for unit, seconds in (("s", 1), ("min", 60), ("h", 3_600)):
+        number = rate * seconds
+        if number >= 1 or number == 0 or unit == "h":
+            digits = 1 if 0 < number < 9.95 else 0
+            return f"{number:,.{digits}f}/{unit}"
+    raise AssertionError(rate)
+
+
+def seconds(time: float) -> str:
+    """A time with three digits and its unit.
+
+    >>> [seconds(time) for time in (0, 2.5e-6, 0.0123, 1, 59.96, 125, 7325)]
+    ['0 s', '2.5 µs', '12.3 ms', '1 s', '60 s', '2 min 5 s', '2 h 2 min']
+    """
+    if time >= 99.95:
+        minutes, rest = divmod(round(time), 60)
+        hours, left = divmod(minutes, 60)
+        return f"{hours} h {left} min" if hours else f"{minutes} min {rest} s"
+    if not time:
+        return "0 s"
+    factor, unit = (1, "s") if time >= 0.9995 else (1e3, "ms") if time >= 9.995e-4 else (1e6, "µs")
+    return f"{float(f'{time * factor:.3g}'):g} {unit}"
+
 
 #: The joiners that hold an emoji or a word together; all else that can't be printed is escaped.
 _JOINERS = "\u200c\u200d"

@@ -14,8 +14,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from ._errors import note
-from ._typing import T
+from .._typing import T
+from .messages import note
 
 __all__ = ["Loop", "new_loop"]
 

@@ -10,10 +10,24 @@ from typing import Any, NamedTuple, Union, get_args, get_origin
 
 import typing_extensions
 
-from ._errors import InvalidFlowError
-from ._generics import type_name
+from .._errors import InvalidFlowError
+from .item_types import type_name
 
-__all__ = ["Parameters", "function_name", "is_async_function", "parameters_of"]
+__all__ = ["Parameters", "function_name", "is_async_function", "is_generator", "parameters_of"]
+
+
+def is_generator(function: Any) -> bool:
+    """Whether a function says that it is a generator: one by itself, a partial or a bound method of
+    one, or an object whose `__call__` is one.
+
+    >>> is_generator(len), is_generator(lambda: (yield))
+    (False, True)
+    """
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not isinstance(function, type) and not inspect.isroutine(function):
+        function = getattr(type(function), "__call__", function)  # noqa: B004 - its kind, not whether
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 class Parameters(NamedTuple):

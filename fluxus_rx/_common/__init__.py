@@ -1,0 +1,1 @@
+"""What every part uses: messages, names, texts, signatures, item types, event loops."""
