@@ -124,7 +124,7 @@ def _ahead(kind: str, flow: Flow, scale: Scale) -> Contest:
 
 def peer_buffer() -> int:
     """Items that each stage keeps ready beyond its calls."""
-    return int(getattr(peer("fluxus_rx._channels"), "BUFFER", 16))
+    return int(getattr(peer("fluxus_rx._streams.channel"), "BUFFER", 16))
 
 
 def _items_ahead(flow: Flow, count: int, per_item: int) -> float:

@@ -19,10 +19,11 @@ from typing import Any, Final, Generic
 from reactivex import abc
 from reactivex.disposable import Disposable
 
-from ._channels import BUFFER, END, Channel, Endable, aclose, cancel, nothing
 from ._common.messages import also_raised
 from ._meters import Tally
 from ._scheduler import FlowScheduler
+from ._streams.channel import BUFFER, Channel
+from ._streams.iteration import END, Endable, aclose, cancel, nothing
 from ._typing import T
 
 __all__ = ["Driver", "Intake", "Rooted"]

@@ -9,7 +9,6 @@ from typing import Any, Final, Self, cast
 
 from reactivex import Observable
 
-from ._calls import Several
 from ._common.messages import note, short, shown
 from ._conduit import Conduit
 from ._errors import InvalidFlowError
@@ -17,6 +16,7 @@ from ._options import StepOptions
 from ._processes import check_picklable, in_processes
 from ._producers import elsewhere_of, iterated
 from ._stages import FlowObservable, Place, Stage, flowing, path_of
+from ._streams.context import Several
 from ._work import Work
 
 __all__ = ["Called"]

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any, Final
 
-from ._channels import BUFFER
 from ._check_attributes import given_by, merged, reached
 from ._check_edges import UNKNOWN, Edge, Held, Port, held_by_calls, joined, kept_by, keys
 from ._check_options import Severity, Told, calls_of, emits, gives_async, how, of_producer, of_step
@@ -24,6 +23,7 @@ from ._errors import InvalidFlowError, InvalidOptionError
 from ._options import StepOptions
 from ._pipes import _RxPipe, _StreamPipe
 from ._step import Step
+from ._streams.channel import BUFFER
 from ._transformers import Buffer, Transformer
 
 __all__ = ["Finding", "check"]

@@ -11,7 +11,6 @@ from itertools import count
 from math import inf, isnan, nan
 from typing import Any, Final, Literal, NamedTuple
 
-from ._channels import BUFFER
 from ._check_attributes import Known, merged
 from ._check_options import Told, called, calls_of
 from ._common.signatures import is_generator
@@ -19,6 +18,7 @@ from ._observed import Observed
 from ._options import StepOptions
 from ._published import FromPublisher
 from ._step import Step
+from ._streams.channel import BUFFER
 from ._transformers import Transformer
 
 __all__ = ["UNKNOWN", "Edge", "Held", "Port", "held_by_calls", "joined", "kept_by", "keys"]

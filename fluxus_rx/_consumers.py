@@ -17,7 +17,6 @@ from collections.abc import (
 from functools import partial, reduce
 from typing import Any, Generic, cast
 
-from ._calls import error_of
 from ._common.event_loop import Loop
 from ._common.item_types import type_arguments
 from ._common.messages import also_raised, note, short, shown
@@ -28,6 +27,7 @@ from ._errors import InvalidProductError
 from ._failures import Failure
 from ._options import StepOptions
 from ._producers import Producer
+from ._streams.context import error_of
 from ._terms import terms_of
 from ._typing import A, A_contra, R_co, T
 

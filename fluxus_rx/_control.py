@@ -19,12 +19,12 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-from ._calls import Several, error_of
-from ._channels import aclose
 from ._common.messages import note, short
 from ._errors import UsageError
 from ._failures import Failure, FailureLog
 from ._retries import Attempts, retries
+from ._streams.context import Several, error_of
+from ._streams.iteration import aclose
 from ._work import Later, Work
 
 __all__ = ["controlled"]

@@ -27,15 +27,15 @@ from aiostream import operator
 from reactivex import Observable
 from reactivex.abc import DisposableBase
 
-from ._calls import error_of
-from ._channels import Channel
 from ._common.event_loop import Loop
 from ._common.messages import also_raised, note, shown
 from ._errors import InvalidFlowError
-from ._merging import entered
 from ._places import Places
 from ._scheduler import UNBOUNDED, FlowScheduler, Scope, Terms
 from ._stages import FlowObservable, flowing
+from ._streams.channel import Channel
+from ._streams.context import error_of
+from ._streams.iteration import entered
 from ._typing import T
 
 __all__ = [

@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from ._calls import error_of
 from ._common.messages import also_raised, note, short, shown
 from ._displays import Display, display
 from ._errors import InvalidOptionError
 from ._meters import Count, Meter
 from ._progress import Progress, State, StepProgress, last
+from ._streams.context import error_of
 
 __all__ = ["Follow", "check_progress", "followed"]
 

@@ -6,71 +6,9 @@ import contextlib
 from collections.abc import Hashable, Iterator, Sized
 from typing import Any
 
-from ._turns import clock
+from ._streams.timing import Pace, clock
 
-__all__ = ["Gauge", "Pace"]
-
-
-class Pace:
-    """For how long a stage could have begun a call but had nothing to call it with, and for how
-    long what it gave had to wait for room. A moment counts once: as blocked, if it is both."""
-
-    __slots__ = (
-        *("_blocked_since", "_blocking", "_closed", "_opened", "_starved_since", "_starving"),
-        *("_clock", "blocked", "starved"),
-    )
-
-    def __init__(self) -> None:
-        self._clock = clock()
-        self.starved = self.blocked = 0.0
-        self._opened = self._starved_since = self._blocked_since = self._clock()
-        self._closed: float | None = None
-        self._starving = False
-        self._blocking = 0
-
-    def starve(self) -> None:
-        """It waits for a product."""
-        self._starving = True
-        self._starved_since = self._clock()
-
-    def feed(self) -> None:
-        """It has got one, or waits no longer."""
-        if self._starving and not self._blocking:
-            self.starved += self._clock() - self._starved_since
-        self._starving = False
-
-    def block(self) -> None:
-        """One of its products waits for room."""
-        if not self._blocking:
-            now = self._blocked_since = self._clock()
-            if self._starving:
-                self.starved += now - self._starved_since
-        self._blocking += 1
-
-    def unblock(self) -> None:
-        """It waits no longer."""
-        self._blocking -= 1
-        if not self._blocking:
-            now = self._starved_since = self._clock()
-            self.blocked += now - self._blocked_since
-            if self._closed is not None:
-                self._closed = now
-
-    def close(self) -> None:
-        """There will be nothing more to call it with; calls may still have products to give."""
-        if self._closed is None:
-            self.feed()
-            self._closed = self._clock()
-
-    def now(self) -> tuple[float, float, float]:
-        """Seconds by now: starved, blocked, and those in which there could be something to do."""
-        now = self._closed if self._closed is not None and not self._blocking else self._clock()
-        starved, blocked = self.starved, self.blocked
-        if self._blocking:
-            blocked += now - self._blocked_since
-        elif self._closed is None and self._starving:
-            starved += now - self._starved_since
-        return starved, blocked, now - self._opened
+__all__ = ["Gauge"]
 
 
 class Gauge:

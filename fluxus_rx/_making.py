@@ -8,10 +8,10 @@ from typing import Any
 
 from ._common.messages import note, shown
 from ._errors import InvalidProductError
-from ._merging import relayed
 from ._meters import length_of
 from ._products import DictProduct, MadeProduct, checked, known_names
 from ._scheduler import Scope
+from ._streams.iteration import relayed
 
 __all__ = ["GIVEN", "ITEM", "ITEM_EACH", "SAID", "Making", "kind_of", "no_products", "taken_in"]
 

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ._calls import Several
-from ._channels import aclose
-from ._gauges import Gauge, Pace
+from ._gauges import Gauge
 from ._meters import Meter, UnderWay, length_of
+from ._streams.context import Several
+from ._streams.iteration import aclose
+from ._streams.timing import Pace
 from ._work import Later, Work
 
 __all__ = ["measured", "measured_source"]

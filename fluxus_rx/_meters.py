@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from ._common.messages import short
 from ._gauges import Gauge
-from ._turns import clock
+from ._streams.timing import clock
 
 __all__ = ["Call", "Count", "Meter", "Record", "Tally", "UnderWay", "length_of"]
 

@@ -7,13 +7,13 @@ from typing import Any, overload
 
 from reactivex import Observable
 
-from ._channels import BUFFER
 from ._common.messages import short, shown
 from ._common.names import check_name
 from ._errors import InvalidFlowError
 from ._overflow import Overflow, Policy
 from ._producers import Producer
 from ._stages import FlowObservable, held
+from ._streams.channel import BUFFER
 from ._typing import T
 
 __all__ = ["Emitting", "Observed", "from_observable"]

@@ -13,11 +13,11 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from ._bridge import Intake
-from ._channels import END, Endable
 from ._common.messages import shown
 from ._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError
 from ._meters import Tally
 from ._scheduler import UNBOUNDED, FlowScheduler
+from ._streams.iteration import END, Endable
 from ._typing import T
 
 __all__ = ["Held", "Kept", "Overflow", "Overflowing", "Policy"]

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from typing import Any
 
 from ._bridge import Intake
-from ._channels import BUFFER, Channel, Endable, aclose_all, cancel, nothing
-from ._merging import Merge
 from ._overflow import Held
 from ._scheduler import FlowScheduler
+from ._streams.channel import BUFFER, Channel
+from ._streams.iteration import Endable, aclose_all, cancel, nothing
+from ._streams.merge import Merge
 from ._typing import T
 from ._walks import Led, Level, Walked, staged
 from ._work import Work

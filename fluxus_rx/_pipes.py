@@ -17,12 +17,12 @@ from ._common.messages import short, shown
 from ._common.names import check_name
 from ._errors import InvalidFlowError, UsageError
 from ._making import taken_in
-from ._merging import entered, relayed
 from ._products import DictProduct, MadeProduct
 from ._scheduler import FlowScheduler
 from ._stages import FlowObservable, Kind, flowing, is_driven
+from ._streams.iteration import entered, relayed
+from ._streams.timing import Turn
 from ._transformers import Transformer
-from ._turns import Turn
 
 __all__ = ["_RxPipe", "_StreamPipe", "rx_pipe", "stream_pipe"]
 

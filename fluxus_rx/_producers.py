@@ -19,12 +19,12 @@ from ._conduit import Conduit, cannot_chain, cannot_group
 from ._driving import Opened, astream, stream, to_stream
 from ._errors import InvalidFlowError, InvalidProductError
 from ._executors import offload
-from ._merging import entered
 from ._offload import Offload
 from ._options import StepOptions
 from ._processes import check_picklable, in_processes
 from ._scheduler import FlowScheduler, Scope
 from ._stages import FlowObservable, Merged
+from ._streams.iteration import entered
 from ._together import apart
 from ._typing import B, P_co, R, T
 

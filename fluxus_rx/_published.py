@@ -7,7 +7,6 @@ from typing import Any, overload
 
 from reactivex import Observable
 
-from ._channels import BUFFER
 from ._common.messages import short, shown
 from ._common.names import check_name
 from ._errors import InvalidFlowError, InvalidOptionError
@@ -16,6 +15,7 @@ from ._producers import Producer
 from ._protocols import Publisher, missing
 from ._scheduler import FlowScheduler
 from ._stages import FlowObservable, Kind
+from ._streams.channel import BUFFER
 from ._subscribers import Inflow
 from ._typing import T
 

@@ -21,7 +21,7 @@ from ._errors import UsageError
 from ._failures import FailureLog
 from ._meters import Meter
 from ._options import StepOptions
-from ._turns import Turn
+from ._streams.timing import Turn
 from ._typing import Demand
 
 __all__ = ["UNBOUNDED", "FlowScheduler", "Scope", "Terms"]

@@ -20,7 +20,6 @@ from typing import Any
 
 from reactivex import Observable
 
-from ._calls import Several
 from ._common.messages import note, short
 from ._common.names import identifier
 from ._common.signatures import function_name, is_async_function, parameters_of
@@ -30,6 +29,7 @@ from ._making import Making, kind_of, no_products, taken_in
 from ._producers import elsewhere_of
 from ._products import MISSING, DictProduct, known_names
 from ._stages import FlowObservable, Kind, Place, Stage, Trail, flowing, path_of
+from ._streams.context import Several
 from ._transformers import Transformer
 from ._work import Later, Work
 

@@ -17,7 +17,6 @@ from typing import Any
 
 from reactivex import Observable
 
-from ._calls import error_of
 from ._common.messages import note, short
 from ._common.signatures import function_name, is_async_function
 from ._conduit import options_repr
@@ -29,6 +28,7 @@ from ._producers import Producer, elsewhere_of
 from ._products import DictProduct
 from ._scheduler import FlowScheduler
 from ._stages import FlowObservable, Place, Stage, Trail
+from ._streams.context import error_of
 from ._work import Work
 
 __all__ = ["DictProducer"]

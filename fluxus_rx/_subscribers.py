@@ -18,11 +18,12 @@ from functools import partial
 from threading import Lock
 from typing import Final
 
-from ._channels import END, Channel, Endable
 from ._common.messages import note, shown
 from ._errors import BufferOverflowError, InvalidFlowError, InvalidProductError, UsageError
 from ._protocols import Publisher, Subscription, missing
 from ._scheduler import FlowScheduler
+from ._streams.channel import Channel
+from ._streams.iteration import END, Endable
 from ._typing import T
 
 __all__ = ["Inflow"]

@@ -10,7 +10,6 @@ from aiostream import Stream
 from reactivex import Observable
 
 from ._calling import Called
-from ._calls import Several
 from ._common.event_loop import Loop
 from ._common.item_types import fits, type_arguments, type_name
 from ._common.messages import shown
@@ -18,11 +17,12 @@ from ._composites import Chain, Group, flat
 from ._conduit import Conduit, cannot_chain, cannot_group, passthrough_chained
 from ._driving import collect, to_stream
 from ._errors import InvalidFlowError
-from ._merging import entered
 from ._overflow import Overflow, Policy
 from ._producers import Producer, not_iterable
 from ._scheduler import Terms
 from ._stages import FlowObservable, Merged, fan_out, flowing, held, is_driven
+from ._streams.context import Several
+from ._streams.iteration import entered
 from ._typing import A, A_contra, B, B_co, C, P_co, R, T
 
 if TYPE_CHECKING:

@@ -24,15 +24,15 @@ from math import inf
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
-from ._calls import Several, error_of
-from ._channels import END, Endable, Limit, aclose_all, cancel
 from ._common.messages import also_raised, note
 from ._errors import MissingAttributeError
-from ._gauges import Pace
 from ._scheduler import FlowScheduler
-from ._turns import Turn
+from ._streams.context import Several, error_of
+from ._streams.flat_map import FlatMap
+from ._streams.iteration import END, Endable, aclose_all, cancel
+from ._streams.limit import Limit
+from ._streams.timing import Pace, Turn
 from ._work import Later, Work
-from ._workers import FlatMap
 
 __all__ = ["Halt", "Led", "Level", "Walked", "close_levels", "staged", "walk"]
 

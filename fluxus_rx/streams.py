@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ._streams import buffer, flat_map, merge
+from ._streams.operators import buffer, flat_map, merge
 
 __all__ = ["buffer", "flat_map", "merge"]

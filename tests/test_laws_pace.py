@@ -20,7 +20,7 @@ from fluxus_rx import (
     run,
     step,
 )
-from fluxus_rx._channels import BUFFER
+from fluxus_rx._streams.channel import BUFFER
 from tests.graphs import Recorder, flows, seeds, with_oracle
 from tests.oracle import Chain, Graph, Group, Step
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fluxus_rx._merging import Merge
-from fluxus_rx._turns import Turn
+from fluxus_rx._streams.merge import Merge
+from fluxus_rx._streams.timing import Turn
 from tests.probes import BUFFER, Source, alone, drained, turns, until
 
 

@@ -12,7 +12,7 @@ import pytest
 from aiostream import stream
 
 from fluxus_rx import AsyncProducer, AsyncTransformer, InvalidProductError, arun, start, step
-from fluxus_rx._merging import entered, relayed
+from fluxus_rx._streams.iteration import entered, relayed
 from fluxus_rx.testing import virtual_time
 from tests.conduits import Collect
 from tests.probes import alone, drained, listed, turns, until
@@ -152,7 +152,7 @@ async def test_time_that_is_up_as_the_loop_gets_its_turn_is_a_timeout(
     monkeypatch: pytest.MonkeyPatch, reader: str
 ) -> None:
     """A source that never suspends is cancelled where a turn is given, and told so."""
-    monkeypatch.setattr("fluxus_rx._turns.SLICE", -1)
+    monkeypatch.setattr("fluxus_rx._streams.timing.SLICE", -1)
 
     async def unsuspended() -> AsyncIterator[dict[str, int]]:
         async with asyncio.timeout(0):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import types
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Generic, cast
 
-from ._channels import END
-from ._typing import B, T
+from .._typing import B, T
 
-__all__ = ["Several", "error_of", "in_context", "resumed", "stepping"]
+__all__ = ["Several", "error_of", "in_context", "resumed"]
 
 
 class Several(Generic[T]):
@@ -69,53 +67,3 @@ async def in_context(awaitable: Awaitable[T], run: Callable[..., Any]) -> T:
     except StopIteration as stop:
         return cast(T, stop.value)
     return await resumed(calling, run, value)
-
-
-async def _anext(iterator: AsyncIterator[T]) -> T:
-    return await iterator.__anext__()
-
-
-async def _athrow(iterator: Any, error: BaseException) -> Any:
-    return await iterator.athrow(error)
-
-
-async def stepping(
-    source: Any, run: Callable[..., Any], suspended: Callable[[], None]
-) -> AsyncGenerator[Any, None]:
-    """The items of a sync or async iterable, each step of it inside the context of `run`."""
-    if not hasattr(source, "__aiter__"):
-        items = run(iter, source)
-        try:
-            while (item := run(next, items, END)) is not END:
-                yield item
-        finally:
-            if hasattr(items, "close"):
-                run(items.close)
-        return
-    iterator = run(aiter, source)
-    thrown: BaseException | None = None
-    try:
-        while True:
-            calling = _anext(iterator) if thrown is None else _athrow(iterator, thrown)
-            thrown = None
-            try:
-                value = run(calling.send, None)
-            except StopIteration as stop:
-                item = stop.value
-            except StopAsyncIteration:
-                return
-            else:
-                suspended()
-                try:
-                    item = await resumed(calling, run, value)
-                except StopAsyncIteration:
-                    return
-            try:
-                yield item
-            except asyncio.CancelledError as error:
-                if not hasattr(iterator, "athrow"):
-                    raise
-                thrown = error
-    finally:
-        if hasattr(iterator, "aclose"):
-            await in_context(iterator.aclose(), run)

@@ -1,108 +1,20 @@
-"""Several streams as one; also one stream, read ahead by a task of its own.
-
-An asynchronous iterable of somebody else's is read by one task from its first item to its last: a
-time-out, a task group or a context variable that it holds across a `yield` stays intact.
-"""
+"""Several streams as one; also one stream, read ahead by a task of its own."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator
 from functools import partial
 from time import perf_counter
-from typing import Any, Generic
+from typing import Any
 
-from aiostream.core import Streamer
+from .._typing import T
+from .channel import Channel
+from .iteration import END, Endable, closing
+from .task_group import Crew
+from .timing import Turn
 
-from ._channels import END, Channel, Endable, aclose
-from ._crews import Crew
-from ._turns import Turn
-from ._typing import T
-
-__all__ = ["Merge", "closing", "entered", "relayed"]
-
-
-def entered(source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
-    """The items of somebody else's iterable, closed at the end."""
-    return relayed(source, turn=Turn())
-
-
-async def relayed(
-    source: AsyncIterable[Any],
-    change: Callable[[Any], Any] | None = None,
-    *,
-    asked: Callable[[], None] | None = None,
-    failed: Callable[[BaseException], None] | None = None,
-    turn: Turn | None = None,
-) -> AsyncGenerator[Any, None]:
-    """The items of somebody else's iterable, each changed by `change`; closed at the end.
-
-    A cancellation that comes while nobody asks for an item is thrown into the iterable, if it takes
-    it: a time-out or cancel scope that it holds across its `yield` knows its own, and it may give
-    more items in answer. `asked` is called before each item is asked for, `failed` with an
-    error of the iterable or of `change`.
-    """
-    items: Any = None
-    outside = False
-    thrown: BaseException | None = None
-    try:
-        items = aiter(source)
-        if isinstance(items, Streamer):
-            await items.__aenter__()
-        read = items.__anext__
-        athrow: Any = getattr(items, "athrow", None)
-        while True:
-            if asked is not None:
-                asked()
-            awaited = read() if thrown is None else athrow(thrown)
-            thrown = None  # or its own traceback would keep it alive
-            try:
-                item = await awaited
-            except StopAsyncIteration:
-                return
-            if change is not None:
-                item = change(item)
-            outside = True
-            try:
-                yield item
-                if turn is not None and perf_counter() > turn.due:
-                    await turn.give()
-            except asyncio.CancelledError as error:
-                if athrow is None:
-                    raise
-                thrown = error
-            outside = False
-    except BaseException as error:
-        if failed is not None and not outside:
-            failed(error)
-        raise
-    finally:
-        # Not by `closing`, which costs 0.7 µs: a step that is a generator comes by once per call.
-        await aclose(items)
-
-
-class closing(Generic[T]):
-    """Iterate over any asynchronous iterable and close it on every way out.
-
-    aiostream's streamcontext, without the price of a call per item for what is no Stream.
-    """
-
-    __slots__ = ("_iterator", "_streamer")
-
-    def __init__(self, source: AsyncIterable[T]) -> None:
-        iterator = aiter(source)
-        self._streamer = iterator if isinstance(iterator, Streamer) else None
-        self._iterator = iterator
-
-    async def __aenter__(self) -> AsyncIterator[T]:
-        if self._streamer is not None:
-            await self._streamer.__aenter__()
-        return self._iterator
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        aclose = getattr(self._iterator, "aclose", None)
-        if aclose is not None:
-            await aclose()
+__all__ = ["Merge"]
 
 
 class _Pump:

@@ -14,15 +14,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hasha
 from time import perf_counter
 from typing import Any, Final
 
-from ._calls import Several, error_of, resumed, stepping
-from ._channels import BUFFER, END, Channel, Endable, Limit, aclose, cancel, nothing
-from ._crews import Crew
-from ._gauges import Pace
-from ._turns import Turn
-from ._typing import A, B
+from .._typing import A, B
+from .channel import BUFFER, Channel
+from .context import Several, error_of, resumed
+from .iteration import END, Endable, aclose, cancel, nothing, stepping
+from .limit import Limit
+from .task_group import Crew
+from .timing import Pace, Turn
 
 __all__ = ["CONCURRENCY", "FlatMap"]
-
 
 #: Calls in flight at most where nothing else is said.
 CONCURRENCY: Final = 256

@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
-from ._channels import Channel
-from ._common.messages import also_raised
+from .._common.messages import also_raised
+from .channel import Channel
 
 __all__ = ["Crew", "settle"]
 

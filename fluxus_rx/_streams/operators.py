@@ -12,13 +12,14 @@ from typing import Any, Protocol, cast
 
 from aiostream import Stream, pipable_operator, sources_operator
 
-from ._calls import Several
-from ._channels import BUFFER, Endable
-from ._common.messages import shown
-from ._errors import InvalidFlowError, InvalidOptionError
-from ._merging import Merge
-from ._typing import A, B, T
-from ._workers import CONCURRENCY, FlatMap
+from .._common.messages import shown
+from .._errors import InvalidFlowError, InvalidOptionError
+from .._typing import A, B, T
+from .channel import BUFFER
+from .context import Several
+from .flat_map import CONCURRENCY, FlatMap
+from .iteration import Endable
+from .merge import Merge
 
 __all__ = ["buffer", "flat_map", "merge"]
 

@@ -1,0 +1,1 @@
+"""Asynchronous streams on aiostream: operators, channels, limits, task groups."""

@@ -1,0 +1,170 @@
+"""Where items wait: a queue whose room is the demand of its reader.
+
+Everything that waits in this library waits in a `Channel`, and every channel has a size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from .._typing import T
+from .iteration import END, Endable
+
+__all__ = ["BUFFER", "Channel"]
+
+#: Items that an operator keeps ready beyond the calls in flight. One switch of tasks is shared by
+#: that many items; 64 was 4 % faster than 16, and let a source run four times as far ahead.
+BUFFER: Final = 16
+
+
+class Channel(Endable[T]):
+    """A queue for one reader and any number of writers on one loop, with room for `size` items.
+
+    A writer that can wait asks first: `if not channel.ready: await channel.wait()`, then `put`.
+    A writer that can't wait puts all the same; nothing is refused and nothing is lost. Items come
+    out in the order in which they were put, then the error that the channel was closed with, or
+    the end. A channel is a `Demand`.
+    """
+
+    __slots__ = (
+        "_closed",
+        "_error",
+        "_givers",
+        "_reserved",
+        "_taker",
+        "abandoned",
+        "items",
+        "size",
+    )
+
+    def __init__(self, size: float = BUFFER) -> None:
+        self.size = size
+        self.abandoned = False
+        #: those that wait, for who counts them; `len(channel)` costs a call
+        self.items: deque[T] = deque()
+        self._givers: deque[asyncio.Future[None]] = deque()
+        self._reserved = 0
+        self._taker: asyncio.Future[None] | None = None
+        self._closed = False
+        self._error: BaseException | None = None
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is room for one more item that no earlier writer waits for."""
+        return len(self.items) + self._reserved < self.size or self.abandoned
+
+    async def wait(self) -> None:
+        """Wait for room, in the order of asking; returns at once when the reader has left."""
+        if self.abandoned:
+            return
+        giver = asyncio.get_running_loop().create_future()
+        self._givers.append(giver)
+        try:
+            await giver
+        except BaseException:
+            if giver.done() and not giver.cancelled():
+                self._reserved -= 1
+                self._invite()
+            elif giver in self._givers:
+                self._givers.remove(giver)
+            raise
+        self._reserved -= 1
+        if self._givers:
+            # By then the item has been put, or never will be: an operator may have dropped it.
+            giver.get_loop().call_soon(self._invite)
+
+    def _invite(self) -> None:
+        while self._givers and len(self.items) + self._reserved < self.size:
+            giver = self._givers.popleft()
+            if not giver.done():
+                self._reserved += 1
+                giver.set_result(None)
+
+    def put(self, item: T) -> None:
+        """Add an item; dropped if the reader has left or the channel is closed."""
+        if self._closed:
+            return
+        self.items.append(item)
+        taker = self._taker
+        if taker is not None:
+            self._taker = None
+            if not taker.done():
+                taker.set_result(None)
+
+    def offer(self, item: T) -> bool:
+        """Add an item if there is room for it; whether there was."""
+        items = self.items
+        if len(items) + self._reserved >= self.size:
+            return self.abandoned
+        items.append(item)
+        taker = self._taker
+        if taker is not None:
+            self._taker = None
+            if not taker.done():
+                taker.set_result(None)
+        return True
+
+    def close(self, error: BaseException | None = None) -> None:
+        """No further items: after those that wait, the reader gets `error`, or the end."""
+        if self._closed:
+            return
+        self._closed = True
+        self._error = error
+        self._wake()
+
+    def _wake(self) -> None:
+        taker, self._taker = self._taker, None
+        if taker is not None and not taker.done():
+            taker.set_result(None)
+
+    async def filled(self) -> bool:
+        """Wait until an item is there (true) or none will come any more (false)."""
+        while not self.items:
+            if self._closed:
+                return False
+            self._taker = asyncio.get_running_loop().create_future()
+            try:
+                await self._taker
+            finally:
+                self._taker = None
+        return True
+
+    def poll(self) -> T:
+        """The first item of those that wait, or END."""
+        if not self.items:
+            return END  # type: ignore[no-any-return]  # a mark of any type
+        item = self.items.popleft()
+        if self._givers:
+            self._invite()
+        return item
+
+    async def __anext__(self) -> T:
+        if not self.items and not await self.filled():
+            error, self._error = self._error, None
+            if error is not None:
+                raise error
+            raise StopAsyncIteration
+        item = self.items.popleft()
+        if self._givers:
+            self._invite()
+        return item
+
+    def cancel(self, error: BaseException | None = None) -> None:
+        """What waits is dropped, writers that wait go on, and a reader gets `error`, or the end."""
+        self.abandoned = self._closed = True
+        self.items.clear()
+        self._error = error
+        self._wake()
+        while self._givers:
+            giver = self._givers.popleft()
+            if not giver.done():
+                self._reserved += 1
+                giver.set_result(None)
+
+    async def aclose(self) -> None:
+        """The same as `cancel`."""
+        self.cancel()
