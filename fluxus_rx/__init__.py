@@ -23,10 +23,10 @@ from ._errors import (
     UsageError,
 )
 from ._failed import Failures
-from ._failures import Failure
 from ._handing import astream, stream
 from ._observed import from_observable
-from ._options import StepOptions
+from ._options.failure import Failure
+from ._options.step_options import StepOptions
 from ._pipes import rx_pipe, stream_pipe
 from ._producers import AsyncProducer, Producer
 from ._products import DictProduct

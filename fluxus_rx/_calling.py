@@ -12,8 +12,8 @@ from reactivex import Observable
 from ._common.messages import note, short, shown
 from ._conduit import Conduit
 from ._errors import InvalidFlowError
-from ._options import StepOptions
-from ._processes import check_picklable, in_processes
+from ._options.executors import check_picklable, in_processes
+from ._options.step_options import StepOptions
 from ._producers import elsewhere_of, iterated
 from ._stages import FlowObservable, Place, Stage, flowing, path_of
 from ._streams.context import Several

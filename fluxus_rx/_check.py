@@ -20,7 +20,7 @@ from ._composites import Group
 from ._conduit import Conduit
 from ._consumers import AsyncConsumer
 from ._errors import InvalidFlowError, InvalidOptionError
-from ._options import StepOptions
+from ._options.step_options import StepOptions
 from ._pipes import _RxPipe, _StreamPipe
 from ._step import Step
 from ._streams.channel import BUFFER

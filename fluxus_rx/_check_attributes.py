@@ -12,7 +12,7 @@ import typing_extensions
 
 from ._common.messages import short
 from ._common.signatures import function_name
-from ._options import StepOptions
+from ._options.step_options import StepOptions
 from ._step import Step
 from ._step_producer import DictProducer
 

@@ -15,7 +15,7 @@ from ._check_attributes import Known, merged
 from ._check_options import Told, called, calls_of
 from ._common.signatures import is_generator
 from ._observed import Observed
-from ._options import StepOptions
+from ._options.step_options import StepOptions
 from ._published import FromPublisher
 from ._step import Step
 from ._streams.channel import BUFFER

@@ -10,7 +10,7 @@ from typing import Any, Self, Union, cast
 from ._common.item_types import fits, type_name
 from ._conduit import Conduit
 from ._errors import InvalidFlowError
-from ._options import StepOptions
+from ._options.step_options import StepOptions
 from ._typing import T
 
 __all__ = ["Chain", "Group", "check_types", "flat", "has_passthrough"]

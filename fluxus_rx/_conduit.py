@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ._common.messages import short, shown
 from ._errors import InvalidFlowError
-from ._options import StepOptions
+from ._options.step_options import StepOptions
 
 if TYPE_CHECKING:
     from ._check import Finding

@@ -24,8 +24,8 @@ from ._composites import Chain, check_types
 from ._conduit import Conduit
 from ._driving import Opened, consumed_in_thread, stream
 from ._errors import InvalidProductError
-from ._failures import Failure
-from ._options import StepOptions
+from ._options.failure import Failure
+from ._options.step_options import StepOptions
 from ._producers import Producer
 from ._streams.context import error_of
 from ._terms import terms_of

@@ -21,8 +21,8 @@ from typing import Any
 
 from ._common.messages import note, short
 from ._errors import UsageError
-from ._failures import Failure, FailureLog
-from ._retries import Attempts, retries
+from ._options.failure import Failure, FailureLog
+from ._options.retry import Attempts, retries
 from ._streams.context import Several, error_of
 from ._streams.iteration import aclose
 from ._work import Later, Work

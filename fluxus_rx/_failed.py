@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ._common.messages import shown
 from ._errors import InvalidFlowError
-from ._failures import Failure
+from ._options.failure import Failure
 from ._products import DictProduct
 from ._tables import Rows, data_frame
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from ._conduit import Conduit
 from ._driving import stream as stream_arrivals
-from ._failures import Failure
 from ._following import Follow, followed
-from ._options import StepOptions
+from ._options.failure import Failure
+from ._options.step_options import StepOptions
 from ._products import DictProduct
 from ._run import Asked, Input
 from ._tables import Output

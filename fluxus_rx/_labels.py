@@ -12,7 +12,7 @@ from ._common.messages import note, shown
 from ._conduit import Conduit
 from ._errors import InvalidProductError
 from ._lineage import HasLineage
-from ._options import StepOptions
+from ._options.step_options import StepOptions
 from ._producers import Producer
 from ._stages import FlowObservable, Place, Stage
 from ._transformers import Transformer

@@ -18,10 +18,9 @@ from ._composites import Group, flat
 from ._conduit import Conduit, cannot_chain, cannot_group
 from ._driving import Opened, astream, stream, to_stream
 from ._errors import InvalidFlowError, InvalidProductError
-from ._executors import offload
-from ._offload import Offload
-from ._options import StepOptions
-from ._processes import check_picklable, in_processes
+from ._options.executors import check_picklable, in_processes, offload
+from ._options.offload import Offload
+from ._options.step_options import StepOptions
 from ._scheduler import FlowScheduler, Scope
 from ._stages import FlowObservable, Merged
 from ._streams.iteration import entered

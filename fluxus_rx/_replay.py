@@ -10,9 +10,9 @@ from ._common.messages import shown
 from ._conduit import Conduit
 from ._errors import InvalidFlowError, UsageError
 from ._failed import Failures
-from ._failures import Failure
 from ._following import Follow
-from ._options import StepOptions
+from ._options.failure import Failure
+from ._options.step_options import StepOptions
 from ._places import Places
 from ._products import DictProduct
 from ._result import RunResult

@@ -11,8 +11,8 @@ from ._arrow import arrow_table
 from ._common.messages import shown
 from ._errors import InvalidFlowError, InvalidOptionError
 from ._failed import Failures, at_the_end, in_order, place_of
-from ._failures import Failure
 from ._meters import Call, Meter, Record
+from ._options.failure import Failure
 from ._products import DictProduct
 from ._summary import Summary, journal_of
 from ._tables import Output, Rows, data_frame

@@ -23,11 +23,11 @@ from ._consumers import Consumer, Flow
 from ._driving import Opened
 from ._errors import FailureLimitError, InvalidFlowError
 from ._failed import at_the_end
-from ._failures import Failure
 from ._following import Follow, check_progress, followed
 from ._making import taken_in
 from ._meters import Meter
-from ._options import StepOptions
+from ._options.failure import Failure
+from ._options.step_options import StepOptions
 from ._producers import Producer
 from ._products import DictProduct
 from ._result import RunResult

@@ -18,9 +18,9 @@ from reactivex import typing as rx_typing
 from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
 
 from ._errors import UsageError
-from ._failures import FailureLog
 from ._meters import Meter
-from ._options import StepOptions
+from ._options.failure import FailureLog
+from ._options.step_options import StepOptions
 from ._streams.timing import Turn
 from ._typing import Demand
 

@@ -8,13 +8,7 @@ asynchronous stages read each other directly, with no observer, task or queue in
 from __future__ import annotations
 
 import logging
-from collections.abc import (
-    AsyncIterator,
-    Callable,
-    Hashable,
-    Iterator,
-    Mapping,
-)
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -26,7 +20,7 @@ from ._control import controlled
 from ._measured import measured, measured_source
 from ._meters import Tally
 from ._multicast import Branch, Hub, merged
-from ._options import StepOptions
+from ._options.step_options import StepOptions
 from ._overflow import Overflowing, Policy
 from ._pipelines import Pipeline
 from ._plain import Plain
@@ -49,7 +43,6 @@ __all__ = [
     "is_driven",
     "path_of",
 ]
-
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from ._conduit import Conduit
 from ._driving import Opened
 from ._errors import UsageError
 from ._following import Follow
-from ._options import StepOptions
+from ._options.step_options import StepOptions
 from ._result import RunResult
 from ._run import Asked, Input
 from ._stats import Explanation, RunStats, stats_of

@@ -22,8 +22,8 @@ from ._common.signatures import function_name, is_async_function
 from ._conduit import options_repr
 from ._errors import InvalidFlowError, UsageError
 from ._making import Making, kind_of, no_products
-from ._offload import Offload
-from ._options import StepOptions
+from ._options.offload import Offload
+from ._options.step_options import StepOptions
 from ._producers import Producer, elsewhere_of
 from ._products import DictProduct
 from ._scheduler import FlowScheduler

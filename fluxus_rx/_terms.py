@@ -8,8 +8,8 @@ from ._common.messages import shown
 from ._common.signatures import is_async_function
 from ._conduit import Conduit
 from ._errors import InvalidOptionError
-from ._failures import Failure, FailureLog
-from ._options import StepOptions
+from ._options.failure import Failure, FailureLog
+from ._options.step_options import StepOptions
 from ._scheduler import Terms
 
 __all__ = ["terms_of"]

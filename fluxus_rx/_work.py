@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, NamedTuple
 
 from ._gauges import Gauge
-from ._options import StepOptions
+from ._options.step_options import StepOptions
 
 __all__ = ["Later", "Work"]
 

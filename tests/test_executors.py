@@ -24,11 +24,11 @@ from typing import Any
 
 import pytest
 
-from fluxus_rx import _offload, _processes
 from fluxus_rx._errors import InvalidFlowError, InvalidOptionError
-from fluxus_rx._executors import offload
-from fluxus_rx._offload import Offload
-from fluxus_rx._processes import check_picklable, in_processes
+from fluxus_rx._options import executors as _processes
+from fluxus_rx._options import offload as _offload
+from fluxus_rx._options.executors import check_picklable, in_processes, offload
+from fluxus_rx._options.offload import Offload
 from fluxus_rx.testing import virtual_time
 from tests.errors import notes, refused, untyped
 from tests.probes import until

@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxus_rx import FlowError, InvalidFlowError, InvalidOptionError, UsageError
-from fluxus_rx._retries import FIRST, MOST, Attempts, check_retry, longest_wait, retries
+from fluxus_rx._options.retry import FIRST, MOST, Attempts, check_retry, longest_wait, retries
 from fluxus_rx.testing import virtual_time
 from tests.subprocesses import ROOT
 

@@ -12,10 +12,8 @@ import reactivex
 from reactivex import operators as ops
 from reactivex.subject import Subject
 
-from fluxus_rx import (
-    _offload,
-    step,
-)
+from fluxus_rx import step
+from fluxus_rx._options import offload as _offload
 from tests.errors import notes, untyped
 from tests.probes import Events, alone, turns, until
 from tests.reactive import reported

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ._common.messages import short
-from ._errors import FailureLimitError
+from .._common.messages import short
+from .._errors import FailureLimitError
 
 __all__ = ["Failure", "FailureLog"]
 

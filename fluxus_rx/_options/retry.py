@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
-from ._common.messages import shown
-from ._errors import FlowError, InvalidOptionError
+from .._common.messages import shown
+from .._errors import FlowError, InvalidOptionError
 
 __all__ = ["FIRST", "MOST", "Attempts", "Retries", "check_retry", "longest_wait", "retries"]
 

@@ -10,10 +10,10 @@ from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
-from ._common.messages import note, shown
-from ._errors import InvalidFlowError, InvalidOptionError
-from ._failures import Failure
-from ._retries import check_retry
+from .._common.messages import note, shown
+from .._errors import InvalidFlowError, InvalidOptionError
+from .failure import Failure
+from .retry import check_retry
 
 __all__ = ["OnError", "StepOptions"]
 

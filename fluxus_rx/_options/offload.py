@@ -19,9 +19,9 @@ from concurrent import futures
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from ._common.messages import note, short
-from ._streams.context import error_of
-from ._streams.iteration import END
+from .._common.messages import note, short
+from .._streams.context import error_of
+from .._streams.iteration import END
 
 __all__ = ["GRACE", "MOMENT", "Future", "Offload", "Work"]
 

@@ -1,0 +1,1 @@
+"""What can be set on a step, and what that needs."""
