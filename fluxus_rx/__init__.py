@@ -24,21 +24,21 @@ from ._errors import (
 )
 from ._failed import Failures
 from ._handing import astream, stream
+from ._monitoring.progress import Progress, StepProgress
+from ._monitoring.stats import Explanation, RunStats, StepStats
+from ._monitoring.summary import StepSummary, Summary
 from ._observed import from_observable
 from ._options.failure import Failure
 from ._options.step_options import StepOptions
 from ._pipes import rx_pipe, stream_pipe
 from ._producers import AsyncProducer, Producer
 from ._products import DictProduct
-from ._progress import Progress, StepProgress
 from ._replay import arerun, rerun
 from ._result import RunResult
 from ._run import arun, run
 from ._simple import SimpleAsyncProducer, SimpleProducer
 from ._started import Run, start
-from ._stats import Explanation, RunStats, StepStats
 from ._steps import chain, parallel, passthrough, step
-from ._summary import StepSummary, Summary
 from ._transformers import AsyncTransformer, Passthrough, Transformer
 
 __all__ = [

@@ -20,7 +20,7 @@ from reactivex import abc
 from reactivex.disposable import Disposable
 
 from ._common.messages import also_raised
-from ._meters import Tally
+from ._monitoring.meter import Tally
 from ._scheduler import FlowScheduler
 from ._streams.channel import BUFFER, Channel
 from ._streams.iteration import END, Endable, aclose, cancel, nothing

@@ -7,7 +7,7 @@ from typing import Any
 
 from ._conduit import Conduit
 from ._driving import stream as stream_arrivals
-from ._following import Follow, followed
+from ._monitoring.reporting import Follow, followed
 from ._options.failure import Failure
 from ._options.step_options import StepOptions
 from ._products import DictProduct

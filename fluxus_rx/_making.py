@@ -8,7 +8,7 @@ from typing import Any
 
 from ._common.messages import note, shown
 from ._errors import InvalidProductError
-from ._meters import length_of
+from ._monitoring.meter import length_of
 from ._products import DictProduct, MadeProduct, checked, known_names
 from ._scheduler import Scope
 from ._streams.iteration import relayed

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ._gauges import Gauge
-from ._meters import Meter, UnderWay, length_of
+from ._monitoring.gauge import Gauge
+from ._monitoring.meter import Meter, UnderWay, length_of
 from ._streams.context import Several
 from ._streams.iteration import aclose
 from ._streams.timing import Pace

@@ -15,7 +15,7 @@ from reactivex.disposable import Disposable
 from ._bridge import Intake
 from ._common.messages import shown
 from ._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError
-from ._meters import Tally
+from ._monitoring.meter import Tally
 from ._scheduler import UNBOUNDED, FlowScheduler
 from ._streams.iteration import END, Endable
 from ._typing import T

@@ -10,7 +10,7 @@ from ._common.messages import shown
 from ._conduit import Conduit
 from ._errors import InvalidFlowError, UsageError
 from ._failed import Failures
-from ._following import Follow
+from ._monitoring.reporting import Follow
 from ._options.failure import Failure
 from ._options.step_options import StepOptions
 from ._places import Places

@@ -11,10 +11,11 @@ from ._arrow import arrow_table
 from ._common.messages import shown
 from ._errors import InvalidFlowError, InvalidOptionError
 from ._failed import Failures, at_the_end, in_order, place_of
-from ._meters import Call, Meter, Record
+from ._monitoring.calls import Call, Record, journal_of
+from ._monitoring.meter import Meter
+from ._monitoring.summary import Summary
 from ._options.failure import Failure
 from ._products import DictProduct
-from ._summary import Summary, journal_of
 from ._tables import Output, Rows, data_frame
 
 if TYPE_CHECKING:

@@ -23,9 +23,9 @@ from ._consumers import Consumer, Flow
 from ._driving import Opened
 from ._errors import FailureLimitError, InvalidFlowError
 from ._failed import at_the_end
-from ._following import Follow, check_progress, followed
 from ._making import taken_in
-from ._meters import Meter
+from ._monitoring.meter import Meter
+from ._monitoring.reporting import Follow, check_progress, followed
 from ._options.failure import Failure
 from ._options.step_options import StepOptions
 from ._producers import Producer

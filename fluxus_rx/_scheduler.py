@@ -18,7 +18,7 @@ from reactivex import typing as rx_typing
 from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
 
 from ._errors import UsageError
-from ._meters import Meter
+from ._monitoring.meter import Meter
 from ._options.failure import FailureLog
 from ._options.step_options import StepOptions
 from ._streams.timing import Turn

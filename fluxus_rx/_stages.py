@@ -18,7 +18,7 @@ from reactivex.disposable import Disposable
 from ._bridge import Driver, Intake, Rooted
 from ._control import controlled
 from ._measured import measured, measured_source
-from ._meters import Tally
+from ._monitoring.meter import Tally
 from ._multicast import Branch, Hub, merged
 from ._options.step_options import StepOptions
 from ._overflow import Overflowing, Policy

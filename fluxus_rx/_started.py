@@ -8,11 +8,11 @@ from typing import Any
 from ._conduit import Conduit
 from ._driving import Opened
 from ._errors import UsageError
-from ._following import Follow
+from ._monitoring.reporting import Follow
+from ._monitoring.stats import Explanation, RunStats, stats_of
 from ._options.step_options import StepOptions
 from ._result import RunResult
 from ._run import Asked, Input
-from ._stats import Explanation, RunStats, stats_of
 
 __all__ = ["Run", "start"]
 

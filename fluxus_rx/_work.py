@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, NamedTuple
 
-from ._gauges import Gauge
+from ._monitoring.gauge import Gauge
 from ._options.step_options import StepOptions
 
 __all__ = ["Later", "Work"]

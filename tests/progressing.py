@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fluxus_rx._meters import Count, Meter
-from fluxus_rx._progress import StepProgress
+from fluxus_rx._monitoring.calls import Count
+from fluxus_rx._monitoring.meter import Meter
+from fluxus_rx._monitoring.progress import StepProgress
 
 
 class Scripted(Meter):

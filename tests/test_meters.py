@@ -24,7 +24,8 @@ from fluxus_rx import (
     step,
 )
 from fluxus_rx._driving import collect
-from fluxus_rx._meters import Call, Meter
+from fluxus_rx._monitoring.calls import Call
+from fluxus_rx._monitoring.meter import Meter
 from fluxus_rx._scheduler import Terms
 
 
@@ -325,7 +326,7 @@ class TestBusy:
     def clock(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         """A clock that stands still unless it is moved."""
         now = [0.0]
-        monkeypatch.setattr("fluxus_rx._meters.clock", lambda: lambda: now[0])
+        monkeypatch.setattr("fluxus_rx._monitoring.meter.clock", lambda: lambda: now[0])
         return now
 
     def busy(self, function: Any) -> float:
@@ -536,7 +537,7 @@ def test_what_a_source_takes_to_begin_is_part_of_its_first_product() -> None:
         return [{"x": 1}, {"x": 2}]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fluxus_rx._meters.clock", lambda: lambda: now[0])
+        patch.setattr("fluxus_rx._monitoring.meter.clock", lambda: lambda: now[0])
         meter = counted(step("src", source))
     assert [call[5] for call in meter.calls or ()] == [5, 0]
 

@@ -7,9 +7,9 @@ import pickle
 
 import pytest
 
-from fluxus_rx._following import Tracker
-from fluxus_rx._meters import Count
-from fluxus_rx._progress import Progress, StepProgress, chosen, share
+from fluxus_rx._monitoring.calls import Count
+from fluxus_rx._monitoring.progress import Progress, StepProgress, chosen, share
+from fluxus_rx._monitoring.reporting import Tracker
 from tests.progressing import Scripted, at
 
 

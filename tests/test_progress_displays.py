@@ -15,10 +15,10 @@ import pytest
 from rich.console import Console
 
 from fluxus_rx import Progress, arun, run, step
-from fluxus_rx import _displays as displays
-from fluxus_rx._displays import HINT, Display, Lines, Notebook, display, html
-from fluxus_rx._progress import StepProgress
-from fluxus_rx._terminal import Terminal, drawn
+from fluxus_rx._monitoring import displays as displays
+from fluxus_rx._monitoring.displays import HINT, Display, Lines, Notebook, display, html
+from fluxus_rx._monitoring.progress import StepProgress
+from fluxus_rx._monitoring.terminal import Terminal, drawn
 from tests.progressing import at
 from tests.test_progress_following import slow_flow, source, virtually
 
@@ -128,7 +128,7 @@ class TestChoice:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Then come the lines, with nothing lost."""
-        monkeypatch.delitem(sys.modules, "fluxus_rx._terminal")
+        monkeypatch.delitem(sys.modules, "fluxus_rx._monitoring.terminal")
         monkeypatch.setitem(sys.modules, "rich.console", None)
         with stderr(Screen()) as screen:
             virtually(slow_flow(6), True)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fluxus_rx import InvalidOptionError, Progress, RunResult, arun, run, step
-from fluxus_rx._following import followed
+from fluxus_rx._monitoring.reporting import followed
 from fluxus_rx.testing import virtual_time
 from tests.progressing import Scripted
 from tests.subprocesses import ROOT
@@ -249,7 +249,9 @@ class TestCost:
         self, progress: bool | None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A run that nobody watches counts nothing."""
-        monkeypatch.setattr("fluxus_rx._meters.Meter.__init__", lambda *a: pytest.fail("made"))
+        monkeypatch.setattr(
+            "fluxus_rx._monitoring.meter.Meter.__init__", lambda *a: pytest.fail("made")
+        )
         run(source(1), progress=progress)
 
     def test_nothing_of_rich_or_ipython_is_imported_when_it_is_off(self) -> None:

@@ -10,7 +10,8 @@ from reactivex import operators as ops
 
 from fluxus_rx import RunResult, parallel, run, rx_pipe, step
 from fluxus_rx._common.text import seconds, width_of
-from fluxus_rx._summary import Journal, StepSummary, Summary
+from fluxus_rx._monitoring.calls import Journal
+from fluxus_rx._monitoring.summary import StepSummary, Summary
 from tests.drawn import check
 from tests.timelines import call, failing, odd, result, small
 

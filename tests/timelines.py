@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fluxus_rx import RunResult
-from fluxus_rx._meters import Call
+from fluxus_rx._monitoring.calls import Call
 
 STEPS = ("src", "fetch", "parse", "store")
 

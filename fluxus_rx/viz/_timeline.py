@@ -13,13 +13,23 @@ from itertools import accumulate, groupby, pairwise
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from .._meters import Call
+from .._monitoring.calls import Call, journal_of, times_of
+from .._monitoring.summary import StepSummary, Summary
 from .._result import RunResult
-from .._summary import StepSummary, Summary, journal_of, times_of
 from ._timeline_labels import Labels
 
-__all__ = ["NOTHING", "WAITING", "Cell", "Group", "Lane", "Row", "Span", "Timeline", "counted"]
-__all__ += ["levels"]
+__all__ = [
+    "NOTHING",
+    "WAITING",
+    "Cell",
+    "Group",
+    "Lane",
+    "Row",
+    "Span",
+    "Timeline",
+    "counted",
+    "levels",
+]
 
 #: What an output does in a bin, where it isn't the index of the step that works on it.
 WAITING: Final = -1

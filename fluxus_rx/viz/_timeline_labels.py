@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .._meters import Call
-from .._summary import times_of
+from .._monitoring.calls import Call, times_of
 
 __all__ = ["Labels"]
 

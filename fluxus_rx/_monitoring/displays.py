@@ -10,8 +10,8 @@ from collections.abc import Callable
 from html import escape
 from typing import Final, Protocol
 
-from ._common.notebook import in_notebook
-from ._progress import COLUMNS, Progress, State, StepProgress, cells, chosen, headline, share
+from .._common.notebook import in_notebook
+from .progress import COLUMNS, Progress, State, StepProgress, cells, chosen, headline, share
 
 __all__ = ["Display", "display"]
 
@@ -39,7 +39,7 @@ def display() -> Display:
     if not _in_terminal():
         return Lines()
     try:
-        from ._terminal import Terminal
+        from .terminal import Terminal
     except ImportError:
         return Lines(HINT)
     return Terminal.opened() or Lines()

@@ -1,4 +1,4 @@
-"""The counters of one step at one place in a flow, and the time that it had to wait there."""
+"""The counters of one step at one place in a flow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Hashable, Iterator, Sized
 from typing import Any
 
-from ._streams.timing import Pace, clock
+from .._streams.timing import Pace, clock
 
 __all__ = ["Gauge"]
 

@@ -4,41 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import ceil, fsum, isfinite
-from operator import attrgetter
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from math import ceil, fsum
 
-from ._common.text import printable, seconds, shortened, table
-from ._errors import UsageError
-from ._meters import Call
+from .._common.text import printable, seconds, shortened, table
+from .calls import Call, Journal
 
-__all__ = ["Journal", "StepSummary", "Summary", "journal_of", "times_of"]
+__all__ = ["StepSummary", "Summary"]
 
 _HEADINGS = (
     *("step", "calls", "failed", "retried", "products"),
     *("p50", "p95", "max", "busy", "share", "peak"),
 )
-
-
-class Journal(NamedTuple):
-    """The calls of a run, step by step in the order of the flow, and the seconds that it took.
-
-    `steps` are all steps that might have been called, where they are known.
-    """
-
-    calls: Sequence[Call]
-    elapsed: float
-    steps: Sequence[str] = ()
-
-    def by_step(self) -> dict[str, list[Call]]:
-        """The calls of each step, by their start."""
-        found: dict[str, list[Call]] = {}
-        for call in self.calls:
-            found.setdefault(call.step, []).append(call)
-        for calls in found.values():
-            calls.sort(key=attrgetter("start"))
-        return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,64 +143,6 @@ class Summary:
 
 def _cells(tag: str, texts: Iterable[str]) -> str:
     return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
-
-
-class Timed(Protocol):
-    """A result, as far as its times go."""
-
-    _elapsed: float | None
-    _steps: tuple[str, ...]
-    _untimed: bool
-
-    @property
-    def _calls(self) -> tuple[Call, ...]: ...
-
-    def get_outputs(self) -> Iterator[Mapping[str, Mapping[str, Any]]]:
-        """All outputs."""
-        ...
-
-
-def journal_of(result: Timed) -> Journal:
-    """The journal of a run; without one, it is pieced together from the times in the outputs.
-
-    A product that several outputs came from is one call, since its times are the same in each of
-    them. Raises UsageError for a result without times.
-    """
-    calls, elapsed = result._calls, result._elapsed
-    if elapsed is not None:
-        return Journal(calls, max([elapsed, *(call.end for call in calls)]), result._steps)
-    untimed = result._untimed
-    by_step: dict[str, dict[tuple[float, float], Call]] = {}
-    for output in result.get_outputs():
-        for step, attributes in output.items():
-            times = times_of(attributes)
-            if times is None:
-                untimed = True
-                continue
-            found = by_step.setdefault(step, {})
-            if times not in found:
-                start, end = times
-                found[times] = Call(step, "", "", start, end, end - start, 1, 1, None)
-    if untimed and not by_step:
-        raise UsageError(
-            "this result has no times; take them with run(flow, timestamps=True), or with"
-            " arun(flow, timestamps=True)"
-        )
-    known = [call for found in by_step.values() for call in found.values()]
-    return Journal(known, max((call.end for call in known), default=0.0))
-
-
-def times_of(attributes: Mapping[str, Any]) -> tuple[float, float] | None:
-    """When a product was made, in seconds since the run began; None if that isn't known.
-
-    >>> times_of({"x": 1, "[start]": 0.5, "[end]": 0.75}), times_of({"x": 1})
-    ((0.5, 0.75), None)
-    """
-    start, end = attributes.get("[start]"), attributes.get("[end]")
-    if isinstance(start, int | float) and isinstance(end, int | float):
-        # Anything may stand in what was written by hand or read from a file.
-        return (start, end) if 0 <= start <= end and isfinite(end) else None
-    return None
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float:

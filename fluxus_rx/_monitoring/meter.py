@@ -8,58 +8,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable, Mapping
 from operator import length_hint
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
-from ._common.messages import short
-from ._gauges import Gauge
-from ._streams.timing import clock
+from .._common.messages import short
+from .._streams.timing import clock
+from .calls import Count, Record
+from .gauge import Gauge
 
-__all__ = ["Call", "Count", "Meter", "Record", "Tally", "UnderWay", "length_of"]
+__all__ = ["Meter", "Tally", "UnderWay", "length_of"]
 
 #: Names in the path of a call at most: all of them, for each step of a long chain, would take a
 #: memory that grows with the square of its length.
 _NAMES: Final = 32
-
-
-class Call(NamedTuple):
-    """One call of a step that is over, or one product that a producer has given.
-
-    Times are in seconds since the run began. `busy` is less than `end - start` for a generator,
-    which waits between its products for its reader. `item` is the position of the product that the
-    step was called with, such as `17` or `17.2`, empty where it isn't known; `attempt` is 2 for the
-    first call with the same one after a failure. `error` tells of an exception and of the input.
-    """
-
-    step: str
-    path: str
-    item: str
-    start: float
-    end: float
-    busy: float
-    products: int
-    attempt: int
-    error: str | None
-
-
-#: The fields of a `Call`. A plain tuple, as long as nobody looks at it: of those, and of them only,
-#: the garbage collector lets go when it sees that they refer to nothing that it collects.
-Record: TypeAlias = tuple[str, str, str, float, float, float, int, int, str | None]
-
-
-class Count(NamedTuple):
-    """How far a step has come, over all its paths.
-
-    `expected` is the number of products that it will be called with, as far as can be told from the
-    length of the source and from what the steps before it have made of a product so far; None if
-    that length isn't known. It is exact as soon as what comes before is done. A producer is not
-    called with anything; its numbers are those of the products it gives.
-    """
-
-    step: str
-    done: int
-    in_flight: int
-    failed: int
-    expected: int | None
 
 
 class Meter:

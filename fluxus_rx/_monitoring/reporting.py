@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from ._common.messages import also_raised, note, short, shown
-from ._displays import Display, display
-from ._errors import InvalidOptionError
-from ._meters import Count, Meter
-from ._progress import Progress, State, StepProgress, last
-from ._streams.context import error_of
+from .._common.messages import also_raised, note, short, shown
+from .._errors import InvalidOptionError
+from .._streams.context import error_of
+from .calls import Count
+from .displays import Display, display
+from .meter import Meter
+from .progress import Progress, State, StepProgress, last
 
 __all__ = ["Follow", "check_progress", "followed"]
 

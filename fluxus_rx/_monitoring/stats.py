@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
-from ._common.text import printable, seconds, shortened, table
-from ._gauges import Gauge
-from ._meters import Meter
+from .._common.text import printable, seconds, shortened, table
+from .gauge import Gauge
+from .meter import Meter
 
 __all__ = ["Explanation", "RunStats", "StepStats", "stats_of"]
 

@@ -14,8 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ._common.text import printable
-from ._progress import COLUMNS, Progress, State, StepProgress, cells, chosen, headline, share
+from .._common.text import printable
+from .progress import COLUMNS, Progress, State, StepProgress, cells, chosen, headline, share
 
 __all__ = ["Terminal", "drawn"]
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, TypeAlias
 
-from ._common.text import duration, per_time, printable
+from .._common.text import duration, per_time, printable
 
 __all__ = [
     "COLUMNS",

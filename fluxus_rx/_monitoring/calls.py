@@ -1,0 +1,131 @@
+"""The calls of a run, as they are written down and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
+from operator import attrgetter
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from .._errors import UsageError
+
+__all__ = ["Call", "Count", "Journal", "Record", "journal_of", "times_of"]
+
+
+class Call(NamedTuple):
+    """One call of a step that is over, or one product that a producer has given.
+
+    Times are in seconds since the run began. `busy` is less than `end - start` for a generator,
+    which waits between its products for its reader. `item` is the position of the product that the
+    step was called with, such as `17` or `17.2`, empty where it isn't known; `attempt` is 2 for the
+    first call with the same one after a failure. `error` tells of an exception and of the input.
+    """
+
+    step: str
+    path: str
+    item: str
+    start: float
+    end: float
+    busy: float
+    products: int
+    attempt: int
+    error: str | None
+
+
+#: The fields of a `Call`. A plain tuple, as long as nobody looks at it: of those, and of them only,
+#: the garbage collector lets go when it sees that they refer to nothing that it collects.
+Record: TypeAlias = tuple[str, str, str, float, float, float, int, int, str | None]
+
+
+class Count(NamedTuple):
+    """How far a step has come, over all its paths.
+
+    `expected` is the number of products that it will be called with, as far as can be told from the
+    length of the source and from what the steps before it have made of a product so far; None if
+    that length isn't known. It is exact as soon as what comes before is done. A producer is not
+    called with anything; its numbers are those of the products it gives.
+    """
+
+    step: str
+    done: int
+    in_flight: int
+    failed: int
+    expected: int | None
+
+
+class Journal(NamedTuple):
+    """The calls of a run, step by step in the order of the flow, and the seconds that it took.
+
+    `steps` are all steps that might have been called, where they are known.
+    """
+
+    calls: Sequence[Call]
+    elapsed: float
+    steps: Sequence[str] = ()
+
+    def by_step(self) -> dict[str, list[Call]]:
+        """The calls of each step, by their start."""
+        found: dict[str, list[Call]] = {}
+        for call in self.calls:
+            found.setdefault(call.step, []).append(call)
+        for calls in found.values():
+            calls.sort(key=attrgetter("start"))
+        return found
+
+
+class Timed(Protocol):
+    """A result, as far as its times go."""
+
+    _elapsed: float | None
+    _steps: tuple[str, ...]
+    _untimed: bool
+
+    @property
+    def _calls(self) -> tuple[Call, ...]: ...
+
+    def get_outputs(self) -> Iterator[Mapping[str, Mapping[str, Any]]]:
+        """All outputs."""
+        ...
+
+
+def journal_of(result: Timed) -> Journal:
+    """The journal of a run; without one, it is pieced together from the times in the outputs.
+
+    A product that several outputs came from is one call, since its times are the same in each of
+    them. Raises UsageError for a result without times.
+    """
+    calls, elapsed = result._calls, result._elapsed
+    if elapsed is not None:
+        return Journal(calls, max([elapsed, *(call.end for call in calls)]), result._steps)
+    untimed = result._untimed
+    by_step: dict[str, dict[tuple[float, float], Call]] = {}
+    for output in result.get_outputs():
+        for step, attributes in output.items():
+            times = times_of(attributes)
+            if times is None:
+                untimed = True
+                continue
+            found = by_step.setdefault(step, {})
+            if times not in found:
+                start, end = times
+                found[times] = Call(step, "", "", start, end, end - start, 1, 1, None)
+    if untimed and not by_step:
+        raise UsageError(
+            "this result has no times; take them with run(flow, timestamps=True), or with"
+            " arun(flow, timestamps=True)"
+        )
+    known = [call for found in by_step.values() for call in found.values()]
+    return Journal(known, max((call.end for call in known), default=0.0))
+
+
+def times_of(attributes: Mapping[str, Any]) -> tuple[float, float] | None:
+    """When a product was made, in seconds since the run began; None if that isn't known.
+
+    >>> times_of({"x": 1, "[start]": 0.5, "[end]": 0.75}), times_of({"x": 1})
+    ((0.5, 0.75), None)
+    """
+    start, end = attributes.get("[start]"), attributes.get("[end]")
+    if isinstance(start, int | float) and isinstance(end, int | float):
+        # Anything may stand in what was written by hand or read from a file.
+        return (start, end) if 0 <= start <= end and isfinite(end) else None
+    return None
