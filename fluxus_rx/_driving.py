@@ -31,7 +31,9 @@ from ._common.event_loop import Loop
 from ._common.messages import also_raised, note, shown
 from ._errors import InvalidFlowError
 from ._places import Places
-from ._scheduler import UNBOUNDED, FlowScheduler, Scope, Terms
+from ._rx.run_settings import Terms
+from ._rx.scheduler import UNBOUNDED, FlowScheduler
+from ._rx.scope import Scope
 from ._stages import FlowObservable, flowing
 from ._streams.channel import Channel
 from ._streams.context import error_of

@@ -10,7 +10,7 @@ from ._common.messages import note, shown
 from ._errors import InvalidProductError
 from ._monitoring.meter import length_of
 from ._products import DictProduct, MadeProduct, checked, known_names
-from ._scheduler import Scope
+from ._rx.scope import Scope
 from ._streams.iteration import relayed
 
 __all__ = ["GIVEN", "ITEM", "ITEM_EACH", "SAID", "Making", "kind_of", "no_products", "taken_in"]

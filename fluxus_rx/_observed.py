@@ -10,8 +10,8 @@ from reactivex import Observable
 from ._common.messages import short, shown
 from ._common.names import check_name
 from ._errors import InvalidFlowError
-from ._overflow import Overflow, Policy
 from ._producers import Producer
+from ._rx.overflow import Overflow, Policy
 from ._stages import FlowObservable, held
 from ._streams.channel import BUFFER
 from ._typing import T

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
-from ._bridge import Intake
-from ._overflow import Held
-from ._scheduler import FlowScheduler
+from ._rx.intake import Intake
+from ._rx.overflow import Held
+from ._rx.scheduler import FlowScheduler
 from ._streams.channel import BUFFER, Channel
 from ._streams.iteration import Endable, aclose_all, cancel, nothing
 from ._streams.merge import Merge

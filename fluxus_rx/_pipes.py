@@ -18,7 +18,7 @@ from ._common.names import check_name
 from ._errors import InvalidFlowError, UsageError
 from ._making import taken_in
 from ._products import DictProduct, MadeProduct
-from ._scheduler import FlowScheduler
+from ._rx.scheduler import FlowScheduler
 from ._stages import FlowObservable, Kind, flowing, is_driven
 from ._streams.iteration import entered, relayed
 from ._streams.timing import Turn

@@ -21,7 +21,8 @@ from ._errors import InvalidFlowError, InvalidProductError
 from ._options.executors import check_picklable, in_processes, offload
 from ._options.offload import Offload
 from ._options.step_options import StepOptions
-from ._scheduler import FlowScheduler, Scope
+from ._rx.scheduler import FlowScheduler
+from ._rx.scope import Scope
 from ._stages import FlowObservable, Merged
 from ._streams.iteration import entered
 from ._together import apart

@@ -13,7 +13,7 @@ from ._errors import InvalidFlowError, InvalidOptionError
 from ._observed import Emitting
 from ._producers import Producer
 from ._protocols import Publisher, missing
-from ._scheduler import FlowScheduler
+from ._rx.scheduler import FlowScheduler
 from ._stages import FlowObservable, Kind
 from ._streams.channel import BUFFER
 from ._subscribers import Inflow

@@ -19,12 +19,12 @@ from typing import Any, Final, Generic
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from ._bridge import Driver, Rooted
 from ._common.messages import short, shown
 from ._errors import InvalidFlowError, InvalidOptionError, InvalidProductError, UsageError
 from ._producers import Producer
 from ._protocols import Publisher, Subscriber, missing
-from ._scheduler import FlowScheduler
+from ._rx.driver import Driver, Rooted
+from ._rx.scheduler import FlowScheduler
 from ._simple import SimpleAsyncProducer
 from ._stages import flowing
 from ._typing import T

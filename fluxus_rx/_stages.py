@@ -15,17 +15,19 @@ from typing import Any, NamedTuple
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from ._bridge import Driver, Intake, Rooted
 from ._control import controlled
 from ._measured import measured, measured_source
 from ._monitoring.meter import Tally
-from ._multicast import Branch, Hub, merged
 from ._options.step_options import StepOptions
-from ._overflow import Overflowing, Policy
 from ._pipelines import Pipeline
 from ._plain import Plain
-from ._scheduler import UNBOUNDED, FlowScheduler, Scope, Terms
-from ._steering import steered
+from ._rx.driver import Driver, Rooted
+from ._rx.intake import Intake
+from ._rx.multicast import Branch, Hub, merged
+from ._rx.overflow import Overflowing, Policy
+from ._rx.run_settings import Terms
+from ._rx.scheduler import UNBOUNDED, FlowScheduler
+from ._rx.scope import Scope, steered
 from ._typing import T
 from ._work import Work
 

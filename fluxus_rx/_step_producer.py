@@ -26,7 +26,7 @@ from ._options.offload import Offload
 from ._options.step_options import StepOptions
 from ._producers import Producer, elsewhere_of
 from ._products import DictProduct
-from ._scheduler import FlowScheduler
+from ._rx.scheduler import FlowScheduler
 from ._stages import FlowObservable, Place, Stage, Trail
 from ._streams.context import error_of
 from ._work import Work

@@ -21,7 +21,7 @@ from typing import Final
 from ._common.messages import note, shown
 from ._errors import BufferOverflowError, InvalidFlowError, InvalidProductError, UsageError
 from ._protocols import Publisher, Subscription, missing
-from ._scheduler import FlowScheduler
+from ._rx.scheduler import FlowScheduler
 from ._streams.channel import Channel
 from ._streams.iteration import END, Endable
 from ._typing import T

@@ -10,7 +10,7 @@ from ._conduit import Conduit
 from ._errors import InvalidOptionError
 from ._options.failure import Failure, FailureLog
 from ._options.step_options import StepOptions
-from ._scheduler import Terms
+from ._rx.run_settings import Terms
 
 __all__ = ["terms_of"]
 

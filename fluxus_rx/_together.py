@@ -10,8 +10,9 @@ from typing import Any, Generic
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from ._bridge import Rooted
-from ._scheduler import FlowScheduler, Scope
+from ._rx.driver import Rooted
+from ._rx.scheduler import FlowScheduler
+from ._rx.scope import Scope
 from ._stages import FlowObservable
 from ._typing import T
 

@@ -17,9 +17,9 @@ from ._composites import Chain, Group, flat
 from ._conduit import Conduit, cannot_chain, cannot_group, passthrough_chained
 from ._driving import collect, to_stream
 from ._errors import InvalidFlowError
-from ._overflow import Overflow, Policy
 from ._producers import Producer, not_iterable
-from ._scheduler import Terms
+from ._rx.overflow import Overflow, Policy
+from ._rx.run_settings import Terms
 from ._stages import FlowObservable, Merged, fan_out, flowing, held, is_driven
 from ._streams.context import Several
 from ._streams.iteration import entered

@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 
 from ._common.messages import also_raised, note
 from ._errors import MissingAttributeError
-from ._scheduler import FlowScheduler
+from ._rx.scheduler import FlowScheduler
 from ._streams.context import Several, error_of
 from ._streams.flat_map import FlatMap
 from ._streams.iteration import END, Endable, aclose_all, cancel

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ._driving import to_observable, to_stream
-from ._scheduler import FlowScheduler
+from ._rx.scheduler import FlowScheduler
 
 __all__ = ["FlowScheduler", "to_observable", "to_stream"]

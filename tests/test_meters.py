@@ -26,7 +26,7 @@ from fluxus_rx import (
 from fluxus_rx._driving import collect
 from fluxus_rx._monitoring.calls import Call
 from fluxus_rx._monitoring.meter import Meter
-from fluxus_rx._scheduler import Terms
+from fluxus_rx._rx.run_settings import Terms
 
 
 def counted(flow: Producer[Any], journal: bool = True) -> Meter:

@@ -15,7 +15,7 @@ from .._conduit import Conduit
 from .._driving import Opened, to_observable
 from .._errors import InvalidFlowError
 from .._producers import Producer
-from .._scheduler import Terms
+from .._rx.run_settings import Terms
 from .._terms import terms_of
 from .._transformers import Transformer
 from ._diagrams import END, ERROR, EXACT, NEXT, Event, NoRoom, draw, elements, is_element, number

@@ -1,42 +1,28 @@
-"""Joins streams and observables, both ways, with demand.
+"""A stream as an observable: one task that iterates, asks demand, emits.
 
-Rules of this file:
+Rules of this file, and of `intake`:
 
 1. A stream becomes an observable by a driver: one task that iterates, asks demand, emits.
 2. An observable becomes a stream by an intake: a channel whose room is the demand upstream.
 3. Events reach an observer on the loop's thread, one at a time, and nothing after the last one.
-4. An observer hears the end when everything upstream of it has been cleaned up.
-"""
+4. An observer hears the end when everything upstream of it has been cleaned up."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
-from typing import Any, Final, Generic
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Generic
 
 from reactivex import abc
 from reactivex.disposable import Disposable
 
-from ._common.messages import also_raised
-from ._monitoring.meter import Tally
-from ._scheduler import FlowScheduler
-from ._streams.channel import BUFFER, Channel
-from ._streams.iteration import END, Endable, aclose, cancel, nothing
-from ._typing import T
+from .._common.messages import also_raised
+from .._streams.channel import BUFFER, Channel
+from .._streams.iteration import END, aclose, cancel, nothing
+from .._typing import T
+from .scheduler import FlowScheduler
 
-__all__ = ["Driver", "Intake", "Rooted"]
-
-# asyncio's own, for those who write loops: None where no loop runs, which costs no exception.
-_running_loop = asyncio._get_running_loop
-
-_log = logging.getLogger(__name__)
-
-
-#: Waiting items of a source that can't wait, past which a warning is due.
-MANY: Final = 10_000
-
+__all__ = ["Driver", "Rooted"]
 
 Subscribe = Callable[[abc.ObserverBase[T], FlowScheduler], abc.DisposableBase]
 
@@ -158,142 +144,6 @@ class Driver(Generic[T]):
         # Once: a second time, by the scope, would break into what it does to clean up.
         scope.spare(task)
         task.cancel()
-
-
-class Intake(Endable[T]):
-    """The items of an observable, as a stream; subscribes when the first one is asked for.
-
-    Events may come from any thread. At most `size` items wait here if the source heeds demand;
-    from one that can't wait nothing is lost: its items queue up, and past 10,000 the logger
-    `fluxus_rx._bridge` warns once.
-    """
-
-    def __init__(
-        self,
-        source: abc.ObservableBase[T],
-        flow: FlowScheduler,
-        downstream: Mapping[Hashable, int] | None = None,
-        size: int = BUFFER,
-        tally: Tally | None = None,
-    ) -> None:
-        self._tally = tally
-        self._source = source
-        self._channel: Channel[T] = Channel(size)
-        #: an item that is ready, or END
-        self.poll = self._channel.poll
-        self._put = self._channel.put
-        self._waiting = self._channel.items
-        #: whether the loop is to look at the inbox, and has not done so yet
-        self._ringing = False
-        self._loop = flow.loop
-        self._flow = flow.demanding(self._channel, downstream)
-        self._subscription: abc.DisposableBase | None = None
-        self._inbox: deque[Callable[[], None]] = deque()
-        self._warned = False
-        self._closed = False
-
-    @property
-    def channel(self) -> Channel[T]:
-        """Where its items wait to be taken."""
-        return self._channel
-
-    def end(self) -> None:
-        """Take no more: unsubscribe, and end after the items that wait."""
-        if self._subscription is None:
-            self._subscription = Disposable()
-        self._subscription.dispose()
-        self._on_completed()
-
-    def __anext__(self) -> Awaitable[T]:
-        if self._subscription is None:
-            self.subscribe()
-        return self._channel.__anext__()
-
-    def subscribe(self) -> None:
-        """Subscribe now: to a source that emits before anybody can read."""
-        if self._subscription is None and not self._closed:
-            self._subscription = Disposable()
-            subscription = self._source.subscribe(
-                self._on_next, self.fail, self._on_completed, scheduler=self._flow
-            )
-            self._subscription = subscription
-            if self._closed:
-                subscription.dispose()
-
-    def _on_next(self, item: T) -> None:
-        if _running_loop() is self._loop and not self._inbox:
-            self._take(item)
-        else:
-            self._later(lambda: self._take(item))
-
-    def _take(self, item: T) -> None:
-        if self._tally is not None:
-            self._tally.gave()
-        self._put(item)
-        if len(self._waiting) > MANY:
-            self._warn()
-
-    def _on_completed(self) -> None:
-        self._later(self._channel.close)
-
-    def fail(self, error: BaseException) -> None:
-        """End with `error`, after the items that wait."""
-        self._later(lambda: self._channel.close(error))
-
-    def _later(self, event: Callable[[], None]) -> None:
-        if self._closed:
-            return
-        # One queue for all threads: an event that was emitted later never overtakes.
-        self._inbox.append(event)
-        if _running_loop() is self._loop:
-            self._drain()
-        elif not self._ringing:
-            self._ringing = True
-            try:
-                self._flow.loop.call_soon_threadsafe(self._drain)
-            except RuntimeError:
-                if not self._flow.loop.is_closed():
-                    raise
-
-    def _drain(self) -> None:
-        # First: a thread that finds it set has added its event to those that are done now.
-        self._ringing = False
-        # So many, and not all that come meanwhile: threads may be faster than this.
-        for _ in range(len(self._inbox)):
-            if self._inbox:
-                self._inbox.popleft()()
-        if self._inbox and not self._ringing:
-            self._ringing = True
-            self._loop.call_soon(self._drain)
-
-    def _warn(self) -> None:
-        if not self._warned:
-            self._warned = True
-            _log.warning(
-                "more than 10,000 items of %s wait, because it emits without heeding demand; emit"
-                " more slowly, thin it out before (ops.sample, ops.throttle_first), let the slow"
-                " step run more calls at once, or say what may be dropped: from_observable(…,"
-                " overflow=…), or step.buffered(…)",
-                self._label,
-            )
-
-    @property
-    def _label(self) -> str:
-        """What messages call the source."""
-        return repr(self._source)
-
-    def cancel(self) -> None:
-        """Unsubscribe, and drop what waits."""
-        self._closed = True
-        # In this order: a source that waits for demand must be gone before the channel lets it go
-        # on.
-        if self._subscription is not None:
-            self._subscription.dispose()
-        self._channel.cancel()
-
-    async def aclose(self) -> None:
-        """The same as `cancel`."""
-        self.cancel()
 
 
 class Rooted(Generic[T]):

@@ -8,9 +8,9 @@ from typing import Generic
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from ._errors import UsageError
-from ._scheduler import UNBOUNDED, FlowScheduler
-from ._typing import Demand, T
+from .._errors import UsageError
+from .._typing import Demand, T
+from .scheduler import UNBOUNDED, FlowScheduler
 
 __all__ = ["Branch", "Hub", "merged"]
 

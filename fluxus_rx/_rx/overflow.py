@@ -12,13 +12,13 @@ from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias, get_args
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from ._bridge import Intake
-from ._common.messages import shown
-from ._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError
-from ._monitoring.meter import Tally
-from ._scheduler import UNBOUNDED, FlowScheduler
-from ._streams.iteration import END, Endable
-from ._typing import T
+from .._common.messages import shown
+from .._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError
+from .._monitoring.meter import Tally
+from .._streams.iteration import END, Endable
+from .._typing import T
+from .intake import Intake
+from .scheduler import UNBOUNDED, FlowScheduler
 
 __all__ = ["Held", "Kept", "Overflow", "Overflowing", "Policy"]
 

@@ -1,0 +1,1 @@
+"""Streams and observables joined: the scheduler that carries a run, drivers and intakes."""

@@ -1,0 +1,159 @@
+"""The scheduler that carries a run: its loop, its scope, and the demand of the next stage.
+
+Rx passes one object from the subscriber up to the source: the scheduler. So the run travels on it,
+through any operator that hands its scheduler on, as nearly all of them do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
+
+from reactivex import abc
+from reactivex import typing as rx_typing
+from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
+
+from .._errors import UsageError
+from .._typing import Demand
+from .scope import Scope
+
+__all__ = ["UNBOUNDED", "FlowScheduler"]
+
+_S = TypeVar("_S")
+
+
+class _Unbounded:
+    """The demand of an observer that takes whatever comes, as all do in Rx itself."""
+
+    ready = True
+
+    async def wait(self) -> None:
+        """Return at once."""
+
+
+UNBOUNDED: Demand = _Unbounded()
+
+
+class FlowScheduler(AsyncIOScheduler):
+    """An asyncio scheduler that carries a run upstream through Rx operators.
+
+    Subscribe with one to run a flow on its loop. Work may be scheduled from any thread. An action
+    that raises ends the run instead of being lost in the loop's exception handler.
+
+    >>> import asyncio, reactivex
+    >>> from reactivex import operators as ops
+    >>> async def main():
+    ...     ended = asyncio.Event()
+    ...     source = reactivex.timer(0).pipe(ops.map(lambda x: x + 1))
+    ...     source.subscribe(print, on_completed=ended.set, scheduler=FlowScheduler.of(None))
+    ...     await ended.wait()
+    >>> asyncio.run(main())
+    1
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        scope: Scope | None = None,
+        demand: Demand = UNBOUNDED,
+        downstream: Mapping[Hashable, int] | None = None,
+    ) -> None:
+        super().__init__(loop)
+        self.loop = loop
+        self.scope = scope or Scope(loop)
+        self.demand = demand
+        #: how often each limited step stands downstream of here
+        self.downstream = downstream or {}
+        self._from_elsewhere = AsyncIOThreadSafeScheduler(loop)
+
+    @classmethod
+    def of(cls, scheduler: abc.SchedulerBase | None) -> FlowScheduler:
+        """A scheduler for a run: `scheduler` itself if it is one, else one on its loop, else one on
+        the running loop.
+
+        Raises `UsageError` (a RuntimeError) if there is no loop to run on, or it is closed.
+        """
+        if isinstance(scheduler, AsyncIOScheduler):
+            if scheduler._loop.is_closed():
+                raise UsageError(
+                    f"the event loop of {scheduler!r} is closed, so nothing can run on it:"
+                    " subscribe with a scheduler of a loop that runs, or with none inside a"
+                    " coroutine"
+                )
+            return scheduler if isinstance(scheduler, FlowScheduler) else cls(scheduler._loop)
+        try:
+            return cls(asyncio.get_running_loop())
+        except RuntimeError:
+            raise UsageError(
+                "an asynchronous step needs an event loop, and none is running here: subscribe"
+                " inside a coroutine (asyncio.run(main())), pass"
+                " scheduler=AsyncIOThreadSafeScheduler(loop), or call run(flow)"
+            ) from None
+
+    def demanding(
+        self, demand: Demand, downstream: Mapping[Hashable, int] | None = None
+    ) -> FlowScheduler:
+        """The same run, for what stands upstream of a stage with this demand."""
+        return FlowScheduler(
+            self.loop, self.scope, demand, self.downstream if downstream is None else downstream
+        )
+
+    @classmethod
+    def of_run(cls, scheduler: abc.SchedulerBase | None) -> FlowScheduler | None:
+        """The scheduler itself, if it is that of a run that is under way; one that a user has made
+        is worth no more than its loop."""
+        if isinstance(scheduler, cls) and scheduler.scope.on_fail is not None:
+            return scheduler
+        return None
+
+    @property
+    def here(self) -> bool:
+        """Whether the caller is on the loop of the run."""
+        try:
+            return asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            return False
+
+    def on_loop(self, action: Callable[[], object]) -> None:
+        """Call `action` on the loop: at once if that is where we are, never if it is closed."""
+        if self.here:
+            action()
+        else:
+            try:
+                self.loop.call_soon_threadsafe(action, context=contextvars.copy_context())
+            except RuntimeError:
+                if not self.loop.is_closed():
+                    raise
+
+    def schedule(
+        self, action: rx_typing.ScheduledAction[_S], state: _S | None = None
+    ) -> abc.DisposableBase:
+        """Run `action` on the loop soon."""
+        self.scope.scheduled += 1
+        if self.here:
+            return super().schedule(self._watched(action), state)
+        return self._from_elsewhere.schedule(self._watched(action), state)
+
+    def schedule_relative(
+        self,
+        duetime: rx_typing.RelativeTime,
+        action: rx_typing.ScheduledAction[_S],
+        state: _S | None = None,
+    ) -> abc.DisposableBase:
+        """Run `action` on the loop after `duetime` seconds."""
+        if self.here:
+            return super().schedule_relative(duetime, self._watched(action), state)
+        return self._from_elsewhere.schedule_relative(duetime, self._watched(action), state)
+
+    def _watched(self, action: rx_typing.ScheduledAction[_S]) -> rx_typing.ScheduledAction[_S]:
+        def watched(scheduler: abc.SchedulerBase, state: _S | None) -> abc.DisposableBase | None:
+            try:
+                return action(self, state)
+            except Exception as error:
+                if self.scope.on_fail is None:
+                    raise
+                self.scope.fail(error)
+                return None
+
+        return watched

@@ -1,0 +1,213 @@
+"""All that one run has started: its tasks, its errors, its sources."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Hashable, Iterator
+from typing import Any, Protocol, TypeVar
+
+from .._streams.timing import Turn
+from .run_settings import Terms
+
+__all__ = ["Scope", "steered"]
+
+_log = logging.getLogger(__name__)
+
+
+_T = TypeVar("_T")
+_R = TypeVar("_R", bound="Resource")
+_E = TypeVar("_E", bound="Ending")
+
+
+class Ending(Protocol):
+    """A source that can be told to give no more, and to end after what it has given."""
+
+    def end(self) -> None:
+        """Give no more."""
+        ...
+
+
+class Resource(Protocol):
+    """What a run has beside its tasks, such as threads."""
+
+    def cancel(self) -> None:
+        """Tell it to end."""
+        ...
+
+    async def aclose(self) -> str | None:
+        """Wait until it has ended; what there is to say of that, if anything."""
+        ...
+
+
+class Scope:
+    """All that one run has started, and what it knows of itself.
+
+    `close()` cancels and awaits every task. `fail` takes an error that has no observer to go to,
+    and hands it to whoever waits for the run.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        terms: Terms | None = None,
+        on_fail: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        self.loop = loop
+        self.terms = terms or Terms()
+        self.meter = self.terms.meter
+        self.on_fail = on_fail
+        self.turn = Turn(loop)
+        #: what can be told to give no more, if the run is steered
+        self.sources: list[Ending] = []
+        self.drained = False
+        #: what there is to say of how it ended
+        self.notes: list[str] = []
+        self.scheduled = 0
+        self.closing = False
+        self.abandoned = False
+        self.errors: list[BaseException] = []
+        # In their order, so that two runs in virtual time are cancelled alike.
+        self._tasks: dict[asyncio.Task[None], None] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._shared: dict[Hashable, Any] = {}
+        self._resources: list[Resource] = []
+
+    def __repr__(self) -> str:
+        return f"<run {id(self):#x}>"
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run `work` as a task of this scope, on the scope's loop."""
+        task = asyncio.Task(work, loop=self.loop)
+        self._tasks[task] = None
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """End the run because of an error that has no observer to go to."""
+        if self.closing or self.on_fail is None:
+            self.lost(error)
+        else:
+            self.on_fail(error)
+
+    def lost(self, error: BaseException) -> None:
+        """Keep an error that came up while the run was ending, for whoever ends it; with nobody
+        left to tell, the loop's exception handler gets it."""
+        if self.abandoned:
+            self.report(error)
+        else:
+            self.errors.append(error)
+
+    def report(self, error: BaseException) -> None:
+        """Give an error to the loop's exception handler."""
+        message = "fluxus_rx: an error that nobody was left to be told of"
+        self.loop.call_exception_handler({"message": message, "exception": error})
+
+    def shared(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """The one object of this run under `key`, made when it is first asked for."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        found: _T = self._shared[key]
+        return found
+
+    def owns(self, resource: _R) -> _R:
+        """The same; it ends with the run."""
+        self._resources.append(resource)
+        return resource
+
+    def feed(self, source: _E) -> _E:
+        """The same, known as a source; it ends when the run is drained."""
+        self.sources.append(source)
+        if self.drained:
+            source.end()
+        return source
+
+    def drain(self) -> None:
+        """Tell the sources to give no more."""
+        self.drained = True
+        for source in self.sources:
+            source.end()
+
+    def cancel(self) -> None:
+        """Tell all tasks to end that are not ending by themselves; once."""
+        if not self.closing:
+            self.closing = True
+            for resource in self._resources:
+                resource.cancel()
+            _log.debug("%r closes, with %d tasks in it", self, len(self._tasks))
+            # Not the one that we are in: it would be broken into where it cleans up. It looks
+            # whether the run is closing before its next item.
+            inside = None if asyncio._get_running_loop() is None else asyncio.current_task()
+            for task in [*self._tasks]:
+                if task is not inside and task not in self._ending:
+                    task.cancel()
+
+    def spare(self, task: asyncio.Task[None]) -> None:
+        """`task` ends by itself: to cancel it would break into what it does to clean up."""
+        self._ending.add(task)
+
+    @property
+    def has_resources(self) -> bool:
+        """Whether there is anything to be waited for beside its tasks."""
+        return bool(self._resources)
+
+    async def close(self) -> None:
+        """Cancel all tasks and wait for them; a cancellation meanwhile is raised afterwards."""
+        self.cancel()
+        cancelled: asyncio.CancelledError | None = None
+        while pending := [task for task in self._tasks if not task.done()]:
+            try:
+                await asyncio.wait(pending)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        # Let the done callbacks run, which collect what the tasks raised.
+        while self._tasks:  # noqa: ASYNC110 - one turn, or two; no event is cheaper
+            await asyncio.sleep(0)
+        resources, self._resources = self._resources, []
+        if resources:
+            ended = asyncio.gather(*(resource.aclose() for resource in resources))
+            try:
+                self.notes += filter(None, await ended)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+
+
+def steered(source: Any, scope: Scope) -> Any:
+    """The items of a source of a steered run."""
+    if not hasattr(source, "__aiter__"):
+        return scope.feed(_Tap(iter(source)))
+    return source  # a task of its own will read it, which can be told to end
+
+
+class _Tap:
+    """A synchronous source that can be closed from outside, between two items."""
+
+    def __init__(self, source: Iterator[Any]) -> None:
+        self._source = source
+        self._ended = False
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if self._ended:
+            self.close()
+            raise StopIteration
+        return next(self._source)
+
+    def end(self) -> None:
+        """Give no more."""
+        self._ended = True
+
+    def close(self) -> None:
+        """Close the source."""
+        close = getattr(self._source, "close", None)
+        if close is not None:
+            close()
