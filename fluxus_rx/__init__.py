@@ -32,7 +32,7 @@ from ._options.failure import Failure
 from ._options.step_options import StepOptions
 from ._pipes import rx_pipe, stream_pipe
 from ._producers import AsyncProducer, Producer
-from ._products import DictProduct
+from ._products.dict_product import DictProduct
 from ._replay import arerun, rerun
 from ._result import RunResult
 from ._run import arun, run

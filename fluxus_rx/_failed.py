@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from ._common.messages import shown
 from ._errors import InvalidFlowError
 from ._options.failure import Failure
-from ._products import DictProduct
+from ._products.dict_product import DictProduct
 from ._tables import Rows, data_frame
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from ._driving import stream as stream_arrivals
 from ._monitoring.reporting import Follow, followed
 from ._options.failure import Failure
 from ._options.step_options import StepOptions
-from ._products import DictProduct
+from ._products.dict_product import DictProduct
 from ._run import Asked, Input
 from ._tables import Output
 

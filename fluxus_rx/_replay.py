@@ -14,7 +14,7 @@ from ._monitoring.reporting import Follow
 from ._options.failure import Failure
 from ._options.step_options import StepOptions
 from ._places import Places
-from ._products import DictProduct
+from ._products.dict_product import DictProduct
 from ._result import RunResult
 from ._run import Asked
 from ._stages import Trail

@@ -15,7 +15,7 @@ from ._monitoring.calls import Call, Record, journal_of
 from ._monitoring.meter import Meter
 from ._monitoring.summary import Summary
 from ._options.failure import Failure
-from ._products import DictProduct
+from ._products.dict_product import DictProduct
 from ._tables import Output, Rows, data_frame
 
 if TYPE_CHECKING:

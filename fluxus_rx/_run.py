@@ -23,13 +23,13 @@ from ._consumers import Consumer, Flow
 from ._driving import Opened
 from ._errors import FailureLimitError, InvalidFlowError
 from ._failed import at_the_end
-from ._making import taken_in
 from ._monitoring.meter import Meter
 from ._monitoring.reporting import Follow, check_progress, followed
 from ._options.failure import Failure
 from ._options.step_options import StepOptions
 from ._producers import Producer
-from ._products import DictProduct
+from ._products.dict_product import DictProduct
+from ._products.factory import taken_in
 from ._result import RunResult
 from ._step_producer import DictProducer
 from ._terms import terms_of

@@ -25,9 +25,9 @@ from ._common.names import identifier
 from ._common.signatures import function_name, is_async_function, parameters_of
 from ._conduit import options_repr
 from ._errors import InvalidFlowError, InvalidNameError, MissingAttributeError
-from ._making import Making, kind_of, no_products, taken_in
 from ._producers import elsewhere_of
-from ._products import MISSING, DictProduct, known_names
+from ._products.dict_product import MISSING, DictProduct, known_names
+from ._products.factory import Making, kind_of, no_products, taken_in
 from ._stages import FlowObservable, Kind, Place, Stage, Trail, flowing, path_of
 from ._streams.context import Several
 from ._transformers import Transformer

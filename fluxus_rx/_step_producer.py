@@ -21,11 +21,11 @@ from ._common.messages import note, short
 from ._common.signatures import function_name, is_async_function
 from ._conduit import options_repr
 from ._errors import InvalidFlowError, UsageError
-from ._making import Making, kind_of, no_products
 from ._options.offload import Offload
 from ._options.step_options import StepOptions
 from ._producers import Producer, elsewhere_of
-from ._products import DictProduct
+from ._products.dict_product import DictProduct
+from ._products.factory import Making, kind_of, no_products
 from ._rx.scheduler import FlowScheduler
 from ._stages import FlowObservable, Place, Stage, Trail
 from ._streams.context import error_of

@@ -15,9 +15,9 @@ from ._common.signatures import function_name, parameters_of
 from ._composites import Group
 from ._conduit import Conduit, passthrough_chained
 from ._errors import InvalidFlowError, InvalidNameError
-from ._making import ITEM, ITEM_EACH
 from ._producers import Producer
-from ._products import MISSING, DictProduct, checked
+from ._products.dict_product import MISSING, DictProduct, checked
+from ._products.factory import ITEM, ITEM_EACH
 from ._step import Step
 from ._step_producer import DictProducer
 from ._transformers import Passthrough, Transformer, group

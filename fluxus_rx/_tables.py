@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from ._common.messages import note
-from ._products import DictProduct
+from ._products.dict_product import DictProduct
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ._labels import LabelingProducer, LabelingTransformer
-from ._lineage import HasLineage, LineageOrigin
+from ._products.lineage import HasLineage, LineageOrigin
 
 __all__ = ["HasLineage", "LabelingProducer", "LabelingTransformer", "LineageOrigin"]

@@ -6,12 +6,12 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Mapping
 from typing import Any
 
-from ._common.messages import note, shown
-from ._errors import InvalidProductError
-from ._monitoring.meter import length_of
-from ._products import DictProduct, MadeProduct, checked, known_names
-from ._rx.scope import Scope
-from ._streams.iteration import relayed
+from .._common.messages import note, shown
+from .._errors import InvalidProductError
+from .._monitoring.meter import length_of
+from .._rx.scope import Scope
+from .._streams.iteration import relayed
+from .dict_product import DictProduct, MadeProduct, checked, known_names
 
 __all__ = ["GIVEN", "ITEM", "ITEM_EACH", "SAID", "Making", "kind_of", "no_products", "taken_in"]
 

@@ -7,10 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Generic, Self, final
 
-from ._common.messages import shown
-from ._common.names import unique_names
-from ._errors import InvalidNameError, InvalidProductError, UsageError
-from ._typing import Precursor_co
+from .._common.messages import shown
+from .._common.names import unique_names
+from .._errors import InvalidNameError, InvalidProductError, UsageError
+from .._typing import Precursor_co
 
 __all__ = ["HasLineage", "LineageOrigin"]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from ._common.messages import short, shown
-from ._common.names import identifier
-from ._errors import InvalidAttributeError, InvalidProductError
-from ._lineage import HasLineage
+from .._common.messages import short, shown
+from .._common.names import identifier
+from .._errors import InvalidAttributeError, InvalidProductError
+from .lineage import HasLineage
 
 __all__ = ["MISSING", "DictProduct", "MadeProduct", "checked", "known_names"]
 

@@ -1,0 +1,1 @@
+"""What travels in a flow of dictionaries, with its lineage."""
