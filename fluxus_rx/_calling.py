@@ -11,13 +11,14 @@ from reactivex import Observable
 
 from ._common.messages import note, short, shown
 from ._conduit import Conduit
+from ._engine.bound_step import Work
+from ._engine.observable import FlowObservable, flowing
+from ._engine.stage import Place, Stage, path_of
 from ._errors import InvalidFlowError
 from ._options.executors import check_picklable, in_processes
 from ._options.step_options import StepOptions
 from ._producers import elsewhere_of, iterated
-from ._stages import FlowObservable, Place, Stage, flowing, path_of
 from ._streams.context import Several
-from ._work import Work
 
 __all__ = ["Called"]
 

@@ -22,7 +22,8 @@ from ._common.item_types import type_arguments
 from ._common.messages import also_raised, note, short, shown
 from ._composites import Chain, check_types
 from ._conduit import Conduit
-from ._driving import Opened, consumed_in_thread, stream
+from ._engine.conversions import stream
+from ._engine.execution import Opened, consumed_in_thread
 from ._errors import InvalidProductError
 from ._options.failure import Failure
 from ._options.step_options import StepOptions

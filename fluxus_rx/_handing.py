@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 from ._conduit import Conduit
-from ._driving import stream as stream_arrivals
+from ._engine.conversions import stream as stream_arrivals
 from ._monitoring.reporting import Follow, followed
 from ._options.failure import Failure
 from ._options.step_options import StepOptions

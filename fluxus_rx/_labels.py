@@ -10,14 +10,15 @@ from reactivex import Observable
 
 from ._common.messages import note, shown
 from ._conduit import Conduit
+from ._engine.bound_step import Work
+from ._engine.observable import FlowObservable
+from ._engine.stage import Place, Stage
 from ._errors import InvalidProductError
 from ._options.step_options import StepOptions
 from ._producers import Producer
 from ._products.lineage import HasLineage
-from ._stages import FlowObservable, Place, Stage
 from ._transformers import Transformer
 from ._typing import A_contra, B_co, P_co
-from ._work import Work
 
 __all__ = ["LabelingProducer", "LabelingTransformer"]
 

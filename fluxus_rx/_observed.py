@@ -9,10 +9,10 @@ from reactivex import Observable
 
 from ._common.messages import short, shown
 from ._common.names import check_name
+from ._engine.observable import FlowObservable, held
 from ._errors import InvalidFlowError
 from ._producers import Producer
 from ._rx.overflow import Overflow, Policy
-from ._stages import FlowObservable, held
 from ._streams.channel import BUFFER
 from ._typing import T
 

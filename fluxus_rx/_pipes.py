@@ -15,11 +15,12 @@ from reactivex import operators as ops
 
 from ._common.messages import short, shown
 from ._common.names import check_name
+from ._engine.observable import FlowObservable, flowing, is_driven
+from ._engine.stage import Kind
 from ._errors import InvalidFlowError, UsageError
 from ._products.dict_product import DictProduct, MadeProduct
 from ._products.factory import taken_in
 from ._rx.scheduler import FlowScheduler
-from ._stages import FlowObservable, Kind, flowing, is_driven
 from ._streams.iteration import entered, relayed
 from ._streams.timing import Turn
 from ._transformers import Transformer

@@ -16,16 +16,17 @@ from ._common.item_types import type_arguments
 from ._common.messages import shown
 from ._composites import Group, flat
 from ._conduit import Conduit, cannot_chain, cannot_group
-from ._driving import Opened, astream, stream, to_stream
+from ._engine.conversions import astream, stream, to_stream
+from ._engine.execution import Opened
+from ._engine.observable import FlowObservable, Merged
+from ._engine.path_observables import apart
 from ._errors import InvalidFlowError, InvalidProductError
 from ._options.executors import check_picklable, in_processes, offload
 from ._options.offload import Offload
 from ._options.step_options import StepOptions
 from ._rx.scheduler import FlowScheduler
 from ._rx.scope import Scope
-from ._stages import FlowObservable, Merged
 from ._streams.iteration import entered
-from ._together import apart
 from ._typing import B, P_co, R, T
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ from reactivex import Observable
 
 from ._common.messages import short, shown
 from ._common.names import check_name
+from ._engine.observable import FlowObservable
+from ._engine.stage import Kind
 from ._errors import InvalidFlowError, InvalidOptionError
 from ._observed import Emitting
 from ._producers import Producer
 from ._protocols import Publisher, missing
 from ._rx.scheduler import FlowScheduler
-from ._stages import FlowObservable, Kind
 from ._streams.channel import BUFFER
 from ._subscribers import Inflow
 from ._typing import T

@@ -20,13 +20,13 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from ._common.messages import short, shown
+from ._engine.observable import flowing
 from ._errors import InvalidFlowError, InvalidOptionError, InvalidProductError, UsageError
 from ._producers import Producer
 from ._protocols import Publisher, Subscriber, missing
 from ._rx.driver import Driver, Rooted
 from ._rx.scheduler import FlowScheduler
 from ._simple import SimpleAsyncProducer
-from ._stages import flowing
 from ._typing import T
 
 __all__ = ["to_publisher"]

@@ -8,16 +8,15 @@ from typing import Any
 from ._common.event_loop import Loop
 from ._common.messages import shown
 from ._conduit import Conduit
+from ._engine.stage import Places, Trail
 from ._errors import InvalidFlowError, UsageError
 from ._failed import Failures
 from ._monitoring.reporting import Follow
 from ._options.failure import Failure
 from ._options.step_options import StepOptions
-from ._places import Places
 from ._products.dict_product import DictProduct
 from ._result import RunResult
 from ._run import Asked
-from ._stages import Trail
 
 __all__ = ["arerun", "rerun"]
 

@@ -20,7 +20,7 @@ from ._common.item_types import fits, type_name
 from ._common.messages import shown
 from ._conduit import Conduit
 from ._consumers import Consumer, Flow
-from ._driving import Opened
+from ._engine.execution import Opened
 from ._errors import FailureLimitError, InvalidFlowError
 from ._failed import at_the_end
 from ._monitoring.meter import Meter

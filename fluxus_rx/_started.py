@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from ._conduit import Conduit
-from ._driving import Opened
+from ._engine.execution import Opened
 from ._errors import UsageError
 from ._monitoring.reporting import Follow
 from ._monitoring.stats import Explanation, RunStats, stats_of

@@ -20,6 +20,9 @@ from reactivex import Observable
 from ._common.messages import note, short
 from ._common.signatures import function_name, is_async_function
 from ._conduit import options_repr
+from ._engine.bound_step import Work
+from ._engine.observable import FlowObservable
+from ._engine.stage import Place, Stage, Trail
 from ._errors import InvalidFlowError, UsageError
 from ._options.offload import Offload
 from ._options.step_options import StepOptions
@@ -27,9 +30,7 @@ from ._producers import Producer, elsewhere_of
 from ._products.dict_product import DictProduct
 from ._products.factory import Making, kind_of, no_products
 from ._rx.scheduler import FlowScheduler
-from ._stages import FlowObservable, Place, Stage, Trail
 from ._streams.context import error_of
-from ._work import Work
 
 __all__ = ["DictProducer"]
 

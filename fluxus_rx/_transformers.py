@@ -15,12 +15,13 @@ from ._common.item_types import fits, type_arguments, type_name
 from ._common.messages import shown
 from ._composites import Chain, Group, flat
 from ._conduit import Conduit, cannot_chain, cannot_group, passthrough_chained
-from ._driving import collect, to_stream
+from ._engine.conversions import to_stream
+from ._engine.execution import collect
+from ._engine.observable import FlowObservable, Merged, fan_out, flowing, held, is_driven
 from ._errors import InvalidFlowError
 from ._producers import Producer, not_iterable
 from ._rx.overflow import Overflow, Policy
 from ._rx.run_settings import Terms
-from ._stages import FlowObservable, Merged, fan_out, flowing, held, is_driven
 from ._streams.context import Several
 from ._streams.iteration import entered
 from ._typing import A, A_contra, B, B_co, C, P_co, R, T

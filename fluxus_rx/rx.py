@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._driving import to_observable, to_stream
+from ._engine.conversions import to_observable, to_stream
 from ._rx.scheduler import FlowScheduler
 
 __all__ = ["FlowScheduler", "to_observable", "to_stream"]

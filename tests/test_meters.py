@@ -23,7 +23,7 @@ from fluxus_rx import (
     rx_pipe,
     step,
 )
-from fluxus_rx._driving import collect
+from fluxus_rx._engine.execution import collect
 from fluxus_rx._monitoring.calls import Call
 from fluxus_rx._monitoring.meter import Meter
 from fluxus_rx._rx.run_settings import Terms

@@ -12,7 +12,8 @@ from reactivex import Observable
 
 from .._common.messages import short, shown
 from .._conduit import Conduit
-from .._driving import Opened, to_observable
+from .._engine.conversions import to_observable
+from .._engine.execution import Opened
 from .._errors import InvalidFlowError
 from .._producers import Producer
 from .._rx.run_settings import Terms

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, NamedTuple
 
-from ._monitoring.gauge import Gauge
-from ._options.step_options import StepOptions
+from .._monitoring.gauge import Gauge
+from .._options.step_options import StepOptions
 
 __all__ = ["Later", "Work"]
 

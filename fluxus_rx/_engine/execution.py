@@ -1,7 +1,4 @@
-"""Runs the paths of a flow: to their end, as they come, or into a consumer.
-
-There is one asynchronous path; what is synchronous here drives it.
-"""
+"""The paths of a flow, run for as long as a block lasts."""
 
 from __future__ import annotations
 
@@ -9,46 +6,24 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
-    Callable,
-    Coroutine,
-    Generator,
-    Iterator,
-    Sequence,
-)
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from concurrent import futures
 from functools import partial
 from typing import Any
 
-from aiostream import operator
 from reactivex import Observable
 from reactivex.abc import DisposableBase
 
-from ._common.event_loop import Loop
-from ._common.messages import also_raised, note, shown
-from ._errors import InvalidFlowError
-from ._places import Places
-from ._rx.run_settings import Terms
-from ._rx.scheduler import UNBOUNDED, FlowScheduler
-from ._rx.scope import Scope
-from ._stages import FlowObservable, flowing
-from ._streams.channel import Channel
-from ._streams.context import error_of
-from ._streams.iteration import entered
-from ._typing import T
+from .._common.messages import also_raised, note
+from .._rx.run_settings import Terms
+from .._rx.scheduler import UNBOUNDED, FlowScheduler
+from .._rx.scope import Scope
+from .._streams.channel import Channel
+from .._streams.context import error_of
+from .._typing import T
+from .stage import Places
 
-__all__ = [
-    "Opened",
-    "astream",
-    "collect",
-    "consumed_in_thread",
-    "stream",
-    "to_observable",
-    "to_stream",
-]
+__all__ = ["Arrival", "Opened", "all_ready", "close_scope", "collect", "consumed_in_thread"]
 
 _log = logging.getLogger(__name__)
 
@@ -129,7 +104,7 @@ class Opened:
             subscription.dispose()
         self._channel.cancel()
         # The failure also if the reader has caught it, or has not come to it.
-        error = await _ended(self.scope, raised or self._failure)
+        error = await close_scope(self.scope, raised or self._failure)
         try:
             if error is not None and error is not raised:
                 raise error
@@ -144,7 +119,7 @@ def _arriving(channel: Channel[Arrival], index: int) -> Callable[[Any], None]:
     return on_next
 
 
-async def _ended(scope: Scope, error: BaseException | None) -> BaseException | None:
+async def close_scope(scope: Scope, error: BaseException | None) -> BaseException | None:
     """Close the scope; give what there is to raise."""
     try:
         await scope.close()
@@ -173,97 +148,7 @@ async def collect(paths: Sequence[Observable[Any]], terms: Terms | None = None) 
     return results
 
 
-async def astream(source: Observable[T]) -> AsyncGenerator[T, None]:
-    """The items of an observable as they come; leaving early ends the run."""
-    scope = Scope(asyncio.get_running_loop())
-    pipeline = flowing(source, True).open(FlowScheduler(scope.loop, scope))
-    scope.on_fail = pipeline.fail
-    error: BaseException | None = None
-    try:
-        async for item in pipeline:
-            yield item
-    except BaseException as raised:
-        error = raised
-    try:
-        await pipeline.aclose()
-    except BaseException as late:
-        scope.lost(late)
-    error = await _ended(scope, error)
-    try:
-        if error is not None:
-            raise error
-    finally:
-        del error  # it refers to this frame
-
-
-@operator
-def to_stream(source: Observable[T]) -> AsyncIterator[T]:
-    """An observable as an aiostream Stream; each iteration subscribes afresh.
-
-    Items come in the order in which they are emitted. At most 16 wait here if the source heeds
-    demand, as a flow does. From a source that can't wait nothing is lost. An error is raised as it
-    is, after the items before it. Leaving early disposes of the subscription.
-
-    >>> import asyncio, reactivex
-    >>> from aiostream import pipe
-    >>> async def main():
-    ...     return await (to_stream(reactivex.of(1, 2)) | pipe.list())
-    >>> asyncio.run(main())
-    [1, 2]
-    """
-    if not isinstance(source, Observable):
-        raise InvalidFlowError(f"to_stream() takes an Observable, not {shown(source)}")
-    return astream(source)
-
-
-def to_observable(source: AsyncIterable[T]) -> Observable[T]:
-    """A stream, or any asynchronous iterable, as an Observable; cold: each subscription iterates
-    afresh.
-
-    Needs an asyncio loop: that of the scheduler it is subscribed with, else the running one. Items
-    are emitted as far as a flow downstream has room for them; to an observer that takes whatever
-    comes, as fast as they come. Disposing of the subscription closes the iteration. An error of the
-    source is the error of the Observable, the very object.
-
-    >>> import asyncio
-    >>> from reactivex import operators as ops
-    >>> async def numbers():
-    ...     yield 1
-    ...     yield 2
-    >>> async def main():
-    ...     return await to_observable(numbers()).pipe(ops.map(lambda x: x + 1), ops.to_list())
-    >>> asyncio.run(main())
-    [2, 3]
-    """
-    if not isinstance(source, AsyncIterable):
-        raise InvalidFlowError(
-            f"to_observable() takes an asynchronous iterable, not {shown(source)}; of a plain one,"
-            " SimpleProducer(items).to_observable() makes an observable that heeds demand"
-        )
-    return FlowObservable(lambda flow, owner: entered(source))
-
-
-def stream(opens: Callable[[], Opened]) -> Generator[Arrival, None, None]:
-    """What arrives, as it comes, for a synchronous reader; the loop runs while it waits."""
-
-    async def open_paths() -> tuple[Opened, Channel[Arrival]]:
-        opened = opens()
-        return opened, await opened.__aenter__()
-
-    with Loop() as loop:
-        opened, channel = loop.call(open_paths)
-        error: BaseException | None = None
-        try:
-            while batch := loop.call(partial(_batch, channel)):
-                yield from batch
-        except BaseException as raised:
-            error = raised
-        loop.call(partial(opened.__aexit__, None, error, None))
-        if error is not None:
-            raise error
-
-
-async def _batch(channel: Channel[T]) -> list[T]:
+async def all_ready(channel: Channel[T]) -> list[T]:
     """All that waits, as soon as there is something; empty at the end."""
     if not await channel.filled():
         try:
@@ -280,7 +165,7 @@ async def consumed_in_thread(
     loop = asyncio.get_running_loop()
 
     def arrivals() -> Generator[Arrival, None, None]:
-        while batch := asyncio.run_coroutine_threadsafe(_batch(channel), loop).result():
+        while batch := asyncio.run_coroutine_threadsafe(all_ready(channel), loop).result():
             yield from batch
 
     def work() -> T:

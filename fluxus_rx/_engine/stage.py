@@ -1,15 +1,17 @@
-"""Where steps stand in a flow: names for their places, the same in each run of the same flow."""
+"""A step in its place in a flow, and the names of places."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from reactivex import Observable
 
-from ._stages import Trail, path_of
+from .._options.step_options import StepOptions
+from .._rx.scope import Scope
+from .bound_step import Work
 
-__all__ = ["Places"]
+__all__ = ["Kind", "Place", "Places", "Stage", "Trail", "path_of"]
 
 
 class Places:
@@ -80,3 +82,65 @@ class Places:
             end = end[0]
         found.reverse()
         return found
+
+
+#: the names of the steps on the way to here, the last one first; read when something goes wrong
+Trail = tuple["Trail", str] | None
+
+
+class Stage(NamedTuple):
+    """One step in its place."""
+
+    bind: Callable[[Place], Work]
+    key: Hashable
+    is_async: bool
+    name: str
+    shows_items: bool
+    trail: Trail = None
+    #: those that are set, and those that are implied where none are set around it either
+    options: StepOptions = StepOptions()
+    implied: StepOptions = StepOptions()
+
+    def settled(self, defaults: StepOptions) -> StepOptions:
+        """Its options in a run with these defaults."""
+        return self.options.over(defaults).over(self.implied)
+
+
+class Kind(NamedTuple):
+    """What a step makes of items that are no products: what it calls them, and how far down their
+    path they were made, if operators have made them."""
+
+    label: str | None = None
+    depth: int = 0
+
+    @classmethod
+    def made(cls, label: str | None, trail: Trail) -> Kind:
+        """That of items that operators make at the end of `trail`."""
+        depth = 0
+        while trail is not None:
+            trail, depth = trail[0], depth + 1
+        return cls(label, depth)
+
+
+class Place(NamedTuple):
+    """Where a step stands: the run, if there is one, the way to it, the pipeline it is in, and what
+    its options come to there.
+
+    An item that was made for one owner is seen by no other, who might keep it: not by another
+    pipeline, such as a branch of a group, and not by a stage that shows its items to users.
+    """
+
+    scope: Scope | None
+    trail: Trail
+    owner: object
+    options: StepOptions
+
+
+def path_of(trail: Trail) -> str:
+    """The path to a step, for a message."""
+    names = []
+    while trail is not None:
+        trail, name = trail
+        if name:
+            names.append(name)
+    return " → ".join(reversed(names))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from ._rx.intake import Intake
-from ._rx.overflow import Held
-from ._rx.scheduler import FlowScheduler
-from ._streams.channel import BUFFER, Channel
-from ._streams.iteration import Endable, aclose_all, cancel, nothing
-from ._streams.merge import Merge
-from ._typing import T
-from ._walks import Led, Level, Walked, staged
-from ._work import Work
+from .._rx.intake import Intake
+from .._rx.overflow import Held
+from .._rx.scheduler import FlowScheduler
+from .._streams.channel import BUFFER, Channel
+from .._streams.iteration import Endable, aclose_all, cancel, nothing
+from .._streams.merge import Merge
+from .._typing import T
+from .async_stage import staged
+from .bound_step import Work
+from .fused import Level, Walked
 
-__all__ = ["Pipeline"]
+__all__ = ["Led", "Pipeline"]
 
 
 class Pipeline(Endable[T]):
@@ -137,3 +139,22 @@ class Pipeline(Endable[T]):
         self.cancel()
         parts, self._parts = self._parts, []
         await aclose_all(reversed(parts))
+
+
+class Led(Endable[Any]):
+    """Items that are there already, then those of a stream, which somebody else closes."""
+
+    def __init__(self, items: Iterable[Any], rest: AsyncIterator[Any]) -> None:
+        self._items = deque(items)
+        self._rest = rest
+
+    async def __anext__(self) -> Any:
+        return self._items.popleft() if self._items else await self._rest.__anext__()
+
+    def cancel(self) -> None:
+        """Drop the items."""
+        self._items.clear()
+
+    async def aclose(self) -> None:
+        """The same as `cancel`."""
+        self.cancel()

@@ -10,94 +10,31 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from ._control import controlled
-from ._measured import measured, measured_source
-from ._monitoring.meter import Tally
-from ._options.step_options import StepOptions
-from ._pipelines import Pipeline
-from ._plain import Plain
-from ._rx.driver import Driver, Rooted
-from ._rx.intake import Intake
-from ._rx.multicast import Branch, Hub, merged
-from ._rx.overflow import Overflowing, Policy
-from ._rx.run_settings import Terms
-from ._rx.scheduler import UNBOUNDED, FlowScheduler
-from ._rx.scope import Scope, steered
-from ._typing import T
-from ._work import Work
+from .._monitoring.meter import Tally
+from .._options.step_options import StepOptions
+from .._rx.driver import Driver, Rooted
+from .._rx.intake import Intake
+from .._rx.multicast import Branch, Hub, merged
+from .._rx.overflow import Overflowing, Policy
+from .._rx.run_settings import Terms
+from .._rx.scheduler import UNBOUNDED, FlowScheduler
+from .._rx.scope import steered
+from .._typing import T
+from .bound_step import Work
+from .metered import measured, measured_source
+from .pipeline import Pipeline
+from .plain_rx import Plain
+from .resilience import controlled
+from .stage import Kind, Place, Stage, Trail, path_of
 
-__all__ = [
-    "FlowObservable",
-    "Kind",
-    "Merged",
-    "Place",
-    "Root",
-    "Stage",
-    "Trail",
-    "fan_out",
-    "flowing",
-    "held",
-    "is_driven",
-    "path_of",
-]
+__all__ = ["FlowObservable", "Merged", "Root", "fan_out", "flowing", "held", "is_driven"]
 
 _log = logging.getLogger(__name__)
-
-#: the names of the steps on the way to here, the last one first; read when something goes wrong
-Trail = tuple["Trail", str] | None
-
-
-class Stage(NamedTuple):
-    """One step in its place."""
-
-    bind: Callable[[Place], Work]
-    key: Hashable
-    is_async: bool
-    name: str
-    shows_items: bool
-    trail: Trail = None
-    #: those that are set, and those that are implied where none are set around it either
-    options: StepOptions = StepOptions()
-    implied: StepOptions = StepOptions()
-
-    def settled(self, defaults: StepOptions) -> StepOptions:
-        """Its options in a run with these defaults."""
-        return self.options.over(defaults).over(self.implied)
-
-
-class Kind(NamedTuple):
-    """What a step makes of items that are no products: what it calls them, and how far down their
-    path they were made, if operators have made them."""
-
-    label: str | None = None
-    depth: int = 0
-
-    @classmethod
-    def made(cls, label: str | None, trail: Trail) -> Kind:
-        """That of items that operators make at the end of `trail`."""
-        depth = 0
-        while trail is not None:
-            trail, depth = trail[0], depth + 1
-        return cls(label, depth)
-
-
-class Place(NamedTuple):
-    """Where a step stands: the run, if there is one, the way to it, the pipeline it is in, and what
-    its options come to there.
-
-    An item that was made for one owner is seen by no other, who might keep it: not by another
-    pipeline, such as a branch of a group, and not by a stage that shows its items to users.
-    """
-
-    scope: Scope | None
-    trail: Trail
-    owner: object
-    options: StepOptions
 
 
 #: opens a stream, given the run (or the pipeline before it) and the owner of its items
@@ -363,13 +300,3 @@ def held(
         shows_items=given.shows_items,
         kind=given.kind if label is None else Kind(label),
     )
-
-
-def path_of(trail: Trail) -> str:
-    """The path to a step, for a message."""
-    names = []
-    while trail is not None:
-        trail, name = trail
-        if name:
-            names.append(name)
-    return " → ".join(reversed(names))

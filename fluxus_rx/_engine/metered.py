@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ._monitoring.gauge import Gauge
-from ._monitoring.meter import Meter, UnderWay, length_of
-from ._streams.context import Several
-from ._streams.iteration import aclose
-from ._streams.timing import Pace
-from ._work import Later, Work
+from .._monitoring.gauge import Gauge
+from .._monitoring.meter import Meter, UnderWay, length_of
+from .._streams.context import Several
+from .._streams.iteration import aclose
+from .._streams.timing import Pace
+from .bound_step import Later, Work
 
 __all__ = ["measured", "measured_source"]
 

@@ -6,13 +6,13 @@ from typing import Any, Final, Generic
 
 from reactivex import abc
 
-from ._common.messages import also_raised
-from ._errors import UsageError
-from ._streams.context import Several, error_of
-from ._streams.iteration import END
-from ._typing import T
-from ._walks import Halt, Level, close_levels, walk
-from ._work import Later, Work
+from .._common.messages import also_raised
+from .._errors import UsageError
+from .._streams.context import Several, error_of
+from .._streams.iteration import END
+from .._typing import T
+from .bound_step import Later, Work
+from .fused import Halt, Level, close_levels, walk
 
 __all__ = ["Plain"]
 

@@ -19,13 +19,13 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-from ._common.messages import note, short
-from ._errors import UsageError
-from ._options.failure import Failure, FailureLog
-from ._options.retry import Attempts, retries
-from ._streams.context import Several, error_of
-from ._streams.iteration import aclose
-from ._work import Later, Work
+from .._common.messages import note, short
+from .._errors import UsageError
+from .._options.failure import Failure, FailureLog
+from .._options.retry import Attempts, retries
+from .._streams.context import Several, error_of
+from .._streams.iteration import aclose
+from .bound_step import Later, Work
 
 __all__ = ["controlled"]
 

@@ -8,33 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections import deque
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Callable,
-    Coroutine,
-    Hashable,
-    Iterable,
-    Iterator,
-    Mapping,
-)
-from functools import partial
-from math import inf
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
-from ._common.messages import also_raised, note
-from ._errors import MissingAttributeError
-from ._rx.scheduler import FlowScheduler
-from ._streams.context import Several, error_of
-from ._streams.flat_map import FlatMap
-from ._streams.iteration import END, Endable, aclose_all, cancel
-from ._streams.limit import Limit
-from ._streams.timing import Pace, Turn
-from ._work import Later, Work
+from .._common.messages import also_raised
+from .._rx.scheduler import FlowScheduler
+from .._streams.context import Several, error_of
+from .._streams.iteration import END, Endable, aclose_all, cancel
+from .._streams.timing import Pace, Turn
+from .async_stage import staged
+from .bound_step import Later, Work
 
-__all__ = ["Halt", "Led", "Level", "Walked", "close_levels", "staged", "walk"]
+__all__ = ["Halt", "Level", "Walked", "close_levels", "walk"]
 
 
 class Level(NamedTuple):
@@ -124,52 +110,6 @@ def close_levels(stack: list[Level]) -> None:
                 also_raised(first, error)
     if first is not None:
         raise first
-
-
-def staged(
-    stream: AsyncIterator[Any],
-    work: Work,
-    call: Callable[[Any], Coroutine[Any, Any, Any]],
-    flow: FlowScheduler,
-) -> FlatMap[Any]:
-    options, scope, gauge = work.options, flow.scope, work.gauge
-    size = options.limit
-    pace = None
-    if gauge is not None:
-        gauge.pace = pace = Pace()
-        gauge.limit, gauge.is_inline = size, False
-    ordered: bool | Callable[[Any], Hashable] = bool(options.ordered) or scope.terms.ordered
-    if isinstance(options.ordered, str) and not scope.terms.ordered:
-        ordered = partial(_attribute, options.ordered)
-    return FlatMap(
-        stream,
-        call,
-        concurrency=size,
-        ordered=ordered,
-        window=options.window,
-        limit=scope.shared(work.key, lambda: Limit(size)) if size != inf else None,
-        depth=work.depth,
-        turn=scope.turn,
-        pace=pace,
-        explain=work.explain,
-        owns_source=False,
-    )
-
-
-def _attribute(name: str, item: Any) -> Any:
-    """The attribute of an item that it keeps its order by."""
-    try:
-        value = item[name] if isinstance(item, Mapping) else getattr(item, name)
-    except (KeyError, AttributeError):
-        raise MissingAttributeError(
-            f"ordered={name!r}: there is no attribute {name!r} to keep the order by"
-        ) from None
-    try:
-        hash(value)
-    except TypeError as error:
-        note(error, f"ordered={name!r} keeps the order by a value that can be hashed")
-        raise
-    return value
 
 
 def _ready(item: Any, poll: Callable[[], Any]) -> Iterator[Any]:
@@ -307,25 +247,6 @@ class Walked(Endable[Any]):
         self.cancel()
         parts, self._parts = self._parts, []
         await aclose_all(reversed(parts))
-
-
-class Led(Endable[Any]):
-    """Items that are there already, then those of a stream, which somebody else closes."""
-
-    def __init__(self, items: Iterable[Any], rest: AsyncIterator[Any]) -> None:
-        self._items = deque(items)
-        self._rest = rest
-
-    async def __anext__(self) -> Any:
-        return self._items.popleft() if self._items else await self._rest.__anext__()
-
-    def cancel(self) -> None:
-        """Drop the items."""
-        self._items.clear()
-
-    async def aclose(self) -> None:
-        """The same as `cancel`."""
-        self.cancel()
 
 
 class _Levels(NamedTuple):

@@ -10,11 +10,11 @@ from typing import Any, Generic
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from ._rx.driver import Rooted
-from ._rx.scheduler import FlowScheduler
-from ._rx.scope import Scope
-from ._stages import FlowObservable
-from ._typing import T
+from .._rx.driver import Rooted
+from .._rx.scheduler import FlowScheduler
+from .._rx.scope import Scope
+from .._typing import T
+from .observable import FlowObservable
 
 __all__ = ["apart"]
 

@@ -1,0 +1,1 @@
+"""Steps as stages of a running flow, and the observables made of them."""

@@ -1,0 +1,64 @@
+"""An asynchronous step as a stage, as its options say."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Mapping
+from functools import partial
+from math import inf
+from typing import Any
+
+from .._common.messages import note
+from .._errors import MissingAttributeError
+from .._rx.scheduler import FlowScheduler
+from .._streams.flat_map import FlatMap
+from .._streams.limit import Limit
+from .._streams.timing import Pace
+from .bound_step import Work
+
+__all__ = ["staged"]
+
+
+def staged(
+    stream: AsyncIterator[Any],
+    work: Work,
+    call: Callable[[Any], Coroutine[Any, Any, Any]],
+    flow: FlowScheduler,
+) -> FlatMap[Any]:
+    options, scope, gauge = work.options, flow.scope, work.gauge
+    size = options.limit
+    pace = None
+    if gauge is not None:
+        gauge.pace = pace = Pace()
+        gauge.limit, gauge.is_inline = size, False
+    ordered: bool | Callable[[Any], Hashable] = bool(options.ordered) or scope.terms.ordered
+    if isinstance(options.ordered, str) and not scope.terms.ordered:
+        ordered = partial(_attribute, options.ordered)
+    return FlatMap(
+        stream,
+        call,
+        concurrency=size,
+        ordered=ordered,
+        window=options.window,
+        limit=scope.shared(work.key, lambda: Limit(size)) if size != inf else None,
+        depth=work.depth,
+        turn=scope.turn,
+        pace=pace,
+        explain=work.explain,
+        owns_source=False,
+    )
+
+
+def _attribute(name: str, item: Any) -> Any:
+    """The attribute of an item that it keeps its order by."""
+    try:
+        value = item[name] if isinstance(item, Mapping) else getattr(item, name)
+    except (KeyError, AttributeError):
+        raise MissingAttributeError(
+            f"ordered={name!r}: there is no attribute {name!r} to keep the order by"
+        ) from None
+    try:
+        hash(value)
+    except TypeError as error:
+        note(error, f"ordered={name!r} keeps the order by a value that can be hashed")
+        raise
+    return value

@@ -1,0 +1,113 @@
+"""Streams as observables, observables as streams; arrivals for synchronous readers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator
+from functools import partial
+
+from aiostream import operator
+from reactivex import Observable
+
+from .._common.event_loop import Loop
+from .._common.messages import shown
+from .._errors import InvalidFlowError
+from .._rx.scheduler import FlowScheduler
+from .._rx.scope import Scope
+from .._streams.channel import Channel
+from .._streams.iteration import entered
+from .._typing import T
+from .execution import Arrival, Opened, all_ready, close_scope
+from .observable import FlowObservable, flowing
+
+__all__ = ["astream", "stream", "to_observable", "to_stream"]
+
+
+async def astream(source: Observable[T]) -> AsyncGenerator[T, None]:
+    """The items of an observable as they come; leaving early ends the run."""
+    scope = Scope(asyncio.get_running_loop())
+    pipeline = flowing(source, True).open(FlowScheduler(scope.loop, scope))
+    scope.on_fail = pipeline.fail
+    error: BaseException | None = None
+    try:
+        async for item in pipeline:
+            yield item
+    except BaseException as raised:
+        error = raised
+    try:
+        await pipeline.aclose()
+    except BaseException as late:
+        scope.lost(late)
+    error = await close_scope(scope, error)
+    try:
+        if error is not None:
+            raise error
+    finally:
+        del error  # it refers to this frame
+
+
+@operator
+def to_stream(source: Observable[T]) -> AsyncIterator[T]:
+    """An observable as an aiostream Stream; each iteration subscribes afresh.
+
+    Items come in the order in which they are emitted. At most 16 wait here if the source heeds
+    demand, as a flow does. From a source that can't wait nothing is lost. An error is raised as it
+    is, after the items before it. Leaving early disposes of the subscription.
+
+    >>> import asyncio, reactivex
+    >>> from aiostream import pipe
+    >>> async def main():
+    ...     return await (to_stream(reactivex.of(1, 2)) | pipe.list())
+    >>> asyncio.run(main())
+    [1, 2]
+    """
+    if not isinstance(source, Observable):
+        raise InvalidFlowError(f"to_stream() takes an Observable, not {shown(source)}")
+    return astream(source)
+
+
+def to_observable(source: AsyncIterable[T]) -> Observable[T]:
+    """A stream, or any asynchronous iterable, as an Observable; cold: each subscription iterates
+    afresh.
+
+    Needs an asyncio loop: that of the scheduler it is subscribed with, else the running one. Items
+    are emitted as far as a flow downstream has room for them; to an observer that takes whatever
+    comes, as fast as they come. Disposing of the subscription closes the iteration. An error of the
+    source is the error of the Observable, the very object.
+
+    >>> import asyncio
+    >>> from reactivex import operators as ops
+    >>> async def numbers():
+    ...     yield 1
+    ...     yield 2
+    >>> async def main():
+    ...     return await to_observable(numbers()).pipe(ops.map(lambda x: x + 1), ops.to_list())
+    >>> asyncio.run(main())
+    [2, 3]
+    """
+    if not isinstance(source, AsyncIterable):
+        raise InvalidFlowError(
+            f"to_observable() takes an asynchronous iterable, not {shown(source)}; of a plain one,"
+            " SimpleProducer(items).to_observable() makes an observable that heeds demand"
+        )
+    return FlowObservable(lambda flow, owner: entered(source))
+
+
+def stream(opens: Callable[[], Opened]) -> Generator[Arrival, None, None]:
+    """What arrives, as it comes, for a synchronous reader; the loop runs while it waits."""
+
+    async def open_paths() -> tuple[Opened, Channel[Arrival]]:
+        opened = opens()
+        return opened, await opened.__aenter__()
+
+    with Loop() as loop:
+        opened, channel = loop.call(open_paths)
+        error: BaseException | None = None
+        try:
+            while batch := loop.call(partial(all_ready, channel)):
+                yield from batch
+        except BaseException as raised:
+            error = raised
+        loop.call(partial(opened.__aexit__, None, error, None))
+        if error is not None:
+            raise error
