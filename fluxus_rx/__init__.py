@@ -22,7 +22,6 @@ from ._errors import (
     MissingAttributeError,
     UsageError,
 )
-from ._failed import Failures
 from ._handing import astream, stream
 from ._monitoring.progress import Progress, StepProgress
 from ._monitoring.stats import Explanation, RunStats, StepStats
@@ -34,7 +33,8 @@ from ._pipes import rx_pipe, stream_pipe
 from ._producers import AsyncProducer, Producer
 from ._products.dict_product import DictProduct
 from ._replay import arerun, rerun
-from ._result import RunResult
+from ._results.failures import Failures
+from ._results.run_result import RunResult
 from ._run import arun, run
 from ._simple import SimpleAsyncProducer, SimpleProducer
 from ._started import Run, start

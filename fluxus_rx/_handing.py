@@ -11,8 +11,8 @@ from ._monitoring.reporting import Follow, followed
 from ._options.failure import Failure
 from ._options.step_options import StepOptions
 from ._products.dict_product import DictProduct
+from ._results.rows import Output
 from ._run import Asked, Input
-from ._tables import Output
 
 __all__ = ["astream", "stream"]
 

@@ -10,12 +10,12 @@ from ._common.messages import shown
 from ._conduit import Conduit
 from ._engine.stage import Places, Trail
 from ._errors import InvalidFlowError, UsageError
-from ._failed import Failures
 from ._monitoring.reporting import Follow
 from ._options.failure import Failure
 from ._options.step_options import StepOptions
 from ._products.dict_product import DictProduct
-from ._result import RunResult
+from ._results.failures import Failures
+from ._results.run_result import RunResult
 from ._run import Asked
 
 __all__ = ["arerun", "rerun"]

@@ -22,7 +22,6 @@ from ._conduit import Conduit
 from ._consumers import Consumer, Flow
 from ._engine.execution import Opened
 from ._errors import FailureLimitError, InvalidFlowError
-from ._failed import at_the_end
 from ._monitoring.meter import Meter
 from ._monitoring.reporting import Follow, check_progress, followed
 from ._options.failure import Failure
@@ -30,7 +29,8 @@ from ._options.step_options import StepOptions
 from ._producers import Producer
 from ._products.dict_product import DictProduct
 from ._products.factory import taken_in
-from ._result import RunResult
+from ._results.failures import at_the_end
+from ._results.run_result import RunResult
 from ._step_producer import DictProducer
 from ._terms import terms_of
 from ._transformers import Passthrough, Transformer

@@ -11,7 +11,7 @@ from ._errors import UsageError
 from ._monitoring.reporting import Follow
 from ._monitoring.stats import Explanation, RunStats, stats_of
 from ._options.step_options import StepOptions
-from ._result import RunResult
+from ._results.run_result import RunResult
 from ._run import Asked, Input
 
 __all__ = ["Run", "start"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._result import RunResult
+from ._results.run_result import RunResult
 from ._run import run
 from ._steps import chain, parallel, passthrough, step
 

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from .._monitoring.calls import Call, journal_of, times_of
 from .._monitoring.summary import StepSummary, Summary
-from .._result import RunResult
+from .._results.run_result import RunResult
 from ._timeline_labels import Labels
 
 __all__ = [

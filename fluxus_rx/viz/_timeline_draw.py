@@ -10,7 +10,7 @@ from typing import Final
 from .._common.messages import shown
 from .._common.notebook import display, in_notebook
 from .._errors import InvalidOptionError, UsageError
-from .._result import RunResult
+from .._results.run_result import RunResult
 from ._output import File, Format, Target, chosen, print_text, takes_text
 from ._timeline import Timeline
 from ._timeline_html import to_html

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from ._common.messages import shown
-from ._errors import InvalidFlowError
-from ._options.failure import Failure
-from ._products.dict_product import DictProduct
-from ._tables import Rows, data_frame
+from .._common.messages import shown
+from .._errors import InvalidFlowError
+from .._options.failure import Failure
+from .._products.dict_product import DictProduct
+from .data_frame import data_frame
+from .rows import Rows
 
 if TYPE_CHECKING:
     import pandas as pd

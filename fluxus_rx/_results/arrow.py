@@ -9,9 +9,9 @@ from itertools import islice
 from numbers import Number
 from typing import TYPE_CHECKING, Any, Final
 
-from ._common.messages import shown
-from ._errors import InvalidProductError
-from ._tables import Column, Row, Rows, columns_of, is_missing, named, simplify, text
+from .._common.messages import shown
+from .._errors import InvalidProductError
+from .rows import Column, Row, Rows, columns_of, is_missing, named, simplify, text
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,22 +7,23 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, overload
 
-from ._arrow import arrow_table
-from ._common.messages import shown
-from ._errors import InvalidFlowError, InvalidOptionError
-from ._failed import Failures, at_the_end, in_order, place_of
-from ._monitoring.calls import Call, Record, journal_of
-from ._monitoring.meter import Meter
-from ._monitoring.summary import Summary
-from ._options.failure import Failure
-from ._products.dict_product import DictProduct
-from ._tables import Output, Rows, data_frame
+from .._common.messages import shown
+from .._errors import InvalidFlowError, InvalidOptionError
+from .._monitoring.calls import Call, Record, journal_of
+from .._monitoring.meter import Meter
+from .._monitoring.summary import Summary
+from .._options.failure import Failure
+from .._products.dict_product import DictProduct
+from .arrow import arrow_table
+from .data_frame import data_frame
+from .failures import Failures, at_the_end, in_order, place_of
+from .rows import Output, Rows
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from .viz._output import File
+    from ..viz._output import File
 
 __all__ = ["RunResult"]
 
@@ -345,7 +346,7 @@ class RunResult(Sequence[list[Output]]):
         1 output from 2 calls.
         ...
         """
-        from .viz._timeline_draw import draw_timeline
+        from ..viz._timeline_draw import draw_timeline
 
         draw_timeline(self, style, file, format)
 

@@ -1,0 +1,83 @@
+"""The pandas data frame of outputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from .rows import Rows, columns_of, simplify
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["data_frame"]
+
+#: The nullable dtypes for what pandas finds in a column, the first one that fits. They are not
+#: left to `convert_dtypes`, which makes whole floats integers, drops imaginary parts, and raises
+#: for integers of more than 64 bits and for half of a surrogate pair.
+_DTYPES: Final = {
+    "boolean": ("boolean",),
+    "floating": ("Float64",),
+    "integer": ("Int64", "UInt64"),
+    "mixed-integer-float": ("Float64",),
+    "string": ("string", "string[python]"),
+}
+
+
+def data_frame(rows: Rows, by_path: bool, simplified: bool) -> pd.DataFrame:
+    """The rows as `RunResult.to_frame` gives them, with a level `path` if they are `by_path`."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError(
+            "RunResult.to_frame() needs pandas: pip install 'fluxus_rx[frame]'"
+        ) from error
+    count = len(rows)
+    columns = columns_of(rows, count)
+    names = pd.MultiIndex.from_arrays(
+        [[step for step, _ in columns], [attribute for _, attribute in columns]],
+        names=["step", "attribute"],
+    )
+    series: dict[int, pd.Series[Any]] = {}
+    for number, column in enumerate([*columns]):
+        values = columns.pop(column)  # so that each list makes room for its series
+        if simplified:
+            simplify(values, column, rows.place)
+        series[number] = _series(values)
+    frame = pd.DataFrame(series, index=pd.RangeIndex(count))
+    frame.index = _index(rows, by_path)
+    frame.columns = names
+    return frame
+
+
+def _index(rows: Rows, by_path: bool) -> pd.Index[Any]:
+    import pandas as pd
+
+    if not by_path:
+        return pd.RangeIndex(len(rows), name="item")
+    sizes = {path: len(outputs) for path, outputs in rows.paths.items()}
+    numbers = [path for path, size in sizes.items() for _ in range(size)]
+    items = [item for size in sizes.values() for item in range(size)]
+    levels = [pd.Index(numbers, dtype="int64"), pd.Index(items, dtype="int64")]
+    return pd.MultiIndex.from_arrays(levels, names=["path", "item"])
+
+
+def _series(values: list[Any]) -> pd.Series[Any]:
+    import pandas as pd
+
+    series: pd.Series[Any] = pd.Series(values, dtype=object)
+    dtypes = _DTYPES.get(pd.api.types.infer_dtype(series, skipna=True))
+    if dtypes is None:
+        try:
+            return series.infer_objects()
+        except OverflowError:  # a whole number that is too large for a float
+            return series
+    for dtype in dtypes:
+        if dtype == "UInt64" and (series.dropna() < 0).any():
+            break  # numpy 1 wraps negative numbers round
+        try:
+            # pandas 3 finds strings three times as fast as it converts to them.
+            found = series.infer_objects() if dtype == "string" else series
+            return found.astype(pd.api.types.pandas_dtype(dtype))
+        except (OverflowError, TypeError, ValueError):
+            pass  # the next one, or the objects as they are
+    return series
