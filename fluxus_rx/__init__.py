@@ -8,8 +8,12 @@
 from __future__ import annotations
 
 from ._check import Finding, check
-from ._conduit import Conduit
-from ._consumers import AsyncConsumer, Consumer, Flow
+from ._conduits.conduit import Conduit
+from ._conduits.consumer import AsyncConsumer, Consumer, Flow
+from ._conduits.from_observable import from_observable
+from ._conduits.pipes import rx_pipe, stream_pipe
+from ._conduits.producer import AsyncProducer, Producer, SimpleAsyncProducer, SimpleProducer
+from ._conduits.transformer import AsyncTransformer, Passthrough, Transformer
 from ._errors import (
     BufferOverflowError,
     FailureLimitError,
@@ -26,20 +30,15 @@ from ._handing import astream, stream
 from ._monitoring.progress import Progress, StepProgress
 from ._monitoring.stats import Explanation, RunStats, StepStats
 from ._monitoring.summary import StepSummary, Summary
-from ._observed import from_observable
 from ._options.failure import Failure
 from ._options.step_options import StepOptions
-from ._pipes import rx_pipe, stream_pipe
-from ._producers import AsyncProducer, Producer
 from ._products.dict_product import DictProduct
 from ._replay import arerun, rerun
 from ._results.failures import Failures
 from ._results.run_result import RunResult
 from ._run import arun, run
-from ._simple import SimpleAsyncProducer, SimpleProducer
 from ._started import Run, start
 from ._steps import chain, parallel, passthrough, step
-from ._transformers import AsyncTransformer, Passthrough, Transformer
 
 __all__ = [
     "AsyncConsumer",

@@ -16,15 +16,15 @@ from ._check_edges import UNKNOWN, Edge, Held, Port, held_by_calls, joined, kept
 from ._check_options import Severity, Told, calls_of, emits, gives_async, how, of_producer, of_step
 from ._common.messages import shown
 from ._common.text import printable
-from ._composites import Group
-from ._conduit import Conduit
-from ._consumers import AsyncConsumer
+from ._conduits.composites import Group
+from ._conduits.conduit import Conduit
+from ._conduits.consumer import AsyncConsumer
+from ._conduits.pipes import _RxPipe, _StreamPipe
+from ._conduits.transformer import Buffer, Transformer
 from ._errors import InvalidFlowError, InvalidOptionError
 from ._options.step_options import StepOptions
-from ._pipes import _RxPipe, _StreamPipe
 from ._step import Step
 from ._streams.channel import BUFFER
-from ._transformers import Buffer, Transformer
 
 __all__ = ["Finding", "check"]
 

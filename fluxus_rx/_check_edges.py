@@ -14,12 +14,12 @@ from typing import Any, Final, Literal, NamedTuple
 from ._check_attributes import Known, merged
 from ._check_options import Told, called, calls_of
 from ._common.signatures import is_generator
-from ._observed import Observed
+from ._conduits.from_observable import Observed
+from ._conduits.transformer import Transformer
 from ._options.step_options import StepOptions
 from ._published import FromPublisher
 from ._step import Step
 from ._streams.channel import BUFFER
-from ._transformers import Transformer
 
 __all__ = ["UNKNOWN", "Edge", "Held", "Port", "held_by_calls", "joined", "kept_by", "keys"]
 

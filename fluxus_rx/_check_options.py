@@ -8,16 +8,16 @@ from math import inf
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ._common.signatures import is_async_function, is_generator
-from ._conduit import Conduit
+from ._conduits.conduit import Conduit
+from ._conduits.from_observable import Observed
+from ._conduits.pipes import _RxPipe, _StreamPipe
+from ._conduits.transformer import Transformer
 from ._engine.observable import is_driven
 from ._errors import InvalidFlowError
-from ._observed import Observed
 from ._options.executors import in_processes
 from ._options.step_options import StepOptions
-from ._pipes import _RxPipe, _StreamPipe
 from ._step import Step
 from ._step_producer import DictProducer
-from ._transformers import Transformer
 
 __all__ = [
     "Severity",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
-from ._conduit import Conduit
+from ._conduits.conduit import Conduit
 from ._engine.conversions import stream as stream_arrivals
 from ._monitoring.reporting import Follow, followed
 from ._options.failure import Failure

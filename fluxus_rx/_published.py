@@ -9,11 +9,11 @@ from reactivex import Observable
 
 from ._common.messages import short, shown
 from ._common.names import check_name
+from ._conduits.from_observable import Emitting
+from ._conduits.producer import Producer
 from ._engine.observable import FlowObservable
 from ._engine.stage import Kind
 from ._errors import InvalidFlowError, InvalidOptionError
-from ._observed import Emitting
-from ._producers import Producer
 from ._protocols import Publisher, missing
 from ._rx.scheduler import FlowScheduler
 from ._streams.channel import BUFFER

@@ -20,13 +20,12 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from ._common.messages import short, shown
+from ._conduits.producer import Producer, SimpleAsyncProducer
 from ._engine.observable import flowing
 from ._errors import InvalidFlowError, InvalidOptionError, InvalidProductError, UsageError
-from ._producers import Producer
 from ._protocols import Publisher, Subscriber, missing
 from ._rx.driver import Driver, Rooted
 from ._rx.scheduler import FlowScheduler
-from ._simple import SimpleAsyncProducer
 from ._typing import T
 
 __all__ = ["to_publisher"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ._common.event_loop import Loop
 from ._common.messages import shown
-from ._conduit import Conduit
+from ._conduits.conduit import Conduit
 from ._engine.stage import Places, Trail
 from ._errors import InvalidFlowError, UsageError
 from ._monitoring.reporting import Follow

@@ -18,22 +18,22 @@ from reactivex import Observable
 from ._common.event_loop import Loop
 from ._common.item_types import fits, type_name
 from ._common.messages import shown
-from ._conduit import Conduit
-from ._consumers import Consumer, Flow
+from ._conduits.conduit import Conduit
+from ._conduits.consumer import Consumer, Flow
+from ._conduits.producer import Producer
+from ._conduits.run_settings import terms_of
+from ._conduits.transformer import Passthrough, Transformer
 from ._engine.execution import Opened
 from ._errors import FailureLimitError, InvalidFlowError
 from ._monitoring.meter import Meter
 from ._monitoring.reporting import Follow, check_progress, followed
 from ._options.failure import Failure
 from ._options.step_options import StepOptions
-from ._producers import Producer
 from ._products.dict_product import DictProduct
 from ._products.factory import taken_in
 from ._results.failures import at_the_end
 from ._results.run_result import RunResult
 from ._step_producer import DictProducer
-from ._terms import terms_of
-from ._transformers import Passthrough, Transformer
 
 __all__ = ["Asked", "Input", "arun", "run"]
 

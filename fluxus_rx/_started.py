@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ._conduit import Conduit
+from ._conduits.conduit import Conduit
 from ._engine.execution import Opened
 from ._errors import UsageError
 from ._monitoring.reporting import Follow

@@ -12,15 +12,15 @@ from reactivex import Observable
 from ._common.messages import shown
 from ._common.names import identifier
 from ._common.signatures import function_name, parameters_of
-from ._composites import Group
-from ._conduit import Conduit, passthrough_chained
+from ._conduits.composites import Group
+from ._conduits.conduit import Conduit, passthrough_chained
+from ._conduits.producer import Producer
+from ._conduits.transformer import Passthrough, Transformer, group
 from ._errors import InvalidFlowError, InvalidNameError
-from ._producers import Producer
 from ._products.dict_product import MISSING, DictProduct, checked
 from ._products.factory import ITEM, ITEM_EACH
 from ._step import Step
 from ._step_producer import DictProducer
-from ._transformers import Passthrough, Transformer, group
 
 __all__ = ["chain", "parallel", "passthrough", "step"]
 

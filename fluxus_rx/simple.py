@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ._simple import SimpleAsyncProducer, SimpleProducer
+from ._conduits.producer import SimpleAsyncProducer, SimpleProducer
 
 __all__ = ["SimpleAsyncProducer", "SimpleProducer"]

@@ -11,14 +11,14 @@ from typing import Any, Final
 from reactivex import Observable
 
 from .._common.messages import short, shown
-from .._conduit import Conduit
+from .._conduits.conduit import Conduit
+from .._conduits.producer import Producer
+from .._conduits.run_settings import terms_of
+from .._conduits.transformer import Transformer
 from .._engine.conversions import to_observable
 from .._engine.execution import Opened
 from .._errors import InvalidFlowError
-from .._producers import Producer
 from .._rx.run_settings import Terms
-from .._terms import terms_of
-from .._transformers import Transformer
 from ._diagrams import END, ERROR, EXACT, NEXT, Event, NoRoom, draw, elements, is_element, number
 
 __all__ = ["difference", "recorded", "subject"]

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from .._common.text import shortened
-from .._conduit import Conduit
+from .._conduits.conduit import Conduit
 from .._errors import UsageError
 from ._graph import FlowGraph
 from ._parts import Node, Role

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 
 from .._common.messages import shown
 from .._common.notebook import display, in_notebook
-from .._conduit import Conduit
+from .._conduits.conduit import Conduit
 from .._errors import InvalidFlowError, InvalidOptionError, UsageError
 from ._dot import DARK, LIGHT, digraph, has_dot, rendered
 from ._graph import FlowGraph

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from .._conduit import Conduit
+from .._conduits.conduit import Conduit
 from ._parts import Node, Parallel, Part, Series, Through, parts_of
 
 __all__ = ["Edge", "FlowGraph", "Node", "Paths", "Wiring", "wired"]

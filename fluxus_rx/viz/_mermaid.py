@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from .._common.text import shortened
-from .._conduit import Conduit
+from .._conduits.conduit import Conduit
 from ._graph import Edge, FlowGraph
 from ._parts import Node, Role
 

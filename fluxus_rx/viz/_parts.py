@@ -14,8 +14,8 @@ from typing import Literal, TypeAlias
 from .._common.messages import short, shown
 from .._common.signatures import function_name
 from .._common.text import printable
-from .._composites import Group
-from .._conduit import Conduit, options_of
+from .._conduits.composites import Group
+from .._conduits.conduit import Conduit, options_of
 from .._errors import InvalidFlowError
 from .._step import Step
 from .._step_producer import DictProducer

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from .._common.text import shortened, width_of
-from .._conduit import Conduit
+from .._conduits.conduit import Conduit
 from ._graph import Paths, wired
 from ._parts import Node, Parallel, Part, Role, Series, Through, parts_of
 

@@ -9,16 +9,16 @@ from typing import Any, Final, Self, cast
 
 from reactivex import Observable
 
-from ._common.messages import note, short, shown
-from ._conduit import Conduit
-from ._engine.bound_step import Work
-from ._engine.observable import FlowObservable, flowing
-from ._engine.stage import Place, Stage, path_of
-from ._errors import InvalidFlowError
-from ._options.executors import check_picklable, in_processes
-from ._options.step_options import StepOptions
-from ._producers import elsewhere_of, iterated
-from ._streams.context import Several
+from .._common.messages import note, short, shown
+from .._engine.bound_step import Work
+from .._engine.observable import FlowObservable, flowing
+from .._engine.stage import Place, Stage, path_of
+from .._errors import InvalidFlowError
+from .._options.executors import check_picklable, in_processes
+from .._options.step_options import StepOptions
+from .._streams.context import Several
+from .conduit import Conduit
+from .producer import elsewhere_of, iterated
 
 __all__ = ["Called"]
 

@@ -8,17 +8,17 @@ from typing import Any, Self
 
 from reactivex import Observable
 
-from ._common.messages import note, shown
-from ._conduit import Conduit
-from ._engine.bound_step import Work
-from ._engine.observable import FlowObservable
-from ._engine.stage import Place, Stage
-from ._errors import InvalidProductError
-from ._options.step_options import StepOptions
-from ._producers import Producer
-from ._products.lineage import HasLineage
-from ._transformers import Transformer
-from ._typing import A_contra, B_co, P_co
+from .._common.messages import note, shown
+from .._engine.bound_step import Work
+from .._engine.observable import FlowObservable
+from .._engine.stage import Place, Stage
+from .._errors import InvalidProductError
+from .._options.step_options import StepOptions
+from .._products.lineage import HasLineage
+from .._typing import A_contra, B_co, P_co
+from .conduit import Conduit
+from .producer import Producer
+from .transformer import Transformer
 
 __all__ = ["LabelingProducer", "LabelingTransformer"]
 

@@ -7,13 +7,13 @@ from abc import ABC
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from ._common.messages import short, shown
-from ._errors import InvalidFlowError
-from ._options.step_options import StepOptions
+from .._common.messages import short, shown
+from .._errors import InvalidFlowError
+from .._options.step_options import StepOptions
 
 if TYPE_CHECKING:
-    from ._check import Finding
-    from .viz._output import File
+    from .._check import Finding
+    from ..viz._output import File
 
 __all__ = [
     "Conduit",
@@ -155,7 +155,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         ○ double
         ◉ end
         """
-        from . import viz
+        from .. import viz
 
         viz.draw(self, style, file=file, format=format, paths=paths)
 
@@ -167,7 +167,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         warning: fetch: window=3 has no effect without ordered; set ordered=True, or leave window
         out
         """
-        from ._check import check
+        from .._check import check
 
         return check(self, options=options)
 
@@ -177,7 +177,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         exclude: Collection[str] | None = None,
     ) -> dict[str, str]:
         """What IPython shows: the expression, and a picture where there are the tools for it."""
-        from .viz._drawing import bundle_of
+        from ..viz._drawing import bundle_of
 
         return bundle_of(self, include, exclude)
 

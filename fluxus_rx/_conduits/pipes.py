@@ -13,17 +13,17 @@ from aiostream import stream as streams
 from reactivex import Observable, abc
 from reactivex import operators as ops
 
-from ._common.messages import short, shown
-from ._common.names import check_name
-from ._engine.observable import FlowObservable, flowing, is_driven
-from ._engine.stage import Kind
-from ._errors import InvalidFlowError, UsageError
-from ._products.dict_product import DictProduct, MadeProduct
-from ._products.factory import taken_in
-from ._rx.scheduler import FlowScheduler
-from ._streams.iteration import entered, relayed
-from ._streams.timing import Turn
-from ._transformers import Transformer
+from .._common.messages import short, shown
+from .._common.names import check_name
+from .._engine.observable import FlowObservable, flowing, is_driven
+from .._engine.stage import Kind
+from .._errors import InvalidFlowError, UsageError
+from .._products.dict_product import DictProduct, MadeProduct
+from .._products.factory import taken_in
+from .._rx.scheduler import FlowScheduler
+from .._streams.iteration import entered, relayed
+from .._streams.timing import Turn
+from .transformer import Transformer
 
 __all__ = ["_RxPipe", "_StreamPipe", "rx_pipe", "stream_pipe"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ._common.messages import shown
-from ._common.signatures import is_async_function
-from ._conduit import Conduit
-from ._errors import InvalidOptionError
-from ._options.failure import Failure, FailureLog
-from ._options.step_options import StepOptions
-from ._rx.run_settings import Terms
+from .._common.messages import shown
+from .._common.signatures import is_async_function
+from .._errors import InvalidOptionError
+from .._options.failure import Failure, FailureLog
+from .._options.step_options import StepOptions
+from .._rx.run_settings import Terms
+from .conduit import Conduit
 
 __all__ = ["terms_of"]
 

@@ -17,20 +17,20 @@ from collections.abc import (
 from functools import partial, reduce
 from typing import Any, Generic, cast
 
-from ._common.event_loop import Loop
-from ._common.item_types import type_arguments
-from ._common.messages import also_raised, note, short, shown
-from ._composites import Chain, check_types
-from ._conduit import Conduit
-from ._engine.conversions import stream
-from ._engine.execution import Opened, consumed_in_thread
-from ._errors import InvalidProductError
-from ._options.failure import Failure
-from ._options.step_options import StepOptions
-from ._producers import Producer
-from ._streams.context import error_of
-from ._terms import terms_of
-from ._typing import A, A_contra, R_co, T
+from .._common.event_loop import Loop
+from .._common.item_types import type_arguments
+from .._common.messages import also_raised, note, short, shown
+from .._engine.conversions import stream
+from .._engine.execution import Opened, consumed_in_thread
+from .._errors import InvalidProductError
+from .._options.failure import Failure
+from .._options.step_options import StepOptions
+from .._streams.context import error_of
+from .._typing import A, A_contra, R_co, T
+from .composites import Chain, check_types
+from .conduit import Conduit
+from .producer import Producer
+from .run_settings import terms_of
 
 __all__ = ["AsyncConsumer", "Consumer", "Flow"]
 

@@ -1,4 +1,4 @@
-"""Producers: what a flow begins with."""
+"""Producers: what a flow begins with; also those of what is there already."""
 
 from __future__ import annotations
 
@@ -6,34 +6,50 @@ import contextlib
 import copy
 import inspect
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterable, Collection, Generator, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Collection,
+    Generator,
+    Iterable,
+    Iterator,
+)
 from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, overload
 
 from aiostream import Stream
 from reactivex import Observable
 
-from ._common.item_types import type_arguments
-from ._common.messages import shown
-from ._composites import Group, flat
-from ._conduit import Conduit, cannot_chain, cannot_group
-from ._engine.conversions import astream, stream, to_stream
-from ._engine.execution import Opened
-from ._engine.observable import FlowObservable, Merged
-from ._engine.path_observables import apart
-from ._errors import InvalidFlowError, InvalidProductError
-from ._options.executors import check_picklable, in_processes, offload
-from ._options.offload import Offload
-from ._options.step_options import StepOptions
-from ._rx.scheduler import FlowScheduler
-from ._rx.scope import Scope
-from ._streams.iteration import entered
-from ._typing import B, P_co, R, T
+from .._common.item_types import type_arguments
+from .._common.messages import shown
+from .._engine.conversions import astream, stream, to_stream
+from .._engine.execution import Opened
+from .._engine.observable import FlowObservable, Merged
+from .._engine.path_observables import apart
+from .._errors import InvalidFlowError, InvalidProductError, UsageError
+from .._options.executors import check_picklable, in_processes, offload
+from .._options.offload import Offload
+from .._options.step_options import StepOptions
+from .._rx.scheduler import FlowScheduler
+from .._rx.scope import Scope
+from .._streams.iteration import entered
+from .._typing import B, P_co, R, T
+from .composites import Group, flat
+from .conduit import Conduit, cannot_chain, cannot_group
 
 if TYPE_CHECKING:
-    from ._consumers import Consumer, Flow
-    from ._transformers import Transformer
+    from .consumer import Consumer, Flow
+    from .transformer import Transformer
 
-__all__ = ["AsyncProducer", "Producer", "elsewhere_of", "iterated", "not_iterable"]
+__all__ = [
+    "AsyncProducer",
+    "Producer",
+    "SimpleAsyncProducer",
+    "SimpleProducer",
+    "elsewhere_of",
+    "iterated",
+    "not_iterable",
+]
 
 
 class Producer(Conduit, Generic[P_co]):
@@ -274,3 +290,60 @@ def not_iterable(conduit: Conduit, method: str, products: Any, wanted: str) -> E
         f"{conduit.name}.{method}() returned {shown(products)}; it must be {wanted}: yield the"
         f" products in it{hint}"
     )
+
+
+class SimpleProducer(Producer[T]):
+    """A producer of the items of an iterable, in its order.
+
+    An iterator is used up by the first run; a second one raises `UsageError` (a RuntimeError).
+    Raises TypeError for what isn't iterable.
+
+    >>> list(SimpleProducer([1, 2]))
+    [1, 2]
+    """
+
+    def __init__(self, items: Iterable[T]) -> None:
+        if not isinstance(items, Iterable):
+            raise InvalidFlowError(f"SimpleProducer() takes an iterable, not {shown(items)}")
+        self.items = items
+        self._used = False
+
+    def produce(self) -> Iterator[T]:
+        """The items."""
+        _use(self, isinstance(self.items, Iterator))
+        return iter(self.items)
+
+
+class SimpleAsyncProducer(AsyncProducer[T]):
+    """A producer of the items of an asynchronous iterable, in its order.
+
+    An asynchronous iterator is used up by the first run; a second one raises `UsageError` (a
+    RuntimeError). Raises TypeError for what isn't asynchronously iterable.
+
+    >>> async def numbers():
+    ...     yield 1
+    >>> list(SimpleAsyncProducer(numbers()))
+    [1]
+    """
+
+    def __init__(self, items: AsyncIterable[T]) -> None:
+        if not isinstance(items, AsyncIterable):
+            raise InvalidFlowError(
+                f"SimpleAsyncProducer() takes an asynchronous iterable, not {shown(items)}"
+            )
+        self.items = items
+        self._used = False
+
+    def aproduce(self) -> AsyncIterable[T]:
+        """The items."""
+        _use(self, isinstance(self.items, AsyncIterator))
+        return self.items
+
+
+def _use(producer: Any, once: bool) -> None:
+    if once and producer._used:
+        raise UsageError(
+            f"{producer.name}: its iterator was used up by an earlier run; pass a list, or a"
+            " producer that makes a new one"
+        )
+    producer._used = True

@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Any, Generic, Never, Self, overload
 from aiostream import Stream
 from reactivex import Observable
 
-from ._calling import Called
-from ._common.event_loop import Loop
-from ._common.item_types import fits, type_arguments, type_name
-from ._common.messages import shown
-from ._composites import Chain, Group, flat
-from ._conduit import Conduit, cannot_chain, cannot_group, passthrough_chained
-from ._engine.conversions import to_stream
-from ._engine.execution import collect
-from ._engine.observable import FlowObservable, Merged, fan_out, flowing, held, is_driven
-from ._errors import InvalidFlowError
-from ._producers import Producer, not_iterable
-from ._rx.overflow import Overflow, Policy
-from ._rx.run_settings import Terms
-from ._streams.context import Several
-from ._streams.iteration import entered
-from ._typing import A, A_contra, B, B_co, C, P_co, R, T
+from .._common.event_loop import Loop
+from .._common.item_types import fits, type_arguments, type_name
+from .._common.messages import shown
+from .._engine.conversions import to_stream
+from .._engine.execution import collect
+from .._engine.observable import FlowObservable, Merged, fan_out, flowing, held, is_driven
+from .._errors import InvalidFlowError
+from .._rx.overflow import Overflow, Policy
+from .._rx.run_settings import Terms
+from .._streams.context import Several
+from .._streams.iteration import entered
+from .._typing import A, A_contra, B, B_co, C, P_co, R, T
+from .composites import Chain, Group, flat
+from .conduit import Conduit, cannot_chain, cannot_group, passthrough_chained
+from .producer import Producer, not_iterable
+from .transformer_stage import Called
 
 if TYPE_CHECKING:
-    from ._consumers import Consumer
+    from .consumer import Consumer
 
 __all__ = ["AsyncTransformer", "Buffer", "Passthrough", "Transformer", "group"]
 

@@ -7,14 +7,14 @@ from typing import Any, overload
 
 from reactivex import Observable
 
-from ._common.messages import short, shown
-from ._common.names import check_name
-from ._engine.observable import FlowObservable, held
-from ._errors import InvalidFlowError
-from ._producers import Producer
-from ._rx.overflow import Overflow, Policy
-from ._streams.channel import BUFFER
-from ._typing import T
+from .._common.messages import short, shown
+from .._common.names import check_name
+from .._engine.observable import FlowObservable, held
+from .._errors import InvalidFlowError
+from .._rx.overflow import Overflow, Policy
+from .._streams.channel import BUFFER
+from .._typing import T
+from .producer import Producer
 
 __all__ = ["Emitting", "Observed", "from_observable"]
 

@@ -7,11 +7,11 @@ from functools import reduce
 from itertools import product as cartesian
 from typing import Any, Self, Union, cast
 
-from ._common.item_types import fits, type_name
-from ._conduit import Conduit
-from ._errors import InvalidFlowError
-from ._options.step_options import StepOptions
-from ._typing import T
+from .._common.item_types import fits, type_name
+from .._errors import InvalidFlowError
+from .._options.step_options import StepOptions
+from .._typing import T
+from .conduit import Conduit
 
 __all__ = ["Chain", "Group", "check_types", "flat", "has_passthrough"]
 
