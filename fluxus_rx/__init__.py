@@ -26,6 +26,7 @@ from ._errors import (
     MissingAttributeError,
     UsageError,
 )
+from ._functional.builders import chain, parallel, passthrough, step
 from ._handing import astream, stream
 from ._monitoring.progress import Progress, StepProgress
 from ._monitoring.stats import Explanation, RunStats, StepStats
@@ -38,7 +39,6 @@ from ._results.failures import Failures
 from ._results.run_result import RunResult
 from ._run import arun, run
 from ._started import Run, start
-from ._steps import chain, parallel, passthrough, step
 
 __all__ = [
     "AsyncConsumer",

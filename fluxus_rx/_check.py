@@ -22,8 +22,8 @@ from ._conduits.consumer import AsyncConsumer
 from ._conduits.pipes import _RxPipe, _StreamPipe
 from ._conduits.transformer import Buffer, Transformer
 from ._errors import InvalidFlowError, InvalidOptionError
+from ._functional.step import Step
 from ._options.step_options import StepOptions
-from ._step import Step
 from ._streams.channel import BUFFER
 
 __all__ = ["Finding", "check"]

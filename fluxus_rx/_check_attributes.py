@@ -12,9 +12,9 @@ import typing_extensions
 
 from ._common.messages import short
 from ._common.signatures import function_name
+from ._functional.source_step import DictProducer
+from ._functional.step import Step
 from ._options.step_options import StepOptions
-from ._step import Step
-from ._step_producer import DictProducer
 
 __all__ = ["Known", "given_by", "merged", "reached"]
 

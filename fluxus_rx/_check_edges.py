@@ -16,9 +16,9 @@ from ._check_options import Told, called, calls_of
 from ._common.signatures import is_generator
 from ._conduits.from_observable import Observed
 from ._conduits.transformer import Transformer
+from ._functional.step import Step
 from ._options.step_options import StepOptions
 from ._published import FromPublisher
-from ._step import Step
 from ._streams.channel import BUFFER
 
 __all__ = ["UNKNOWN", "Edge", "Held", "Port", "held_by_calls", "joined", "kept_by", "keys"]

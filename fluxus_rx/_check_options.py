@@ -14,10 +14,10 @@ from ._conduits.pipes import _RxPipe, _StreamPipe
 from ._conduits.transformer import Transformer
 from ._engine.observable import is_driven
 from ._errors import InvalidFlowError
+from ._functional.source_step import DictProducer
+from ._functional.step import Step
 from ._options.executors import in_processes
 from ._options.step_options import StepOptions
-from ._step import Step
-from ._step_producer import DictProducer
 
 __all__ = [
     "Severity",

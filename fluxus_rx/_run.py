@@ -25,6 +25,7 @@ from ._conduits.run_settings import terms_of
 from ._conduits.transformer import Passthrough, Transformer
 from ._engine.execution import Opened
 from ._errors import FailureLimitError, InvalidFlowError
+from ._functional.source_step import DictProducer
 from ._monitoring.meter import Meter
 from ._monitoring.reporting import Follow, check_progress, followed
 from ._options.failure import Failure
@@ -33,7 +34,6 @@ from ._products.dict_product import DictProduct
 from ._products.factory import taken_in
 from ._results.failures import at_the_end
 from ._results.run_result import RunResult
-from ._step_producer import DictProducer
 
 __all__ = ["Asked", "Input", "arun", "run"]
 

@@ -17,8 +17,8 @@ from .._common.text import printable
 from .._conduits.composites import Group
 from .._conduits.conduit import Conduit, options_of
 from .._errors import InvalidFlowError
-from .._step import Step
-from .._step_producer import DictProducer
+from .._functional.source_step import DictProducer
+from .._functional.step import Step
 
 __all__ = ["Node", "Parallel", "Part", "Role", "Series", "Through", "parts_of"]
 

@@ -17,20 +17,20 @@ from typing import Any
 
 from reactivex import Observable
 
-from ._common.messages import note, short
-from ._common.signatures import function_name, is_async_function
-from ._conduits.conduit import options_repr
-from ._conduits.producer import Producer, elsewhere_of
-from ._engine.bound_step import Work
-from ._engine.observable import FlowObservable
-from ._engine.stage import Place, Stage, Trail
-from ._errors import InvalidFlowError, UsageError
-from ._options.offload import Offload
-from ._options.step_options import StepOptions
-from ._products.dict_product import DictProduct
-from ._products.factory import Making, kind_of, no_products
-from ._rx.scheduler import FlowScheduler
-from ._streams.context import error_of
+from .._common.messages import note, short
+from .._common.signatures import function_name, is_async_function
+from .._conduits.conduit import options_repr
+from .._conduits.producer import Producer, elsewhere_of
+from .._engine.bound_step import Work
+from .._engine.observable import FlowObservable
+from .._engine.stage import Place, Stage, Trail
+from .._errors import InvalidFlowError, UsageError
+from .._options.offload import Offload
+from .._options.step_options import StepOptions
+from .._products.dict_product import DictProduct
+from .._products.factory import Making, kind_of, no_products
+from .._rx.scheduler import FlowScheduler
+from .._streams.context import error_of
 
 __all__ = ["DictProducer"]
 

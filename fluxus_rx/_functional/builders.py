@@ -9,18 +9,18 @@ from typing import Any, Union, overload
 
 from reactivex import Observable
 
-from ._common.messages import shown
-from ._common.names import identifier
-from ._common.signatures import function_name, parameters_of
-from ._conduits.composites import Group
-from ._conduits.conduit import Conduit, passthrough_chained
-from ._conduits.producer import Producer
-from ._conduits.transformer import Passthrough, Transformer, group
-from ._errors import InvalidFlowError, InvalidNameError
-from ._products.dict_product import MISSING, DictProduct, checked
-from ._products.factory import ITEM, ITEM_EACH
-from ._step import Step
-from ._step_producer import DictProducer
+from .._common.messages import shown
+from .._common.names import identifier
+from .._common.signatures import function_name, parameters_of
+from .._conduits.composites import Group
+from .._conduits.conduit import Conduit, passthrough_chained
+from .._conduits.producer import Producer
+from .._conduits.transformer import Passthrough, Transformer, group
+from .._errors import InvalidFlowError, InvalidNameError
+from .._products.dict_product import MISSING, DictProduct, checked
+from .._products.factory import ITEM, ITEM_EACH
+from .source_step import DictProducer
+from .step import Step
 
 __all__ = ["chain", "parallel", "passthrough", "step"]
 

@@ -20,19 +20,19 @@ from typing import Any
 
 from reactivex import Observable
 
-from ._common.messages import note, short
-from ._common.names import identifier
-from ._common.signatures import function_name, is_async_function, parameters_of
-from ._conduits.conduit import options_repr
-from ._conduits.producer import elsewhere_of
-from ._conduits.transformer import Transformer
-from ._engine.bound_step import Later, Work
-from ._engine.observable import FlowObservable, flowing
-from ._engine.stage import Kind, Place, Stage, Trail, path_of
-from ._errors import InvalidFlowError, InvalidNameError, MissingAttributeError
-from ._products.dict_product import MISSING, DictProduct, known_names
-from ._products.factory import Making, kind_of, no_products, taken_in
-from ._streams.context import Several
+from .._common.messages import note, short
+from .._common.names import identifier
+from .._common.signatures import function_name, is_async_function, parameters_of
+from .._conduits.conduit import options_repr
+from .._conduits.producer import elsewhere_of
+from .._conduits.transformer import Transformer
+from .._engine.bound_step import Later, Work
+from .._engine.observable import FlowObservable, flowing
+from .._engine.stage import Kind, Place, Stage, Trail, path_of
+from .._errors import InvalidFlowError, InvalidNameError, MissingAttributeError
+from .._products.dict_product import MISSING, DictProduct, known_names
+from .._products.factory import Making, kind_of, no_products, taken_in
+from .._streams.context import Several
 
 __all__ = ["Step"]
 

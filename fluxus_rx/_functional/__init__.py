@@ -1,0 +1,1 @@
+"""The functional API: steps on dictionaries."""
