@@ -18,7 +18,7 @@ from ._conduits.from_observable import Observed
 from ._conduits.transformer import Transformer
 from ._functional.step import Step
 from ._options.step_options import StepOptions
-from ._published import FromPublisher
+from ._reactive_streams.from_publisher import FromPublisher
 from ._streams.channel import BUFFER
 
 __all__ = ["UNKNOWN", "Edge", "Held", "Port", "held_by_calls", "joined", "kept_by", "keys"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._protocols import Publisher, Subscriber, Subscription
-from ._published import from_publisher
-from ._publishers import to_publisher
+from ._reactive_streams.from_publisher import from_publisher
+from ._reactive_streams.protocols import Publisher, Subscriber, Subscription
+from ._reactive_streams.publisher import to_publisher
 
 __all__ = ["Publisher", "Subscriber", "Subscription", "from_publisher", "to_publisher"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from ._typing import A_contra, P_co
+from .._typing import A_contra, P_co
 
 __all__ = ["Publisher", "Subscriber", "Subscription", "missing"]
 

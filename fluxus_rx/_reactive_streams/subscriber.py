@@ -18,13 +18,13 @@ from functools import partial
 from threading import Lock
 from typing import Final
 
-from ._common.messages import note, shown
-from ._errors import BufferOverflowError, InvalidFlowError, InvalidProductError, UsageError
-from ._protocols import Publisher, Subscription, missing
-from ._rx.scheduler import FlowScheduler
-from ._streams.channel import Channel
-from ._streams.iteration import END, Endable
-from ._typing import T
+from .._common.messages import note, shown
+from .._errors import BufferOverflowError, InvalidFlowError, InvalidProductError, UsageError
+from .._rx.scheduler import FlowScheduler
+from .._streams.channel import Channel
+from .._streams.iteration import END, Endable
+from .._typing import T
+from .protocols import Publisher, Subscription, missing
 
 __all__ = ["Inflow"]
 

@@ -19,14 +19,14 @@ from typing import Any, Final, Generic
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from ._common.messages import short, shown
-from ._conduits.producer import Producer, SimpleAsyncProducer
-from ._engine.observable import flowing
-from ._errors import InvalidFlowError, InvalidOptionError, InvalidProductError, UsageError
-from ._protocols import Publisher, Subscriber, missing
-from ._rx.driver import Driver, Rooted
-from ._rx.scheduler import FlowScheduler
-from ._typing import T
+from .._common.messages import short, shown
+from .._conduits.producer import Producer, SimpleAsyncProducer
+from .._engine.observable import flowing
+from .._errors import InvalidFlowError, InvalidOptionError, InvalidProductError, UsageError
+from .._rx.driver import Driver, Rooted
+from .._rx.scheduler import FlowScheduler
+from .._typing import T
+from .protocols import Publisher, Subscriber, missing
 
 __all__ = ["to_publisher"]
 

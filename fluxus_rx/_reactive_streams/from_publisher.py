@@ -7,18 +7,18 @@ from typing import Any, overload
 
 from reactivex import Observable
 
-from ._common.messages import short, shown
-from ._common.names import check_name
-from ._conduits.from_observable import Emitting
-from ._conduits.producer import Producer
-from ._engine.observable import FlowObservable
-from ._engine.stage import Kind
-from ._errors import InvalidFlowError, InvalidOptionError
-from ._protocols import Publisher, missing
-from ._rx.scheduler import FlowScheduler
-from ._streams.channel import BUFFER
-from ._subscribers import Inflow
-from ._typing import T
+from .._common.messages import short, shown
+from .._common.names import check_name
+from .._conduits.from_observable import Emitting
+from .._conduits.producer import Producer
+from .._engine.observable import FlowObservable
+from .._engine.stage import Kind
+from .._errors import InvalidFlowError, InvalidOptionError
+from .._rx.scheduler import FlowScheduler
+from .._streams.channel import BUFFER
+from .._typing import T
+from .protocols import Publisher, missing
+from .subscriber import Inflow
 
 __all__ = ["FromPublisher", "from_publisher"]
 

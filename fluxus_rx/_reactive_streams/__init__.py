@@ -1,0 +1,1 @@
+"""Flows as publishers and subscribers of the Reactive Streams protocol."""
