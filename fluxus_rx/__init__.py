@@ -27,18 +27,18 @@ from ._errors import (
     UsageError,
 )
 from ._functional.builders import chain, parallel, passthrough, step
-from ._handing import astream, stream
 from ._monitoring.progress import Progress, StepProgress
 from ._monitoring.stats import Explanation, RunStats, StepStats
 from ._monitoring.summary import StepSummary, Summary
 from ._options.failure import Failure
 from ._options.step_options import StepOptions
 from ._products.dict_product import DictProduct
-from ._replay import arerun, rerun
 from ._results.failures import Failures
 from ._results.run_result import RunResult
-from ._run import arun, run
-from ._started import Run, start
+from ._run.handle import Run, start
+from ._run.rerun import arerun, rerun
+from ._run.run import arun, run
+from ._run.stream import astream, stream
 
 __all__ = [
     "AsyncConsumer",

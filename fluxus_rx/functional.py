@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from ._functional.builders import chain, parallel, passthrough, step
 from ._results.run_result import RunResult
-from ._run import run
+from ._run.run import run
 
 __all__ = ["RunResult", "chain", "parallel", "passthrough", "run", "step"]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from fluxus_rx import RunStats, StepOptions, run, start, step, stream
 from fluxus_rx._monitoring.gauge import Gauge
 from fluxus_rx._monitoring.meter import Meter
-from fluxus_rx._run import Asked
+from fluxus_rx._run.request import Asked
 from fluxus_rx._streams.timing import Pace
 from tests.test_stats import Row, rows, slow_rows, timed, work
 

@@ -12,7 +12,7 @@ import tenacity
 
 from fluxus_rx import Run, RunStats, StepStats, passthrough, start, step
 from fluxus_rx._monitoring.stats import stats_of
-from fluxus_rx._run import Asked
+from fluxus_rx._run.request import Asked
 from fluxus_rx.testing import VirtualTimeLoop, virtual_time
 
 Row = dict[str, int]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
-from ._conduits.conduit import Conduit
-from ._engine.conversions import stream as stream_arrivals
-from ._monitoring.reporting import Follow, followed
-from ._options.failure import Failure
-from ._options.step_options import StepOptions
-from ._products.dict_product import DictProduct
-from ._results.rows import Output
-from ._run import Asked, Input
+from .._conduits.conduit import Conduit
+from .._engine.conversions import stream as stream_arrivals
+from .._monitoring.reporting import Follow, followed
+from .._options.failure import Failure
+from .._options.step_options import StepOptions
+from .._products.dict_product import DictProduct
+from .._results.rows import Output
+from .request import Asked, Input
 
 __all__ = ["astream", "stream"]
 

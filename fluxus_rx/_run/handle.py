@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ._conduits.conduit import Conduit
-from ._engine.execution import Opened
-from ._errors import UsageError
-from ._monitoring.reporting import Follow
-from ._monitoring.stats import Explanation, RunStats, stats_of
-from ._options.step_options import StepOptions
-from ._results.run_result import RunResult
-from ._run import Asked, Input
+from .._conduits.conduit import Conduit
+from .._engine.execution import Opened
+from .._errors import UsageError
+from .._monitoring.reporting import Follow
+from .._monitoring.stats import Explanation, RunStats, stats_of
+from .._options.step_options import StepOptions
+from .._results.run_result import RunResult
+from .request import Asked, Input
 
 __all__ = ["Run", "start"]
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ._common.event_loop import Loop
-from ._common.messages import shown
-from ._conduits.conduit import Conduit
-from ._engine.stage import Places, Trail
-from ._errors import InvalidFlowError, UsageError
-from ._monitoring.reporting import Follow
-from ._options.failure import Failure
-from ._options.step_options import StepOptions
-from ._products.dict_product import DictProduct
-from ._results.failures import Failures
-from ._results.run_result import RunResult
-from ._run import Asked
+from .._common.event_loop import Loop
+from .._common.messages import shown
+from .._conduits.conduit import Conduit
+from .._engine.stage import Places, Trail
+from .._errors import InvalidFlowError, UsageError
+from .._monitoring.reporting import Follow
+from .._options.failure import Failure
+from .._options.step_options import StepOptions
+from .._products.dict_product import DictProduct
+from .._results.failures import Failures
+from .._results.run_result import RunResult
+from .request import Asked
 
 __all__ = ["arerun", "rerun"]
 

@@ -1,0 +1,1 @@
+"""Running flows of the functional API."""
