@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from ._check import Finding, check
+from ._check.check import Finding, check
 from ._conduits.conduit import Conduit
 from ._conduits.consumer import AsyncConsumer, Consumer, Flow
 from ._conduits.from_observable import from_observable

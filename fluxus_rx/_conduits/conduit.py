@@ -12,7 +12,7 @@ from .._errors import InvalidFlowError
 from .._options.step_options import StepOptions
 
 if TYPE_CHECKING:
-    from .._check import Finding
+    from .._check.check import Finding
     from ..viz._output import File
 
 __all__ = [
@@ -167,7 +167,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         warning: fetch: window=3 has no effect without ordered; set ordered=True, or leave window
         out
         """
-        from .._check import check
+        from .._check.check import check
 
         return check(self, options=options)
 

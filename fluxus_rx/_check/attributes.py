@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 
 import typing_extensions
 
-from ._common.messages import short
-from ._common.signatures import function_name
-from ._functional.source_step import DictProducer
-from ._functional.step import Step
-from ._options.step_options import StepOptions
+from .._common.messages import short
+from .._common.signatures import function_name
+from .._functional.source_step import DictProducer
+from .._functional.step import Step
+from .._options.step_options import StepOptions
 
 __all__ = ["Known", "given_by", "merged", "reached"]
 

@@ -11,15 +11,15 @@ from itertools import count
 from math import inf, isnan, nan
 from typing import Any, Final, Literal, NamedTuple
 
-from ._check_attributes import Known, merged
-from ._check_options import Told, called, calls_of
-from ._common.signatures import is_generator
-from ._conduits.from_observable import Observed
-from ._conduits.transformer import Transformer
-from ._functional.step import Step
-from ._options.step_options import StepOptions
-from ._reactive_streams.from_publisher import FromPublisher
-from ._streams.channel import BUFFER
+from .._common.signatures import is_generator
+from .._conduits.from_observable import Observed
+from .._conduits.transformer import Transformer
+from .._functional.step import Step
+from .._options.step_options import StepOptions
+from .._reactive_streams.from_publisher import FromPublisher
+from .._streams.channel import BUFFER
+from .attributes import Known, merged
+from .options import Told, called, calls_of
 
 __all__ = ["UNKNOWN", "Edge", "Held", "Port", "held_by_calls", "joined", "kept_by", "keys"]
 

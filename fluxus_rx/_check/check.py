@@ -11,20 +11,20 @@ from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any, Final
 
-from ._check_attributes import given_by, merged, reached
-from ._check_edges import UNKNOWN, Edge, Held, Port, held_by_calls, joined, kept_by, keys
-from ._check_options import Severity, Told, calls_of, emits, gives_async, how, of_producer, of_step
-from ._common.messages import shown
-from ._common.text import printable
-from ._conduits.composites import Group
-from ._conduits.conduit import Conduit
-from ._conduits.consumer import AsyncConsumer
-from ._conduits.pipes import _RxPipe, _StreamPipe
-from ._conduits.transformer import Buffer, Transformer
-from ._errors import InvalidFlowError, InvalidOptionError
-from ._functional.step import Step
-from ._options.step_options import StepOptions
-from ._streams.channel import BUFFER
+from .._common.messages import shown
+from .._common.text import printable
+from .._conduits.composites import Group
+from .._conduits.conduit import Conduit
+from .._conduits.consumer import AsyncConsumer
+from .._conduits.pipes import _RxPipe, _StreamPipe
+from .._conduits.transformer import Buffer, Transformer
+from .._errors import InvalidFlowError, InvalidOptionError
+from .._functional.step import Step
+from .._options.step_options import StepOptions
+from .._streams.channel import BUFFER
+from .attributes import given_by, merged, reached
+from .edges import UNKNOWN, Edge, Held, Port, held_by_calls, joined, kept_by, keys
+from .options import Severity, Told, calls_of, emits, gives_async, how, of_producer, of_step
 
 __all__ = ["Finding", "check"]
 

@@ -7,17 +7,17 @@ from collections.abc import AsyncIterable, Callable, Iterator
 from math import inf
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from ._common.signatures import is_async_function, is_generator
-from ._conduits.conduit import Conduit
-from ._conduits.from_observable import Observed
-from ._conduits.pipes import _RxPipe, _StreamPipe
-from ._conduits.transformer import Transformer
-from ._engine.observable import is_driven
-from ._errors import InvalidFlowError
-from ._functional.source_step import DictProducer
-from ._functional.step import Step
-from ._options.executors import in_processes
-from ._options.step_options import StepOptions
+from .._common.signatures import is_async_function, is_generator
+from .._conduits.conduit import Conduit
+from .._conduits.from_observable import Observed
+from .._conduits.pipes import _RxPipe, _StreamPipe
+from .._conduits.transformer import Transformer
+from .._engine.observable import is_driven
+from .._errors import InvalidFlowError
+from .._functional.source_step import DictProducer
+from .._functional.step import Step
+from .._options.executors import in_processes
+from .._options.step_options import StepOptions
 
 __all__ = [
     "Severity",
