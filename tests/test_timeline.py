@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from fluxus_rx import InvalidOptionError, RunResult, UsageError, parallel, run, step
-from fluxus_rx.viz._timeline import NOTHING, WAITING, Group, Row, Span, Timeline, levels
-from fluxus_rx.viz._timeline_axis import DARK, LIGHT, Theme, step_colours, ticks
+from fluxus_rx.viz._timeline.axis import DARK, LIGHT, Theme, step_colours, ticks
+from fluxus_rx.viz._timeline.model import NOTHING, WAITING, Group, Row, Span, Timeline, levels
 from tests.timelines import big, call, failing, result, run_of, small, wide
 
 
@@ -279,8 +279,8 @@ class TestWhereItGoes:
     ) -> None:
         """A page in a frame of its own, and a sentence where no picture can be shown."""
         shown: list[Any] = []
-        monkeypatch.setattr("fluxus_rx.viz._timeline_draw.in_notebook", lambda: True)
-        monkeypatch.setattr("fluxus_rx.viz._timeline_draw.display", shown.append)
+        monkeypatch.setattr("fluxus_rx.viz._timeline.draw.in_notebook", lambda: True)
+        monkeypatch.setattr("fluxus_rx.viz._timeline.draw.display", shown.append)
         small().draw_timeline(style)
 
         assert shown[0][mime].startswith(begins)
@@ -291,7 +291,7 @@ class TestWhereItGoes:
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A style that is named is what one gets."""
-        monkeypatch.setattr("fluxus_rx.viz._timeline_draw.in_notebook", lambda: True)
+        monkeypatch.setattr("fluxus_rx.viz._timeline.draw.in_notebook", lambda: True)
         small().draw_timeline("text")
 
         assert capsys.readouterr().out.startswith("12 outputs")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from fluxus_rx._common.text import printable
-from fluxus_rx.viz import _timeline_html
-from fluxus_rx.viz._timeline import Timeline
-from fluxus_rx.viz._timeline_html import to_html
+from fluxus_rx.viz._timeline import html as _timeline_html
+from fluxus_rx.viz._timeline.html import to_html
+from fluxus_rx.viz._timeline.model import Timeline
 from tests import timelines
 from tests.timelines import ODD_STEPS, call, result, run_of
 

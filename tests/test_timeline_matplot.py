@@ -10,9 +10,9 @@ import pytest
 from matplotlib.colors import to_hex
 
 from fluxus_rx import RunResult
-from fluxus_rx.viz._timeline import Timeline
-from fluxus_rx.viz._timeline_axis import DARK, LIGHT, step_colours
-from fluxus_rx.viz._timeline_matplot import to_figure, to_picture
+from fluxus_rx.viz._timeline.axis import DARK, LIGHT, step_colours
+from fluxus_rx.viz._timeline.matplot import to_figure, to_picture
+from fluxus_rx.viz._timeline.model import Timeline
 from tests import timelines
 from tests.browser import PICTURES
 

@@ -177,7 +177,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         exclude: Collection[str] | None = None,
     ) -> dict[str, str]:
         """What IPython shows: the expression, and a picture where there are the tools for it."""
-        from ..viz._drawing import bundle_of
+        from ..viz._draw import bundle_of
 
         return bundle_of(self, include, exclude)
 

@@ -346,7 +346,7 @@ class RunResult(Sequence[list[Output]]):
         1 output from 2 calls.
         ...
         """
-        from ..viz._timeline_draw import draw_timeline
+        from ..viz._timeline.draw import draw_timeline
 
         draw_timeline(self, style, file, format)
 

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from ._dot import to_dot
-from ._drawing import draw
+from ._draw import draw
 from ._graph import Edge, FlowGraph, Paths
 from ._mermaid import to_mermaid
 from ._parts import Node

@@ -7,15 +7,15 @@ import html
 import os
 from typing import Final
 
-from .._common.messages import shown
-from .._common.notebook import display, in_notebook
-from .._errors import InvalidOptionError, UsageError
-from .._results.run_result import RunResult
-from ._output import File, Format, Target, chosen, print_text, takes_text
-from ._timeline import Timeline
-from ._timeline_html import to_html
-from ._timeline_matplot import to_picture
-from ._timeline_text import to_text
+from ..._common.messages import shown
+from ..._common.notebook import display, in_notebook
+from ..._errors import InvalidOptionError, UsageError
+from ..._results.run_result import RunResult
+from .._output import File, Format, Target, chosen, print_text, takes_text
+from .html import to_html
+from .matplot import to_picture
+from .model import Timeline
+from .text import to_text
 
 __all__ = ["draw_timeline"]
 

@@ -2,27 +2,28 @@
 
 A *row* is one output: a span for each step that made it. A *lane* is one step with all its calls.
 Where there are more rows than can be told apart, neighbours form a *group*; time is cut into *bins*
-of one width. All of it takes time and memory linear in the spans, however long they are.
-"""
+of one width. All of it takes time and memory linear in the spans, however long they are."""
 
 from __future__ import annotations
 
 import dataclasses
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, groupby, pairwise
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from .._monitoring.calls import Call, journal_of, times_of
-from .._monitoring.summary import StepSummary, Summary
-from .._results.run_result import RunResult
-from ._timeline_labels import Labels
+from ..._monitoring.calls import Call, journal_of, times_of
+from ..._monitoring.summary import StepSummary, Summary
+from ..._results.run_result import RunResult
 
 __all__ = [
     "NOTHING",
     "WAITING",
     "Cell",
     "Group",
+    "Labels",
     "Lane",
     "Row",
     "Span",
@@ -244,3 +245,54 @@ def levels(spans: Iterable[tuple[float, float]], bins: int, end: float) -> list[
             whole[first + 1] += 1
             whole[final] -= 1
     return [part + more for part, more in zip(parts, accumulate(whole), strict=False)]
+
+
+#: How many outputs of a path are asked: they all went through the same steps.
+_ASKED = 25
+
+
+class Labels:
+    """The labels of steps by the names in outputs.
+
+    A run tells steps of one name apart, wherever they stand: `model`, `model#1`. An output only
+    tells apart those that it went through itself. Where that leaves a choice, times decide: a
+    product was made within a call.
+    """
+
+    def __init__(self, calls: Mapping[str, Sequence[Call]]) -> None:
+        self._calls = calls
+        self._starts = {step: [call.start for call in some] for step, some in calls.items()}
+        self._choices: dict[str, list[str]] = {}
+        for label in calls:
+            self._choices.setdefault(_bare(label), []).append(label)
+
+    def of_path(self, outputs: Iterable[Output]) -> Mapping[str, str]:
+        """The label for each name in the outputs of one path, where it is another one."""
+        votes: dict[str, Counter[str]] = {}
+        for output, _ in zip(outputs, range(_ASKED), strict=False):
+            for name, attributes in output.items():
+                if len(self._choices.get(_bare(name), ())) > 1:
+                    times = times_of(attributes) or (0.0, 0.0)
+                    label = self._fitting(name, *times)
+                    votes.setdefault(name, Counter())[label] += 1
+        return {name: counter.most_common(1)[0][0] for name, counter in votes.items()}
+
+    def _fitting(self, name: str, start: float, end: float) -> str:
+        """The label whose call began last before the product did, or, as those of producers begin a
+        little after, before the product was there."""
+        for moment in (start, end):
+            fitting = [*self._under_way(name, moment, end)]
+            if fitting:
+                return max(fitting)[-1]
+        return name
+
+    def _under_way(self, name: str, moment: float, end: float) -> Iterator[tuple[float, bool, str]]:
+        for label in self._choices[_bare(name)]:
+            index = bisect_right(self._starts[label], moment) - 1
+            if index >= 0 and self._calls[label][index].end >= end:
+                yield self._starts[label][index], label == name, label
+
+
+def _bare(label: str) -> str:
+    name, sign, number = label.rpartition("#")
+    return name if sign and number.isdecimal() else label

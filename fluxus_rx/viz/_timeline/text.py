@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 from typing import Final
 
-from .._common.text import printable, shortened, width_of
-from ._timeline import NOTHING, WAITING, Group, Lane, Timeline, levels
-from ._timeline_axis import ticks
+from ..._common.text import printable, shortened, width_of
+from .axis import ticks
+from .model import NOTHING, WAITING, Group, Lane, Timeline, levels
 
 __all__ = ["to_text"]
 

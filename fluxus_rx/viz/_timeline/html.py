@@ -8,10 +8,10 @@ from importlib.resources import files
 from math import ceil, log10
 from typing import Any, Final
 
-from .._common.messages import short
-from .._common.text import printable
-from ._timeline import Lane, Row, Timeline
-from ._timeline_axis import DARK, LIGHT, Theme, step_colours
+from ..._common.messages import short
+from ..._common.text import printable
+from .axis import DARK, LIGHT, Theme, step_colours
+from .model import Lane, Row, Timeline
 
 __all__ = ["to_html"]
 
@@ -41,7 +41,7 @@ def to_html(timeline: Timeline) -> str:
 
 
 def _read(name: str) -> str:
-    return files("fluxus_rx.viz").joinpath(name).read_text(encoding="utf-8")
+    return files("fluxus_rx.viz._timeline").joinpath(name).read_text(encoding="utf-8")
 
 
 def _style(theme: Theme) -> str:
