@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from fluxus_rx._streams.merge import Merge
-from fluxus_rx._streams.timing import Turn
+from fluxus_rx._streams.timing import TimeSlice
 from tests.probes import BUFFER, Source, alone, drained, turns, until
 
 
@@ -196,7 +196,7 @@ async def test_an_end_afterwards_changes_nothing(after: str) -> None:
 async def test_a_pause_holds_all_sources_that_share_the_turn() -> None:
     """With a turn of the run's own, no source is read on while the run is paused; an end ends it
     all the same."""
-    turn = Turn()
+    turn = TimeSlice()
     source = Source()
     merged = Merge((source, source), BUFFER, turn=turn)
     await anext(merged)

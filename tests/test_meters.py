@@ -26,7 +26,7 @@ from fluxus_rx import (
 from fluxus_rx._engine.execution import collect
 from fluxus_rx._monitoring.calls import Call
 from fluxus_rx._monitoring.meter import Meter
-from fluxus_rx._rx.run_settings import Terms
+from fluxus_rx._rx.run_settings import RunSettings
 
 
 def counted(flow: Producer[Any], journal: bool = True) -> Meter:
@@ -34,7 +34,7 @@ def counted(flow: Producer[Any], journal: bool = True) -> Meter:
     meter = Meter(journal)
 
     async def main() -> None:
-        await collect(flow.observables(), Terms(meter))
+        await collect(flow.observables(), RunSettings(meter))
 
     with contextlib.suppress(ZeroDivisionError):
         asyncio.run(main())
@@ -216,7 +216,7 @@ class TestExpectations:
 
         async def main() -> None:
             flow = source(10) >> step("double", double) >> step("look", look)
-            await collect(flow.observables(), Terms(meter))
+            await collect(flow.observables(), RunSettings(meter))
 
         asyncio.run(main())
         assert [now["look"][3] for now in seen][2:] == [20] * 18

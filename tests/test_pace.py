@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from fluxus_rx import RunStats, StepOptions, run, start, step, stream
 from fluxus_rx._monitoring.gauge import Gauge
 from fluxus_rx._monitoring.meter import Meter
-from fluxus_rx._run.request import Asked
-from fluxus_rx._streams.timing import Pace
+from fluxus_rx._run.request import RunRequest
+from fluxus_rx._streams.timing import IdleTimes
 from tests.test_stats import Row, rows, slow_rows, timed, work
 
 
@@ -35,7 +35,7 @@ def clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cl
     """The time that gauges and meters go by; 0 is a time like any other."""
     clock = Clock()
     clock.now = request.param
-    for module in ("_gauges", "_meters"):
+    for module in ("_monitoring.gauge", "_monitoring.meter", "_streams.timing"):
         monkeypatch.setattr(f"fluxus_rx.{module}.clock", lambda: clock)
     return clock
 
@@ -43,13 +43,13 @@ def clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cl
 class TestPace:
     def test_is_open_from_the_beginning(self, clock: Clock) -> None:
         """Nothing is starved or blocked at first."""
-        pace = Pace()
+        pace = IdleTimes()
         clock.now += 2
         assert pace.now() == (0, 0, 2)
 
     def test_counts_what_it_waits_for_a_product(self, clock: Clock) -> None:
         """Also while it still waits; feed() ends it, once or more."""
-        pace = Pace()
+        pace = IdleTimes()
         clock.now += 1
         pace.starve()
         clock.now += 2
@@ -64,7 +64,7 @@ class TestPace:
 
     def test_counts_once_where_several_products_wait_for_room(self, clock: Clock) -> None:
         """From the first that waits to the last that has room."""
-        pace = Pace()
+        pace = IdleTimes()
         pace.block()
         clock.now += 1
         pace.block()
@@ -78,7 +78,7 @@ class TestPace:
 
     def test_stops_when_it_is_closed(self, clock: Clock) -> None:
         """Later than that only products that still wait for room count."""
-        pace = Pace()
+        pace = IdleTimes()
         pace.starve()
         clock.now += 1
         pace.close()
@@ -94,14 +94,14 @@ class TestPace:
 
     def test_that_is_closed_at_once_was_open_for_no_time(self, clock: Clock) -> None:
         """Closed when it was opened, it stays at 0 seconds."""
-        pace = Pace()
+        pace = IdleTimes()
         pace.close()
         clock.now += 3
         assert pace.now() == (0, 0, 0)
 
     def test_counts_no_moment_twice(self, clock: Clock) -> None:
         """Starved with one call and blocked with another is one wait, not two."""
-        pace = Pace()
+        pace = IdleTimes()
         pace.starve()
         pace.block()
         clock.now += 5
@@ -199,7 +199,7 @@ class TestNoMeter:
     def meters(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         """The meters, paces and gauges that are made from now on."""
         made: list[Any] = []
-        for kind in (Meter, Pace, Gauge):
+        for kind in (Meter, IdleTimes, Gauge):
             before = kind.__init__
 
             def init(self: Any, *args: Any, before: Any = before, **kwargs: Any) -> None:
@@ -230,7 +230,7 @@ class TestNoMeter:
 
     def test_keeps_no_record_of_calls_without_timestamps(self) -> None:
         """A meter of start() counts; memory doesn't grow with the length of the run."""
-        meter = Asked(self.flow(), metered=True).meter
+        meter = RunRequest(self.flow(), metered=True).meter
         assert meter is not None
         assert meter.calls is None
 

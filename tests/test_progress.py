@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from fluxus_rx._monitoring.calls import Count
-from fluxus_rx._monitoring.progress import Progress, StepProgress, chosen, share
+from fluxus_rx._monitoring.progress import Progress, StepProgress, fitting_steps, share_done
 from fluxus_rx._monitoring.reporting import Tracker
 from tests.progressing import Scripted, at
 
@@ -127,13 +127,13 @@ class TestShare:
         self, step: StepProgress, expected: float | None
     ) -> None:
         """A step that has begun and whose end is unknown has no share."""
-        assert share(step, "running") == expected
+        assert share_done(step, "running") == expected
 
     def test_a_bar_stands_still_at_the_end(self) -> None:
         """It is full after a run that went well, and where it was after one that did not."""
         unknown, half = at(done=5), at(done=5, expected=10)
-        assert [share(unknown, "done"), share(half, "done")] == [1.0, 1.0]
-        assert [share(unknown, "failed"), share(half, "cancelled")] == [0.0, 0.5]
+        assert [share_done(unknown, "done"), share_done(half, "done")] == [1.0, 1.0]
+        assert [share_done(unknown, "failed"), share_done(half, "cancelled")] == [0.0, 0.5]
 
 
 class TestWords:
@@ -183,13 +183,13 @@ class TestWords:
 
 class TestChoice:
     def names(self, steps: list[StepProgress], room: int) -> list[str]:
-        return [step.step for step in chosen(steps, room)]
+        return [step.step for step in fitting_steps(steps, room)]
 
     def test_what_has_room_is_shown_as_it_is(self) -> None:
         """Nothing is summed up without need."""
         steps = [at(name) for name in "abc"]
-        assert chosen(steps, 3) == steps
-        assert chosen([], 3) == []
+        assert fitting_steps(steps, 3) == steps
+        assert fitting_steps([], 3) == []
 
     def test_steps_at_work_are_shown_before_those_that_wait_or_are_over(self) -> None:
         """One sees where the run is, in the order of the flow."""
@@ -203,8 +203,8 @@ class TestChoice:
     def test_what_is_not_shown_is_summed_up(self) -> None:
         """The numbers of a flow are all there, whatever the room."""
         steps = [at(done=1, in_flight=2, failed=3, expected=10, rate=1.0, eta=9.0)] * 4
-        assert chosen(steps, 2)[-1] == at("… 3 more steps", 3, 6, 9, 30, 0.0, 9.0)
-        assert chosen([*steps, at(done=1)], 1)[-1] == at("… 5 more steps", 5, 8, 12, None)
+        assert fitting_steps(steps, 2)[-1] == at("… 3 more steps", 3, 6, 9, 30, 0.0, 9.0)
+        assert fitting_steps([*steps, at(done=1)], 1)[-1] == at("… 5 more steps", 5, 8, 12, None)
 
 
 def test_a_name_cannot_write_to_the_terminal() -> None:

@@ -16,9 +16,16 @@ from rich.console import Console
 
 from fluxus_rx import Progress, arun, run, step
 from fluxus_rx._monitoring import displays as displays
-from fluxus_rx._monitoring.displays import HINT, Display, Lines, Notebook, display, html
+from fluxus_rx._monitoring.displays import (
+    HINT,
+    Display,
+    Lines,
+    Notebook,
+    fitting_display,
+    progress_table,
+)
 from fluxus_rx._monitoring.progress import StepProgress
-from fluxus_rx._monitoring.terminal import Terminal, drawn
+from fluxus_rx._monitoring.terminal import Terminal, progress_group
 from tests.progressing import at
 from tests.test_progress_following import slow_flow, source, virtually
 
@@ -93,13 +100,13 @@ class TestChoice:
     def test_a_file_gets_lines(self) -> None:
         """What is not a terminal is read later."""
         with stderr(io.StringIO()):
-            assert isinstance(display(), Lines)
+            assert isinstance(fitting_display(), Lines)
 
     @pytest.mark.parametrize("term", ["dumb", "unknown"])
     def test_a_terminal_that_can_not_draw_gets_lines(self, term: str) -> None:
         """One that can't move its cursor is no place for a table."""
         with stderr(Screen(), TERM=term):
-            assert isinstance(display(), Lines)
+            assert isinstance(fitting_display(), Lines)
 
     def test_a_terminal_that_rich_does_not_draw_in_gets_lines(
         self, monkeypatch: pytest.MonkeyPatch
@@ -107,12 +114,12 @@ class TestChoice:
         """Rich has settings of its own for that, which grow in number, and they are heeded."""
         monkeypatch.setattr("rich.console.Console.is_terminal", False)
         with stderr(Screen()):
-            assert isinstance(closed(display()), Lines)
+            assert isinstance(closed(fitting_display()), Lines)
 
     def test_a_file_that_is_said_to_be_a_terminal_gets_lines(self) -> None:
         """FORCE_COLOR, as services for tests set it, makes no terminal of a file."""
         with stderr(io.StringIO(), FORCE_COLOR="1"):
-            assert isinstance(display(), Lines)
+            assert isinstance(fitting_display(), Lines)
 
     def test_a_kernel_gets_a_table(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """IPython in a terminal is no notebook."""
@@ -120,9 +127,9 @@ class TestChoice:
         ipython: Any = SimpleNamespace(get_ipython=lambda: shell)
         monkeypatch.setitem(sys.modules, "IPython", ipython)
         with stderr(Screen()):
-            assert isinstance(closed(display()), Terminal)
+            assert isinstance(closed(fitting_display()), Terminal)
             shell.kernel = object()
-            assert isinstance(display(), Notebook)
+            assert isinstance(fitting_display(), Notebook)
 
     def test_without_rich_the_first_line_says_how_to_get_it(
         self, monkeypatch: pytest.MonkeyPatch
@@ -140,10 +147,10 @@ class TestChoice:
     def test_a_second_run_at_the_same_time_gets_lines(self) -> None:
         """Two tables would overwrite each other; a later run has its table again."""
         with stderr(Screen()):
-            first = display()
-            assert isinstance(display(), Lines)
+            first = fitting_display()
+            assert isinstance(fitting_display(), Lines)
             assert isinstance(closed(first), Terminal)
-            assert isinstance(closed(display()), Terminal)
+            assert isinstance(closed(fitting_display()), Terminal)
 
     @pytest.mark.parametrize("stdout", [object(), None])
     def test_whatever_stdout_is_the_table_is_shown(
@@ -152,8 +159,8 @@ class TestChoice:
         """Log splitters put objects in its place that know nothing but `write`."""
         with stderr(Screen()):
             monkeypatch.setattr(sys, "stdout", stdout)
-            assert isinstance(closed(display()), Terminal)
-            assert isinstance(closed(display()), Terminal)
+            assert isinstance(closed(fitting_display()), Terminal)
+            assert isinstance(closed(fitting_display()), Terminal)
 
     def test_a_run_inside_a_step_has_its_lines_above_the_table(self) -> None:
         """What is written to stderr goes there, as what users print does."""
@@ -243,14 +250,14 @@ class TestTerminal:
         with stderr(Screen()) as screen:
             assert len(virtually(source(1) >> step("close", close), True)[0]) == 1
         with stderr(Screen()):
-            assert isinstance(closed(display()), Terminal)
+            assert isinstance(closed(fitting_display()), Terminal)
 
 
 def text_of(progress: Progress, width: int = 80, height: int = 24) -> list[str]:
     """The lines of the table, without colours."""
     console = Console(width=width, height=height, file=io.StringIO(), color_system=None)
     with console.capture() as capture:
-        console.print(drawn(progress, width, height))
+        console.print(progress_group(progress, width, height))
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
@@ -323,7 +330,7 @@ class TestTable:
             no_color=False,  # whatever NO_COLOR says
         )
         with console.capture() as capture:
-            console.print(drawn(running(at("a"), at("b", failed=7)), 80, 24))
+            console.print(progress_group(running(at("a"), at("b", failed=7)), 80, 24))
         assert capture.get().count("\x1b[1;31m") == 1
         assert "\x1b[1;31m       7\x1b[0m" in capture.get()
 
@@ -335,13 +342,13 @@ class TestTable:
 class TestHtml:
     def test_names_are_escaped(self) -> None:
         """A name is no HTML."""
-        text = html(running(at("<script>alert('&')</script>")))
+        text = progress_table(running(at("<script>alert('&')</script>")))
         assert "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;" in text
         assert "<script" not in text
 
     def test_bars_are_as_long_as_what_is_over(self) -> None:
         """Green when full, striped where the end is unknown."""
-        text = html(running(at(done=1, expected=3), at(done=3, expected=3), at(done=1)))
+        text = progress_table(running(at(done=1, expected=3), at(done=3, expected=3), at(done=1)))
         assert "width: 33.3%; background: #2f81f7" in text
         assert "width: 100.0%; background: #2da44e" in text
         assert text.count("repeating-linear-gradient") == 1
@@ -349,11 +356,11 @@ class TestHtml:
     @pytest.mark.parametrize(("failed", "number"), [(0, 0), (5, 1)])
     def test_failures_stand_out(self, failed: int, number: int) -> None:
         """In red, and only they."""
-        assert html(running(at(failed=failed))).count("color: #e5534b") == number
+        assert progress_table(running(at(failed=failed))).count("color: #e5534b") == number
 
     def test_a_large_flow_is_summed_up(self) -> None:
         """A notebook does not scroll away."""
-        text = html(running(*[at(done=1)] * 500))
+        text = progress_table(running(*[at(done=1)] * 500))
         assert text.count("<tr>") == 41
         assert "… 461 more steps" in text
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fluxus_rx import InvalidOptionError, Progress, RunResult, arun, run, step
-from fluxus_rx._monitoring.reporting import followed
+from fluxus_rx._monitoring.reporting import reporting
 from fluxus_rx.testing import virtual_time
 from tests.progressing import Scripted
 from tests.subprocesses import ROOT
@@ -191,7 +191,7 @@ class TestEnds:
 
     def test_a_block_that_ends_well_raises_what_its_last_call_does(self) -> None:
         """Also where nothing ran beside it."""
-        with pytest.raises(ZeroDivisionError), followed(lambda progress: 1 / 0, Scripted()):
+        with pytest.raises(ZeroDivisionError), reporting(lambda progress: 1 / 0, Scripted()):
             pass
 
 
@@ -241,7 +241,7 @@ class TestCost:
     @pytest.mark.parametrize("progress", [None, False])
     def test_nothing_is_followed_when_it_is_off(self, progress: bool | None) -> None:
         """No display, no task, no meter read."""
-        with followed(progress, Scripted()) as beside:
+        with reporting(progress, Scripted()) as beside:
             assert beside is None
 
     @pytest.mark.parametrize("progress", [None, False])

@@ -23,7 +23,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxus_rx import FlowError, InvalidFlowError, InvalidOptionError, UsageError
-from fluxus_rx._options.retry import FIRST, MOST, Attempts, check_retry, longest_wait, retries
+from fluxus_rx._options.retry import (
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    Attempts,
+    check_retry,
+    longest_wait,
+    retries,
+)
 from fluxus_rx.testing import virtual_time
 from tests.subprocesses import ROOT
 
@@ -118,7 +125,7 @@ class TestNumbers:
     @given(st.integers(1, 10**30))
     def test_the_longest_wait_is_defined_for_any_number(self, failed: int) -> None:
         """No overflow, never shorter than the one before, never over a minute."""
-        assert FIRST <= longest_wait(failed) <= longest_wait(failed + 1) <= MOST
+        assert FIRST_WAIT <= longest_wait(failed) <= longest_wait(failed + 1) <= LONGEST_WAIT
 
     @given(st.integers(1, 80))
     def test_the_longest_waits_are_those_of_tenacity(self, failed: int) -> None:

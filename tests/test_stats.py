@@ -12,7 +12,7 @@ import tenacity
 
 from fluxus_rx import Run, RunStats, StepStats, passthrough, start, step
 from fluxus_rx._monitoring.stats import stats_of
-from fluxus_rx._run.request import Asked
+from fluxus_rx._run.request import RunRequest
 from fluxus_rx.testing import VirtualTimeLoop, virtual_time
 
 Row = dict[str, int]
@@ -144,7 +144,7 @@ def read_slowly(flow: Any, pause: float, moment: float) -> RunStats:
     """The statistics at this moment of a run whose outputs are taken one by one."""
 
     async def main() -> RunStats:
-        asked = Asked(flow, metered=True, streamed=True)
+        asked = RunRequest(flow, metered=True, streamed=True)
         assert asked.meter is not None
 
         async def read() -> None:

@@ -18,7 +18,7 @@ from reactivex.testing.marbles import marbles_testing
 
 from fluxus_rx import Transformer, arun, run, step
 from fluxus_rx.testing import InvalidDiagramError, hot_marbles, marbles, run_virtual, virtual_time
-from fluxus_rx.testing._diagrams import END, ERROR, NEXT, Event, NoRoom, draw, parse
+from fluxus_rx.testing._diagrams import ENDS, FAILS, NEXT, Event, NoRoom, drawn_diagram, parse
 
 ELEMENTS = st.text("abcXYZ0123456789.", min_size=1, max_size=3)
 
@@ -46,7 +46,7 @@ def test_a_diagram_means_what_it_means_in_reactivex(diagram: str) -> None:
     error = ValueError("x")
     events, _ = parse(diagram, None, error, 0.5)
     theirs = rx_parse(diagram, timespan=0.5, error=error, raise_stopped=True)
-    kinds = {"N": NEXT, "C": END, "E": ERROR}
+    kinds = {"N": NEXT, "C": ENDS, "E": FAILS}
     assert len(events) == len(theirs)
     for event, (time, notification) in zip(events, theirs, strict=True):
         assert (event.time, event.kind) == (time, kinds[notification.kind])
@@ -63,11 +63,11 @@ def timelines(draw_one: st.DrawFn) -> list[Event]:
         for item in draw_one(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=4)):
             events.append(Event(float(time), NEXT, item))
         time += draw_one(st.integers(1, 30))
-    match draw_one(st.sampled_from(["", END, ERROR])):
+    match draw_one(st.sampled_from(["", ENDS, FAILS])):
         case "|":
-            events.append(Event(float(time), END))
+            events.append(Event(float(time), ENDS))
         case "#":
-            events.append(Event(float(time), ERROR))
+            events.append(Event(float(time), FAILS))
     return events
 
 
@@ -77,7 +77,7 @@ def test_a_timeline_that_is_drawn_and_read_is_the_same(events: list[Event], unit
     in_units = [event._replace(time=event.time * unit) for event in events]
     for parts in (1, 10, 20):
         try:
-            diagram = draw(in_units, str, unit / parts)
+            diagram = drawn_diagram(in_units, str, unit / parts)
         except NoRoom:
             assert parts < 20
             continue
@@ -95,7 +95,7 @@ def test_a_diagram_that_is_read_and_drawn_means_the_same(diagram: str) -> None:
     events, _ = parse(diagram)
     assume(all(isinstance(event.value, str | int | None) for event in events))
     assume(all(str(event.value).isalpha() for event in events if event.kind == NEXT))
-    assert parse(draw(events, str))[0] == events
+    assert parse(drawn_diagram(events, str))[0] == events
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,20 @@ import pytest
 
 from fluxus_rx import InvalidOptionError, RunResult, UsageError, parallel, run, step
 from fluxus_rx.viz._timeline.axis import DARK, LIGHT, Theme, step_colours, ticks
-from fluxus_rx.viz._timeline.model import NOTHING, WAITING, Group, Row, Span, Timeline, levels
+from fluxus_rx.viz._timeline.model import (
+    NOTHING,
+    WAITING,
+    RowGroup,
+    Span,
+    Timeline,
+    TimelineRow,
+    levels,
+)
 from tests.timelines import big, call, failing, result, run_of, small, wide
 
 
-def row(*spans: tuple[int, float, float], item: int = 0) -> Row:
-    return Row(0, item, [Span(*span) for span in spans])
+def row(*spans: tuple[int, float, float], item: int = 0) -> TimelineRow:
+    return TimelineRow(0, item, [Span(*span) for span in spans])
 
 
 class TestRows:
@@ -122,14 +130,14 @@ class TestBins:
 
     def test_a_row_of_its_own_shows_the_shortest_work(self) -> None:
         """Work comes before waiting, however short it is."""
-        cells = Group([row((0, 0, 0.001), (1, 2, 3))]).cells(4, 4.0)
+        cells = RowGroup([row((0, 0, 0.001), (1, 2, 3))]).cells(4, 4.0)
 
         assert [cell.state for cell in cells] == [0, WAITING, 1, NOTHING]
 
     def test_a_group_shows_what_most_of_its_rows_do(self) -> None:
         """Work or waiting, whichever takes more of the time."""
         rows = [row((0, 0, 1), (1, 2, 3)), row((0, 0, 1), (1, 1.9, 3)), row((0, 0, 0.1), (1, 2, 3))]
-        cells = Group(rows).cells(3, 3.0)
+        cells = RowGroup(rows).cells(3, 3.0)
 
         assert [cell.state for cell in cells] == [0, WAITING, 1]
         assert cells[2].level == pytest.approx(3)

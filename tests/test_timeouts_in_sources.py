@@ -12,7 +12,7 @@ import pytest
 from aiostream import stream
 
 from fluxus_rx import AsyncProducer, AsyncTransformer, InvalidProductError, arun, start, step
-from fluxus_rx._streams.iteration import entered, relayed
+from fluxus_rx._streams.iteration import iterated, relay
 from fluxus_rx.testing import virtual_time
 from tests.conduits import Collect
 from tests.probes import alone, drained, listed, turns, until
@@ -161,7 +161,7 @@ async def test_time_that_is_up_as_the_loop_gets_its_turn_is_a_timeout(
 
     flow = step("src", unsuspended) >> step("c", slow)
     reading: Awaitable[Any] = (
-        arun(flow) if reader == "a task that reads ahead" else listed(entered(unsuspended()))
+        arun(flow) if reader == "a task that reads ahead" else listed(iterated(unsuspended()))
     )
     with pytest.raises(TimeoutError):
         await reading
@@ -244,7 +244,7 @@ async def test_a_source_that_takes_no_errors_ends_with_the_cancellation() -> Non
             self.closed += 1
 
     source: Any = Plain()
-    items = relayed(source)
+    items = relay(source)
     assert await anext(items) == 1
     with pytest.raises(asyncio.CancelledError):
         await items.athrow(asyncio.CancelledError())
@@ -263,7 +263,7 @@ async def test_what_is_relayed_is_changed_and_asked_for_one_by_one() -> None:
 
     def items() -> AsyncGenerator[Any, None]:
         asked = iter(itertools.count())
-        return relayed(*(source(), str), asked=lambda: told.append(next(asked)), failed=told.append)
+        return relay(*(source(), str), asked=lambda: told.append(next(asked)), failed=told.append)
 
     found: list[str] = []
     with pytest.raises(LookupError) as caught:

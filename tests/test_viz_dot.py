@@ -13,7 +13,14 @@ import pytest
 from fluxus_rx import UsageError
 from fluxus_rx._common.text import shortened
 from fluxus_rx.viz import FlowGraph, to_dot
-from fluxus_rx.viz._dot import DARK, LIGHT, LINE_WIDTH, Theme, digraph, rendered
+from fluxus_rx.viz._dot import (
+    DARK_COLOURS,
+    DOT_LINE_WIDTH,
+    LIGHT_COLOURS,
+    DotTheme,
+    digraph,
+    rendered,
+)
 from tests import tools
 from tests.browser import PICTURES
 from tests.drawn import FLOWS, check, long, odd
@@ -33,16 +40,16 @@ def test_a_dark_drawing_differs_in_its_colours() -> None:
     check("hello_dark.dot", to_dot(FLOWS["hello"], dark=True).rstrip())
 
 
-@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("theme", [LIGHT_COLOURS, DARK_COLOURS], ids=["light", "dark"])
 class TestColours:
     """The contrasts that WCAG 2 asks for at level AA."""
 
-    def test_text_can_be_read(self, theme: Theme) -> None:
+    def test_text_can_be_read(self, theme: DotTheme) -> None:
         """At least 4.5 to 1, in each node and on the background."""
         for ground in (theme.background, *theme.fills.values()):
             assert contrast(theme.text, ground) >= 4.5
 
-    def test_lines_can_be_seen(self, theme: Theme) -> None:
+    def test_lines_can_be_seen(self, theme: DotTheme) -> None:
         """At least 3 to 1: edges on the background, and borders on both of their sides."""
         assert contrast(theme.lines, theme.background) >= 3
         for role, border in theme.borders.items():
@@ -76,29 +83,29 @@ class TestWithDot:
         """Skip where there is none."""
         return tools.dot()
 
-    @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+    @pytest.mark.parametrize("theme", [LIGHT_COLOURS, DARK_COLOURS], ids=["light", "dark"])
     @pytest.mark.parametrize("name", FLOWS)
-    def test_it_draws_every_flow(self, name: str, theme: Theme) -> None:
+    def test_it_draws_every_flow(self, name: str, theme: DotTheme) -> None:
         """As many nodes and edges as the graph has; and a picture for a person to look at."""
         graph = FlowGraph.of(FLOWS[name], paths=True)
         drawn = groups(rendered(digraph(graph, theme), "svg"))
         assert [len(drawn["node"]), len(drawn["edge"])] == [len(graph.nodes), len(graph.edges)]
         PICTURES.mkdir(parents=True, exist_ok=True)
-        file = PICTURES / f"graph_{name}_{'dark' if theme is DARK else 'light'}.png"
+        file = PICTURES / f"graph_{name}_{'dark' if theme is DARK_COLOURS else 'light'}.png"
         file.write_bytes(rendered(digraph(graph, theme), "png"))
 
     def test_odd_text_is_shown_as_it_is(self) -> None:
         """Whatever it might mean to Graphviz or to XML."""
         graph = FlowGraph.of(odd())
-        drawn = groups(rendered(digraph(graph, LIGHT), "svg"))
+        drawn = groups(rendered(digraph(graph, LIGHT_COLOURS), "svg"))
         for node in graph.nodes:
             # Graphviz writes the second of two spaces as one that doesn't break.
             texts = [text.replace("\xa0", " ") for text in drawn["node"][node.key]]
-            assert texts == [shortened(text, LINE_WIDTH) for text in (node.name, *node.details)]
+            assert texts == [shortened(text, DOT_LINE_WIDTH) for text in (node.name, *node.details)]
 
     def test_what_it_complains_of_is_told(self) -> None:
         """With the way out, should an installation lack a format."""
-        dot = digraph(FlowGraph.of(long(1)), LIGHT)
+        dot = digraph(FlowGraph.of(long(1)), LIGHT_COLOURS)
         dot.body.append("this is no statement ]")
         with pytest.raises(UsageError, match=r"failed: .*syntax error.*draw\(style='mermaid'"):
             rendered(dot, "svg")
@@ -119,7 +126,7 @@ def test_without_the_program_the_error_says_how_to_install_it(
     """And what can be done without it."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError) as caught:
-        rendered(digraph(FlowGraph.of(long(1)), LIGHT), "svg")
+        rendered(digraph(FlowGraph.of(long(1)), LIGHT_COLOURS), "svg")
     for words in ("apt", "brew", "choco", "conda", "draw(style='mermaid')", "draw(style='tree')"):
         assert words in str(caught.value)
 

@@ -10,7 +10,7 @@ from selenium.webdriver import Chrome
 
 from fluxus_rx._common.text import shortened
 from fluxus_rx.viz import FlowGraph, Node, to_mermaid
-from fluxus_rx.viz._mermaid import CLASSES, JOINER, LINE_WIDTH
+from fluxus_rx.viz._mermaid import CLASSES, JOINER, MERMAID_LINE_WIDTH
 from tests import tools
 from tests.browser import browser, console_errors, picture
 from tests.drawn import FLOWS, GOLDEN, check, odd
@@ -100,4 +100,6 @@ def words(labels: list[str]) -> list[list[str]]:
 
 def texts(node: Node) -> list[str]:
     """The words that the label of a node should have; of a point, none."""
-    return " ".join(shortened(text, LINE_WIDTH) for text in (node.name, *node.details)).split()
+    return " ".join(
+        shortened(text, MERMAID_LINE_WIDTH) for text in (node.name, *node.details)
+    ).split()

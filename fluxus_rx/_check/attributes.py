@@ -12,17 +12,17 @@ import typing_extensions
 
 from .._common.messages import short
 from .._common.signatures import function_name
-from .._functional.source_step import DictProducer
+from .._functional.source_step import SourceStep
 from .._functional.step import Step
 from .._options.step_options import StepOptions
 
-__all__ = ["Known", "given_by", "merged", "reached"]
+__all__ = ["KnownAttributes", "attributes_of", "merged_attributes", "missing_attributes"]
 
 #: How many steps of a path, and how many attributes, a message names.
-MOST: Final = 20
+MOST_NAMED: Final = 20
 
 
-class Known(NamedTuple):
+class KnownAttributes(NamedTuple):
     """What is known of the products at one place in a flow.
 
     `sure` are the attributes that they have whichever way they came, `perhaps` those that some of
@@ -35,28 +35,28 @@ class Known(NamedTuple):
     adds: tuple[str, ...]
     sure: frozenset[str]
     perhaps: frozenset[str]
-    before: tuple[Known, ...] = ()
+    before: tuple[KnownAttributes, ...] = ()
     data: Any = None
 
 
-class _Given(NamedTuple):
+class _AnnotatedAttributes(NamedTuple):
     """What a function says that it gives: the names, and whether it may give nothing at all."""
 
     names: tuple[str, ...]
     drops: bool
 
 
-def given_by(producer: object) -> Known | None:
+def attributes_of(producer: object) -> KnownAttributes | None:
     """What is known of the products of a producer; None if nothing is.
 
-    >>> given_by(DictProducer("src", [{"x": 1, "y": 2}, {"x": 3}], False)).sure
+    >>> attributes_of(SourceStep("src", [{"x": 1, "y": 2}, {"x": 3}], False)).sure
     frozenset({'x'})
     """
-    if not isinstance(producer, DictProducer):
+    if not isinstance(producer, SourceStep):
         return None
     source = producer._source
     if producer._is_function:
-        says = _said(source)
+        says = _annotated_attributes(source)
         return None if says is None else _begin(producer.name, says.names, [says.names], None)
     if isinstance(source, Mapping):
         return _begin(producer.name, tuple(source), [source], None)
@@ -68,19 +68,21 @@ def given_by(producer: object) -> Known | None:
     return _begin(producer.name, names, source, source)
 
 
-def _begin(step: str, names: tuple[str, ...], items: Iterable[Collection[str]], data: Any) -> Known:
+def _begin(
+    step: str, names: tuple[str, ...], items: Iterable[Collection[str]], data: Any
+) -> KnownAttributes:
     sure = set(names)
     for item in items:
         if len(item) < len(sure) or not sure.issubset(item):
             sure.intersection_update(item)
-    return Known(step, names, frozenset(sure), frozenset(names) - sure, data=data)
+    return KnownAttributes(step, names, frozenset(sure), frozenset(names) - sure, data=data)
 
 
-def merged(ways: Iterable[Known | None]) -> Known | None:
+def merged_attributes(ways: Iterable[KnownAttributes | None]) -> KnownAttributes | None:
     """What is known where these ways come together; of those that nothing is known of, nothing.
 
-    >>> given = given_by(DictProducer("src", {"x": 1}, False))
-    >>> merged([given, None]) is given
+    >>> given = attributes_of(SourceStep("src", {"x": 1}, False))
+    >>> merged_attributes([given, None]) is given
     True
     """
     known = [way for way in ways if way is not None]
@@ -89,9 +91,9 @@ def merged(ways: Iterable[Known | None]) -> Known | None:
     return _after(None, (), tuple(known), False)
 
 
-def reached(
-    step: Step, options: StepOptions, ways: Collection[Known | None]
-) -> tuple[list[tuple[str, str]], Known | None]:
+def missing_attributes(
+    step: Step, options: StepOptions, ways: Collection[KnownAttributes | None]
+) -> tuple[list[tuple[str, str]], KnownAttributes | None]:
     """What a step that is reached by these ways is sure to miss, as texts and ways out; and what is
     known behind it."""
     needed = [name for name in step._parameters.needed if name not in step._fixed]
@@ -99,12 +101,12 @@ def reached(
     for way in ways:
         missing = [] if way is None else [name for name in needed if name not in way.sure]
         while missing and way is not None:
-            path = _path(way, missing[0])
+            path = _path_without(way, missing[0])
             alike = [name for name in missing if _lacks(path, name) == _lacks(path, missing[0])]
             missing = [name for name in missing if name not in alike]
             if _lacks(path, alike[0]) is not None:
                 found.append((_missing(step, alike, path), _way_out(step, alike[0])))
-    says = None if callable(options.on_error) else _said(step._function)
+    says = None if callable(options.on_error) else _annotated_attributes(step._function)
     known = tuple(way for way in ways if way is not None)
     if says is None or not known:
         return found, None
@@ -112,16 +114,18 @@ def reached(
     return found, _after(step.name, says.names, known, drops)
 
 
-def _after(step: str | None, adds: tuple[str, ...], known: tuple[Known, ...], drops: bool) -> Known:
+def _after(
+    step: str | None, adds: tuple[str, ...], known: tuple[KnownAttributes, ...], drops: bool
+) -> KnownAttributes:
     """What is known behind a step. If that may drop products, it may drop those that lack what
     others have."""
     possible = frozenset.intersection(*[way.sure | way.perhaps for way in known])
     sure = possible if drops else frozenset.intersection(*[way.sure for way in known])
     sure = sure.union(adds)
-    return Known(step, adds, sure, possible - sure, known)
+    return KnownAttributes(step, adds, sure, possible - sure, known)
 
 
-def _path(way: Known, name: str) -> list[Known]:
+def _path_without(way: KnownAttributes, name: str) -> list[KnownAttributes]:
     """A way by which products come without this attribute, from its source to here."""
     path = [way]
     while before := path[-1].before:
@@ -132,7 +136,7 @@ def _path(way: Known, name: str) -> list[Known]:
     return path
 
 
-def _lacks(path: list[Known], name: str) -> int | None:
+def _lacks(path: list[KnownAttributes], name: str) -> int | None:
     """Which item of the data at the start of a path lacks what others have; -1 if all do, None if
     it has been provided."""
     if any(name in place.adds for place in path[1:]):
@@ -145,8 +149,8 @@ def _lacks(path: list[Known], name: str) -> int | None:
     return next((n for n, item in enumerate(source.data) if name not in item), None)
 
 
-def _missing(step: Step, names: list[str], path: list[Known]) -> str:
-    needs = f"needs the attribute{'s' * (len(names) > 1)} {_listed(map(repr, names))}"
+def _missing(step: Step, names: list[str], path: list[KnownAttributes]) -> str:
+    needs = f"needs the attribute{'s' * (len(names) > 1)} {_name_list(map(repr, names))}"
     steps = [place.step for place in path if place.step is not None]
     item = _lacks(path, names[0])
     if item is not None and item >= 0:
@@ -155,9 +159,9 @@ def _missing(step: Step, names: list[str], path: list[Known]) -> str:
     for place in reversed(path):
         for name in place.adds:
             origins.setdefault(name, place.step or "")
-    there = _listed([f"{name!r} (from {origin!r})" for name, origin in origins.items()])
+    there = _name_list([f"{name!r} (from {origin!r})" for name, origin in origins.items()])
     return (
-        f"{needs}, which nothing before it provides on the path {_shown([*steps, step.name])};"
+        f"{needs}, which nothing before it provides on the path {_path_text([*steps, step.name])};"
         f" it is given {there or 'none'}"
     )
 
@@ -168,28 +172,28 @@ def _way_out(step: Step, name: str) -> str:
     return f"give the parameter a default, or a fixed value: {call}"
 
 
-def _listed(texts: Iterable[str]) -> str:
+def _name_list(texts: Iterable[str]) -> str:
     listed = [*texts]
-    more = len(listed) - MOST
-    return ", ".join(listed[:MOST]) + (f" and {more:,} more" if more > 0 else "")
+    more = len(listed) - MOST_NAMED
+    return ", ".join(listed[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _shown(names: list[str]) -> str:
-    if len(names) > MOST:
-        left = f"({len(names) - MOST + 1:,} steps)"
-        names = [*names[: MOST // 2], left, *names[-MOST // 2 + 1 :]]
+def _path_text(names: list[str]) -> str:
+    if len(names) > MOST_NAMED:
+        left = f"({len(names) - MOST_NAMED + 1:,} steps)"
+        names = [*names[: MOST_NAMED // 2], left, *names[-MOST_NAMED // 2 + 1 :]]
     return " → ".join(names)
 
 
-def _said(function: Callable[..., Any]) -> _Given | None:
+def _annotated_attributes(function: Callable[..., Any]) -> _AnnotatedAttributes | None:
     """What the annotation of a function says that it gives, if that is a TypedDict, or any number
     of them.
 
     >>> class Row(typing_extensions.TypedDict):
     ...     x: int
     >>> def rows() -> Iterable[Row]: ...
-    >>> _said(rows)
-    _Given(names=('x',), drops=True)
+    >>> _annotated_attributes(rows)
+    _AnnotatedAttributes(names=('x',), drops=True)
     """
     try:
         annotation = inspect.signature(function, eval_str=True).return_annotation
@@ -202,7 +206,7 @@ def _said(function: Callable[..., Any]) -> _Given | None:
     return _of(annotation)
 
 
-def _of(annotation: Any) -> _Given | None:
+def _of(annotation: Any) -> _AnnotatedAttributes | None:
     origin, arguments = get_origin(annotation), get_args(annotation)
     kind = origin or annotation
     if origin is typing_extensions.Annotated:
@@ -211,7 +215,7 @@ def _of(annotation: Any) -> _Given | None:
         return _any_of([one for one in arguments if one is not types.NoneType])
     if typing_extensions.is_typeddict(kind):
         # Also what is not required: it may be there.
-        return _Given(tuple(inspect.get_annotations(kind)), False)
+        return _AnnotatedAttributes(tuple(inspect.get_annotations(kind)), False)
     if not isinstance(kind, type) or issubclass(kind, Mapping) or not arguments:
         return None
     if issubclass(kind, Awaitable):
@@ -223,15 +227,15 @@ def _of(annotation: Any) -> _Given | None:
     return None
 
 
-def _several(one: _Given | None) -> _Given | None:
+def _several(one: _AnnotatedAttributes | None) -> _AnnotatedAttributes | None:
     return None if one is None else one._replace(drops=True)
 
 
-def _any_of(annotations: list[Any]) -> _Given | None:
+def _any_of(annotations: list[Any]) -> _AnnotatedAttributes | None:
     """Of several kinds, what any of them may have."""
     said = [_of(one) for one in annotations]
     known = [one for one in said if one is not None]
     if not known or len(known) < len(said):
         return None
     names = dict.fromkeys(name for one in known for name in one.names)
-    return _Given(tuple(names), any(one.drops for one in known))
+    return _AnnotatedAttributes(tuple(names), any(one.drops for one in known))

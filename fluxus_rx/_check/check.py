@@ -22,14 +22,32 @@ from .._errors import InvalidFlowError, InvalidOptionError
 from .._functional.step import Step
 from .._options.step_options import StepOptions
 from .._streams.channel import BUFFER
-from .attributes import given_by, merged, reached
-from .edges import UNKNOWN, Edge, Held, Port, held_by_calls, joined, kept_by, keys
-from .options import Severity, Told, calls_of, emits, gives_async, how, of_producer, of_step
+from .attributes import attributes_of, merged_attributes, missing_attributes
+from .edges import (
+    UNKNOWN,
+    Capacity,
+    CheckedEdge,
+    Port,
+    buffer_size_of,
+    capacity_of_calls,
+    joined_ports,
+    port_keys,
+)
+from .options import (
+    Remark,
+    Severity,
+    calls_of,
+    emission_of,
+    is_awaited,
+    producer_remarks,
+    settled_options,
+    step_remarks,
+)
 
 __all__ = ["Finding", "check"]
 
 #: From how many edges at one junction on they are told as one for each step behind it.
-MANY: Final = 25
+MANY_EDGES: Final = 25
 
 _SEVERITIES: Final = ("error", "warning", "info")
 
@@ -102,7 +120,7 @@ def check(flow: Conduit, *, options: StepOptions | None = None) -> list[Finding]
     *_, last = flow.chained_conduits
     checking = _Checking(options or StepOptions(), last._flow_is_end)
     # What comes into a transformer that is checked alone, nobody knows.
-    checking.lay(flow, [Port(None, next(keys), queues=(UNKNOWN,))])
+    checking.lay(flow, [Port(None, next(port_keys), queues=(UNKNOWN,))])
     return checking.findings()
 
 
@@ -113,7 +131,7 @@ class _Checking:
         self._options = options
         self._has_consumer = has_consumer
         #: in the order of the flow; told when all is known
-        self._found: list[tuple[str, Told | Callable[[], Told | None]]] = []
+        self._found: list[tuple[str, Remark | Callable[[], Remark | None]]] = []
         self._seen: set[int] = set()
         #: steps with a queue in front of them whose size their `buffer` sets, or may set
         self._buffered: set[int] = set()
@@ -122,12 +140,12 @@ class _Checking:
         """What was found, the worst first."""
         made = []
         for step, found in self._found:
-            told = found if isinstance(found, Told) else found()
+            told = found if isinstance(found, Remark) else found()
             if told is not None:
                 made.append(Finding(told.level, step, told.text, told.remedy))
         return _Findings(sorted(made, key=lambda finding: _SEVERITIES.index(finding.level)))
 
-    def _tell(self, name: str, told: Iterable[Told]) -> None:
+    def _tell(self, name: str, told: Iterable[Remark]) -> None:
         self._found += [(name, one) for one in told]
 
     def _once(self, conduit: Conduit) -> bool:
@@ -157,76 +175,76 @@ class _Checking:
             return []
         assert isinstance(conduit, Transformer)
         if self._once(conduit):
-            self._tell(conduit.name, of_step(conduit, self._options, self._has_consumer))
+            self._tell(conduit.name, step_remarks(conduit, self._options, self._has_consumer))
         port = self._reach(conduit, ports)
         if isinstance(conduit, Step):
-            settled, _ = how(conduit, self._options)
-            missing, known = reached(conduit, settled, [one.known for one in ports])
-            self._tell(conduit.name, (Told("error", *one) for one in missing))
+            settled, _ = settled_options(conduit, self._options)
+            missing, known = missing_attributes(conduit, settled, [one.known for one in ports])
+            self._tell(conduit.name, (Remark("error", *one) for one in missing))
             port = port._replace(known=known)
         return [port._replace(many=len(ports) > 1 or any(one.many for one in ports))]
 
     def _split(self, group: Group, ports: list[Port]) -> list[Port]:
         if not group._flow_is_source:
             ports = [port.emitted() for port in ports]
-            if len(ports) > 1 and len(ports) * len(group.conduits) >= MANY:
-                ports = [joined(ports)]
+            if len(ports) > 1 and len(ports) * len(group.conduits) >= MANY_EDGES:
+                ports = [joined_ports(ports)]
         # One for each step: a passthrough may lie beside a chain of groups that have one each.
         distinct: dict[int, Port] = {}
         for branch in group.conduits:
             for port in self.lay(branch, ports):
                 same = distinct.setdefault(port.key, port)
                 if same is not port:
-                    known = merged((same.known, port.known))
+                    known = merged_attributes((same.known, port.known))
                     distinct[port.key] = same._replace(many=True, known=known)
         return [*distinct.values()]
 
     def _begun(self, producer: Any) -> Port:
         name = producer.name
         if self._once(producer):
-            self._tell(name, of_producer(producer))
-        port = Port(name, next(keys), known=given_by(producer))
-        if (most := kept_by(producer)) is not None:
-            return port._replace(parts=(Held(most, f"in the buffer of {name!r}"),))
-        match emits(producer):
-            case "" if gives_async(producer):
-                held = Held(0, f"read ahead from {name!r}", ahead=True)
+            self._tell(name, producer_remarks(producer))
+        port = Port(name, next(port_keys), known=attributes_of(producer))
+        if (most := buffer_size_of(producer)) is not None:
+            return port._replace(parts=(Capacity(most, f"in the buffer of {name!r}"),))
+        match emission_of(producer):
+            case "" if is_awaited(producer):
+                held = Capacity(0, f"read ahead from {name!r}", ahead=True)
             case "":
                 return port
             case "with demand":
                 policy = getattr(producer, "policy", None)
-                held = Held(policy.size if policy else BUFFER, f"in the queue behind {name!r}")
+                held = Capacity(policy.size if policy else BUFFER, f"in the queue behind {name!r}")
             case _:
-                return port._replace(parts=(Held(inf, "emitted without heeding demand"),))
+                return port._replace(parts=(Capacity(inf, "emitted without heeding demand"),))
         return port._replace(parts=(held,), queues=(held,))
 
     def _end(self, consumer: Conduit, ports: list[Port]) -> None:
         alone = isinstance(consumer, AsyncConsumer)
         takes = "them one at a time" if alone else f"up to {BUFFER} at once"
-        queue = Held(BUFFER, "in the queue of the consumer, from all paths")
+        queue = Capacity(BUFFER, "in the queue of the consumer, from all paths")
         for port in [port.emitted() for port in ports]:
             fed = port._replace(parts=(*port.parts, queue))
             self._edge(fed, consumer.name, f"{consumer.name!r} takes {takes}")
 
     def _edge(self, port: Port, target: str, taken: str) -> None:
         if port.source is not None:
-            self._found.append((f"{port.source} → {target}", Edge(port, taken).told))
+            self._found.append((f"{port.source} → {target}", CheckedEdge(port, taken).told))
 
     def _reach(self, conduit: Transformer[Any, Any], ports: list[Port]) -> Port:
         """Lay the edges to a transformer, and give the port behind it."""
         name = conduit.name
-        port = Port(name, next(keys))
+        port = Port(name, next(port_keys))
         taken = f"{name!r} takes them one at a time"
         if type(conduit).connect in _OURS:
             ports = [one.taken_in() for one in ports]
-            settled, is_async = how(conduit, self._options)
+            settled, is_async = settled_options(conduit, self._options)
             if is_async:
                 self._size(conduit, settled, ports)
                 calls = calls_of(settled)
                 number = "any number" if calls == inf else f"up to {calls:,}"
                 taken = f"{number} are in calls of {name!r}"
-                queue = Held(BUFFER, f"in the queue behind {name!r}")
-                parts = (queue, held_by_calls(conduit, settled))
+                queue = Capacity(BUFFER, f"in the queue behind {name!r}")
+                parts = (queue, capacity_of_calls(conduit, settled))
                 port = port._replace(parts=parts, queues=(queue,))
             else:
                 if isinstance(conduit, Step) or callable(settled.on_error):
@@ -236,7 +254,7 @@ class _Checking:
         elif isinstance(conduit, Buffer):
             taken = f"{name!r} takes them at once"
             most = inf if conduit.policy.overflow == "keep" else conduit.policy.size
-            port = port._replace(parts=(Held(most, "in the buffer"),))
+            port = port._replace(parts=(Capacity(most, "in the buffer"),))
         elif isinstance(conduit, _RxPipe | _StreamPipe):
             taken += ", and its operators may hold more"
             if isinstance(conduit, _RxPipe):
@@ -244,7 +262,7 @@ class _Checking:
                 port = port._replace(come="through operators")
             else:
                 ports = [one.taken_in() for one in ports]
-                ahead = Held(0, f"read ahead from {name!r}", ahead=True)
+                ahead = Capacity(0, f"read ahead from {name!r}", ahead=True)
                 port = port._replace(parts=(ahead,), queues=(ahead,))
         else:
             ports = [one._replace(parts=(*one.parts, UNKNOWN)) for one in ports]
@@ -266,7 +284,7 @@ class _Checking:
             if queue.ahead or buffer is not None:
                 queue.size = buffer or BUFFER
         if conduit._flow_options.buffer is not None:
-            told = Told(
+            told = Remark(
                 "warning",
                 f"buffer={buffer} has no effect: there is no queue in front of it that has a limit",
                 "leave it out",

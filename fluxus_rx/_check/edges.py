@@ -12,20 +12,29 @@ from math import inf, isnan, nan
 from typing import Any, Final, Literal, NamedTuple
 
 from .._common.signatures import is_generator
-from .._conduits.from_observable import Observed
+from .._conduits.from_observable import ObservableProducer
 from .._conduits.transformer import Transformer
 from .._functional.step import Step
 from .._options.step_options import StepOptions
 from .._reactive_streams.from_publisher import FromPublisher
 from .._streams.channel import BUFFER
-from .attributes import Known, merged
-from .options import Told, called, calls_of
+from .attributes import KnownAttributes, merged_attributes
+from .options import Remark, calls_of, function_of
 
-__all__ = ["UNKNOWN", "Edge", "Held", "Port", "held_by_calls", "joined", "kept_by", "keys"]
+__all__ = [
+    "UNKNOWN",
+    "Capacity",
+    "CheckedEdge",
+    "Port",
+    "buffer_size_of",
+    "capacity_of_calls",
+    "joined_ports",
+    "port_keys",
+]
 
 
 @dataclasses.dataclass(eq=False)
-class Held:
+class Capacity:
     """Products that one part of an edge can hold; not a number where that isn't known."""
 
     size: float
@@ -36,9 +45,9 @@ class Held:
     ahead: bool = False
 
 
-UNKNOWN: Final = Held(nan)
+UNKNOWN: Final = Capacity(nan)
 
-keys = count()
+port_keys = count()
 
 
 class Port(NamedTuple):
@@ -51,12 +60,12 @@ class Port(NamedTuple):
 
     source: str | None
     key: int
-    parts: tuple[Held, ...] = ()
-    queues: tuple[Held, ...] = ()
+    parts: tuple[Capacity, ...] = ()
+    queues: tuple[Capacity, ...] = ()
     come: Literal["as asked for", "to a branch", "through operators"] = "as asked for"
     #: whether several paths lead to here
     many: bool = False
-    known: Known | None = None
+    known: KnownAttributes | None = None
 
     @property
     def holds(self) -> float:
@@ -68,7 +77,7 @@ class Port(NamedTuple):
         if self.come == "as asked for":
             return self
         queue = "the queue of the branch" if self.come == "to a branch" else "a queue behind it"
-        intake = Held(BUFFER, f"in {queue}")
+        intake = Capacity(BUFFER, f"in {queue}")
         return self._replace(parts=(*self.parts, intake), queues=(intake,), come="as asked for")
 
     def emitted(self) -> Port:
@@ -77,39 +86,39 @@ class Port(NamedTuple):
             return self
         port = self.taken_in()
         return port._replace(
-            parts=(*port.parts, Held(1, "on its way")), queues=(), come="to a branch"
+            parts=(*port.parts, Capacity(1, "on its way")), queues=(), come="to a branch"
         )
 
 
-def joined(ports: list[Port]) -> Port:
+def joined_ports(ports: list[Port]) -> Port:
     """The ports as one, for a junction with too many edges."""
     named = [port for port in ports if port.source is not None]
     holds = [port.holds for port in named]
     most = nan if any(map(isnan, holds)) else max(holds, default=0)
-    known = merged(port.known for port in ports)
-    parts = (Held(most, "behind the one that holds most"),)
+    known = merged_attributes(port.known for port in ports)
+    parts = (Capacity(most, "behind the one that holds most"),)
     source = f"{len(named):,} steps" if named else None
-    return Port(source, next(keys), parts, (), "to a branch", True, known)
+    return Port(source, next(port_keys), parts, (), "to a branch", True, known)
 
 
 def _number(number: float) -> str:
     return "any number" if number == inf else f"{number:,}"
 
 
-class Edge(NamedTuple):
+class CheckedEdge(NamedTuple):
     """What lies between a port and the step behind it; `taken` says how that takes products."""
 
     port: Port
     taken: str
 
-    def told(self) -> Told:
+    def told(self) -> Remark:
         """What it can hold; once all sizes are set."""
         parts = [part for part in self.port.parts if part.size]
         holds = self.port.holds
         if isnan(holds):
-            return Told("info", "how many products wait depends on its own connect()")
+            return Remark("info", "how many products wait depends on its own connect()")
         if not parts:
-            return Told("info", f"no products wait; {self.taken}")
+            return Remark("info", f"no products wait; {self.taken}")
         most = "any number of products wait" if holds == inf else f"at most {holds:,} products wait"
         if holds == 1:
             most = "at most 1 product waits"
@@ -117,25 +126,25 @@ class Edge(NamedTuple):
         detail = ", ".join(f"{_number(part.size)} {part.words}" for part in parts)
         lower = " and ".join(dict.fromkeys(part.lower for part in parts if part.lower))
         remedy = f"for fewer, lower {lower}" if lower else ""
-        return Told("info", f"{most}{each} ({detail}); {self.taken}", remedy)
+        return Remark("info", f"{most}{each} ({detail}); {self.taken}", remedy)
 
 
-def kept_by(producer: Any) -> int | None:
+def buffer_size_of(producer: Any) -> int | None:
     """The size of the buffer of a producer that has one of its own, and nobody else's to set."""
-    if isinstance(producer, Observed) and producer.policy.overflow != "keep":
+    if isinstance(producer, ObservableProducer) and producer.policy.overflow != "keep":
         return producer.policy.size
     return producer.buffer if isinstance(producer, FromPublisher) else None
 
 
-def held_by_calls(conduit: Transformer[Any, Any], settled: StepOptions) -> Held:
+def capacity_of_calls(conduit: Transformer[Any, Any], settled: StepOptions) -> Capacity:
     """What an asynchronous step holds beside its queue."""
     name, calls = conduit.name, calls_of(settled)
     if not settled.ordered:
         words = f"with calls of {name!r} that wait for room"
-        return Held(calls, words, f"concurrency= of {name!r}")
+        return Capacity(calls, words, f"concurrency= of {name!r}")
     others = (settled.window or 4 * settled.limit) - 1
     # The last one begins while there is room in the queue for one more.
     held = others
-    if not isinstance(conduit, Step) or is_generator(called(conduit)):
+    if not isinstance(conduit, Step) or is_generator(function_of(conduit)):
         held = others * BUFFER + calls  # each of the calls in flight has one more in its hand
-    return Held(held, f"in the window of {name!r}", f"window= of {name!r}")
+    return Capacity(held, f"in the window of {name!r}", f"window= of {name!r}")

@@ -9,32 +9,32 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from .._common.signatures import is_async_function, is_generator
 from .._conduits.conduit import Conduit
-from .._conduits.from_observable import Observed
+from .._conduits.from_observable import ObservableProducer
 from .._conduits.pipes import _RxPipe, _StreamPipe
 from .._conduits.transformer import Transformer
 from .._engine.observable import is_driven
 from .._errors import InvalidFlowError
-from .._functional.source_step import DictProducer
+from .._functional.source_step import SourceStep
 from .._functional.step import Step
 from .._options.executors import in_processes
 from .._options.step_options import StepOptions
 
 __all__ = [
+    "Remark",
     "Severity",
-    "Told",
-    "called",
     "calls_of",
-    "emits",
-    "gives_async",
-    "how",
-    "of_producer",
-    "of_step",
+    "emission_of",
+    "function_of",
+    "is_awaited",
+    "producer_remarks",
+    "settled_options",
+    "step_remarks",
 ]
 
 Severity: TypeAlias = Literal["info", "warning", "error"]
 
 
-class Told(NamedTuple):
+class Remark(NamedTuple):
     """A finding on something whose name is known."""
 
     level: Severity
@@ -51,7 +51,7 @@ _THINNING: Final = {
 _FAR: Final = 100
 
 
-def how(conduit: Transformer[Any, Any], run: StepOptions) -> tuple[StepOptions, bool]:
+def settled_options(conduit: Transformer[Any, Any], run: StepOptions) -> tuple[StepOptions, bool]:
     """The options that a step comes to in a run with these, and whether it is asynchronous then, a
     stage of its own."""
     settled = conduit._flow_settings.over(run).over(conduit._flow_implied)
@@ -69,7 +69,7 @@ def calls_of(settled: StepOptions) -> float:
     return settled.limit
 
 
-def called(conduit: Conduit) -> Callable[..., Any]:
+def function_of(conduit: Conduit) -> Callable[..., Any]:
     """What a step calls for each product."""
     if isinstance(conduit, Step):
         return conduit._function
@@ -78,19 +78,19 @@ def called(conduit: Conduit) -> Callable[..., Any]:
     return method
 
 
-def gives_async(producer: Any) -> bool:
+def is_awaited(producer: Any) -> bool:
     """Whether the products of a producer are awaited."""
     if producer._flow_awaits or producer._flow_options.executor is not None:
         return True
-    if not isinstance(producer, DictProducer):
+    if not isinstance(producer, SourceStep):
         return False
     source = producer._source
     return is_async_function(source) if producer._is_function else isinstance(source, AsyncIterable)
 
 
-def emits(producer: Any) -> Literal["", "with demand", "thinned out", "hot"]:
+def emission_of(producer: Any) -> Literal["", "with demand", "thinned out", "hot"]:
     """Whether the data of a producer is an observable of which all is kept, and how that emits."""
-    source = kept_of(producer)
+    source = kept_source_of(producer)
     if not _is_a(source, "Observable"):
         return ""
     for _ in range(_FAR):
@@ -106,12 +106,12 @@ def emits(producer: Any) -> Literal["", "with demand", "thinned out", "hot"]:
     return "hot"
 
 
-def kept_of(producer: Any) -> Any:
+def kept_source_of(producer: Any) -> Any:
     """The observable, or whatever else it is that a producer has as data, and of which it drops
     nothing."""
-    if isinstance(producer, Observed):
+    if isinstance(producer, ObservableProducer):
         return producer.observable if producer.policy.overflow == "keep" else None
-    if isinstance(producer, DictProducer) and not producer._is_function:
+    if isinstance(producer, SourceStep) and not producer._is_function:
         return producer._source
     return None
 
@@ -131,11 +131,11 @@ def _closed_over(function: Any) -> Iterator[Any]:
             continue
 
 
-def of_producer(producer: Any) -> Iterator[Told]:
+def producer_remarks(producer: Any) -> Iterator[Remark]:
     """What is wrong with a producer, or good to know."""
-    if emits(producer) == "hot":
-        kind = type(kept_of(producer)).__name__
-        yield Told(
+    if emission_of(producer) == "hot":
+        kind = type(kept_source_of(producer)).__name__
+        yield Remark(
             "warning",
             f"its {kind} emits without heeding demand: what comes faster than it is taken queues up"
             " without bound",
@@ -143,12 +143,12 @@ def of_producer(producer: Any) -> Iterator[Told]:
             " slowly, thin it out before (ops.sample, ops.throttle_first), or let the slow step run"
             " more calls at once",
         )
-    made = producer._source if isinstance(producer, DictProducer) else type(producer).produce
+    made = producer._source if isinstance(producer, SourceStep) else type(producer).produce
     if in_processes(producer._flow_options.executor) and is_generator(made):
         yield _ALL_AT_ONCE
 
 
-_ALL_AT_ONCE: Final = Told(
+_ALL_AT_ONCE: Final = Remark(
     "info",
     "is a generator that runs in processes: all products of a call are made, and held, before the"
     " first is given",
@@ -156,11 +156,13 @@ _ALL_AT_ONCE: Final = Told(
 )
 
 
-def of_step(conduit: Transformer[Any, Any], run: StepOptions, has_consumer: bool) -> Iterator[Told]:
+def step_remarks(
+    conduit: Transformer[Any, Any], run: StepOptions, has_consumer: bool
+) -> Iterator[Remark]:
     """What is wrong with the options of a step in a run with these, or good to know."""
     if isinstance(conduit, _RxPipe | _StreamPipe):
         if texts := ", ".join(conduit._flow_options.texts()):
-            yield Told(
+            yield Remark(
                 "warning",
                 f"options({texts}) has no effect: its operators run as they do by themselves",
                 "leave it out, or set it on the steps beside it",
@@ -170,8 +172,8 @@ def of_step(conduit: Transformer[Any, Any], run: StepOptions, has_consumer: bool
         conduit._flow_check_options(run)
     except InvalidFlowError as error:
         text, _, remedy = str(error).removeprefix(f"{conduit._flow_label}: ").rpartition("; ")
-        yield Told("error", text, remedy)
-    settled, is_async = how(conduit, run)
+        yield Remark("error", text, remedy)
+    settled, is_async = settled_options(conduit, run)
     if is_async:
         yield from _of_limits(conduit, settled)
     else:
@@ -181,22 +183,22 @@ def of_step(conduit: Transformer[Any, Any], run: StepOptions, has_consumer: bool
     yield from _of_order(conduit, settled, is_async)
     yield from _of_attempts(conduit, settled)
     elsewhere = not conduit._flow_awaits and in_processes(settled.executor)
-    if elsewhere and is_generator(called(conduit)):
+    if elsewhere and is_generator(function_of(conduit)):
         yield _ALL_AT_ONCE
     if settled.on_error == "collect" and has_consumer:
-        yield Told(
+        yield Remark(
             "warning",
             "on_error='collect' puts failures into a result that a flow with a consumer hasn't got",
             "give the flow's run() or arun() on_failure=…, or have a function for on_error",
         )
 
 
-def _of_limits(conduit: Conduit, settled: StepOptions) -> Iterator[Told]:
+def _of_limits(conduit: Conduit, settled: StepOptions) -> Iterator[Remark]:
     """Of an asynchronous step."""
     window, calls = settled.window if settled.ordered else None, calls_of(settled)
     if calls == inf:
         thread = settled.executor == "thread" and not conduit._flow_awaits
-        yield Told(
+        yield Remark(
             "warning",
             "has no limit (concurrency=None): it takes products as fast as they can be made"
             f"{', with a thread for each' if thread else ''}, and memory grows with them",
@@ -204,15 +206,15 @@ def _of_limits(conduit: Conduit, settled: StepOptions) -> Iterator[Told]:
         )
     if window is not None and window < settled.limit < inf:
         asked = f"concurrency={settled.concurrency}"
-        yield Told(
+        yield Remark(
             "warning" if settled.has("concurrency") else "info",
             f"window={window} lets {_calls(window)} at once, fewer than {asked}",
             "raise window, which is 4 times the concurrency by default, or lower concurrency",
         )
-    places = _places(settled.limiter)
+    places = _permits_of(settled.limiter)
     if places < calls:
         taken = "any number of" if calls == inf else f"up to {calls:,}"
-        yield Told(
+        yield Remark(
             "info",
             f"its limiter lets {_calls(places)} at once; {taken} products are taken, and wait for"
             " it",
@@ -224,7 +226,7 @@ def _calls(number: float) -> str:
     return "1 call run" if number == 1 else f"{number:,} calls run"
 
 
-def _places(limiter: object) -> float:
+def _permits_of(limiter: object) -> float:
     """How many places a limiter of asyncio has."""
     if isinstance(limiter, asyncio.Lock):
         return 1
@@ -234,36 +236,36 @@ def _places(limiter: object) -> float:
     return inf
 
 
-def _of_no_queue(conduit: Transformer[Any, Any]) -> Iterator[Told]:
+def _of_no_queue(conduit: Transformer[Any, Any]) -> Iterator[Remark]:
     """Of a synchronous step, that has the options of an asynchronous one."""
     own = conduit._flow_options
     if own.buffer is not None:
-        yield Told(
+        yield Remark(
             "warning",
             f"buffer={own.buffer} has no effect: it is synchronous, and takes each product as it is"
             " made",
             "set it on an asynchronous step behind it, or leave it out",
         )
     if own.ordered:
-        yield Told(
+        yield Remark(
             "info",
             f"ordered={own.ordered!r} has no effect: it is synchronous, and keeps the order anyway",
             "leave it out",
         )
 
 
-def _of_loop(conduit: Transformer[Any, Any], settled: StepOptions) -> Iterator[Told]:
+def _of_loop(conduit: Transformer[Any, Any], settled: StepOptions) -> Iterator[Remark]:
     """Of a plain function that runs on the loop."""
     own = conduit._flow_options
     if own.has("concurrency") and own.limit > 1:
-        yield Told(
+        yield Remark(
             "warning",
             f"concurrency={own.concurrency} has no effect with executor=None: a plain function runs"
             " one call at a time on the loop, unless what it gives is awaited",
             "set executor='thread', or leave executor out",
         )
     if settled.timeout is not None:
-        yield Told(
+        yield Remark(
             "warning",
             f"timeout={settled.timeout:g} can't interrupt it: it is a plain function that runs on"
             " the loop, so only what it gives is timed, if that is awaited",
@@ -273,33 +275,33 @@ def _of_loop(conduit: Transformer[Any, Any], settled: StepOptions) -> Iterator[T
 
 def _of_order(
     conduit: Transformer[Any, Any], settled: StepOptions, is_async: bool
-) -> Iterator[Told]:
+) -> Iterator[Remark]:
     where = settled if is_async else conduit._flow_options
     if where.window is not None and not settled.ordered:
-        yield Told(
+        yield Remark(
             "warning",
             f"window={where.window} has no effect without ordered",
             "set ordered=True, or leave window out",
         )
 
 
-def _of_attempts(conduit: Transformer[Any, Any], settled: StepOptions) -> Iterator[Told]:
+def _of_attempts(conduit: Transformer[Any, Any], settled: StepOptions) -> Iterator[Remark]:
     tries = settled.retry not in (None, 1) and getattr(settled.retry, "enabled", True)
     if settled.repeatable and not tries:
-        yield Told(
+        yield Remark(
             "warning",
             "repeatable=True has no effect without retry",
             "set retry= to a number of attempts, or leave repeatable out",
         )
-    elif settled.repeatable and not is_generator(called(conduit)):
-        yield Told(
+    elif settled.repeatable and not is_generator(function_of(conduit)):
+        yield Remark(
             "info",
             "repeatable=True is for generators, and its function is none: it counts only if what"
             " that returns is iterated, and fails halfway",
             "leave it out, if it doesn't return an iterator",
         )
     if tries and type(getattr(settled.retry, "stop", None)).__name__ == "_stop_never":
-        yield Told(
+        yield Remark(
             "warning",
             "may try for ever: its policy of tenacity never stops",
             "give it stop=stop_after_attempt(…), or stop_after_delay(…)",

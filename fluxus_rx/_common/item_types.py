@@ -28,7 +28,7 @@ def type_arguments(thing: object, base: type) -> tuple[Any, ...]:
     (<class 'int'>,)
     """
     parameters = getattr(base, "__parameters__", ())
-    found = _bound(type(thing), base)
+    found = _arguments_of_base(type(thing), base)
     if found is None:
         return tuple(Any for _ in parameters)
     made = getattr(thing, "__orig_class__", None)
@@ -39,14 +39,14 @@ def type_arguments(thing: object, base: type) -> tuple[Any, ...]:
     return tuple(Any if isinstance(argument, TypeVar | str) else argument for argument in found)
 
 
-def _bound(cls: Any, base: type) -> tuple[Any, ...] | None:
+def _arguments_of_base(cls: Any, base: type) -> tuple[Any, ...] | None:
     if cls is base:
         return tuple(getattr(base, "__parameters__", ()))
     for parent in typing_extensions.get_original_bases(cls):
         origin = get_origin(parent) or parent
         if not (isinstance(origin, type) and issubclass(origin, base)):
             continue
-        found = _bound(origin, base)
+        found = _arguments_of_base(origin, base)
         if found is None:
             continue
         given = dict(zip(getattr(origin, "__parameters__", ()), get_args(parent), strict=False))
@@ -71,7 +71,7 @@ def fits(given: Any, taken: Any) -> bool:
     >>> fits(list[int], list[str]), fits(list[int], typing.Any), fits(typing.Any, int)
     (False, True, True)
     """
-    given, taken = _plain(given), _plain(taken)
+    given, taken = _runtime_type(given), _runtime_type(taken)
     if given is Any or taken is Any or taken is object:
         return True
     if _is_union(given):
@@ -95,7 +95,7 @@ def _arguments_fit(given: Any, taken: Any, given_class: type, taken_class: type)
     wanted = get_args(taken)
     have = get_args(given)
     if given_class is not taken_class:
-        bound = _bound(given_class, taken_class)
+        bound = _arguments_of_base(given_class, taken_class)
         if bound is None:  # a builtin, such as list[int], whose bases have no arguments
             return len(have) != len(wanted) or all(map(fits, have, wanted))
         parameters = dict(zip(getattr(given_class, "__parameters__", ()), have, strict=False))
@@ -105,17 +105,17 @@ def _arguments_fit(given: Any, taken: Any, given_class: type, taken_class: type)
     return all(fits(one, other) for one, other in zip(have, wanted, strict=True))
 
 
-def _plain(kind: Any) -> Any:
+def _runtime_type(kind: Any) -> Any:
     """A type without what makes no difference at run time."""
     if isinstance(kind, TypeVar | str | typing.ForwardRef) or kind is None:
         return types.NoneType if kind is None else Any
     if get_origin(kind) in (typing.Annotated, typing_extensions.Annotated):
-        return _plain(get_args(kind)[0])
+        return _runtime_type(get_args(kind)[0])
     if get_origin(kind) in (typing.Literal, typing_extensions.Literal):
         kinds = tuple({type(value) for value in get_args(kind)})
         return Union[kinds]  # noqa: UP007 - made of values
     if hasattr(kind, "__supertype__"):
-        return _plain(kind.__supertype__)
+        return _runtime_type(kind.__supertype__)
     if typing_extensions.is_typeddict(kind):
         return dict
     return kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 
-__all__ = ["display", "in_notebook"]
+__all__ = ["in_notebook", "show_in_notebook"]
 
 
 def in_notebook() -> bool:
@@ -19,7 +19,7 @@ def in_notebook() -> bool:
     return get_ipython is not None and getattr(get_ipython(), "kernel", None) is not None
 
 
-def display(bundle: Mapping[str, object]) -> None:
+def show_in_notebook(bundle: Mapping[str, object]) -> None:
     """Show a drawing in the notebook: the best of these MIME types that it knows."""
     from IPython.display import display as displayed
 

@@ -24,7 +24,7 @@ __all__ = [
     "passthrough_chained",
 ]
 
-_MISSING: Any = object()
+_NOT_KEPT: Any = object()
 
 
 class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
@@ -131,8 +131,10 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
 
     def __repr__(self) -> str:
         shown = {name: short(value) for name, value in self.get_repr_attributes().items()}
-        labels = _listed({k.removeprefix("#"): v for k, v in shown.items() if k.startswith("#")})
-        arguments = _listed({k: v for k, v in shown.items() if not k.startswith("#")})
+        labels = _keyword_list(
+            {k.removeprefix("#"): v for k, v in shown.items() if k.startswith("#")}
+        )
+        arguments = _keyword_list({k: v for k, v in shown.items() if not k.startswith("#")})
         label = f".label({labels})" if labels else ""
         return f"{type(self).__name__}({arguments}){label}{options_repr(self)}"
 
@@ -194,7 +196,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
             raise cannot_group(self, other)
 
 
-def _listed(arguments: Mapping[str, str]) -> str:
+def _keyword_list(arguments: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in arguments.items())
 
 
@@ -209,8 +211,8 @@ def _init_arguments(conduit: Conduit) -> dict[str, Any]:
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        value = kept.get(parameter.name, kept.get(f"_{parameter.name}", _MISSING))
-        if value is not _MISSING and not _same(value, parameter.default):
+        value = kept.get(parameter.name, kept.get(f"_{parameter.name}", _NOT_KEPT))
+        if value is not _NOT_KEPT and not _same(value, parameter.default):
             found[parameter.name] = value
     return found
 

@@ -20,17 +20,17 @@ from typing import Any, Generic, cast
 from .._common.event_loop import Loop
 from .._common.item_types import type_arguments
 from .._common.messages import also_raised, note, short, shown
-from .._engine.conversions import stream
-from .._engine.execution import Opened, consumed_in_thread
+from .._engine.conversions import arrivals
+from .._engine.execution import Execution, consumed_in_thread
 from .._errors import InvalidProductError
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
-from .._streams.context import error_of
+from .._streams.context import unmistakable
 from .._typing import A, A_contra, R_co, T
 from .composites import Chain, check_types
 from .conduit import Conduit
 from .producer import Producer
-from .run_settings import terms_of
+from .run_settings import settings_for
 
 __all__ = ["AsyncConsumer", "Consumer", "Flow"]
 
@@ -219,15 +219,15 @@ class Flow(Conduit, Generic[R_co]):
             )
             with Loop() as loop:
                 return loop.call(alike)
-        terms = terms_of(self, options, max_failures, on_failure)
+        terms = settings_for(self, options, max_failures, on_failure)
         errors: list[BaseException] = []
-        opens = partial(Opened, terms=terms)
-        products = _watched(stream(lambda: opens(self.producer.observables())), errors)
+        opens = partial(Execution, terms=terms)
+        products = _watched(arrivals(lambda: opens(self.producer.observables())), errors)
         try:
             result: R_co = self.consumer.consume(products)
         except (StopIteration, StopAsyncIteration) as error:
             products.close()
-            raise error_of(error, "a consumer") from error
+            raise unmistakable(error, "a consumer") from error
         except BaseException as error:
             try:
                 products.close()
@@ -249,12 +249,12 @@ class Flow(Conduit, Generic[R_co]):
         on_failure: Callable[[Failure], object] | None = None,
     ) -> R_co:
         """The same on the running loop."""
-        terms = terms_of(self, options, max_failures, on_failure)
-        async with Opened(self.producer.observables(), terms) as channel:
+        terms = settings_for(self, options, max_failures, on_failure)
+        async with Execution(self.producer.observables(), terms) as channel:
             try:
                 result: R_co = await self.consumer._flow_aconsume(channel)
             except StopAsyncIteration as error:
-                raise error_of(error, "a consumer") from error
+                raise unmistakable(error, "a consumer") from error
             except Exception as error:
                 self._flow_explain(error)
                 raise

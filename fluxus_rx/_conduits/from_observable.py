@@ -9,17 +9,17 @@ from reactivex import Observable
 
 from .._common.messages import short, shown
 from .._common.names import check_name
-from .._engine.observable import FlowObservable, held
+from .._engine.observable import FlowObservable, buffered
 from .._errors import InvalidFlowError
-from .._rx.overflow import Overflow, Policy
+from .._rx.overflow import Overflow, OverflowPolicy
 from .._streams.channel import BUFFER
 from .._typing import T
 from .producer import Producer
 
-__all__ = ["Emitting", "Observed", "from_observable"]
+__all__ = ["ForeignProducer", "ObservableProducer", "from_observable"]
 
 
-class Emitting(Producer[T]):
+class ForeignProducer(Producer[T]):
     """Gives what something of another library emits, under a name."""
 
     _flow_awaits = True
@@ -53,19 +53,19 @@ class Emitting(Producer[T]):
         return f"{self._flow_kind[0]}({', '.join(texts)})"
 
 
-class Observed(Emitting[T]):
+class ObservableProducer(ForeignProducer[T]):
     """Gives what an observable emits."""
 
     _flow_kind = ("from_observable", "an observable")
 
-    def __init__(self, observable: Observable[T], name: str | None, policy: Policy) -> None:
+    def __init__(self, observable: Observable[T], name: str | None, policy: OverflowPolicy) -> None:
         super().__init__(name)
         self.observable = observable
         self.policy = policy
 
     def observables(self) -> list[FlowObservable[T]]:
         """The one path of an observable."""
-        return [held(self.observable, self.policy, ("held", id(self)), self.name, self._name)]
+        return [buffered(self.observable, self.policy, ("held", id(self)), self.name, self._name)]
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """The arguments that differ from the defaults."""
@@ -146,5 +146,5 @@ def from_observable(
     if buffer is None:
         buffer = 1 if overflow == "latest" else BUFFER
     label = f"from_observable({short(observable)})" if name is None else f"source {name!r}"
-    policy = Policy.of("from_observable()", label, "buffer", buffer, overflow, True)
-    return Observed(observable, name, policy)
+    policy = OverflowPolicy.of("from_observable()", label, "buffer", buffer, overflow, True)
+    return ObservableProducer(observable, name, policy)

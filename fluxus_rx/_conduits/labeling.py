@@ -9,9 +9,9 @@ from typing import Any, Self
 from reactivex import Observable
 
 from .._common.messages import note, shown
-from .._engine.bound_step import Work
+from .._engine.bound_step import BoundStep
 from .._engine.observable import FlowObservable
-from .._engine.stage import Place, Stage
+from .._engine.stage import Stage, StepContext
 from .._errors import InvalidProductError
 from .._options.step_options import StepOptions
 from .._products.lineage import HasLineage
@@ -64,7 +64,7 @@ class LabelingProducer(_Labeling, Producer[P_co]):
 
     def observables(self) -> list[FlowObservable[P_co]]:
         """One observable per path, in path order."""
-        return [_labelling(self, path) for path in super().observables()]
+        return [_label_products(self, path) for path in super().observables()]
 
 
 class LabelingTransformer(_Labeling, Transformer[A_contra, B_co]):
@@ -76,10 +76,10 @@ class LabelingTransformer(_Labeling, Transformer[A_contra, B_co]):
 
     def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """This transformer on an observable: one observable per path, in path order."""
-        return [_labelling(self, path) for path in super().connect(source)]
+        return [_label_products(self, path) for path in super().connect(source)]
 
 
-def _labelling(conduit: _Labeling, path: FlowObservable[Any]) -> FlowObservable[Any]:
+def _label_products(conduit: _Labeling, path: FlowObservable[Any]) -> FlowObservable[Any]:
     """`path` with its products labelled, by a step of its own that has no name."""
     labels = conduit._flow_labels
     if not labels:
@@ -100,7 +100,7 @@ def _labelling(conduit: _Labeling, path: FlowObservable[Any]) -> FlowObservable[
     def explain(error: BaseException, product: Any) -> None:
         note(error, f"in {conduit.name}, as its product was labelled")
 
-    def bind(place: Place) -> Work:
-        return Work(apply, acall, explain, StepOptions(), None)
+    def bind(place: StepContext) -> BoundStep:
+        return BoundStep(apply, acall, explain, StepOptions(), None)
 
     return path.then(Stage(bind, None, False, "", shows_items=True))

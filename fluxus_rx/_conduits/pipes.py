@@ -15,14 +15,14 @@ from reactivex import operators as ops
 
 from .._common.messages import short, shown
 from .._common.names import check_name
-from .._engine.observable import FlowObservable, flowing, is_driven
-from .._engine.stage import Kind
+from .._engine.observable import FlowObservable, flow_observable, is_driven
+from .._engine.stage import ForeignItems
 from .._errors import InvalidFlowError, UsageError
 from .._products.dict_product import DictProduct, MadeProduct
-from .._products.factory import taken_in
+from .._products.factory import from_foreign
 from .._rx.scheduler import FlowScheduler
-from .._streams.iteration import entered, relayed
-from .._streams.timing import Turn
+from .._streams.iteration import iterated, relay
+from .._streams.timing import TimeSlice
 from .transformer import Transformer
 
 __all__ = ["_RxPipe", "_StreamPipe", "rx_pipe", "stream_pipe"]
@@ -60,10 +60,10 @@ class _RxPipe(_Pipe):
 
     def connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
         """The operators on an observable."""
-        trail = (flowing(source).trail, self.name)
-        kind = Kind.made(self._name or flowing(source).kind.label, trail)
-        making = None if self._name is None else _Making(kind, flowing(source))
-        around = _Around(source if making is None else making.noted(source))
+        trail = (flow_observable(source).trail, self.name)
+        kind = ForeignItems.made(self._name or flow_observable(source).kind.label, trail)
+        making = None if self._name is None else _Remaker(kind, flow_observable(source))
+        around = _SchedulerBypass(source if making is None else making.noted(source))
         piped = around.inlet.pipe(*self._operators)
         if not isinstance(piped, Observable):
             if isinstance(piped, asyncio.Future) and piped.done():
@@ -83,23 +83,23 @@ class _StreamPipe(_Pipe):
 
     def connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
         """The operators on an observable."""
-        upstream = flowing(source, True)
+        upstream = flow_observable(source, True)
 
         def root(before: AsyncIterator[Any], owner: object) -> AsyncIterator[Any]:
-            items = streams.iterate(_Once(before))
+            items = streams.iterate(_IteratedOnce(before))
             piped = reduce(lambda xs, pipe: pipe(xs), self._operators, items)
             if not isinstance(piped, AsyncIterable):
                 raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no stream")
             if self._name is None:
-                return entered(piped)
-            return relayed(piped, _Making(kind, upstream).product, turn=Turn())
+                return iterated(piped)
+            return relay(piped, _Remaker(kind, upstream).product, turn=TimeSlice())
 
         trail = (upstream.trail, self.name)
-        kind = Kind.made(self._name or upstream.kind.label, trail)
+        kind = ForeignItems.made(self._name or upstream.kind.label, trail)
         return [FlowObservable(root, (), True, trail, before=upstream, kind=kind)]
 
 
-class _Once(AsyncIterable[Any]):
+class _IteratedOnce(AsyncIterable[Any]):
     """The products of a run, which come once."""
 
     def __init__(self, products: AsyncIterator[Any]) -> None:
@@ -118,12 +118,12 @@ class _Once(AsyncIterable[Any]):
 
 
 #: the pipes that are being subscribed to, each with the scheduler of its run
-_subscribed: ContextVar[tuple[_Around, FlowScheduler, Any] | None] = ContextVar(
+_subscribed: ContextVar[tuple[_SchedulerBypass, FlowScheduler, Any] | None] = ContextVar(
     "_subscribed", default=None
 )
 
 
-class _Around:
+class _SchedulerBypass:
     """What is put around operators, so that the scheduler of a run passes by those that hand up one
     of their own: without it their source would be another run, and know no demand.
 
@@ -171,14 +171,14 @@ class _Around:
         return Observable(subscribe)
 
 
-class _Making:
+class _Remaker:
     """Makes products of what operators make of products, where they make something else.
 
     Only in a flow of dictionaries: until a product of one has come, items stay as they are, and a
     step behind takes them in.
     """
 
-    def __init__(self, kind: Kind, source: FlowObservable[Any]) -> None:
+    def __init__(self, kind: ForeignItems, source: FlowObservable[Any]) -> None:
         self._kind = kind
         #: whether it is a flow of dictionaries
         self._named = not source.shows_items
@@ -215,19 +215,19 @@ class _Making:
         """The product of what the operators have given."""
         if isinstance(item, DictProduct):
             return item
-        found = [] if item.__class__ in _PLAIN else _within(item)
+        found = [] if item.__class__ in _PLAIN else _products_in(item)
         if not found and isinstance(self._current, DictProduct):
             found.append(self._current)
         if not found and not self._named:
             return item
         self._count += 1
-        made = taken_in(item, self._count - 1, None, "", *self._kind)
+        made = from_foreign(item, self._count - 1, None, "", *self._kind)
         assert isinstance(made, MadeProduct)
         made.made_of = tuple(found)
         return made
 
 
-def _within(item: Any) -> list[DictProduct]:
+def _products_in(item: Any) -> list[DictProduct]:
     """The products in what holds products, in their order; each container is looked into once."""
     found: list[DictProduct] = []
     seen: set[int] = set()
@@ -277,7 +277,7 @@ def rx_pipe(*operators: Callable[[Any], Any], name: str | None = None) -> Transf
     >>> run(step("src", [{"x": 1}, {"x": 2}]) >> pairs >> sums)[0][0]["sum"]
     {'sum': 3}
     """
-    _check("rx_pipe", operators, name)
+    _check_operators("rx_pipe", operators, name)
     return _RxPipe(operators, name)
 
 
@@ -294,11 +294,11 @@ def stream_pipe(*operators: Callable[[Any], Any], name: str | None = None) -> Tr
     >>> stream_pipe(pipe.chunks(2)).process([1, 2, 3])
     [[1, 2], [3]]
     """
-    _check("stream_pipe", operators, name)
+    _check_operators("stream_pipe", operators, name)
     return _StreamPipe(operators, name)
 
 
-def _check(kind: str, operators: tuple[object, ...], name: object) -> None:
+def _check_operators(kind: str, operators: tuple[object, ...], name: object) -> None:
     if not operators:
         raise InvalidFlowError(f"{kind}() needs at least one operator")
     for index, operator in enumerate(operators):

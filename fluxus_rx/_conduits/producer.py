@@ -22,17 +22,17 @@ from reactivex import Observable
 
 from .._common.item_types import type_arguments
 from .._common.messages import shown
-from .._engine.conversions import astream, stream, to_stream
-from .._engine.execution import Opened
+from .._engine.conversions import arrivals, async_items, to_stream
+from .._engine.execution import Execution
 from .._engine.observable import FlowObservable, Merged
-from .._engine.path_observables import apart
+from .._engine.path_observables import path_observables
 from .._errors import InvalidFlowError, InvalidProductError, UsageError
 from .._options.executors import check_picklable, in_processes, offload
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
-from .._streams.iteration import entered
+from .._streams.iteration import iterated
 from .._typing import B, P_co, R, T
 from .composites import Group, flat
 from .conduit import Conduit, cannot_chain, cannot_group
@@ -46,9 +46,9 @@ __all__ = [
     "Producer",
     "SimpleAsyncProducer",
     "SimpleProducer",
-    "elsewhere_of",
-    "iterated",
+    "iterator_of",
     "not_iterable",
+    "offloaded",
 ]
 
 
@@ -174,7 +174,7 @@ class Producer(Conduit, Generic[P_co]):
         [2, 4]
         """
         if paths:
-            return apart(self.observables)
+            return path_observables(self.observables)
         if self.n_concurrent_conduits == 1:
             return self.observables()[0]
         return Merged(lambda: [*self.observables()], True)
@@ -184,19 +184,19 @@ class Producer(Conduit, Generic[P_co]):
         return to_stream(self.to_observable())
 
     def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
-        elsewhere = elsewhere_of(self, flow.scope, self._flow_options)
+        elsewhere = offloaded(self, flow.scope, self._flow_options)
         if elsewhere is None:
-            return iterated(self.produce(), self, "produce")
+            return iterator_of(self.produce(), self, "produce")
         return self._flow_elsewhere(elsewhere)
 
     async def _flow_elsewhere(self, elsewhere: Offload) -> AsyncGenerator[P_co, None]:
-        products = iterated(await elsewhere.call(self.produce), self, "produce")
+        products = iterator_of(await elsewhere.call(self.produce), self, "produce")
         async with contextlib.aclosing(elsewhere.iterated(products)) as made:
             async for product in made:
                 yield product
 
     def __iter__(self) -> Generator[P_co, None, None]:
-        products = stream(lambda: Opened(self.observables()))
+        products = arrivals(lambda: Execution(self.observables()))
         try:
             for _, product in products:
                 yield product
@@ -204,7 +204,7 @@ class Producer(Conduit, Generic[P_co]):
             products.close()
 
     def __aiter__(self) -> AsyncGenerator[P_co, None]:
-        return astream(self.to_observable())
+        return async_items(self.to_observable())
 
     @overload
     def __rshift__(self, other: Transformer[P_co, B]) -> Producer[B]: ...
@@ -245,7 +245,7 @@ class AsyncProducer(Producer[P_co]):
         products = self.aproduce()
         if not hasattr(products, "__aiter__"):
             raise not_iterable(self, "aproduce", products, "an asynchronous generator")
-        return entered(products)
+        return iterated(products)
 
 
 class _ParallelProducers(Group, Producer[P_co]):
@@ -263,7 +263,7 @@ class _ParallelProducers(Group, Producer[P_co]):
         return [path for producer in self.conduits for path in producer.observables()]
 
 
-def elsewhere_of(conduit: Conduit, scope: Scope | None, options: StepOptions) -> Offload | None:
+def offloaded(conduit: Conduit, scope: Scope | None, options: StepOptions) -> Offload | None:
     """Where the plain function of a conduit runs, if that isn't the loop's thread."""
     executor = options.executor
     if scope is None or executor is None:
@@ -275,7 +275,7 @@ def elsewhere_of(conduit: Conduit, scope: Scope | None, options: StepOptions) ->
     return scope.shared(("offload", id(conduit)), made)
 
 
-def iterated(products: Any, conduit: Conduit, method: str) -> Iterator[Any]:
+def iterator_of(products: Any, conduit: Conduit, method: str) -> Iterator[Any]:
     try:
         return iter(products)
     except TypeError:
@@ -310,7 +310,7 @@ class SimpleProducer(Producer[T]):
 
     def produce(self) -> Iterator[T]:
         """The items."""
-        _use(self, isinstance(self.items, Iterator))
+        _use_iterator(self, isinstance(self.items, Iterator))
         return iter(self.items)
 
 
@@ -336,11 +336,11 @@ class SimpleAsyncProducer(AsyncProducer[T]):
 
     def aproduce(self) -> AsyncIterable[T]:
         """The items."""
-        _use(self, isinstance(self.items, AsyncIterator))
+        _use_iterator(self, isinstance(self.items, AsyncIterator))
         return self.items
 
 
-def _use(producer: Any, once: bool) -> None:
+def _use_iterator(producer: Any, once: bool) -> None:
     if once and producer._used:
         raise UsageError(
             f"{producer.name}: its iterator was used up by an earlier run; pass a list, or a"

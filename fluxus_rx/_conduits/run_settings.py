@@ -9,18 +9,18 @@ from .._common.signatures import is_async_function
 from .._errors import InvalidOptionError
 from .._options.failure import Failure, FailureLog
 from .._options.step_options import StepOptions
-from .._rx.run_settings import Terms
+from .._rx.run_settings import RunSettings
 from .conduit import Conduit
 
-__all__ = ["terms_of"]
+__all__ = ["settings_for"]
 
 
-def terms_of(
+def settings_for(
     conduit: Conduit,
     options: StepOptions | None,
     max_failures: int | None,
     keep: Callable[[Failure], object] | None,
-) -> Terms:
+) -> RunSettings:
     """The terms of a run of `conduit`; `keep` takes the failures that are to be collected.
 
     Raises `InvalidOptionError` (a ValueError) for what can't be these, TypeError for options that
@@ -47,4 +47,4 @@ def terms_of(
             " function, such as failures.append; it may start a task, or put into a queue"
         )
     conduit._flow_check_options(options)
-    return Terms(options=options, failures=FailureLog(keep, max_failures))
+    return RunSettings(options=options, failures=FailureLog(keep, max_failures))

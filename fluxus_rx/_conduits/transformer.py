@@ -14,17 +14,24 @@ from .._common.item_types import fits, type_arguments, type_name
 from .._common.messages import shown
 from .._engine.conversions import to_stream
 from .._engine.execution import collect
-from .._engine.observable import FlowObservable, Merged, fan_out, flowing, held, is_driven
+from .._engine.observable import (
+    FlowObservable,
+    Merged,
+    buffered,
+    fan_out,
+    flow_observable,
+    is_driven,
+)
 from .._errors import InvalidFlowError
-from .._rx.overflow import Overflow, Policy
-from .._rx.run_settings import Terms
+from .._rx.overflow import Overflow, OverflowPolicy
+from .._rx.run_settings import RunSettings
 from .._streams.context import Several
-from .._streams.iteration import entered
+from .._streams.iteration import iterated
 from .._typing import A, A_contra, B, B_co, C, P_co, R, T
 from .composites import Chain, Group, flat
 from .conduit import Conduit, cannot_chain, cannot_group, passthrough_chained
 from .producer import Producer, not_iterable
-from .transformer_stage import Called
+from .transformer_stage import TransformerStage
 
 if TYPE_CHECKING:
     from .consumer import Consumer
@@ -32,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncTransformer", "Buffer", "Passthrough", "Transformer", "group"]
 
 
-class Transformer(Called, Generic[A_contra, B_co]):
+class Transformer(TransformerStage, Generic[A_contra, B_co]):
     """Takes products one by one, and gives zero or more for each.
 
     A subclass implements `transform`, which runs on the loop's thread: one product at a time, the
@@ -86,7 +93,7 @@ class Transformer(Called, Generic[A_contra, B_co]):
         [2, 3]
         """
         label = f"the buffer in front of {self._flow_label}"
-        policy = Policy.of("buffered()", label, "size", size, overflow, False)
+        policy = OverflowPolicy.of("buffered()", label, "size", size, overflow, False)
         steps = [*self._flow_firsts()]
         takes_products = any(getattr(one, "_flow_shows_items", True) for one in steps)
         kind = self.input_type if takes_products else Any
@@ -101,10 +108,10 @@ class Transformer(Called, Generic[A_contra, B_co]):
         if isinstance(source, Observable):
             driven = self._flow_is_async or is_driven(source)
             if self.n_concurrent_conduits == 1:
-                return self.connect(flowing(source, driven))[0]
-            return Merged(lambda: [*self.connect(flowing(source, driven))], driven)
+                return self.connect(flow_observable(source, driven))[0]
+            return Merged(lambda: [*self.connect(flow_observable(source, driven))], driven)
         if hasattr(source, "__aiter__"):
-            root: FlowObservable[Any] = FlowObservable(lambda flow, owner: entered(source))
+            root: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterated(source))
             return to_stream(self(root))
         raise InvalidFlowError(
             f"{self._flow_label} was called with {shown(source)}; as an operator it takes an"
@@ -126,12 +133,12 @@ class Transformer(Called, Generic[A_contra, B_co]):
     async def aprocess(self, items: Iterable[A_contra] | AsyncIterable[A_contra]) -> list[B_co]:
         """The same as `process`, on the running loop; `items` may be asynchronous."""
         if isinstance(items, AsyncIterable):
-            source: FlowObservable[Any] = FlowObservable(lambda flow, owner: entered(items))
+            source: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterated(items))
         elif isinstance(items, Iterable):
             source = FlowObservable(lambda flow, owner: iter(items))
         else:
             raise InvalidFlowError(f"process() takes an iterable of products, not {shown(items)}")
-        paths = await collect(self.connect(source), Terms(ordered=True))
+        paths = await collect(self.connect(source), RunSettings(ordered=True))
         return [product for path in paths for product in path]
 
     @overload
@@ -207,7 +214,7 @@ class Passthrough(Conduit):
 
     def connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
         """The source itself."""
-        return [flowing(source)]
+        return [flow_observable(source)]
 
     def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
         return ingoing
@@ -231,7 +238,7 @@ class Buffer(Transformer[T, T]):
 
     _flow_awaits = True
 
-    def __init__(self, policy: Policy, kind: Any = Any) -> None:
+    def __init__(self, policy: OverflowPolicy, kind: Any = Any) -> None:
         self.policy = policy
         self._kind = kind
 
@@ -256,7 +263,7 @@ class Buffer(Transformer[T, T]):
 
     def connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
         """The buffer on an observable."""
-        return [held(source, self.policy, ("held", id(self)), self.name)]
+        return [buffered(source, self.policy, ("held", id(self)), self.name)]
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """Its size and its policy."""

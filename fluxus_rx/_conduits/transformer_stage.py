@@ -10,22 +10,22 @@ from typing import Any, Final, Self, cast
 from reactivex import Observable
 
 from .._common.messages import note, short, shown
-from .._engine.bound_step import Work
-from .._engine.observable import FlowObservable, flowing
-from .._engine.stage import Place, Stage, path_of
+from .._engine.bound_step import BoundStep
+from .._engine.observable import FlowObservable, flow_observable
+from .._engine.stage import Stage, StepContext, path_of
 from .._errors import InvalidFlowError
 from .._options.executors import check_picklable, in_processes
 from .._options.step_options import StepOptions
 from .._streams.context import Several
 from .conduit import Conduit
-from .producer import elsewhere_of, iterated
+from .producer import iterator_of, offloaded
 
-__all__ = ["Called"]
+__all__ = ["TransformerStage"]
 
 _IN_THREADS: Final = StepOptions(executor="thread")
 
 
-class Called(Conduit):
+class TransformerStage(Conduit):
     """What a transformer is for each product alone."""
 
     _flow_options = StepOptions()
@@ -97,11 +97,11 @@ class Called(Conduit):
             options=self._flow_settings,
             implied=self._flow_implied,
         )
-        return [flowing(source).then(stage)]
+        return [flow_observable(source).then(stage)]
 
-    def _flow_bind(self, place: Place) -> Work:
+    def _flow_bind(self, place: StepContext) -> BoundStep:
         def apply(product: Any) -> Any:
-            return Several(iterated(self.transform(product), self, "transform"))
+            return Several(iterator_of(self.transform(product), self, "transform"))
 
         def explain(error: BaseException, product: Any) -> None:
             note(
@@ -110,17 +110,17 @@ class Called(Conduit):
             )
 
         def given(replacement: Any, product: Any, count: int) -> Any:
-            return Several(iterated(replacement, self, "on_error"))
+            return Several(iterator_of(replacement, self, "on_error"))
 
-        elsewhere = None if self._flow_awaits else elsewhere_of(self, place.scope, place.options)
+        elsewhere = None if self._flow_awaits else offloaded(self, place.scope, place.options)
 
         async def acall(product: Any) -> Any:
             if elsewhere is None:
                 return await self._flow_acall(product)
             products = await elsewhere.call(self.transform, product)
-            return Several(elsewhere.iterated(iterated(products, self, "transform")))
+            return Several(elsewhere.iterated(iterator_of(products, self, "transform")))
 
-        return Work(
+        return BoundStep(
             *(apply, acall, explain, place.options, ("limit", id(self))),
             given=given,
         )
@@ -130,4 +130,4 @@ class Called(Conduit):
         return self._flow_awaits or self._flow_settings.over(self._flow_implied).waits
 
     async def _flow_acall(self, product: Any) -> Any:
-        return Several(iterated(self.transform(product), self, "transform"))
+        return Several(iterator_of(self.transform(product), self, "transform"))

@@ -12,15 +12,15 @@ from .._errors import MissingAttributeError
 from .._rx.scheduler import FlowScheduler
 from .._streams.flat_map import FlatMap
 from .._streams.limit import Limit
-from .._streams.timing import Pace
-from .bound_step import Work
+from .._streams.timing import IdleTimes
+from .bound_step import BoundStep
 
-__all__ = ["staged"]
+__all__ = ["async_stage"]
 
 
-def staged(
+def async_stage(
     stream: AsyncIterator[Any],
-    work: Work,
+    work: BoundStep,
     call: Callable[[Any], Coroutine[Any, Any, Any]],
     flow: FlowScheduler,
 ) -> FlatMap[Any]:
@@ -28,11 +28,11 @@ def staged(
     size = options.limit
     pace = None
     if gauge is not None:
-        gauge.pace = pace = Pace()
+        gauge.pace = pace = IdleTimes()
         gauge.limit, gauge.is_inline = size, False
     ordered: bool | Callable[[Any], Hashable] = bool(options.ordered) or scope.terms.ordered
     if isinstance(options.ordered, str) and not scope.terms.ordered:
-        ordered = partial(_attribute, options.ordered)
+        ordered = partial(_attribute_of, options.ordered)
     return FlatMap(
         stream,
         call,
@@ -48,7 +48,7 @@ def staged(
     )
 
 
-def _attribute(name: str, item: Any) -> Any:
+def _attribute_of(name: str, item: Any) -> Any:
     """The attribute of an item that it keeps its order by."""
     try:
         value = item[name] if isinstance(item, Mapping) else getattr(item, name)

@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 from .._monitoring.gauge import Gauge
 from .._options.step_options import StepOptions
 
-__all__ = ["Later", "Work"]
+__all__ = ["BoundStep", "Deferred"]
 
 
-class Work(NamedTuple):
+class BoundStep(NamedTuple):
     """What a step does to one item, bound to a run.
 
     `apply` gives an item, or `Several`. It is called for an asynchronous step too, whose outcome is
     then awaited: a coroutine gives an item or `Several`. `explain` adds to an error where it came
-    up. `may_wait` tells whether `apply` may give `Several` of a `Later`. `locate` tells the
+    up. `may_wait` tells whether `apply` may give `Several` of a `Deferred`. `locate` tells the
     position of an item in the flow, where items have one; `kept` gives an item as it is now, for
     one who holds it while the flow goes on. `given` makes an outcome of what stands in for that of
     an item, after the call has given so many products. `gauge` counts its calls, in a run that
@@ -37,7 +37,7 @@ class Work(NamedTuple):
     gauge: Gauge | None = None
 
 
-class Later:
+class Deferred:
     """What a synchronous step gives, in `Several`, if its function is asynchronous after all."""
 
     __slots__ = ("_closed", "_finish", "_source")
@@ -56,7 +56,9 @@ class Later:
         """What it comes to: an item, or `Several`."""
         return await self._finish(self._source)
 
-    def then(self, change: Callable[[Any], Any], failed: Callable[[BaseException], None]) -> Later:
+    def then(
+        self, change: Callable[[Any], Any], failed: Callable[[BaseException], None]
+    ) -> Deferred:
         """The same, its outcome changed by `change`; `failed` is told why there is none."""
 
         async def finish(source: Any) -> Any:
@@ -67,11 +69,11 @@ class Later:
                 raise
             return change(outcome)
 
-        return Later(self._source, finish, failed)
+        return Deferred(self._source, finish, failed)
 
     def close(self) -> None:
         """Let go of it; a coroutine would complain that it was never awaited."""
-        if inspect.iscoroutine(self._source) or isinstance(self._source, Later):
+        if inspect.iscoroutine(self._source) or isinstance(self._source, Deferred):
             self._source.close()
         if self._closed is not None:
             self._closed(GeneratorExit())

@@ -15,18 +15,18 @@ from .._errors import InvalidFlowError
 from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
 from .._streams.channel import Channel
-from .._streams.iteration import entered
+from .._streams.iteration import iterated
 from .._typing import T
-from .execution import Arrival, Opened, all_ready, close_scope
-from .observable import FlowObservable, flowing
+from .execution import Arrival, Execution, all_ready, close_scope
+from .observable import FlowObservable, flow_observable
 
-__all__ = ["astream", "stream", "to_observable", "to_stream"]
+__all__ = ["arrivals", "async_items", "to_observable", "to_stream"]
 
 
-async def astream(source: Observable[T]) -> AsyncGenerator[T, None]:
+async def async_items(source: Observable[T]) -> AsyncGenerator[T, None]:
     """The items of an observable as they come; leaving early ends the run."""
     scope = Scope(asyncio.get_running_loop())
-    pipeline = flowing(source, True).open(FlowScheduler(scope.loop, scope))
+    pipeline = flow_observable(source, True).open(FlowScheduler(scope.loop, scope))
     scope.on_fail = pipeline.fail
     error: BaseException | None = None
     try:
@@ -63,7 +63,7 @@ def to_stream(source: Observable[T]) -> AsyncIterator[T]:
     """
     if not isinstance(source, Observable):
         raise InvalidFlowError(f"to_stream() takes an Observable, not {shown(source)}")
-    return astream(source)
+    return async_items(source)
 
 
 def to_observable(source: AsyncIterable[T]) -> Observable[T]:
@@ -90,13 +90,13 @@ def to_observable(source: AsyncIterable[T]) -> Observable[T]:
             f"to_observable() takes an asynchronous iterable, not {shown(source)}; of a plain one,"
             " SimpleProducer(items).to_observable() makes an observable that heeds demand"
         )
-    return FlowObservable(lambda flow, owner: entered(source))
+    return FlowObservable(lambda flow, owner: iterated(source))
 
 
-def stream(opens: Callable[[], Opened]) -> Generator[Arrival, None, None]:
+def arrivals(opens: Callable[[], Execution]) -> Generator[Arrival, None, None]:
     """What arrives, as it comes, for a synchronous reader; the loop runs while it waits."""
 
-    async def open_paths() -> tuple[Opened, Channel[Arrival]]:
+    async def open_paths() -> tuple[Execution, Channel[Arrival]]:
         opened = opens()
         return opened, await opened.__aenter__()
 

@@ -15,15 +15,15 @@ from reactivex import Observable
 from reactivex.abc import DisposableBase
 
 from .._common.messages import also_raised, note
-from .._rx.run_settings import Terms
+from .._rx.run_settings import RunSettings
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
 from .._rx.scope import Scope
 from .._streams.channel import Channel
-from .._streams.context import error_of
+from .._streams.context import unmistakable
 from .._typing import T
-from .stage import Places
+from .stage import StepLocations
 
-__all__ = ["Arrival", "Opened", "all_ready", "close_scope", "collect", "consumed_in_thread"]
+__all__ = ["Arrival", "Execution", "all_ready", "close_scope", "collect", "consumed_in_thread"]
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 Arrival = tuple[int, Any]
 
 
-class Opened:
+class Execution:
     """The paths of a flow, run for as long as the block lasts; what arrives is in the channel.
 
     The room of the channel is the demand of the flow. With `receivers`, one for each path, products
@@ -48,12 +48,12 @@ class Opened:
     def __init__(
         self,
         paths: Sequence[Observable[Any]],
-        terms: Terms | None = None,
+        terms: RunSettings | None = None,
         receivers: Sequence[Callable[[Any], None]] | None = None,
         beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self._paths = paths
-        self._terms = terms or Terms()
+        self._terms = terms or RunSettings()
         self._receivers = receivers
         self._beside = beside
         self._channel: Channel[Arrival] = Channel()
@@ -64,7 +64,7 @@ class Opened:
     async def __aenter__(self) -> Channel[Arrival]:
         loop, meter = asyncio.get_running_loop(), self._terms.meter
         self.scope = Scope(loop, self._terms, on_fail=self._failed)
-        self._terms.place_of = Places(self._paths).place_of
+        self._terms.place_of = StepLocations(self._paths).place_of
         if meter is not None:
             for path in self._paths:
                 meter.know(getattr(path, "trail", None))
@@ -72,7 +72,7 @@ class Opened:
         demand = self._channel if self._receivers is None else UNBOUNDED
         flow = FlowScheduler(loop, self.scope, demand)
         receivers = self._receivers or [
-            _arriving(self._channel, index) for index in range(len(self._paths))
+            _into_channel(self._channel, index) for index in range(len(self._paths))
         ]
         try:
             if self._beside is not None:
@@ -112,7 +112,7 @@ class Opened:
             del error, raised
 
 
-def _arriving(channel: Channel[Arrival], index: int) -> Callable[[Any], None]:
+def _into_channel(channel: Channel[Arrival], index: int) -> Callable[[Any], None]:
     def on_next(product: Any) -> None:
         channel.put((index, product))
 
@@ -139,11 +139,13 @@ async def close_scope(scope: Scope, error: BaseException | None) -> BaseExceptio
     return error
 
 
-async def collect(paths: Sequence[Observable[Any]], terms: Terms | None = None) -> list[list[Any]]:
+async def collect(
+    paths: Sequence[Observable[Any]], terms: RunSettings | None = None
+) -> list[list[Any]]:
     """Run the paths of a flow to their end, and collect what each of them gives, in order of
     completion."""
     results: list[list[Any]] = [[] for _ in paths]
-    async with Opened(paths, terms, [result.append for result in results]) as channel:
+    async with Execution(paths, terms, [result.append for result in results]) as channel:
         await channel.filled()
     return results
 
@@ -173,7 +175,7 @@ async def consumed_in_thread(
         try:
             return consume(items)
         except (StopIteration, StopAsyncIteration) as error:  # a future can't carry the first
-            raise error_of(error, "a consumer") from error
+            raise unmistakable(error, "a consumer") from error
         finally:
             items.close()
 

@@ -14,25 +14,25 @@ from typing import Any, Final, NamedTuple
 
 from .._common.messages import also_raised
 from .._rx.scheduler import FlowScheduler
-from .._streams.context import Several, error_of
+from .._streams.context import Several, unmistakable
 from .._streams.iteration import END, Endable, aclose_all, cancel
-from .._streams.timing import Pace, Turn
-from .async_stage import staged
-from .bound_step import Later, Work
+from .._streams.timing import IdleTimes, TimeSlice
+from .async_stage import async_stage
+from .bound_step import BoundStep, Deferred
 
-__all__ = ["Halt", "Level", "Walked", "close_levels", "walk"]
+__all__ = ["Frame", "Fused", "Suspension", "close_frames", "run_fused"]
 
 
-class Level(NamedTuple):
+class Frame(NamedTuple):
     """Where a walk stands in what one step gave for one item."""
 
     at: int
     items: Iterator[Any]
-    owner: Work | None
+    owner: BoundStep | None
     given: Any
 
 
-class Halt(NamedTuple):
+class Suspension(NamedTuple):
     """A walk can't go on by itself: the loop is due a turn, or the outcome must be awaited."""
 
     at: int
@@ -40,20 +40,20 @@ class Halt(NamedTuple):
     given: Any
 
 
-_GIVE: Final = Halt(-1, None, None)
+_YIELD_TO_LOOP: Final = Suspension(-1, None, None)
 
 
-def walk(works: list[Work], stack: list[Level], turn: Turn | None) -> Iterator[Any]:
+def run_fused(works: list[BoundStep], stack: list[Frame], turn: TimeSlice | None) -> Iterator[Any]:
     """Take items through synchronous steps, depth first, with a stack instead of recursion.
 
-    Gives products, and `Halt` where it can't go on; after one that isn't `_GIVE` the stack tells
-    what is left to do.
+    Gives products, and `Suspension` where it can't go on; after one that isn't `_YIELD_TO_LOOP` the
+    stack tells what is left to do.
     """
     applies = [work.apply for work in works]
     end = len(applies)
     while stack:
         if turn is not None and turn.gate is not None:
-            yield _GIVE
+            yield _YIELD_TO_LOOP
         at, items, owner, given = stack[-1]
         index, outside = -1, False
         item = None
@@ -61,7 +61,7 @@ def walk(works: list[Work], stack: list[Level], turn: Turn | None) -> Iterator[A
             for item in items:
                 if turn is not None and perf_counter() > turn.due:
                     outside = True
-                    yield _GIVE
+                    yield _YIELD_TO_LOOP
                     outside = False
                 for index in range(at, end):
                     outcome = applies[index](item)
@@ -73,11 +73,11 @@ def walk(works: list[Work], stack: list[Level], turn: Turn | None) -> Iterator[A
                     yield item
                     outside, index = False, -1
                     continue
-                if outcome.source.__class__ is Later:
+                if outcome.source.__class__ is Deferred:
                     outside = True
-                    yield Halt(index, outcome.source, item)
+                    yield Suspension(index, outcome.source, item)
                     return
-                stack.append(Level(index + 1, outcome.source, works[index], item))
+                stack.append(Frame(index + 1, outcome.source, works[index], item))
                 break
             else:
                 stack.pop()
@@ -86,7 +86,7 @@ def walk(works: list[Work], stack: list[Level], turn: Turn | None) -> Iterator[A
                 raise
             if index >= 0:
                 owner, given = works[index], item
-            raised = error_of(error)
+            raised = unmistakable(error)
             if owner is not None:
                 owner.explain(raised, given)
             if raised is error:
@@ -94,7 +94,7 @@ def walk(works: list[Work], stack: list[Level], turn: Turn | None) -> Iterator[A
             raise raised from error
 
 
-def close_levels(stack: list[Level]) -> None:
+def close_frames(stack: list[Frame]) -> None:
     """Close the iterators that a walk has left open, the innermost first."""
     first: BaseException | None = None
     while stack:
@@ -112,7 +112,7 @@ def close_levels(stack: list[Level]) -> None:
         raise first
 
 
-def _ready(item: Any, poll: Callable[[], Any]) -> Iterator[Any]:
+def _ready_items(item: Any, poll: Callable[[], Any]) -> Iterator[Any]:
     """An item, and what else is there."""
     # Not iter(poll, END), which would compare items by their own ideas of what is equal.
     while item is not END:
@@ -120,7 +120,7 @@ def _ready(item: Any, poll: Callable[[], Any]) -> Iterator[Any]:
         item = poll()
 
 
-class Walked(Endable[Any]):
+class Fused(Endable[Any]):
     """Takes what is on a stack, then the items of `base`, through synchronous steps.
 
     Where a step turns out to be asynchronous, it is a stage from there on, and the steps behind it
@@ -130,14 +130,14 @@ class Walked(Endable[Any]):
     def __init__(
         self,
         base: AsyncIterator[Any] | None,
-        works: list[Work],
-        stack: list[Level],
+        works: list[BoundStep],
+        stack: list[Frame],
         flow: FlowScheduler,
     ) -> None:
         self._turn = flow.scope.turn
         self._flow = flow
         gauges = [work.gauge for work in works if work.gauge is not None]
-        pace = Pace() if gauges else None
+        pace = IdleTimes() if gauges else None
         for gauge in gauges:
             gauge.pace, gauge.limit, gauge.is_inline = pace, 1, True
         self._stream = self._walking(base, works, stack, pace=pace)
@@ -146,17 +146,17 @@ class Walked(Endable[Any]):
     async def __anext__(self) -> Any:
         while True:
             item = await self._stream.__anext__()
-            if item.__class__ is not _Rest:
+            if item.__class__ is not _Continuation:
                 return item
             self._stream = item.stream
 
     async def _walking(
         self,
         base: AsyncIterator[Any] | None,
-        works: list[Work],
-        stack: list[Level],
+        works: list[BoundStep],
+        stack: list[Frame],
         run: Callable[..., Any] | None = None,
-        pace: Pace | None = None,
+        pace: IdleTimes | None = None,
     ) -> AsyncGenerator[Any, None]:
         # All of it in one context, whichever task reads: what a generator sets it can reset.
         run = run or contextvars.copy_context().run
@@ -164,9 +164,9 @@ class Walked(Endable[Any]):
         poll = getattr(base, "poll", None)
         try:
             while True:
-                products = walk(works, stack, turn)
+                products = run_fused(works, stack, turn)
                 while (product := run(next, products, END)) is not END:
-                    if product.__class__ is not Halt:
+                    if product.__class__ is not Suspension:
                         if pace is None:
                             yield product
                         else:
@@ -175,7 +175,7 @@ class Walked(Endable[Any]):
                             pace.unblock()
                         if turn.gate is not None:
                             await turn.give()
-                    elif product is _GIVE:
+                    elif product is _YIELD_TO_LOOP:
                         await turn.give()
                     else:
                         left, stack = stack, []
@@ -198,11 +198,11 @@ class Walked(Endable[Any]):
                 finally:
                     if pace is not None:
                         pace.feed()
-                items = iter((item,)) if poll is None else _ready(item, poll)
-                stack.append(Level(0, items, None, None))
+                items = iter((item,)) if poll is None else _ready_items(item, poll)
+                stack.append(Frame(0, items, None, None))
         except BaseException as error:
             try:
-                run(close_levels, stack)
+                run(close_frames, stack)
             except BaseException as late:
                 # A cancellation is of nobody who would look at its notes.
                 if isinstance(error, GeneratorExit | asyncio.CancelledError):
@@ -212,30 +212,30 @@ class Walked(Endable[Any]):
 
     def _go_over(
         self,
-        halt: Halt,
+        halt: Suspension,
         base: AsyncIterator[Any] | None,
-        works: list[Work],
-        stack: list[Level],
+        works: list[BoundStep],
+        stack: list[Frame],
         run: Callable[..., Any],
-    ) -> _Rest:
+    ) -> _Continuation:
         work = works[halt.at]
         before = self._walking(base, works[: halt.at], stack, run)
 
         async def call(item: Any) -> Any:
-            outcome = Several(item.outcome) if item.__class__ is Halt else work.apply(item)
-            while outcome.__class__ is Several and outcome.source.__class__ is Later:
+            outcome = Several(item.outcome) if item.__class__ is Suspension else work.apply(item)
+            while outcome.__class__ is Several and outcome.source.__class__ is Deferred:
                 outcome = await outcome.source.outcome()
             return outcome
 
         def explain(error: BaseException, item: Any) -> None:
-            work.explain(error, item.given if item.__class__ is Halt else item)
+            work.explain(error, item.given if item.__class__ is Suspension else item)
 
-        source = _led_by(halt, before)
-        pool = staged(source, work._replace(explain=explain), call, self._flow)
+        source = _start_with(halt, before)
+        pool = async_stage(source, work._replace(explain=explain), call, self._flow)
         rest = self._walking(pool, works[halt.at + 1 :], [])
         # A generator that was never begun closes nothing: the levels are a part of their own.
-        self._parts += (halt.outcome, _Levels(stack, run), before, source, pool, rest)
-        return _Rest(rest)
+        self._parts += (halt.outcome, _OpenFrames(stack, run), before, source, pool, rest)
+        return _Continuation(rest)
 
     def cancel(self) -> None:
         """Tell the stages to end."""
@@ -249,24 +249,24 @@ class Walked(Endable[Any]):
         await aclose_all(reversed(parts))
 
 
-class _Levels(NamedTuple):
+class _OpenFrames(NamedTuple):
     """What a walk has left open, to be closed in the context in which it was opened."""
 
-    stack: list[Level]
+    stack: list[Frame]
     run: Callable[..., Any]
 
     def close(self) -> None:
         """Close it, if nobody has."""
-        self.run(close_levels, self.stack)
+        self.run(close_frames, self.stack)
 
 
-class _Rest(NamedTuple):
+class _Continuation(NamedTuple):
     """Where a walk goes on."""
 
     stream: AsyncGenerator[Any, None]
 
 
-async def _led_by(halt: Halt, rest: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+async def _start_with(halt: Suspension, rest: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
     yield halt
     async for item in rest:
         yield item

@@ -7,16 +7,16 @@ from functools import partial
 from typing import Any
 
 from .._monitoring.gauge import Gauge
-from .._monitoring.meter import Meter, UnderWay, length_of
+from .._monitoring.meter import Meter, RunningCall, length_of
 from .._streams.context import Several
 from .._streams.iteration import aclose
-from .._streams.timing import Pace
-from .bound_step import Later, Work
+from .._streams.timing import IdleTimes
+from .bound_step import BoundStep, Deferred
 
-__all__ = ["measured", "measured_source"]
+__all__ = ["metered", "metered_source"]
 
 
-def measured(work: Work, gauge: Gauge, meter: Meter) -> Work:
+def metered(work: BoundStep, gauge: Gauge, meter: Meter) -> BoundStep:
     """The same work, each call of it counted from its beginning to its end."""
     inner, ainner, locate = work.apply, work.acall, work.locate
 
@@ -30,7 +30,7 @@ def measured(work: Work, gauge: Gauge, meter: Meter) -> Work:
         except BaseException as error:
             call.end(error, item)
             raise
-        return _followed(outcome, call, item)
+        return _count_outcome(outcome, call, item)
 
     async def acall(item: Any) -> Any:
         call = meter.begin(gauge, "" if locate is None else locate(item))
@@ -39,26 +39,28 @@ def measured(work: Work, gauge: Gauge, meter: Meter) -> Work:
         except BaseException as error:
             call.end(error, item)
             raise
-        return _followed(outcome, call, item)
+        return _count_outcome(outcome, call, item)
 
     return work._replace(apply=apply, acall=acall, gauge=gauge)
 
 
-def _followed(outcome: Any, call: UnderWay, item: Any) -> Any:
+def _count_outcome(outcome: Any, call: RunningCall, item: Any) -> Any:
     """What a call gave; if it is still to come, it is watched until it has."""
     if outcome.__class__ is not Several:
         call.alone()
         return outcome
     source = outcome.source
-    if source.__class__ is Later:
-        return Several(source.then(lambda value: _followed(value, call, item), call.end))
+    if source.__class__ is Deferred:
+        return Several(source.then(lambda value: _count_outcome(value, call, item), call.end))
     call.pause()
     watch = _OneCall(call, item)
-    watched = _AsyncWatched(source, watch) if _is_async(source) else _Watched(source, watch)
+    watched = (
+        _CountedAsyncItems(source, watch) if _is_async(source) else _CountedItems(source, watch)
+    )
     return Several(watched, outcome.ready)
 
 
-def measured_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any:
+def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any:
     """The items of the source that `opened` gives, each counted as a call that gives one product;
     what it takes to open it is part of the first."""
     first = meter.begin(gauge, "")
@@ -73,9 +75,9 @@ def measured_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> An
     first.pause()
     if gauge.total == total and (length := length_of(source)) is not None:
         gauge.expect(length)
-    gauge.pace, gauge.is_source = Pace(), True
-    watch = _CallEach(gauge, meter, first)
-    return _AsyncWatched(source, watch) if _is_async(source) else _Watched(source, watch)
+    gauge.pace, gauge.is_source = IdleTimes(), True
+    watch = _CallPerItem(gauge, meter, first)
+    return _CountedAsyncItems(source, watch) if _is_async(source) else _CountedItems(source, watch)
 
 
 def _is_async(source: object) -> bool:
@@ -85,7 +87,7 @@ def _is_async(source: object) -> bool:
 class _OneCall:
     """All products are of one call."""
 
-    def __init__(self, call: UnderWay, item: Any) -> None:
+    def __init__(self, call: RunningCall, item: Any) -> None:
         self._call = call
         self._item = item
 
@@ -106,13 +108,13 @@ class _OneCall:
         self._call.end(error, self._item)
 
 
-class _CallEach:
+class _CallPerItem:
     """Each product is of a call of its own."""
 
-    def __init__(self, gauge: Gauge, meter: Meter, first: UnderWay) -> None:
+    def __init__(self, gauge: Gauge, meter: Meter, first: RunningCall) -> None:
         self._gauge = gauge
         self._meter = meter
-        self._call: UnderWay | None = first
+        self._call: RunningCall | None = first
         self._left = False
 
     def begin(self) -> None:
@@ -147,10 +149,10 @@ class _CallEach:
         self.over()
 
 
-class _Watched:
+class _CountedItems:
     """An iterable whose items are counted."""
 
-    def __init__(self, source: Any, watch: _OneCall | _CallEach) -> None:
+    def __init__(self, source: Any, watch: _OneCall | _CallPerItem) -> None:
         self._source = source
         self._watch = watch
         self._iterator: Any = None
@@ -181,10 +183,10 @@ class _Watched:
             close()
 
 
-class _AsyncWatched:
+class _CountedAsyncItems:
     """An asynchronous iterable whose items are counted."""
 
-    def __init__(self, source: Any, watch: _OneCall | _CallEach) -> None:
+    def __init__(self, source: Any, watch: _OneCall | _CallPerItem) -> None:
         self._source = source
         self._watch = watch
         self._iterator: Any = None

@@ -15,24 +15,32 @@ from typing import Any
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from .._monitoring.meter import Tally
+from .._monitoring.meter import ItemCounter
 from .._options.step_options import StepOptions
-from .._rx.driver import Driver, Rooted
+from .._rx.driver import Driver, RootObserver
 from .._rx.intake import Intake
-from .._rx.multicast import Branch, Hub, merged
-from .._rx.overflow import Overflowing, Policy
-from .._rx.run_settings import Terms
+from .._rx.multicast import Branch, Hub, subscribe_merged
+from .._rx.overflow import BufferedObservable, OverflowPolicy
+from .._rx.run_settings import RunSettings
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
-from .._rx.scope import steered
+from .._rx.scope import drainable
 from .._typing import T
-from .bound_step import Work
-from .metered import measured, measured_source
+from .bound_step import BoundStep
+from .metered import metered, metered_source
 from .pipeline import Pipeline
-from .plain_rx import Plain
-from .resilience import controlled
-from .stage import Kind, Place, Stage, Trail, path_of
+from .plain_rx import PlainSteps
+from .resilience import resilient
+from .stage import ForeignItems, Stage, StepContext, Trail, path_of
 
-__all__ = ["FlowObservable", "Merged", "Root", "fan_out", "flowing", "held", "is_driven"]
+__all__ = [
+    "FlowObservable",
+    "Merged",
+    "Root",
+    "buffered",
+    "fan_out",
+    "flow_observable",
+    "is_driven",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +64,7 @@ class FlowObservable(Observable[T]):
         trail: Trail = None,
         before: FlowObservable[Any] | None = None,
         shows_items: bool = True,
-        kind: Kind = Kind(),  # noqa: B008 - frozen
+        kind: ForeignItems = ForeignItems(),  # noqa: B008 - frozen
     ) -> None:
         super().__init__()
         #: whether users may hold its items, or may have made them
@@ -85,14 +93,14 @@ class FlowObservable(Observable[T]):
         flow = FlowScheduler.of_run(scheduler)
         if flow is not None:
             return self._drive(observer, flow)
-        return Rooted(observer, scheduler).begin(self._drive)
+        return RootObserver(observer, scheduler).begin(self._drive)
 
     def _drive(self, observer: abc.ObserverBase[T], flow: FlowScheduler) -> abc.DisposableBase:
         if (
             not self._stages
             and isinstance(self._root, Observable)
             and is_driven(self._root)
-            and _is_led(self.trail, flow.scope.terms)
+            and _is_reached(self.trail, flow.scope.terms)
         ):
             return self._root.subscribe(observer, scheduler=flow)
         if self._before is None and not isinstance(self._root, Observable):
@@ -121,7 +129,7 @@ class FlowObservable(Observable[T]):
             lends.append(options.limiter is not None and shared in downstream)
             for key in (stage.key, shared):
                 downstream[key] = downstream.get(key, 0) + 1
-        if self._before is not None and not _is_led(self._before.trail, terms):
+        if self._before is not None and not _is_reached(self._before.trail, terms):
             pipeline: Pipeline[Any] = Pipeline(flow, iter(()))
         elif self._before is not None and not isinstance(self._root, Observable):
             before = self._before.open(flow.demanding(UNBOUNDED, downstream))
@@ -130,8 +138,8 @@ class FlowObservable(Observable[T]):
         else:
             pipeline = Pipeline(flow, self._source(flow, owner, downstream))
         for stage, options in zip(self._stages, settled, strict=True):
-            place = Place(flow.scope, stage.trail, owner, options)
-            work = _managed(stage, place, lends.pop())._replace(depth=depths.pop())
+            place = StepContext(flow.scope, stage.trail, owner, options)
+            work = _bind_stage(stage, place, lends.pop())._replace(depth=depths.pop())
             if terms.replay is not None and stage.name:
                 pipeline.lead(terms.replay.get(id(stage.trail), ()))
             if stage.shows_items:
@@ -154,31 +162,31 @@ class FlowObservable(Observable[T]):
         trail = stages[0].trail[0] if stages and stages[0].trail else self.trail
         if isinstance(root, Observable):
             given = stages[0].trail if trail is None and stages else trail
-            if not _is_led(given, terms):  # the same for all branches of a group
+            if not _is_reached(given, terms):  # the same for all branches of a group
                 return iter(())
             intake: Any
-            if isinstance(root, Overflowing):
+            if isinstance(root, BufferedObservable):
                 intake = root.taken_in(flow, downstream, self._tally(trail, root.key, terms))
             else:
                 intake = Intake(root, flow, downstream)
-            begins = trail is None or (trail[0] is None and isinstance(root, Overflowing))
+            begins = trail is None or (trail[0] is None and isinstance(root, BufferedObservable))
             if terms.steered and begins and not isinstance(root, Branch):
                 return flow.scope.feed(intake)
             return intake
-        if not _is_led(trail, terms):
+        if not _is_reached(trail, terms):
             return iter(())
         if terms.meter is None or trail is None:
             source = root(flow, owner)
         else:
             gauge = terms.meter.gauge(trail, trail[1], ("source", id(trail)))
-            source = measured_source(partial(root, flow, owner), gauge, terms.meter)
-        return steered(source, flow.scope) if terms.steered else source
+            source = metered_source(partial(root, flow, owner), gauge, terms.meter)
+        return drainable(source, flow.scope) if terms.steered else source
 
-    def _tally(self, trail: Trail, key: Hashable, terms: Terms) -> Tally | None:
+    def _tally(self, trail: Trail, key: Hashable, terms: RunSettings) -> ItemCounter | None:
         """What counts what takes in items for others, if the run counts."""
         if terms.meter is None or trail is None:
             return None
-        return Tally(terms.meter, terms.meter.gauge(trail, trail[1], key))
+        return ItemCounter(terms.meter, terms.meter.gauge(trail, trail[1], key))
 
     def _subscribe_plainly(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None
@@ -190,13 +198,15 @@ class FlowObservable(Observable[T]):
         works = []
         for stage in self._stages:
             works.append(
-                _managed(
-                    stage, Place(None, stage.trail, owner, stage.settled(StepOptions())), False
+                _bind_stage(
+                    stage,
+                    StepContext(None, stage.trail, owner, stage.settled(StepOptions())),
+                    False,
                 )
             )
             if stage.shows_items:
                 owner = object()
-        plain = Plain(observer, works)
+        plain = PlainSteps(observer, works)
         subscription = self._root.subscribe(
             plain.on_next, observer.on_error, observer.on_completed, scheduler=scheduler
         )
@@ -208,22 +218,22 @@ class FlowObservable(Observable[T]):
         return Disposable(dispose)
 
 
-def _managed(stage: Stage, place: Place, lends: bool) -> Work:
+def _bind_stage(stage: Stage, place: StepContext, lends: bool) -> BoundStep:
     """What a step does to one item, counted if the run counts, and as the options say."""
     work = stage.bind(place)
     if not stage.name:
         return work
-    terms = Terms() if place.scope is None else place.scope.terms
+    terms = RunSettings() if place.scope is None else place.scope.terms
     if terms.meter is not None:
         gauge = terms.meter.gauge(stage.trail, stage.name, work.key)
-        work = measured(work, gauge, terms.meter)
-    place_of = terms.place_of or _somewhere
-    return controlled(
+        work = metered(work, gauge, terms.meter)
+    place_of = terms.place_of or _unknown_location
+    return resilient(
         *(work, stage.name, partial(place_of, stage.trail)), log=terms.failures, lends=lends
     )
 
 
-def _is_led(trail: Trail, terms: Terms) -> bool:
+def _is_reached(trail: Trail, terms: RunSettings) -> bool:
     """Whether products come this way: all do, but in a run of some only those that enter it at the
     end of `trail` or in front of it. A flow that an Rx operator subscribes to is a matter of its
     own."""
@@ -235,7 +245,7 @@ def _is_led(trail: Trail, terms: Terms) -> bool:
     return before is not None or terms.place_of(trail)[1] < 0
 
 
-def _somewhere(trail: Trail) -> tuple[str, int]:
+def _unknown_location(trail: Trail) -> tuple[str, int]:
     return path_of(trail), -1
 
 
@@ -251,9 +261,9 @@ class Merged(Observable[T]):
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
         if not self.driven or FlowScheduler.of_run(scheduler) is not None:
-            return merged(self._compile(), observer, scheduler)
-        return Rooted(observer, scheduler).begin(
-            lambda rooted, flow: merged(self._compile(), rooted, flow)
+            return subscribe_merged(self._compile(), observer, scheduler)
+        return RootObserver(observer, scheduler).begin(
+            lambda rooted, flow: subscribe_merged(self._compile(), rooted, flow)
         )
 
 
@@ -267,7 +277,7 @@ def is_driven(source: object) -> bool:
 def fan_out(source: Observable[T], count: int, driven: bool) -> list[FlowObservable[T]]:
     """The source, multicast to `count` branches; it runs once."""
     hub = Hub(source, count, driven or is_driven(source))
-    given = flowing(source)
+    given = flow_observable(source)
     return [
         FlowObservable(
             *(branch, (), hub.driven, given.trail),
@@ -278,11 +288,11 @@ def fan_out(source: Observable[T], count: int, driven: bool) -> list[FlowObserva
     ]
 
 
-def flowing(source: Observable[T], driven: bool = False) -> FlowObservable[T]:
+def flow_observable(source: Observable[T], driven: bool = False) -> FlowObservable[T]:
     """`source` as something stages can be put on; `driven` makes sure that it runs by a driver."""
     if isinstance(source, FlowObservable) and (source.driven or not driven):
         return source
-    shows_items, kind = True, Kind()
+    shows_items, kind = True, ForeignItems()
     if isinstance(source, FlowObservable):
         shows_items, kind = source.shows_items, source.kind
     return FlowObservable(
@@ -290,13 +300,17 @@ def flowing(source: Observable[T], driven: bool = False) -> FlowObservable[T]:
     )
 
 
-def held(
-    source: Observable[T], policy: Policy, key: Hashable, name: str, label: str | None = None
+def buffered(
+    source: Observable[T],
+    policy: OverflowPolicy,
+    key: Hashable,
+    name: str,
+    label: str | None = None,
 ) -> FlowObservable[T]:
     """`source`, taken in by a policy; its items are called `label` where they are no products."""
-    given = flowing(source)
+    given = flow_observable(source)
     return FlowObservable(
-        *(Overflowing(source, policy, key), (), True, (given.trail, name)),
+        *(BufferedObservable(source, policy, key), (), True, (given.trail, name)),
         shows_items=given.shows_items,
-        kind=given.kind if label is None else Kind(label),
+        kind=given.kind if label is None else ForeignItems(label),
     )

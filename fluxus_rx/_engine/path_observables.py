@@ -10,27 +10,27 @@ from typing import Any, Generic
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from .._rx.driver import Rooted
+from .._rx.driver import RootObserver
 from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
 from .._typing import T
 from .observable import FlowObservable
 
-__all__ = ["apart"]
+__all__ = ["path_observables"]
 
 
-def apart(compiled: Callable[[], Sequence[FlowObservable[T]]]) -> list[Observable[T]]:
+def path_observables(compiled: Callable[[], Sequence[FlowObservable[T]]]) -> list[Observable[T]]:
     """The paths of a flow, one observable for each."""
-    together = _Together(compiled)
-    return [_Path(together, index) for index in range(len(compiled()))]
+    together = _RunSharing(compiled)
+    return [_PathObservable(together, index) for index in range(len(compiled()))]
 
 
-class _Together(Generic[T]):
+class _RunSharing(Generic[T]):
     """Has those join one run that subscribe within one turn of the loop."""
 
     def __init__(self, compiled: Callable[[], Sequence[FlowObservable[T]]]) -> None:
         self._compiled = compiled
-        self._joint: _Joint[T] | None = None
+        self._joint: _SharedRun[T] | None = None
         #: paths may be subscribed to from any thread; a run begins on its loop
         self._lock = Lock()
 
@@ -43,7 +43,7 @@ class _Together(Generic[T]):
             joint = self._joint
             first = joint is None or not joint.takes(index, flow, outer)
             if joint is None or first:
-                joint = self._joint = _Joint(self._compiled(), flow, outer, self._lock)
+                joint = self._joint = _SharedRun(self._compiled(), flow, outer, self._lock)
             complete = joint.add(index, observer, flow)
         if complete:
             flow.on_loop(joint.begin)
@@ -52,10 +52,10 @@ class _Together(Generic[T]):
         return Disposable(partial(joint.leave, index))
 
 
-class _Path(Observable[T]):
+class _PathObservable(Observable[T]):
     """One path of a flow."""
 
-    def __init__(self, together: _Together[T], index: int) -> None:
+    def __init__(self, together: _RunSharing[T], index: int) -> None:
         super().__init__()
         self._together = together
         self._index = index
@@ -66,7 +66,7 @@ class _Path(Observable[T]):
         return self._together.join(self._index, observer, scheduler)
 
 
-class _Joint(Generic[T]):
+class _SharedRun(Generic[T]):
     """One run of some of the paths, or all; begins as soon as all are subscribed to, or else when
     the loop has its next turn."""
 
@@ -115,7 +115,7 @@ class _Joint(Generic[T]):
             self._excuse()
         elif self._observers:
             everybody: Any = self
-            self._run = Rooted(everybody, self._flow).begin(self._begin_all)
+            self._run = RootObserver(everybody, self._flow).begin(self._begin_all)
             if not self._observers:  # all have left at once
                 self._run.dispose()
 
@@ -148,9 +148,9 @@ class _Joint(Generic[T]):
     def _excuse(self) -> None:
         """Say for the paths that nobody has subscribed to that nobody will: the source of a group
         waits for all its branches."""
-        begun = {_first(self._paths[index]) for index in self._subscriptions}
+        begun = {_source_id(self._paths[index]) for index in self._subscriptions}
         for index, path in enumerate(self._paths):
-            if index not in self._subscriptions and _first(path) in begun:
+            if index not in self._subscriptions and _source_id(path) in begun:
                 path.subscribe(scheduler=self._flow).dispose()
 
     def leave(self, index: int) -> None:
@@ -194,7 +194,7 @@ class _Joint(Generic[T]):
                 self._flow.scope.report(raised)
 
 
-def _first(path: FlowObservable[Any]) -> int:
+def _source_id(path: FlowObservable[Any]) -> int:
     """What tells the source of a path from others."""
     trail = path.trail
     while trail is not None and trail[0] is not None:

@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from typing import Any
 
 from .._rx.intake import Intake
-from .._rx.overflow import Held
+from .._rx.overflow import BoundedIntake
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import BUFFER, Channel
-from .._streams.iteration import Endable, aclose_all, cancel, nothing
+from .._streams.iteration import Endable, aclose_all, cancel, poll_nothing
 from .._streams.merge import Merge
 from .._typing import T
-from .async_stage import staged
-from .bound_step import Work
-from .fused import Level, Walked
+from .async_stage import async_stage
+from .bound_step import BoundStep
+from .fused import Frame, Fused
 
-__all__ = ["Led", "Pipeline"]
+__all__ = ["Pipeline", "StartWith"]
 
 
 class Pipeline(Endable[T]):
@@ -33,26 +33,26 @@ class Pipeline(Endable[T]):
         before: Pipeline[Any] | None = None,
     ) -> None:
         self._flow = flow
-        self._pending: list[Work] = []
+        self._pending: list[BoundStep] = []
         self._last: Any = root
         #: whether what is read last is an asynchronous source that may be told to end
         self._is_steered = before is None and flow.scope.terms.steered
         #: where what is read last waits
-        self._channel: Channel[Any] | Held[Any] | None = getattr(root, "channel", None)
+        self._channel: Channel[Any] | BoundedIntake[Any] | None = getattr(root, "channel", None)
         self._parts: list[Any] = [root] if before is None else [before, root]
 
-    def add_sync(self, work: Work) -> None:
+    def add_sync(self, work: BoundStep) -> None:
         """One more synchronous step; fuses with its neighbours."""
         self._pending.append(work)
 
-    def add_async(self, work: Work) -> None:
+    def add_async(self, work: BoundStep) -> None:
         """One more asynchronous stage."""
         size = work.options.buffer
         self._own(size or BUFFER)
         if size is not None and isinstance(self._channel, Channel):
             self._channel.size = size
         self.fuse()
-        stage = staged(self._last, work, work.acall, self._flow)
+        stage = async_stage(self._last, work, work.acall, self._flow)
         if work.gauge is not None and self._channel is not None:
             work.gauge.queues.append(self._channel)
         self._add(stage)
@@ -61,7 +61,7 @@ class Pipeline(Endable[T]):
         """Have these items come in front of those that come by themselves."""
         if items:
             self.fuse()
-            self._add(Led(items, self._last))
+            self._add(StartWith(items, self._last))
 
     def fuse(self) -> None:
         """Turn the synchronous steps so far into one stream."""
@@ -71,18 +71,18 @@ class Pipeline(Endable[T]):
         self._is_steered = False
         if works or not hasattr(self._last, "__anext__"):
             base: Any = self._last
-            stack: list[Level] = []
+            stack: list[Frame] = []
             if not hasattr(base, "__anext__"):
-                stack.append(Level(0, base, None, None))
+                stack.append(Frame(0, base, None, None))
                 base = None
             channel = self._channel
-            self._add(Walked(base, works, stack, self._flow))
+            self._add(Fused(base, works, stack, self._flow))
             self._channel = channel  # a walk keeps nothing
 
     def own_all(self) -> None:
         """Let a task of its own read all of it: an operator of aiostream that fails may close what
         it reads while it waits for an item, which no generator can take."""
-        self._own(BUFFER, (Walked,))
+        self._own(BUFFER, (Fused,))
 
     def _own(self, size: int, also: tuple[type, ...] = ()) -> None:
         """Let one task read what the workers of a stage would read in turns."""
@@ -102,7 +102,7 @@ class Pipeline(Endable[T]):
     @property
     def poll(self) -> Callable[[], T]:
         """An item that is ready, or END."""
-        poll: Callable[[], T] = getattr(self._last, "poll", nothing)
+        poll: Callable[[], T] = getattr(self._last, "poll", poll_nothing)
         return poll
 
     def __anext__(self) -> Awaitable[T]:
@@ -120,13 +120,13 @@ class Pipeline(Endable[T]):
     def subscribe(self) -> None:
         """Subscribe to what this reads, before it is read."""
         for part in self._parts:
-            if isinstance(part, Intake | Held | Pipeline):
+            if isinstance(part, Intake | BoundedIntake | Pipeline):
                 part.subscribe()
 
     def fail(self, error: BaseException) -> None:
         """End with an error that came up outside of the parts, in an action of a scheduler."""
         for part in self._parts:
-            if isinstance(part, Intake | Held | Pipeline):
+            if isinstance(part, Intake | BoundedIntake | Pipeline):
                 part.fail(error)
 
     def cancel(self) -> None:
@@ -141,7 +141,7 @@ class Pipeline(Endable[T]):
         await aclose_all(reversed(parts))
 
 
-class Led(Endable[Any]):
+class StartWith(Endable[Any]):
     """Items that are there already, then those of a stream, which somebody else closes."""
 
     def __init__(self, items: Iterable[Any], rest: AsyncIterator[Any]) -> None:

@@ -8,24 +8,24 @@ from reactivex import abc
 
 from .._common.messages import also_raised
 from .._errors import UsageError
-from .._streams.context import Several, error_of
+from .._streams.context import Several, unmistakable
 from .._streams.iteration import END
 from .._typing import T
-from .bound_step import Later, Work
-from .fused import Halt, Level, close_levels, walk
+from .bound_step import BoundStep, Deferred
+from .fused import Frame, Suspension, close_frames, run_fused
 
-__all__ = ["Plain"]
+__all__ = ["PlainSteps"]
 
-_NO_WAITING: Final = (
+_CANNOT_WAIT: Final = (
     "a synchronous step gave something to be awaited, but stands in plain Rx, where nothing can"
     " wait: write its function with async def"
 )
 
 
-class Plain(Generic[T]):
+class PlainSteps(Generic[T]):
     """Synchronous steps as an observer: in the emitter's thread, at once."""
 
-    def __init__(self, observer: abc.ObserverBase[T], works: list[Work]) -> None:
+    def __init__(self, observer: abc.ObserverBase[T], works: list[BoundStep]) -> None:
         self._observer = observer
         self._works = works
         self._applies = [work.apply for work in works]
@@ -43,7 +43,7 @@ class Plain(Generic[T]):
             try:
                 outcome = apply(item)
             except Exception as error:
-                raised = error_of(error)
+                raised = unmistakable(error)
                 self._works[index].explain(raised, item)
                 if raised is not error:
                     raised.__cause__ = error
@@ -58,19 +58,19 @@ class Plain(Generic[T]):
 
     def _walk(self, index: int, items: Any, given: Any) -> None:
         """On from a step that gave several."""
-        if items.__class__ is Later:
+        if items.__class__ is Deferred:
             items.close()
-            self._observer.on_error(UsageError(_NO_WAITING))
+            self._observer.on_error(UsageError(_CANNOT_WAIT))
             return
-        stack = [Level(index + 1, items, self._works[index], given)]
-        products = walk(self._works, stack, None)
+        stack = [Frame(index + 1, items, self._works[index], given)]
+        products = run_fused(self._works, stack, None)
         try:
             while not self._stopped:
                 try:
                     product = next(products, END)
-                    if product.__class__ is Halt:
+                    if product.__class__ is Suspension:
                         product.outcome.close()
-                        raise UsageError(_NO_WAITING)
+                        raise UsageError(_CANNOT_WAIT)
                 except Exception as error:
                     _close_after(error, stack)
                     self._observer.on_error(error)
@@ -79,11 +79,11 @@ class Plain(Generic[T]):
                     return
                 self._observer.on_next(product)
         finally:
-            close_levels(stack)
+            close_frames(stack)
 
 
-def _close_after(error: BaseException, stack: list[Level]) -> None:
+def _close_after(error: BaseException, stack: list[Frame]) -> None:
     try:
-        close_levels(stack)
+        close_frames(stack)
     except Exception as late:
         also_raised(error, late)

@@ -23,23 +23,23 @@ from .._common.messages import note, short
 from .._errors import UsageError
 from .._options.failure import Failure, FailureLog
 from .._options.retry import Attempts, retries
-from .._streams.context import Several, error_of
+from .._streams.context import Several, unmistakable
 from .._streams.iteration import aclose
-from .bound_step import Later, Work
+from .bound_step import BoundStep, Deferred
 
-__all__ = ["controlled"]
+__all__ = ["resilient"]
 
 _log = logging.getLogger(__name__)
 
 
-def controlled(
-    work: Work,
+def resilient(
+    work: BoundStep,
     step: str,
     place: Callable[[], tuple[str, int]],
     *,
     log: FailureLog | None,
     lends: bool = False,
-) -> Work:
+) -> BoundStep:
     """The same work, each call of it as its options say.
 
     `place` tells the path of the step, and which of those with that path it is; `log` takes the
@@ -54,18 +54,18 @@ def controlled(
             " with run() or arun(), give stream(), astream() or the run() of a flow on_failure=…,"
             " or have a function for on_error"
         )
-    control = _Control(work, step, place, log, lends)
+    control = _Resilience(work, step, place, log, lends)
     # A function that replaces what has failed may turn out to be asynchronous.
     may_wait = work.may_wait or callable(options.on_error)
     return work._replace(apply=control.apply, acall=control.acall, may_wait=may_wait)
 
 
-class _Control:
+class _Resilience:
     """What the options of one step say, bound to a run."""
 
     def __init__(
         self,
-        work: Work,
+        work: BoundStep,
         step: str,
         place: Callable[[], tuple[str, int]],
         log: FailureLog | None,
@@ -96,15 +96,15 @@ class _Control:
         if outcome.__class__ is not Several:
             return outcome
         source = outcome.source
-        if source.__class__ is Later:
-            return Several(Later(source, partial(self._finished, item)))
+        if source.__class__ is Deferred:
+            return Several(Deferred(source, partial(self._finished, item)))
         return Several(self._watched(source, item))
 
-    async def _finished(self, item: Any, later: Later) -> Any:
+    async def _finished(self, item: Any, later: Deferred) -> Any:
         try:
-            outcome = await _waited(Several(later))
+            outcome = await _settled_outcome(Several(later))
         except Exception as error:
-            return await _waited(self._settled(error, item, 1, 0))
+            return await _settled_outcome(self._settled(error, item, 1, 0))
         if outcome.__class__ is Several:
             return Several(self._products(_Attempt(self, item), outcome.source, None))
         return outcome
@@ -119,7 +119,7 @@ class _Control:
             outcome = self._settled(error, item, 1, given)
             if outcome.__class__ is not Several:
                 yield outcome
-            elif outcome.source.__class__ is Later:
+            elif outcome.source.__class__ is Deferred:
                 outcome.source.close()
                 raise UsageError(
                     f"step {self.step!r}: its on_error gave something to be awaited, where nothing"
@@ -144,7 +144,7 @@ class _Control:
                 outcome = await self.work.acall(item)
                 if outcome.__class__ is not Several:
                     return outcome
-                outcome = await _waited(outcome)
+                outcome = await _settled_outcome(outcome)
             except Exception as error:
                 failed = error
             else:
@@ -164,7 +164,7 @@ class _Control:
         while True:
             if error is not None and not await self._again(attempts, error, given):
                 number = 1 if attempts is None else attempts.number
-                return None, await _waited(self._settled(error, item, number, given))
+                return None, await _settled_outcome(self._settled(error, item, number, given))
             attempt = _Attempt(self, item)
             try:
                 return attempt, await attempt.begin()
@@ -227,7 +227,7 @@ class _Control:
                 if now is None or not given:
                     yield outcome
                 return
-        replacements = aiter(_asynchronously(outcome.source))
+        replacements = aiter(_as_async_iterable(outcome.source))
         try:
             async for product in replacements:
                 yield product
@@ -239,7 +239,7 @@ class _Control:
     def _settled(self, error: Exception, item: Any, attempts: int, given: int) -> Any:
         """What a failure comes to, after a call has given so many products: an outcome, or the
         error itself."""
-        raised = error_of(error)
+        raised = unmistakable(error)
         if attempts > 1:
             note(raised, f"after {attempts} attempts")
         # What is used in the wrong place is so for each item.
@@ -266,7 +266,7 @@ class _Control:
             with self._told_of(failure):
                 return self._replaced(await awaited, item, given)
 
-        return Several(Later(replacement, finish))
+        return Several(Deferred(replacement, finish))
 
     @contextlib.contextmanager
     def _told_of(self, failure: Failure) -> Iterator[None]:
@@ -286,7 +286,7 @@ class _Control:
 class _Attempt:
     """One attempt of one call."""
 
-    def __init__(self, control: _Control, item: Any) -> None:
+    def __init__(self, control: _Resilience, item: Any) -> None:
         self.item = item
         self._control = control
         self._limiter = control.limiter
@@ -297,7 +297,7 @@ class _Attempt:
         await self._enter()
         try:
             outcome = await self._timed(self._control.work.acall(self.item))
-            while outcome.__class__ is Several and outcome.source.__class__ is Later:
+            while outcome.__class__ is Several and outcome.source.__class__ is Deferred:
                 outcome = await self._timed(outcome.source.outcome())
         except BaseException as error:
             await self._leave(error)
@@ -309,7 +309,7 @@ class _Attempt:
     async def items(self, source: Any) -> AsyncGenerator[Any, None]:
         """What the call yields; then the limiter is left."""
         lends = self._control.lends and self._inside
-        iterator: Any = aiter(_asynchronously(source))
+        iterator: Any = aiter(_as_async_iterable(source))
         try:
             awaited = iterator.__anext__()
             while True:
@@ -381,11 +381,11 @@ class _Attempt:
             self._left -= loop.time() - began
 
 
-def _asynchronously(source: Any) -> AsyncIterable[Any]:
-    return source if hasattr(source, "__aiter__") else _asynchronous(source)
+def _as_async_iterable(source: Any) -> AsyncIterable[Any]:
+    return source if hasattr(source, "__aiter__") else _async_items(source)
 
 
-async def _asynchronous(source: Any) -> AsyncGenerator[Any, None]:
+async def _async_items(source: Any) -> AsyncGenerator[Any, None]:
     """The items of a synchronous iterable, asynchronously; closed at the end."""
     try:
         for item in source:
@@ -396,7 +396,7 @@ async def _asynchronous(source: Any) -> AsyncGenerator[Any, None]:
             close()
 
 
-async def _waited(outcome: Any) -> Any:
-    while outcome.__class__ is Several and outcome.source.__class__ is Later:
+async def _settled_outcome(outcome: Any) -> Any:
+    while outcome.__class__ is Several and outcome.source.__class__ is Deferred:
         outcome = await outcome.source.outcome()
     return outcome

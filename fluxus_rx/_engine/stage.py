@@ -9,12 +9,12 @@ from reactivex import Observable
 
 from .._options.step_options import StepOptions
 from .._rx.scope import Scope
-from .bound_step import Work
+from .bound_step import BoundStep
 
-__all__ = ["Kind", "Place", "Places", "Stage", "Trail", "path_of"]
+__all__ = ["ForeignItems", "Stage", "StepContext", "StepLocations", "Trail", "path_of"]
 
 
-class Places:
+class StepLocations:
     """The places of the steps of a flow that has been compiled into these paths.
 
     A place is the path of names to it; where several have the same one, as in two branches of the
@@ -91,7 +91,7 @@ Trail = tuple["Trail", str] | None
 class Stage(NamedTuple):
     """One step in its place."""
 
-    bind: Callable[[Place], Work]
+    bind: Callable[[StepContext], BoundStep]
     key: Hashable
     is_async: bool
     name: str
@@ -106,7 +106,7 @@ class Stage(NamedTuple):
         return self.options.over(defaults).over(self.implied)
 
 
-class Kind(NamedTuple):
+class ForeignItems(NamedTuple):
     """What a step makes of items that are no products: what it calls them, and how far down their
     path they were made, if operators have made them."""
 
@@ -114,7 +114,7 @@ class Kind(NamedTuple):
     depth: int = 0
 
     @classmethod
-    def made(cls, label: str | None, trail: Trail) -> Kind:
+    def made(cls, label: str | None, trail: Trail) -> ForeignItems:
         """That of items that operators make at the end of `trail`."""
         depth = 0
         while trail is not None:
@@ -122,7 +122,7 @@ class Kind(NamedTuple):
         return cls(label, depth)
 
 
-class Place(NamedTuple):
+class StepContext(NamedTuple):
     """Where a step stands: the run, if there is one, the way to it, the pipeline it is in, and what
     its options come to there.
 

@@ -19,7 +19,7 @@ from .._conduits.transformer import Passthrough, Transformer, group
 from .._errors import InvalidFlowError, InvalidNameError
 from .._products.dict_product import MISSING, DictProduct, checked
 from .._products.factory import ITEM, ITEM_EACH
-from .source_step import DictProducer
+from .source_step import SourceStep
 from .step import Step
 
 __all__ = ["chain", "parallel", "passthrough", "step"]
@@ -119,7 +119,7 @@ def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
                 " no keywords"
             )
         _check_data(name, given)
-        return DictProducer(name, given, False)
+        return SourceStep(name, given, False)
     if not callable(given) or isinstance(given, Conduit):
         raise InvalidFlowError(f"step {name!r}: {shown(given)} is neither data nor a function")
     parameters = parameters_of(name, given)
@@ -130,7 +130,7 @@ def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
             f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but its function"
             " takes no arguments"
         )
-    return DictProducer(name, given, True)
+    return SourceStep(name, given, True)
 
 
 def _check_data(name: str, given: Any) -> None:
@@ -226,7 +226,7 @@ def _parallel(members: list[tuple[Any, str]]) -> Any:
         if isinstance(one, Group) and any(isinstance(inner, Passthrough) for inner in one.conduits)
     ]
     if len(through) + len(nested) > 1:
-        places = _places(through, nested)
+        places = _argument_list(through, nested)
         raise InvalidFlowError(
             f"parallel() got {len(through) + len(nested)} passthroughs ({places}); the second would"
             " double the outputs"
@@ -253,7 +253,7 @@ def _parallel(members: list[tuple[Any, str]]) -> Any:
     return group(conduits)
 
 
-def _places(through: list[str], nested: list[str]) -> str:
+def _argument_list(through: list[str], nested: list[str]) -> str:
     numbers = [place.removeprefix("argument ") for place in through]
     if len(through) > 1 and all(number.isdigit() for number in numbers):
         found = ["arguments " + " and ".join(numbers)]

@@ -20,22 +20,22 @@ from reactivex import Observable
 from .._common.messages import note, short
 from .._common.signatures import function_name, is_async_function
 from .._conduits.conduit import options_repr
-from .._conduits.producer import Producer, elsewhere_of
-from .._engine.bound_step import Work
+from .._conduits.producer import Producer, offloaded
+from .._engine.bound_step import BoundStep
 from .._engine.observable import FlowObservable
-from .._engine.stage import Place, Stage, Trail
+from .._engine.stage import Stage, StepContext, Trail
 from .._errors import InvalidFlowError, UsageError
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
-from .._products.factory import Making, kind_of, no_products
+from .._products.factory import ProductFactory, described_kind, no_products
 from .._rx.scheduler import FlowScheduler
-from .._streams.context import error_of
+from .._streams.context import unmistakable
 
-__all__ = ["DictProducer"]
+__all__ = ["SourceStep"]
 
 
-class DictProducer(Producer[DictProduct]):
+class SourceStep(Producer[DictProduct]):
     """A step that starts a flow: data, or a function without parameters."""
 
     def __init__(self, name: str, source: Any, is_function: bool) -> None:
@@ -75,8 +75,8 @@ class DictProducer(Producer[DictProduct]):
         root = partial(self._products, trail)
         return [FlowObservable(root, (), True, trail, shows_items=False)]
 
-    def _bind_items(self, place: Place) -> Work:
-        making = Making(self._name, place.scope, place.owner)
+    def _bind_items(self, place: StepContext) -> BoundStep:
+        making = ProductFactory(self._name, place.scope, place.owner)
         index = -1
 
         def apply(item: Any) -> DictProduct:
@@ -90,16 +90,16 @@ class DictProducer(Producer[DictProduct]):
         async def acall(item: Any) -> Any:
             return apply(item)
 
-        return Work(apply, acall, explain, StepOptions(), ("items", id(self)))
+        return BoundStep(apply, acall, explain, StepOptions(), ("items", id(self)))
 
     def _products(
         self, trail: Trail, flow: FlowScheduler, owner: object
     ) -> Iterator[Any] | AsyncIterator[Any]:
-        making = Making(self._name, flow.scope, owner, trail)
-        elsewhere = elsewhere_of(self, flow.scope, self._flow_options)
+        making = ProductFactory(self._name, flow.scope, owner, trail)
+        elsewhere = offloaded(self, flow.scope, self._flow_options)
         if self._is_function and elsewhere is not None:
             given = self._called(elsewhere)
-            return _Awaited(given, partial(self._opened, making=making), self._name, making)
+            return _AwaitedItems(given, partial(self._opened, making=making), self._name, making)
         if self._is_function:
             return self._given(making)
         self._use()
@@ -121,33 +121,33 @@ class DictProducer(Producer[DictProduct]):
             f"step {self._name!r} is data, which no process could make; use executor='thread'"
         )
 
-    def _given(self, making: Making) -> Iterator[Any] | AsyncIterator[Any]:
+    def _given(self, making: ProductFactory) -> Iterator[Any] | AsyncIterator[Any]:
         try:
             given = self._source()
         except BaseException as error:
-            raised = error_of(error)
+            raised = unmistakable(error)
             note(raised, f"in step {self._name!r}, before its first item")
             if raised is error:
                 raise
             raise raised from error
         if inspect.isawaitable(given) and not isinstance(given, AsyncIterable):
-            return _Awaited(given, partial(self._opened, making=making), self._name, making)
+            return _AwaitedItems(given, partial(self._opened, making=making), self._name, making)
         return self._opened(given, making)
 
     def _opened(
-        self, given: Any, making: Making, start: float | None = None
+        self, given: Any, making: ProductFactory, start: float | None = None
     ) -> Iterator[DictProduct] | AsyncIterator[DictProduct]:
         if isinstance(given, AsyncIterable):
-            return making.amany(given, kind_of(given), None, start)
+            return making.amany(given, described_kind(given), None, start)
         return self._items(given, making)
 
-    def _items(self, given: Any, making: Making) -> Iterator[DictProduct]:
+    def _items(self, given: Any, making: ProductFactory) -> Iterator[DictProduct]:
         start = making.now()
         making.expect(given)
         if isinstance(given, Mapping):
             return iter((making.one(given, None, start),))
         if isinstance(given, Iterable) and not isinstance(given, str | bytes):
-            return making.many(given, kind_of(given), None, start)
+            return making.many(given, described_kind(given), None, start)
         raise no_products(self._name, given)
 
     def _use(self) -> None:
@@ -166,10 +166,12 @@ class DictProducer(Producer[DictProduct]):
         return f"step({self._name!r}, {source}){options_repr(self)}"
 
 
-class _Awaited(AsyncIterator[DictProduct]):
+class _AwaitedItems(AsyncIterator[DictProduct]):
     """The products of what an awaitable comes to; it is awaited when the first is asked for."""
 
-    def __init__(self, given: Any, opened: Callable[..., Any], name: str, making: Making) -> None:
+    def __init__(
+        self, given: Any, opened: Callable[..., Any], name: str, making: ProductFactory
+    ) -> None:
         self._given = given
         self._opened = opened
         self._name = name
@@ -182,7 +184,7 @@ class _Awaited(AsyncIterator[DictProduct]):
             try:
                 self._items = self._opened(await self._given, start=start)
             except BaseException as error:
-                raised = error_of(error)
+                raised = unmistakable(error)
                 note(raised, f"in step {self._name!r}, at item 0")
                 if raised is error:
                     raise

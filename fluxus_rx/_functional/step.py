@@ -24,14 +24,14 @@ from .._common.messages import note, short
 from .._common.names import identifier
 from .._common.signatures import function_name, is_async_function, parameters_of
 from .._conduits.conduit import options_repr
-from .._conduits.producer import elsewhere_of
+from .._conduits.producer import offloaded
 from .._conduits.transformer import Transformer
-from .._engine.bound_step import Later, Work
-from .._engine.observable import FlowObservable, flowing
-from .._engine.stage import Kind, Place, Stage, Trail, path_of
+from .._engine.bound_step import BoundStep, Deferred
+from .._engine.observable import FlowObservable, flow_observable
+from .._engine.stage import ForeignItems, Stage, StepContext, Trail, path_of
 from .._errors import InvalidFlowError, InvalidNameError, MissingAttributeError
 from .._products.dict_product import MISSING, DictProduct, known_names
-from .._products.factory import Making, kind_of, no_products, taken_in
+from .._products.factory import ProductFactory, described_kind, from_foreign, no_products
 from .._streams.context import Several
 
 __all__ = ["Step"]
@@ -90,8 +90,8 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         """The products for one product, for a synchronous caller."""
         return self.process([product])
 
-    def _flow_bind(self, place: Place) -> Work:
-        making = Making(self._name, place.scope, place.owner)
+    def _flow_bind(self, place: StepContext) -> BoundStep:
+        making = ProductFactory(self._name, place.scope, place.owner)
         arguments, call, one = self._calling()
         alone = self._alone
         function, name, owner = self._function, self._name, place.owner
@@ -127,7 +127,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             start = making.now()
             return self._outcome(call(product), product, making, start)
 
-        elsewhere = None if self._flow_awaits else elsewhere_of(self, place.scope, place.options)
+        elsewhere = None if self._flow_awaits else offloaded(self, place.scope, place.options)
 
         async def atimed(product: Any) -> Any:
             start = making.now()
@@ -158,7 +158,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             self._explain(error, product, place.trail)
 
         calls = (timed, atimed) if making.clock or elsewhere is not None else (apply, acall)
-        return Work(
+        return BoundStep(
             *(*calls, explain, place.options, self._key),
             may_wait=True,
             locate=DictProduct.where,
@@ -172,13 +172,13 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
 
     def connect(self, source: Observable[Mapping[str, Any]]) -> list[FlowObservable[DictProduct]]:
         """This step on an observable, whose items need not come from a step."""
-        items = flowing(source)
+        items = flow_observable(source)
         if items.shows_items:
             taking_in = partial(self._bind_taking_in, items.kind)
             items = items.then(Stage(taking_in, None, False, "", shows_items=False))
         return super().connect(items)
 
-    def _bind_taking_in(self, kind: Kind, place: Place) -> Work:
+    def _bind_taking_in(self, kind: ForeignItems, place: StepContext) -> BoundStep:
         """What comes from elsewhere than a step, as products of its own, with their positions.
 
         Whoever has made an item may hold it still, or give it twice.
@@ -189,7 +189,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             nonlocal index
             index += 1
             said = f"step {self._name!r} was given"
-            return taken_in(item, index, place.owner, said, *kind)
+            return from_foreign(item, index, place.owner, said, *kind)
 
         async def acall(item: Any) -> DictProduct:
             return apply(item)
@@ -197,13 +197,13 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         def explain(error: BaseException, item: Any) -> None:
             note(error, f"in step {self._name!r}, path {path_of(place.trail)}, at item {index}")
 
-        return Work(apply, acall, explain, place.options, None)
+        return BoundStep(apply, acall, explain, place.options, None)
 
     def _outcome(
         self,
         given: Any,
         product: DictProduct,
-        making: Making,
+        making: ProductFactory,
         start: float | None,
         later: bool = True,
     ) -> Any:
@@ -212,12 +212,12 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         if isinstance(given, Mapping):
             return making.one(given, product, start)
         if isinstance(given, AsyncIterable):
-            products = making.amany(given, kind_of(given), product, start)
+            products = making.amany(given, described_kind(given), product, start)
 
             async def several(products: Any) -> Several[DictProduct]:
                 return Several(products)
 
-            return Several(Later(products, several) if later else products)
+            return Several(Deferred(products, several) if later else products)
         if inspect.isawaitable(given):
             if not later:
                 raise no_products(self._name, given)
@@ -225,9 +225,9 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             async def awaited(given: Any) -> Any:
                 return self._outcome(await given, product, making, start, later=False)
 
-            return Several(Later(given, awaited))
+            return Several(Deferred(given, awaited))
         if isinstance(given, Iterable) and not isinstance(given, str | bytes):
-            made = making.many(given, kind_of(given), product, start)
+            made = making.many(given, described_kind(given), product, start)
             return Several(made, ready=isinstance(given, Collection))
         raise no_products(self._name, given)
 

@@ -11,9 +11,18 @@ from html import escape
 from typing import Final, Protocol
 
 from .._common.notebook import in_notebook
-from .progress import COLUMNS, Progress, State, StepProgress, cells, chosen, headline, share
+from .progress import (
+    COLUMNS,
+    Progress,
+    State,
+    StepProgress,
+    fitting_steps,
+    headline,
+    share_done,
+    step_cells,
+)
 
-__all__ = ["Display", "display"]
+__all__ = ["Display", "fitting_display"]
 
 #: What the first line says where the live display could be shown, were it installed.
 HINT: Final = "for a live display of the progress: pip install 'fluxus_rx[progress]'"
@@ -32,7 +41,7 @@ class Display(Protocol):
         """Leave everything as it was before, but for what has been shown."""
 
 
-def display() -> Display:
+def fitting_display() -> Display:
     """The display that fits the place where we are."""
     if in_notebook():
         return Notebook()
@@ -63,15 +72,15 @@ class Lines:
     def show(self, progress: Progress) -> None:
         """Write a line."""
         if self._first is not None:
-            _write(self._first)
+            _write_line(self._first)
             self._first = None
-        _write(str(progress))
+        _write_line(str(progress))
 
     def close(self) -> None:
         """There is nothing to close."""
 
 
-def _write(line: str) -> None:
+def _write_line(line: str) -> None:
     # Looked up each time: a live display, or a test, may have put another one in its place.
     with contextlib.suppress(AttributeError, OSError, ValueError):
         # In one piece, or it is torn apart where several runs write.
@@ -95,7 +104,7 @@ class Notebook:
         from IPython.display import update_display
 
         show: Callable[..., object] = update_display if self._is_shown else displayed
-        bundle = {"text/html": html(progress), "text/plain": str(progress)}
+        bundle = {"text/html": progress_table(progress), "text/plain": str(progress)}
         show(bundle, raw=True, display_id=self._id)
         self._is_shown = True
 
@@ -122,36 +131,38 @@ _TRACK = f"{_ROUND}; width: 12em; overflow: hidden; background: rgba(128, 128, 1
 _UNKNOWN = "background: repeating-linear-gradient(-45deg, {0} 0 0.5em, transparent 0.5em 1em)"
 
 
-def html(progress: Progress) -> str:
+def progress_table(progress: Progress) -> str:
     """A run as an HTML table, and a line below it; names are escaped.
 
-    >>> html(Progress(1.0, (), None, "cancelled"))
+    >>> progress_table(Progress(1.0, (), None, "cancelled"))
     '<table>...cancelled after 1.0 s</div>'
     """
-    heads = "".join(_cell(head, _RIGHT, "th") for head in COLUMNS)
-    rows = "".join(_row(step, progress.state) for step in chosen(progress.steps, ROWS))
+    heads = "".join(_html_cell(head, _RIGHT, "th") for head in COLUMNS)
+    rows = "".join(
+        _progress_row(step, progress.state) for step in fitting_steps(progress.steps, ROWS)
+    )
     colour = "inherit" if progress.state == "running" else COLOURS[progress.state]
     return (
-        f"<table><thead><tr>{_cell('step', _LEFT, 'th')}<th></th>{heads}</tr></thead>"
+        f"<table><thead><tr>{_html_cell('step', _LEFT, 'th')}<th></th>{heads}</tr></thead>"
         f"<tbody>{rows}</tbody></table>"
         f'<div style="color: {colour}">{headline(progress)}</div>'
     )
 
 
-def _row(step: StepProgress, state: State) -> str:
-    amount, in_flight, failed, rate, eta = cells(step)
+def _progress_row(step: StepProgress, state: State) -> str:
+    amount, in_flight, failed, rate, eta = step_cells(step)
     red = f"{_RIGHT}; font-weight: bold; color: {COLOURS['failed']}" if step.failed else _RIGHT
     numbers = [(amount, _RIGHT), (in_flight, _RIGHT), (failed, red), (rate, _RIGHT), (eta, _RIGHT)]
-    others = "".join(_cell(text, style) for text, style in numbers)
-    return f"<tr>{_cell(step.step, _LEFT)}<td>{_bar(step, state)}</td>{others}</tr>"
+    others = "".join(_html_cell(text, style) for text, style in numbers)
+    return f"<tr>{_html_cell(step.step, _LEFT)}<td>{_html_bar(step, state)}</td>{others}</tr>"
 
 
-def _cell(text: str, style: str, tag: str = "td") -> str:
+def _html_cell(text: str, style: str, tag: str = "td") -> str:
     return f'<{tag} style="{style}">{escape(text)}</{tag}>'
 
 
-def _bar(step: StepProgress, state: State) -> str:
-    full = share(step, state)
+def _html_bar(step: StepProgress, state: State) -> str:
+    full = share_done(step, state)
     colour = COLOURS["done" if full == 1.0 else "running"]
     if full is None:
         filling = f"width: 100%; {_UNKNOWN.format(colour)}"

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Hashable, Iterator, Sized
 from typing import Any
 
-from .._streams.timing import Pace, clock
+from .._streams.timing import IdleTimes, clock
 
 __all__ = ["Gauge"]
 
@@ -46,7 +46,7 @@ class Gauge:
         self.is_source = self.is_inline = False
         #: calls at once at most, where that is known
         self.limit: float | None = None
-        self.pace: Pace | None = None
+        self.pace: IdleTimes | None = None
         #: where products wait in front of it
         self.queues: list[Sized] = []
         #: seconds that calls have worked, and those that work now: how many, and since when in sum

@@ -15,7 +15,7 @@ from .._streams.timing import clock
 from .calls import Count, Record
 from .gauge import Gauge
 
-__all__ = ["Meter", "Tally", "UnderWay", "length_of"]
+__all__ = ["ItemCounter", "Meter", "RunningCall", "length_of"]
 
 #: Names in the path of a call at most: all of them, for each step of a long chain, would take a
 #: memory that grows with the square of its length.
@@ -76,7 +76,9 @@ class Meter:
             return gauge
         if found is None:
             # The trail is kept, or another one might get its identity.
-            gauge = Gauge(self._label(str(name), key), key, _path(trail), self._depth(trail), trail)
+            gauge = Gauge(
+                self._label(str(name), key), key, _path_names(trail), self._depth(trail), trail
+            )
             found = trail, gauge
             self._gauges[id(trail)] = found
         return found[1]
@@ -105,11 +107,11 @@ class Meter:
             self._labels[key] = label
         return self._labels[key]
 
-    def begin(self, gauge: Gauge, item: str) -> UnderWay:
+    def begin(self, gauge: Gauge, item: str) -> RunningCall:
         """A call begins; `item` is the position of what it is called with."""
         gauge.started += 1
         attempt = 1 + self._failures.get((gauge, item), 0) if item and self._failures else 1
-        return UnderWay(self, gauge, item, attempt)
+        return RunningCall(self, gauge, item, attempt)
 
     def failed(self, gauge: Gauge, item: str) -> None:
         """A call has failed; another one with the same product is another attempt."""
@@ -146,7 +148,7 @@ class Meter:
                 expected[id(trail)],
             )
             other = counts.get(gauge.key)
-            counts[gauge.key] = own if other is None else _together(own, other)
+            counts[gauge.key] = own if other is None else _added_up(own, other)
             depths[gauge.key] = max(depths.get(gauge.key, 0), gauge.depth)
         return [counts[key] for key in sorted(counts, key=depths.__getitem__)]
 
@@ -188,7 +190,7 @@ def _before(trail: Any) -> Any:
     return trail
 
 
-def _path(trail: Any) -> str:
+def _path_names(trail: Any) -> str:
     """The names of the steps on the way; the last ones only where there are many."""
     names: list[str] = []
     while trail is not None and len(names) < _NAMES:
@@ -200,7 +202,7 @@ def _path(trail: Any) -> str:
     return " → ".join(reversed(names))
 
 
-def _together(one: Count, other: Count) -> Count:
+def _added_up(one: Count, other: Count) -> Count:
     known = one.expected is not None and other.expected is not None
     return Count(
         other.step,
@@ -211,7 +213,7 @@ def _together(one: Count, other: Count) -> Count:
     )
 
 
-class Tally(NamedTuple):
+class ItemCounter(NamedTuple):
     """Counts what gives products that take no call: what takes in an observable."""
 
     meter: Meter
@@ -226,7 +228,7 @@ class Tally(NamedTuple):
         self.gauge.dropped += 1
 
 
-class UnderWay:
+class RunningCall:
     """A call that has begun. It is busy until it `rests`, and again after it `resumes`."""
 
     __slots__ = (
@@ -318,7 +320,7 @@ class UnderWay:
             self._busy,
             self._products,
             self._attempt,
-            None if error is None else f"{short(error)}, given {_plain(given)}",
+            None if error is None else f"{short(error)}, given {_short_input(given)}",
         )
 
 
@@ -335,5 +337,5 @@ def length_of(source: object) -> int | None:
     return length if length >= 0 else None
 
 
-def _plain(given: object) -> str:
+def _short_input(given: object) -> str:
     return short(dict(given) if isinstance(given, Mapping) else given)

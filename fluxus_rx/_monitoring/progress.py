@@ -14,11 +14,11 @@ __all__ = [
     "Progress",
     "State",
     "StepProgress",
-    "cells",
-    "chosen",
+    "fitting_steps",
     "headline",
-    "last",
-    "share",
+    "last_eta",
+    "share_done",
+    "step_cells",
 ]
 
 State: TypeAlias = Literal["running", "done", "failed", "cancelled"]
@@ -112,7 +112,7 @@ class Progress:
 
     def __str__(self) -> str:
         start = headline(dataclasses.replace(self, eta=None))
-        steps = ", ".join(map(str, chosen(self.steps, IN_LINE)))
+        steps = ", ".join(map(str, fitting_steps(self.steps, IN_LINE)))
         return f"{start}: {steps}" if steps else start
 
 
@@ -120,10 +120,10 @@ class Progress:
 COLUMNS: Final = ("done", "in flight", "failed", "rate", "ETA")
 
 
-def cells(step: StepProgress) -> tuple[str, ...]:
+def step_cells(step: StepProgress) -> tuple[str, ...]:
     """What stands under these heads.
 
-    >>> cells(StepProgress("fetch", 340, 256, 0, 1_000, rate=28.0, eta=23.5))
+    >>> step_cells(StepProgress("fetch", 340, 256, 0, 1_000, rate=28.0, eta=23.5))
     ('340/1,000', '256', '0', '28/s', '24 s')
     """
     return (
@@ -135,10 +135,10 @@ def cells(step: StepProgress) -> tuple[str, ...]:
     )
 
 
-def share(step: StepProgress, state: State) -> float | None:
+def share_done(step: StepProgress, state: State) -> float | None:
     """How much of a step is over, from 0 to 1; None where it runs and that can't be told.
 
-    >>> share(StepProgress("fetch", 340, 256, 0, 1_000, rate=28.0, eta=23.5), "running")
+    >>> share_done(StepProgress("fetch", 340, 256, 0, 1_000, rate=28.0, eta=23.5), "running")
     0.34
     """
     if state == "done" or step.is_over:
@@ -167,13 +167,13 @@ def _amount(step: StepProgress) -> str:
     return f"{step.done:,}" if step.expected is None else f"{step.done:,}/{step.expected:,}"
 
 
-def chosen(steps: Sequence[StepProgress], room: int) -> list[StepProgress]:
+def fitting_steps(steps: Sequence[StepProgress], room: int) -> list[StepProgress]:
     """At most `room` steps, in their order; what there is no room for is summed up in the last.
 
     Those that are at work come first to stay, then those to come, then those that are over.
 
     >>> steps = [StepProgress(name, 2, 0, 0, 2, 0.0, 0.0) for name in "abcd"]
-    >>> [step.step for step in chosen(steps, 3)]
+    >>> [step.step for step in fitting_steps(steps, 3)]
     ['a', 'b', '… 2 more steps']
     """
     if len(steps) <= room:
@@ -203,11 +203,11 @@ def _summed(steps: Sequence[StepProgress]) -> StepProgress:
         sum(step.failed for step in steps),
         sum(known) if len(known) == len(steps) else None,
         0.0,  # items of several steps a second: who would want to know?
-        last(step.eta for step in steps),
+        last_eta(step.eta for step in steps),
     )
 
 
-def last(etas: Iterable[float | None]) -> float | None:
+def last_eta(etas: Iterable[float | None]) -> float | None:
     """The largest one; unknown if one of them is, or if there is none."""
     known = []
     for eta in etas:

@@ -12,13 +12,13 @@ from typing import Any, Final, TypeAlias
 
 from .._common.messages import also_raised, note, short, shown
 from .._errors import InvalidOptionError
-from .._streams.context import error_of
+from .._streams.context import unmistakable
 from .calls import Count
-from .displays import Display, display
+from .displays import Display, fitting_display
 from .meter import Meter
-from .progress import Progress, State, StepProgress, last
+from .progress import Progress, State, StepProgress, last_eta
 
-__all__ = ["Follow", "check_progress", "followed"]
+__all__ = ["Follow", "check_progress", "reporting"]
 
 #: What `progress=` takes: whether to show it, or a function to call with it.
 Follow: TypeAlias = bool | Callable[[Progress], object] | None
@@ -57,17 +57,17 @@ def check_progress(progress: object) -> None:
             f"progress={shown(progress)}: expected True, False, or a function that takes a Progress"
         )
     if any(map(inspect.iscoroutinefunction, (progress, type(progress).__call__))):
-        raise _asynchronous(progress)
+        raise _is_asynchronous_error(progress)
 
 
-def _asynchronous(progress: object) -> InvalidOptionError:
+def _is_asynchronous_error(progress: object) -> InvalidOptionError:
     return InvalidOptionError(
         f"progress={shown(progress)}: expected a plain function, not an asynchronous one; it is"
         " called on the loop of the run, where it may start a task"
     )
 
 
-def followed(progress: Follow, meter: Meter | None) -> Unfollowed | Following:
+def reporting(progress: Follow, meter: Meter | None) -> Unreported | ProgressReporter:
     """Tells how far the run inside its block has come, if `progress` says so.
 
     The block gets what has to run beside it, on its loop: a function that makes the coroutine, or
@@ -76,18 +76,20 @@ def followed(progress: Follow, meter: Meter | None) -> Unfollowed | Following:
     """
     if progress is None or progress is False or meter is None:
         return contextlib.nullcontext()
-    return Following(meter, display() if progress is True else _Told(progress))
+    return ProgressReporter(
+        meter, fitting_display() if progress is True else _ProgressFunction(progress)
+    )
 
 
 #: What a run that nobody follows has beside it.
-Unfollowed: TypeAlias = contextlib.nullcontext[None]
+Unreported: TypeAlias = contextlib.nullcontext[None]
 
 
 class _Stop(Exception):
     """The run is to end; what for is told elsewhere."""
 
 
-class Following:
+class ProgressReporter:
     """Reads the meter of a run, and hands on what it has read."""
 
     # No generator with contextlib's decorator: that assigns the traceback of what it passes on,
@@ -155,7 +157,7 @@ class Following:
 _CALLED: Final = "the function given as progress"
 
 
-class _Told:
+class _ProgressFunction:
     """A function of the user's that is told."""
 
     interval = 0.2
@@ -168,24 +170,24 @@ class _Told:
         try:
             given = self._function(progress)
         except BaseException as error:
-            raised = _unmistakable(error)
+            raised = _unmistakable_error(error)
             note(raised, f"in progress={short(self._function)}, when it was told: {progress}")
             if raised is error:
                 raise
             raise raised from error
         if inspect.iscoroutine(given):
             given.close()  # or "was never awaited" is printed over the real error
-            raise _asynchronous(self._function)
+            raise _is_asynchronous_error(self._function)
 
     def close(self) -> None:
         """There is nothing to close."""
 
 
-def _unmistakable(error: BaseException) -> BaseException:
+def _unmistakable_error(error: BaseException) -> BaseException:
     """The error itself, but for those that would not be taken for one."""
     if isinstance(error, asyncio.CancelledError):
         return RuntimeError(f"{_CALLED} raised CancelledError, which would stop it unseen")
-    return error_of(error, _CALLED)
+    return unmistakable(error, _CALLED)
 
 
 class Tracker:
@@ -208,7 +210,7 @@ class Tracker:
             steps = tuple(
                 StepProgress(*count, rate=_rate(count.done, now), eta=None) for count in counts
             )
-        return Progress(now, steps, last(step.eta for step in steps), state)
+        return Progress(now, steps, last_eta(step.eta for step in steps), state)
 
     def _running(self, count: Count, now: float) -> StepProgress:
         # Where a step is far behind the source, the time before its first item says nothing.

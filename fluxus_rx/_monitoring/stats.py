@@ -13,7 +13,7 @@ from .meter import Meter
 
 __all__ = ["Explanation", "RunStats", "StepStats", "stats_of"]
 
-_HEADINGS = (
+_STATS_HEADINGS = (
     *("step", "in flight", "waiting", "done", "failed", "retried", "dropped"),
     *("busy", "starved", "blocked", "load"),
 )
@@ -128,7 +128,7 @@ class RunStats:
         head = f"{self.state} for {seconds(self.elapsed)}{failures}"
         if not self.steps:
             return head
-        return "\n".join([head, *table([_HEADINGS, *(step._cells() for step in self.steps)])])
+        return "\n".join([head, *table([_STATS_HEADINGS, *(step._cells() for step in self.steps)])])
 
     def __getitem__(self, step: str) -> StepStats:
         """The numbers of the step of this name; raises KeyError where there is none."""
@@ -142,7 +142,7 @@ class RunStats:
 
         >>> RunStats(1.5, "running", 0, ()).explain().bottleneck
         """
-        return _explained(self)
+        return _explanation(self)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ def stats_of(meter: Meter, state: str, failures: int = 0) -> RunStats:
     return RunStats(meter.elapsed, state, failures, steps)
 
 
-def _explained(stats: RunStats) -> Explanation:
+def _explanation(stats: RunStats) -> Explanation:
     elapsed = stats.elapsed
     steps = [step for step in stats.steps if step.done or step.failed or step.in_flight]
     if not steps or not elapsed:
@@ -202,17 +202,17 @@ def _explained(stats: RunStats) -> Explanation:
     told = [f"{slowest.step} is the bottleneck: {_why(slowest, weight(slowest), elapsed)}"]
     index = steps.index(slowest)
     for behind in steps[index + 1 :]:
-        if _leads(slowest, behind):
+        if _leads_to(slowest, behind):
             told.append(f"{behind.step}, behind it, was starved for {behind.starved / elapsed:.0%}")
             break
     for before in reversed(steps[:index]):
-        if _leads(before, slowest):
+        if _leads_to(before, slowest):
             told.append(f"{before.step}, before it, was blocked for {before.blocked / elapsed:.0%}")
             break
     return Explanation(slowest.step, f"{'; '.join(told)}. {_remedy(slowest)}", stats)
 
 
-def _leads(first: StepStats, second: StepStats) -> bool:
+def _leads_to(first: StepStats, second: StepStats) -> bool:
     """Whether a path leads from one step to the other."""
     starts = {id(trail) for trail in first._trails}
     for trail in second._trails:

@@ -12,7 +12,7 @@ from .calls import Call, Journal
 
 __all__ = ["StepSummary", "Summary"]
 
-_HEADINGS = (
+_SUMMARY_HEADINGS = (
     *("step", "calls", "failed", "retried", "products"),
     *("p50", "p95", "max", "busy", "share", "peak"),
 )
@@ -122,7 +122,7 @@ class Summary:
 
     def rows(self) -> Iterator[tuple[str, ...]]:
         """The cells of the table, as texts: the headings, then a row for each step."""
-        yield _HEADINGS
+        yield _SUMMARY_HEADINGS
         for step in self.steps:
             yield step._cells()
 
@@ -135,13 +135,14 @@ class Summary:
     def _repr_html_(self) -> str:
         headings, *rows = self.rows()
         body = "".join(
-            f"<tr><th>{html.escape(name)}</th>{_cells('td', cells)}</tr>" for name, *cells in rows
+            f"<tr><th>{html.escape(name)}</th>{_html_cells('td', cells)}</tr>"
+            for name, *cells in rows
         )
-        table = f"<table><tr>{_cells('th', headings)}</tr>{body}</table>" if rows else ""
+        table = f"<table><tr>{_html_cells('th', headings)}</tr>{body}</table>" if rows else ""
         return f"{table}<p>{html.escape(self.sentence)}</p>"
 
 
-def _cells(tag: str, texts: Iterable[str]) -> str:
+def _html_cells(tag: str, texts: Iterable[str]) -> str:
     return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
 
 

@@ -15,9 +15,18 @@ from rich.table import Table
 from rich.text import Text
 
 from .._common.text import printable
-from .progress import COLUMNS, Progress, State, StepProgress, cells, chosen, headline, share
+from .progress import (
+    COLUMNS,
+    Progress,
+    State,
+    StepProgress,
+    fitting_steps,
+    headline,
+    share_done,
+    step_cells,
+)
 
-__all__ = ["Terminal", "drawn"]
+__all__ = ["Terminal", "progress_group"]
 
 #: Lines that are no steps: the heads, the last line, and the one that the cursor stands in.
 OTHERS: Final = 3
@@ -35,7 +44,7 @@ BAR: Final = range(8, 41)
 ROOM: Final = {"rate": 7, "ETA": 7}
 
 #: Named colours are those of the terminal's own theme, so they can be read on it.
-STYLES: Final = {"running": "", "done": "green", "failed": "bold red", "cancelled": "bold"}
+STATE_STYLES: Final = {"running": "", "done": "green", "failed": "bold red", "cancelled": "bold"}
 
 #: Held by the one live display: two of them would overwrite each other.
 _screen = threading.Lock()
@@ -70,7 +79,7 @@ class Terminal:
             return
         console = self._live.console
         try:
-            self._live.update(drawn(progress, console.width, console.height))
+            self._live.update(progress_group(progress, console.width, console.height))
             self._live.start()
             if progress.state == "running":
                 self._live.refresh()
@@ -89,15 +98,15 @@ class Terminal:
             _screen.release()
 
 
-def drawn(progress: Progress, width: int, height: int) -> Group:
+def progress_group(progress: Progress, width: int, height: int) -> Group:
     """A run as rich draws it, in as many columns and lines.
 
     In a narrow terminal, the bars are left out first, then what is on the right.
     """
-    steps = chosen(progress.steps, max(height - OTHERS, 1))
+    steps = fitting_steps(progress.steps, max(height - OTHERS, 1))
     longest = max(len("step"), *(len(step.step) for step in (*progress.steps, *steps)), 0)
     names = min(longest, max(width // 4, NAME))
-    rows = [cells(step) for step in steps]
+    rows = [step_cells(step) for step in steps]
     widths = [
         max(ROOM.get(head, 0), len(head), *(len(row[index]) for row in rows))
         for index, head in enumerate(COLUMNS)
@@ -113,9 +122,13 @@ def drawn(progress: Progress, width: int, height: int) -> Group:
     for head, room in zip(COLUMNS, widths, strict=False):
         table.add_column(head, justify="right", no_wrap=True, width=room + GAP)
     for step in steps:
-        bars = [Padding(_bar(step, progress.state), (0, 0, 0, GAP))] if bar >= BAR.start else []
-        table.add_row(_name(step.step, names), *bars, *_numbers(step)[: len(widths)])
-    return Group(table, Text(headline(progress), STYLES[progress.state]))
+        bars = (
+            [Padding(_progress_bar(step, progress.state), (0, 0, 0, GAP))]
+            if bar >= BAR.start
+            else []
+        )
+        table.add_row(_fitting_name(step.step, names), *bars, *_number_cells(step)[: len(widths)])
+    return Group(table, Text(headline(progress), STATE_STYLES[progress.state]))
 
 
 def _is_terminal(stream: Any) -> bool:
@@ -125,7 +138,7 @@ def _is_terminal(stream: Any) -> bool:
     return False
 
 
-def _name(name: str, room: int) -> Text:
+def _fitting_name(name: str, room: int) -> Text:
     """A name; of one that is too long, the two ends, for names often differ at their end."""
     name = printable(name)
     if len(name) > room:
@@ -135,8 +148,8 @@ def _name(name: str, room: int) -> Text:
     return Text(name, no_wrap=True, overflow="ellipsis")
 
 
-def _bar(step: StepProgress, state: State) -> ProgressBar:
-    full = share(step, state)
+def _progress_bar(step: StepProgress, state: State) -> ProgressBar:
+    full = share_done(step, state)
     total = None if full is None else 1.0
     return ProgressBar(
         total,
@@ -149,7 +162,7 @@ def _bar(step: StepProgress, state: State) -> ProgressBar:
     )
 
 
-def _numbers(step: StepProgress) -> list[Text]:
-    amount, in_flight, failed, *others = cells(step)
-    style = STYLES["failed"] if step.failed else ""
+def _number_cells(step: StepProgress) -> list[Text]:
+    amount, in_flight, failed, *others = step_cells(step)
+    style = STATE_STYLES["failed"] if step.failed else ""
     return [Text(amount), Text(in_flight), Text(failed, style), *map(Text, others)]

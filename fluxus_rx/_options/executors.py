@@ -16,7 +16,7 @@ from typing import Any
 
 from .._common.messages import note, short, shown
 from .._errors import InvalidFlowError, InvalidOptionError
-from .offload import MOMENT, Future, Offload, Work
+from .offload import JOIN_SECONDS, Future, Offload, Task
 
 __all__ = ["Processes", "check_picklable", "in_processes", "offload"]
 
@@ -33,7 +33,7 @@ class _Threads(Offload):
         self._idle: list[tuple[threading.Thread, SimpleQueue[Any]]] = []
         self._ending: list[threading.Thread] = []
 
-    def _submit(self, work: Work) -> Future:
+    def _submit(self, work: Task) -> Future:
         future: Future = futures.Future()
         future.set_running_or_notify_cancel()
         with self._lock:
@@ -74,11 +74,11 @@ class _Threads(Offload):
 
     def _end(self) -> int:
         for thread in list(self._ending):
-            thread.join(MOMENT)  # has no call any more
+            thread.join(JOIN_SECONDS)  # has no call any more
         return super()._end()
 
 
-class _Given(Offload):
+class _UserExecutor(Offload):
     """An executor of the user's, which is never shut down here."""
 
     _fate = "what runs in an executor can't be stopped, and is left to end by itself"
@@ -88,7 +88,7 @@ class _Given(Offload):
         self._executor = executor
         self._remote = in_processes(executor)
 
-    def _submit(self, work: Work) -> Future:
+    def _submit(self, work: Task) -> Future:
         try:
             return self._executor.submit(work)
         except RuntimeError as error:
@@ -113,7 +113,7 @@ def offload(executor: str | futures.Executor, who: str, size: float) -> Offload:
     1024
     """
     if isinstance(executor, futures.Executor):
-        return _Given(who, executor)
+        return _UserExecutor(who, executor)
     if executor not in ("thread", "process"):
         kinds = '"thread", "process" or an Executor'
         raise InvalidOptionError(f"{who}: executor must be {kinds}, not {shown(executor)}")
@@ -135,7 +135,7 @@ class Processes(Offload):
         self._ended: Future = futures.Future()
         self._ending = threading.Thread(target=self._shut_down, daemon=True)
 
-    def _submit(self, work: Work) -> Future:
+    def _submit(self, work: Task) -> Future:
         if self._pool is None:
             # Not "fork": what another thread has locked stays locked in the process for ever.
             there = "forkserver" in multiprocessing.get_all_start_methods()
@@ -166,7 +166,7 @@ class Processes(Offload):
             for process in () if self._ended.done() else self._processes:
                 getattr(process, stop)()
             if self._pool is not None:
-                self._ending.join(MOMENT)  # milliseconds: they are dead, or as good as dead
+                self._ending.join(JOIN_SECONDS)  # milliseconds: they are dead, or as good as dead
         return calls
 
 
@@ -199,7 +199,7 @@ def check_picklable(who: str, function: Any, fixed: Mapping[str, Any]) -> None:
     while isinstance(bare, partial):
         bare = bare.func
     name = getattr(bare, "__qualname__", None) or short(bare)
-    _check(f"{who}: the function {name}", function, "define it at the top of a module")
+    _check_value(f"{who}: the function {name}", function, "define it at the top of a module")
     # What is typed into a shell or a notebook can be sent, but no process would find it.
     main = sys.modules.get("__main__")
     if not hasattr(main, "__file__") and getattr(bare, "__module__", None) == "__main__":
@@ -208,10 +208,10 @@ def check_picklable(who: str, function: Any, fixed: Mapping[str, Any]) -> None:
             ' it at the top of a module, or use threads: executor="thread"'
         )
     for key, value in fixed.items():
-        _check(f"{who}: the argument {key!r} of {name}", value, f"make it inside {name}")
+        _check_value(f"{who}: the argument {key!r} of {name}", value, f"make it inside {name}")
 
 
-def _check(what: str, value: object, instead: str) -> None:
+def _check_value(what: str, value: object, instead: str) -> None:
     try:
         ForkingPickler.dumps(value)  # as a pool does it
     except Exception as why:

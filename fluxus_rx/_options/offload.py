@@ -20,20 +20,20 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from .._common.messages import note, short
-from .._streams.context import error_of
+from .._streams.context import unmistakable
 from .._streams.iteration import END
 
-__all__ = ["GRACE", "MOMENT", "Future", "Offload", "Work"]
+__all__ = ["GRACE_SECONDS", "JOIN_SECONDS", "Future", "Offload", "Task"]
 
 _log = logging.getLogger(__name__)
 
-Work: TypeAlias = Callable[[], Any]
+Task: TypeAlias = Callable[[], Any]
 Future: TypeAlias = futures.Future[Any]
 
 #: Seconds that calls which still run are waited for when a run has ended.
-GRACE: Final = 5.0
+GRACE_SECONDS: Final = 5.0
 #: Seconds at most in which ends what has nothing to do but to end.
-MOMENT: Final = 1.0
+JOIN_SECONDS: Final = 1.0
 
 
 class Offload(ABC):
@@ -83,7 +83,7 @@ class Offload(ABC):
             if steps.leave(begun=future is not None and not future.cancelled()):
                 await self._close(partial(run, steps.close))
 
-    async def _close(self, close: Work) -> None:
+    async def _close(self, close: Task) -> None:
         try:
             future = self._start(close, closing=True)
         except RuntimeError:
@@ -106,11 +106,11 @@ class Offload(ABC):
         told, when = None, "as the run ended"
         try:
             loop = asyncio.get_running_loop()
-            deadline = loop.time() + GRACE
+            deadline = loop.time() + GRACE_SECONDS
             # Again, since a step that ends may be followed by the closing of its iterator.
             while (pending := self._pending()) and (left := deadline - loop.time()) > 0:
                 await asyncio.wait([_done(future) for future in pending], timeout=left)
-            when = f"{GRACE:g} s after the run ended"
+            when = f"{GRACE_SECONDS:g} s after the run ended"
         finally:
             if calls := self._end():
                 number = "1 call" if calls == 1 else f"{calls} calls"
@@ -119,7 +119,7 @@ class Offload(ABC):
         return told
 
     @abstractmethod
-    def _submit(self, work: Work) -> Future:
+    def _submit(self, work: Task) -> Future:
         """Run `work` elsewhere."""
 
     def _pending(self) -> list[Future]:
@@ -131,7 +131,7 @@ class Offload(ABC):
         self._running.clear()
         return calls
 
-    def _start(self, work: Work, closing: bool = False) -> Future:
+    def _start(self, work: Task, closing: bool = False) -> Future:
         if self._over and not closing:
             raise asyncio.CancelledError(f"{self._who}: the run has ended")
         try:
@@ -174,7 +174,7 @@ class Offload(ABC):
         if raised is None:
             return None
         self._explain(raised)
-        error = error_of(raised, self._who)
+        error = unmistakable(raised, self._who)
         if error is not raised:
             error.__cause__ = raised
         return error
@@ -250,7 +250,7 @@ class _Steps:
             close()
 
 
-def _in_process(work: Work) -> Any:
+def _in_process(work: Task) -> Any:
     """Run in a process; what can't be sent back is turned into something that can."""
     try:
         given = work()

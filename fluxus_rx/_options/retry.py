@@ -13,12 +13,20 @@ from typing import Any, Final, Protocol, TypeAlias
 from .._common.messages import shown
 from .._errors import FlowError, InvalidOptionError
 
-__all__ = ["FIRST", "MOST", "Attempts", "Retries", "check_retry", "longest_wait", "retries"]
+__all__ = [
+    "FIRST_WAIT",
+    "LONGEST_WAIT",
+    "Attempts",
+    "Retries",
+    "check_retry",
+    "longest_wait",
+    "retries",
+]
 
 #: The longest waits in seconds, after the first attempt and after any: those of tenacity's
 #: `wait_random_exponential(multiplier=1, max=60)`.
-FIRST: Final = 1.0
-MOST: Final = 60.0
+FIRST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 60.0
 
 
 class Attempts(Protocol):
@@ -72,9 +80,9 @@ def retries(value: object) -> Retries | None:
     (1, False)
     """
     if value is None or isinstance(value, int):
-        return partial(_Counted, value) if value is not None and value > 1 else None
+        return partial(_CountedAttempts, value) if value is not None and value > 1 else None
     # A recent tenacity has a switch, with which users turn retrying off in their tests.
-    return partial(_Decided, value) if getattr(value, "enabled", True) else None
+    return partial(_PolicyAttempts, value) if getattr(value, "enabled", True) else None
 
 
 def longest_wait(failed: int) -> float:
@@ -86,14 +94,14 @@ def longest_wait(failed: int) -> float:
     >>> [longest_wait(failed) for failed in (1, 2, 3, 6, 7, 10_000)]
     [1.0, 2.0, 4.0, 32.0, 60.0, 60.0]
     """
-    return min(MOST, FIRST * 2.0 ** min(failed - 1, 99))  # 2.0**1024 would overflow.
+    return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failed - 1, 99))  # 2.0**1024 would overflow.
 
 
 def _is_final(error: BaseException) -> bool:
     return isinstance(error, FlowError) or not isinstance(error, Exception)
 
 
-class _Counted:
+class _CountedAttempts:
     __slots__ = ("_most", "number")
 
     def __init__(self, most: int) -> None:
@@ -108,7 +116,7 @@ class _Counted:
         return True
 
 
-class _Decided:
+class _PolicyAttempts:
     """The attempts that a retrying object of tenacity decides on.
 
     In the order of tenacity 9, but not with its `iter`: that takes a copy of the object for each

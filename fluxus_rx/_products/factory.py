@@ -10,10 +10,19 @@ from .._common.messages import note, shown
 from .._errors import InvalidProductError
 from .._monitoring.meter import length_of
 from .._rx.scope import Scope
-from .._streams.iteration import relayed
+from .._streams.iteration import relay
 from .dict_product import DictProduct, MadeProduct, checked, known_names
 
-__all__ = ["GIVEN", "ITEM", "ITEM_EACH", "SAID", "Making", "kind_of", "no_products", "taken_in"]
+__all__ = [
+    "GIVEN",
+    "ITEM",
+    "ITEM_EACH",
+    "SAID",
+    "ProductFactory",
+    "described_kind",
+    "from_foreign",
+    "no_products",
+]
 
 ITEM = "it must be a mapping of attribute names to values, such as {'x': 1}"
 
@@ -31,7 +40,7 @@ SAID = ("what it returned", _RETURN)
 GIVEN = ("what it gave", ITEM)
 
 
-class Making:
+class ProductFactory:
     """Makes the products of one step in one run."""
 
     def __init__(self, name: str, scope: Scope | None, owner: object, trail: object = None) -> None:
@@ -129,7 +138,7 @@ class Making:
             return product
 
         if precursor is not None and not self.clock:
-            return relayed(items, change)
+            return relay(items, change)
 
         def asked() -> None:
             nonlocal start
@@ -140,10 +149,10 @@ class Making:
             if precursor is None:  # else the step that it comes of tells where
                 note(error, f"in step {self.name!r}, at item {index}")
 
-        return relayed(items, change, asked=asked, failed=failed)
+        return relay(items, change, asked=asked, failed=failed)
 
 
-def taken_in(
+def from_foreign(
     item: Any, position: int, owner: object, said: str, label: str | None = None, depth: int = 0
 ) -> DictProduct:
     """A product of an item that comes from elsewhere than a step.
@@ -175,7 +184,7 @@ def _no_product(said: str, item: Any) -> InvalidProductError:
     )
 
 
-def kind_of(items: object) -> str:
+def described_kind(items: object) -> str:
     name = type(items).__name__
     return {"async_generator": "asynchronous generator"}.get(name, name) + " it returned"
 

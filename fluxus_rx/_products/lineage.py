@@ -14,7 +14,7 @@ from .._typing import Precursor_co
 
 __all__ = ["HasLineage", "LineageOrigin"]
 
-_MISSING: Any = object()
+_NOT_KEPT_ARGUMENT: Any = object()
 
 
 class HasLineage(ABC, Generic[Precursor_co]):
@@ -169,8 +169,8 @@ def _init_parameters(product: object) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for name, parameter in inspect.signature(type(product)).parameters.items():
         for kept in (name, f"_{name}"):
-            value = getattr(product, kept, _MISSING)
-            if value is not _MISSING and not _is_own_method(value):
+            value = getattr(product, kept, _NOT_KEPT_ARGUMENT)
+            if value is not _NOT_KEPT_ARGUMENT and not _is_own_method(value):
                 break
         else:
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):

@@ -9,21 +9,21 @@ from reactivex import Observable
 
 from .._common.messages import short, shown
 from .._common.names import check_name
-from .._conduits.from_observable import Emitting
+from .._conduits.from_observable import ForeignProducer
 from .._conduits.producer import Producer
 from .._engine.observable import FlowObservable
-from .._engine.stage import Kind
+from .._engine.stage import ForeignItems
 from .._errors import InvalidFlowError, InvalidOptionError
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import BUFFER
 from .._typing import T
 from .protocols import Publisher, missing
-from .subscriber import Inflow
+from .subscriber import SubscriberStream
 
 __all__ = ["FromPublisher", "from_publisher"]
 
 
-class FromPublisher(Emitting[T]):
+class FromPublisher(ForeignProducer[T]):
     """Gives what a publisher publishes."""
 
     _flow_kind = ("from_publisher", "a publisher")
@@ -36,11 +36,11 @@ class FromPublisher(Emitting[T]):
     def observables(self) -> list[FlowObservable[T]]:
         """The one path of a publisher."""
         trail = (None, self.name)
-        return [FlowObservable(self._inflow, (), True, trail, kind=Kind(self._name))]
+        return [FlowObservable(self._inflow, (), True, trail, kind=ForeignItems(self._name))]
 
     def _inflow(self, flow: FlowScheduler, owner: object) -> Any:
         label = f"publisher {self._name or short(self._publisher)}"
-        inflow = Inflow(self._publisher, label, self.buffer, flow)
+        inflow = SubscriberStream(self._publisher, label, self.buffer, flow)
         return flow.scope.feed(inflow) if flow.scope.terms.steered else inflow
 
     def get_repr_attributes(self) -> Mapping[str, Any]:

@@ -21,9 +21,9 @@ from reactivex.disposable import Disposable
 
 from .._common.messages import short, shown
 from .._conduits.producer import Producer, SimpleAsyncProducer
-from .._engine.observable import flowing
+from .._engine.observable import flow_observable
 from .._errors import InvalidFlowError, InvalidOptionError, InvalidProductError, UsageError
-from .._rx.driver import Driver, Rooted
+from .._rx.driver import Driver, RootObserver
 from .._rx.scheduler import FlowScheduler
 from .._typing import T
 from .protocols import Publisher, Subscriber, missing
@@ -63,10 +63,10 @@ class _FlowPublisher(Generic[T]):
         try:
             loop = FlowScheduler.of(self._scheduler).loop
         except UsageError as error:
-            subscriber.on_subscribe(_Over())
+            subscriber.on_subscribe(_EndedSubscription())
             subscriber.on_error(UsageError(_NO_LOOP) if self._scheduler is None else error)
             return
-        run = _Run(self._source, subscriber, loop)
+        run = _PublisherSubscription(self._source, subscriber, loop)
         try:
             subscriber.on_subscribe(run)
         except BaseException as error:
@@ -78,7 +78,7 @@ class _FlowPublisher(Generic[T]):
         return f"to_publisher({short(self._flow)})"
 
 
-class _Over:
+class _EndedSubscription:
     """The subscription of a subscriber that is turned away."""
 
     def request(self, n: int, /) -> None:
@@ -88,7 +88,7 @@ class _Over:
         """Nothing."""
 
 
-class _Run(Generic[T]):
+class _PublisherSubscription(Generic[T]):
     """One subscription: a run of the flow, whose demand is what the subscriber has asked for.
 
     For the subscriber it is the Subscription; for the run an observer.
@@ -109,7 +109,7 @@ class _Run(Generic[T]):
         self._waiter: asyncio.Future[None] | None = None
         #: why it is to end before its time, if the subscriber is to hear of that
         self._fault: Exception | None = None
-        self._rooted: Rooted[T] | None = None
+        self._rooted: RootObserver[T] | None = None
         self._running: abc.DisposableBase | None = None
 
     # the Subscription: from any thread, and from within any signal
@@ -151,7 +151,7 @@ class _Run(Generic[T]):
         """Start the run, unless the subscriber has left meanwhile."""
         if self._subscriber is None:
             return
-        self._rooted = Rooted(self, self.flow)  # type: ignore[arg-type]  # an observer by shape
+        self._rooted = RootObserver(self, self.flow)  # type: ignore[arg-type]  # an observer by shape
         if self._fault is not None:
             self._rooted.on_error(self._fault)
             return
@@ -165,7 +165,7 @@ class _Run(Generic[T]):
         source = source.to_observable() if isinstance(source, Producer) else source
         inner = FlowScheduler(flow.loop, flow.scope)
         # One driver for all paths: what several drivers read ahead would be several products.
-        pipeline = flowing(source, True).open(inner)
+        pipeline = flow_observable(source, True).open(inner)
         # At once, and not when the driver has begun: a subject would emit into the void.
         pipeline.subscribe()
         driver = Driver(lambda: pipeline, rooted, flow)

@@ -26,15 +26,15 @@ from .._streams.iteration import END, Endable
 from .._typing import T
 from .protocols import Publisher, Subscription, missing
 
-__all__ = ["Inflow"]
+__all__ = ["SubscriberStream"]
 
 _log = logging.getLogger(__name__)
 
 #: Seconds after which a publisher that has not called `on_subscribe` is complained of.
-PATIENCE: Final = 5.0
+SUBSCRIBE_PATIENCE: Final = 5.0
 
 
-class Inflow(Endable[T]):
+class SubscriberStream(Endable[T]):
     """What a publisher gives, as a stream; subscribes when the first item is asked for."""
 
     def __init__(self, publisher: Publisher[T], label: str, size: int, flow: FlowScheduler) -> None:
@@ -91,7 +91,7 @@ class Inflow(Endable[T]):
         self._subscribing = True
         if self._left:
             return
-        self._patience = self._flow.loop.call_later(PATIENCE, self._wait_no_more)
+        self._patience = self._flow.loop.call_later(SUBSCRIBE_PATIENCE, self._wait_no_more)
         try:
             first = getattr(self._publisher, "initial_request_n", None)
             if callable(first):
@@ -293,6 +293,6 @@ class Inflow(Endable[T]):
 
     def _wait_no_more(self) -> None:
         self._complain(
-            f"has not called on_subscribe() for {PATIENCE:g} s after subscribe(): nothing will come"
-            " of it until it does (rule 1.9)"
+            f"has not called on_subscribe() for {SUBSCRIBE_PATIENCE:g} s after subscribe():"
+            " nothing will come of it until it does (rule 1.9)"
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._common.messages import shown
 from .._errors import InvalidProductError
-from .rows import Column, Row, Rows, columns_of, is_missing, named, simplify, text
+from .rows import Column, OutputItems, Rows, columns_of, is_missing, named, simplify, text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +21,7 @@ __all__ = ["arrow_table"]
 #: What pyarrow puts into one column without a word, and so loses a time of day, or takes True for
 #: 1.0, a number for a duration, a string for bytes. Of all else it mixes what goes together, and
 #: refuses the rest.
-_FAMILIES: Final = (
+_TYPE_FAMILIES: Final = (
     *(dt.datetime, dt.date, dt.time, dt.timedelta, bool, Number, str),
     (bytes, bytearray, memoryview),
 )
@@ -139,7 +139,7 @@ def _in_batches(rows: Rows, simplified: bool, batch_size: int) -> dict[Column, _
     return built
 
 
-def _only(rows: Iterable[Row], columns: set[Column]) -> Iterator[Row]:
+def _only(rows: Iterable[OutputItems], columns: set[Column]) -> Iterator[OutputItems]:
     for row in rows:
         yield (
             (step, {name: value for name, value in added.items() if (step, name) in columns})
@@ -182,7 +182,7 @@ def _array(values: list[Any]) -> pa.Array | pa.ChunkedArray:
 def _family(kind: type) -> object:
     if kind.__module__ == "numpy" and kind.__name__ in _NUMPY:
         return _NUMPY[kind.__name__]
-    return next((family for family in _FAMILIES if issubclass(kind, family)), None)
+    return next((family for family in _TYPE_FAMILIES if issubclass(kind, family)), None)
 
 
 def _check_times(values: list[Any]) -> None:

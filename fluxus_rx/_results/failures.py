@@ -15,7 +15,7 @@ from .rows import Rows
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Failures", "at_the_end", "in_order", "place_of"]
+__all__ = ["Failures", "final_failures", "sort_key", "sorted_failures"]
 
 
 class Failures(Sequence[Failure]):
@@ -66,10 +66,10 @@ class Failures(Sequence[Failure]):
         >>> Failures().to_frame().empty
         True
         """
-        return data_frame(Rows({0: [_row(failure) for failure in self]}), False, simplify)
+        return data_frame(Rows({0: [_failure_row(failure) for failure in self]}), False, simplify)
 
 
-def _row(failure: Failure) -> dict[str, dict[str, Any]]:
+def _failure_row(failure: Failure) -> dict[str, dict[str, Any]]:
     product = failure.product
     lineage = product.nested() if isinstance(product, DictProduct) else {"input": {"item": product}}
     told = {
@@ -82,20 +82,20 @@ def _row(failure: Failure) -> dict[str, dict[str, Any]]:
     return {**lineage, "[failure]": told}
 
 
-def in_order(failures: Iterable[Failure]) -> list[Failure]:
+def sorted_failures(failures: Iterable[Failure]) -> list[Failure]:
     """The failures, sorted by the position of what they were called with."""
-    return sorted(failures, key=place_of)
+    return sorted(failures, key=sort_key)
 
 
-def at_the_end(failures: Iterable[Failure], elapsed: float) -> Failures:
+def final_failures(failures: Iterable[Failure], elapsed: float) -> Failures:
     """The failures of a run that is over, in order."""
-    found = Failures(in_order(failures), elapsed)
+    found = Failures(sorted_failures(failures), elapsed)
     for failure in found:  # each by itself, too: they may go on in a list
         object.__setattr__(failure, "_elapsed", elapsed)
     return found
 
 
-def place_of(failure: Failure) -> tuple[Any, ...]:
+def sort_key(failure: Failure) -> tuple[Any, ...]:
     """Where a call has failed: the position of what it was called with, and the step."""
     product = failure.product
     positions = tuple(product.positions()) if isinstance(product, DictProduct) else ()

@@ -13,7 +13,7 @@ from .._products.dict_product import DictProduct
 __all__ = [
     "Column",
     "Output",
-    "Row",
+    "OutputItems",
     "Rows",
     "columns_of",
     "is_missing",
@@ -25,7 +25,7 @@ __all__ = [
 #: one output: the attributes that each step added, by the name of the step
 Output = dict[str, dict[str, Any]]
 #: the same, as pairs
-Row = Iterable[tuple[str, dict[str, Any]]]
+OutputItems = Iterable[tuple[str, dict[str, Any]]]
 #: the name of a step, and that of an attribute
 Column = tuple[str, str]
 
@@ -49,7 +49,7 @@ class Rows:
     def __len__(self) -> int:
         return sum(map(len, self.paths.values()))
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[OutputItems]:
         for outputs in self.paths.values():
             for output in outputs:
                 yield output.items() if isinstance(output, dict) else output.added()
@@ -63,7 +63,7 @@ class Rows:
         raise IndexError(number)
 
 
-def columns_of(rows: Iterable[Row], count: int) -> dict[Column, list[Any]]:
+def columns_of(rows: Iterable[OutputItems], count: int) -> dict[Column, list[Any]]:
     """The values of each column in order of appearance; None where one of the rows has none.
 
     >>> outputs = [{"a": {"x": 1}}, {"a": {"y": 2}, "b": {"x": 3}}]

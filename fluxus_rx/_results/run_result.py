@@ -16,7 +16,7 @@ from .._options.failure import Failure
 from .._products.dict_product import DictProduct
 from .arrow import arrow_table
 from .data_frame import data_frame
-from .failures import Failures, at_the_end, in_order, place_of
+from .failures import Failures, final_failures, sort_key, sorted_failures
 from .rows import Output, Rows
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class RunResult(Sequence[list[Output]]):
         result._paths = [None for _ in paths]
         result._products = [_sorted(path) for path in paths]
         elapsed = 0.0 if meter is None else meter.elapsed
-        result._failures = at_the_end(failures, elapsed)
+        result._failures = final_failures(failures, elapsed)
         if meter is not None and meter.calls is not None:
             result._journal = meter.journal()
             result._elapsed = meter.elapsed
@@ -165,7 +165,7 @@ class RunResult(Sequence[list[Output]]):
         merged = RunResult(*([] for _ in range(len(self))))
         for index in range(len(self)):
             outputs = [
-                *_but(self._placed(index), other._replaces.get(index, ())),
+                *_without_replaced(self._placed(index), other._replaces.get(index, ())),
                 *other._placed(index),
             ]
             outputs.sort(key=itemgetter(0))
@@ -173,7 +173,7 @@ class RunResult(Sequence[list[Output]]):
             merged._positions[index] = [position for position, _ in outputs]
         left = [failure for failure in self._failures if not other._stands_in_for(failure)]
         merged._failures = Failures(
-            in_order([*left, *other._failures]),
+            sorted_failures([*left, *other._failures]),
             max(self._failures._elapsed, other._failures._elapsed),
         )
         merged._replaces = self._replaces
@@ -187,7 +187,7 @@ class RunResult(Sequence[list[Output]]):
 
     def _stands_in_for(self, failure: Failure) -> bool:
         """Whether this is of a run that made the call again that has failed, or one before it."""
-        position, path, number = place_of(failure)
+        position, path, number = sort_key(failure)
         return any(
             (path, number) in places
             and any(position[:length] in again for length in lengths(again))
@@ -377,7 +377,7 @@ def _sorted(path: list[DictProduct]) -> list[DictProduct]:
     return sorted(path, key=DictProduct.positions)
 
 
-def _but(
+def _without_replaced(
     placed: Iterable[tuple[list[int], Output]], replaced: Collection[tuple[int, ...]]
 ) -> Iterator[tuple[list[int], Output]]:
     """Those that don't come of a product that stands at one of these positions."""

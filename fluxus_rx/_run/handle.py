@@ -6,13 +6,13 @@ import asyncio
 from typing import Any
 
 from .._conduits.conduit import Conduit
-from .._engine.execution import Opened
+from .._engine.execution import Execution
 from .._errors import UsageError
 from .._monitoring.reporting import Follow
 from .._monitoring.stats import Explanation, RunStats, stats_of
 from .._options.step_options import StepOptions
 from .._results.run_result import RunResult
-from .request import Asked, Input
+from .request import Input, RunRequest
 
 __all__ = ["Run", "start"]
 
@@ -49,7 +49,7 @@ def start(
             "start() needs a running event loop: call it in a coroutine (asyncio.run(main())), or"
             " use run(flow), which makes a loop of its own"
         ) from None
-    asked = Asked(
+    asked = RunRequest(
         *(flow, input, timestamps, progress, options, max_failures), metered=True, who="start()"
     )
     asked.terms.steered = True
@@ -65,9 +65,9 @@ class Run:
     nobody asks for goes to the loop's exception handler, as that of a task does.
     """
 
-    def __init__(self, asked: Asked, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, asked: RunRequest, loop: asyncio.AbstractEventLoop) -> None:
         self._asked = asked
-        self._opened: Opened | None = None
+        self._opened: Execution | None = None
         self._state = "running"
         self._ended: RunStats | None = None
         self._begun = asyncio.Event()
@@ -97,7 +97,7 @@ class Run:
             self._state = "cancelled"
             self._ended = self.stats()
 
-    def _open(self, opened: Opened) -> None:
+    def _open(self, opened: Execution) -> None:
         self._opened = opened
         self._begun.set()
         if self._state == "paused":

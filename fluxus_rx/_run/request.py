@@ -19,21 +19,21 @@ from .._common.item_types import fits, type_name
 from .._common.messages import shown
 from .._conduits.consumer import Consumer, Flow
 from .._conduits.producer import Producer
-from .._conduits.run_settings import terms_of
+from .._conduits.run_settings import settings_for
 from .._conduits.transformer import Passthrough, Transformer
-from .._engine.execution import Opened
+from .._engine.execution import Execution
 from .._errors import FailureLimitError, InvalidFlowError
-from .._functional.source_step import DictProducer
+from .._functional.source_step import SourceStep
 from .._monitoring.meter import Meter
-from .._monitoring.reporting import Follow, check_progress, followed
+from .._monitoring.reporting import Follow, check_progress, reporting
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
-from .._products.factory import taken_in
-from .._results.failures import at_the_end
+from .._products.factory import from_foreign
+from .._results.failures import final_failures
 from .._results.run_result import RunResult
 
-__all__ = ["Asked", "Input"]
+__all__ = ["Input", "RunRequest"]
 
 Input = (
     Mapping[str, Any]
@@ -43,7 +43,7 @@ Input = (
 )
 
 
-class Asked:
+class RunRequest:
     """A run, as it was asked for; what can be refused before it begins is refused here."""
 
     def __init__(
@@ -61,35 +61,35 @@ class Asked:
         who: str = "run()",
     ) -> None:
         self._who = who
-        self.producer = _producer(who, flow, given)
+        self.producer = _checked_producer(who, flow, given)
         check_progress(progress)
         self.progress = progress
         metered = metered or timestamps or not (progress is None or progress is False)
         self.meter = Meter(journal=timestamps) if metered else None
         self._failures: list[Failure] = []
         keep = on_failure if streamed else self._failures.append
-        self.terms = terms_of(self.producer, options, max_failures, keep)
+        self.terms = settings_for(self.producer, options, max_failures, keep)
         self.terms.meter = self.meter
         #: what the flow has been compiled to, if it has been
         self.paths: Sequence[Observable[Any]] = ()
         self._results: list[list[Any]] = []
 
-    def opened(self, receivers: bool, beside: Beside | None = None) -> Opened:
+    def opened(self, receivers: bool, beside: Beside | None = None) -> Execution:
         """The paths of the flow, not open yet; with receivers, they are collected. On the loop that
         the run goes by."""
         if self.meter is not None:
             self.meter.enter()
         self.paths = paths = self.paths or self.producer.observables()
         self._results = [[] for _ in paths] if receivers else []
-        return Opened(
+        return Execution(
             *(paths, self.terms),
             receivers=[result.append for result in self._results] if receivers else None,
             beside=beside,
         )
 
-    async def collected(self, opened: Callable[[Opened], object] = id) -> RunResult:
+    async def collected(self, opened: Callable[[Execution], object] = id) -> RunResult:
         """Run to the end; `opened` is told of the run when it is open."""
-        with followed(self.progress, self.meter) as beside:
+        with reporting(self.progress, self.meter) as beside:
             running = self.opened(True, beside)
             try:
                 async with running as channel:
@@ -98,7 +98,7 @@ class Asked:
             except FailureLimitError as error:
                 # Not one that came out of a run inside of a step.
                 if self.terms.failures is not None and error.failures is self.terms.failures.all:
-                    error.failures = at_the_end(self.terms.failures.all, self.elapsed)
+                    error.failures = final_failures(self.terms.failures.all, self.elapsed)
                     error.result = self.result()
                 raise
             return self.result()
@@ -121,7 +121,7 @@ class Asked:
         """The product of what a path has given; refuses what is none."""
         kind = getattr(self.paths[path], "kind", ())
         said = f"{self._who} takes products of steps{_INSTEAD}, but got"
-        return taken_in(item, index, None, said, *kind)
+        return from_foreign(item, index, None, said, *kind)
 
 
 #: What runs beside a run.
@@ -134,8 +134,8 @@ _INSTEAD: Final = (
 )
 
 
-def _producer(who: str, flow: Any, given: Any) -> Producer[Any]:
-    producer = _composed(who, flow, given)
+def _checked_producer(who: str, flow: Any, given: Any) -> Producer[Any]:
+    producer = _with_input(who, flow, given)
     # Before the run, where it can be known: its calls may be slow, and paid for.
     for final in producer.get_final_conduits():
         kind = getattr(final, "product_type", Any)
@@ -146,7 +146,7 @@ def _producer(who: str, flow: Any, given: Any) -> Producer[Any]:
     return producer
 
 
-def _composed(who: str, flow: Any, given: Any) -> Producer[Any]:
+def _with_input(who: str, flow: Any, given: Any) -> Producer[Any]:
     if isinstance(flow, Producer):
         if given is not None:
             first = next(flow._flow_firsts())
@@ -156,20 +156,20 @@ def _composed(who: str, flow: Any, given: Any) -> Producer[Any]:
             )
         return flow
     if isinstance(flow, Transformer):
-        return _input(who, given) >> flow
+        return _input_step(who, given) >> flow
     raise _no_flow(who, flow)
 
 
-def _input(who: str, given: Any) -> Producer[Any]:
+def _input_step(who: str, given: Any) -> Producer[Any]:
     if given is None:
-        return DictProducer("input", {}, False)
+        return SourceStep("input", {}, False)
     if isinstance(given, str | bytes) or not isinstance(
         given, Mapping | Iterable | AsyncIterable | Observable
     ):
         raise InvalidFlowError(
             f"{who}: input must be a mapping or an iterable of mappings, not {shown(given)}"
         )
-    return DictProducer("input", given, False)
+    return SourceStep("input", given, False)
 
 
 def _no_flow(who: str, flow: Any) -> InvalidFlowError:

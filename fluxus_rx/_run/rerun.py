@@ -8,7 +8,7 @@ from typing import Any
 from .._common.event_loop import Loop
 from .._common.messages import shown
 from .._conduits.conduit import Conduit
-from .._engine.stage import Places, Trail
+from .._engine.stage import StepLocations, Trail
 from .._errors import InvalidFlowError, UsageError
 from .._monitoring.reporting import Follow
 from .._options.failure import Failure
@@ -16,7 +16,7 @@ from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
 from .._results.failures import Failures
 from .._results.run_result import RunResult
-from .request import Asked
+from .request import RunRequest
 
 __all__ = ["arerun", "rerun"]
 
@@ -56,7 +56,7 @@ def rerun(
     >>> rerun(source >> step("inverse", inverse, by=2), result.failures)[0]
     [{'src': {'x': 0}, 'inverse': {'y': 0.5}}]
     """
-    replay = _Replay(flow, failures, start, timestamps, progress, options, max_failures)
+    replay = _Rerun(flow, failures, start, timestamps, progress, options, max_failures)
     with Loop() as loop:
         return loop.call(replay.result)
 
@@ -78,11 +78,11 @@ async def arerun(
     >>> asyncio.run(arerun(step("src", {"x": 1}), []))
     RunResult([])
     """
-    replay = _Replay(flow, failures, start, timestamps, progress, options, max_failures)
+    replay = _Rerun(flow, failures, start, timestamps, progress, options, max_failures)
     return await replay.result()
 
 
-class _Replay:
+class _Rerun:
     """Failures of a flow, and where they are to enter it."""
 
     def __init__(
@@ -93,12 +93,12 @@ class _Replay:
             raise InvalidFlowError(f"rerun() takes failures, not {shown(failures)}{hint}")
         elapsed = getattr(failures, "_elapsed", 0.0)
         self._failures = Failures(failures, elapsed)
-        self._asked = Asked(flow, None, timestamps, *arguments, who="rerun()")
+        self._asked = RunRequest(flow, None, timestamps, *arguments, who="rerun()")
         paths = self._asked.producer.observables()
-        places = Places(paths)
+        places = StepLocations(paths)
         self._entering: dict[int, tuple[Trail, dict[Position, DictProduct]]] = {}
         for failure in self._failures:
-            trail, product = _entry(places, failure, start)
+            trail, product = _entry_of(places, failure, start)
             _, products = self._entering.setdefault(id(trail), (trail, {}))
             products[(*product.positions(),)] = product
         self._replaces: dict[int, set[Position]] = {}
@@ -136,7 +136,9 @@ class _Replay:
         return result
 
 
-def _entry(places: Places, failure: Failure, start: str | None) -> tuple[Trail, DictProduct]:
+def _entry_of(
+    places: StepLocations, failure: Failure, start: str | None
+) -> tuple[Trail, DictProduct]:
     """Where a failed product enters the flow, and as what."""
     trail = places.find((failure.path, failure._place))
     if trail is None:

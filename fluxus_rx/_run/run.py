@@ -7,7 +7,7 @@ from .._conduits.conduit import Conduit
 from .._monitoring.reporting import Follow
 from .._options.step_options import StepOptions
 from .._results.run_result import RunResult
-from .request import Asked, Input
+from .request import Input, RunRequest
 
 __all__ = ["arun", "run"]
 
@@ -54,7 +54,7 @@ def run(
     >>> run(step("double", lambda x: {"x": 2 * x}), input=[{"x": 1}, {"x": 2}])[0]
     [{'input': {'x': 1}, 'double': {'x': 2}}, {'input': {'x': 2}, 'double': {'x': 4}}]
     """
-    asked = Asked(flow, input, timestamps, progress, options, max_failures)
+    asked = RunRequest(flow, input, timestamps, progress, options, max_failures)
     with Loop() as loop:
         return loop.call(asked.collected)
 
@@ -75,4 +75,4 @@ async def arun(
     >>> asyncio.run(arun(step("src", {"x": 1})))
     RunResult([{'src': {'x': 1}}])
     """
-    return await Asked(flow, input, timestamps, progress, options, max_failures).collected()
+    return await RunRequest(flow, input, timestamps, progress, options, max_failures).collected()

@@ -6,13 +6,13 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 from .._conduits.conduit import Conduit
-from .._engine.conversions import stream as stream_arrivals
-from .._monitoring.reporting import Follow, followed
+from .._engine.conversions import arrivals as stream_arrivals
+from .._monitoring.reporting import Follow, reporting
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
 from .._results.rows import Output
-from .request import Asked, Input
+from .request import Input, RunRequest
 
 __all__ = ["astream", "stream"]
 
@@ -45,7 +45,7 @@ def stream(
     0 {'src': {'x': 1}, 'double': {'x': 2}}
     0 {'src': {'x': 2}, 'double': {'x': 4}}
     """
-    asked = Asked(
+    asked = RunRequest(
         *(flow, input, False, progress, options, max_failures, on_failure),
         streamed=True,
         who="stream()",
@@ -53,12 +53,12 @@ def stream(
     return _stream(asked)
 
 
-def _stream(asked: Asked) -> Generator[tuple[int, Output], None, None]:
-    with followed(asked.progress, asked.meter) as beside:
+def _stream(asked: RunRequest) -> Generator[tuple[int, Output], None, None]:
+    with reporting(asked.progress, asked.meter) as beside:
         products = stream_arrivals(lambda: asked.opened(False, beside))
         try:
             for index, (path, product) in enumerate(products):
-                yield path, _output(asked, path, product, index)
+                yield path, _nested_output(asked, path, product, index)
         finally:
             products.close()
 
@@ -85,7 +85,7 @@ def astream(
     >>> asyncio.run(main())
     0 {'src': {'x': 1}}
     """
-    asked = Asked(
+    asked = RunRequest(
         *(flow, input, False, progress, options, max_failures, on_failure),
         streamed=True,
         who="astream()",
@@ -93,16 +93,16 @@ def astream(
     return _astream(asked)
 
 
-async def _astream(asked: Asked) -> AsyncGenerator[tuple[int, Output], None]:
-    with followed(asked.progress, asked.meter) as beside:
+async def _astream(asked: RunRequest) -> AsyncGenerator[tuple[int, Output], None]:
+    with reporting(asked.progress, asked.meter) as beside:
         async with asked.opened(False, beside) as arrivals:
             index = 0
             async for path, product in arrivals:
-                yield path, _output(asked, path, product, index)
+                yield path, _nested_output(asked, path, product, index)
                 index += 1
 
 
-def _output(asked: Asked, path: int, product: Any, index: int) -> Output:
+def _nested_output(asked: RunRequest, path: int, product: Any, index: int) -> Output:
     if not isinstance(product, DictProduct):
         product = asked.taken(path, product, index)
     nested: Output = product.nested()

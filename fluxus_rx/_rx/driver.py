@@ -18,11 +18,11 @@ from reactivex.disposable import Disposable
 
 from .._common.messages import also_raised
 from .._streams.channel import BUFFER, Channel
-from .._streams.iteration import END, aclose, cancel, nothing
+from .._streams.iteration import END, aclose, cancel, poll_nothing
 from .._typing import T
 from .scheduler import FlowScheduler
 
-__all__ = ["Driver", "Rooted"]
+__all__ = ["Driver", "RootObserver"]
 
 Subscribe = Callable[[abc.ObserverBase[T], FlowScheduler], abc.DisposableBase]
 
@@ -73,7 +73,7 @@ class Driver(Generic[T]):
 
     async def _emit(self, stream: Any) -> None:
         demand, on_next, scope = self._flow.demand, self._observer.on_next, self._flow.scope
-        poll: Callable[[], T] = getattr(stream, "poll", nothing)
+        poll: Callable[[], T] = getattr(stream, "poll", poll_nothing)
         read = stream.__anext__
         scheduled = scope.scheduled
         thrown: asyncio.CancelledError | None = None
@@ -146,7 +146,7 @@ class Driver(Generic[T]):
         task.cancel()
 
 
-class Rooted(Generic[T]):
+class RootObserver(Generic[T]):
     """The most downstream subscription of a run that Rx itself began.
 
     Makes the scope of the run, and tells the observer the end when all of it has ended.

@@ -11,7 +11,7 @@ from typing import Final
 from reactivex import abc
 from reactivex.disposable import Disposable
 
-from .._monitoring.meter import Tally
+from .._monitoring.meter import ItemCounter
 from .._streams.channel import BUFFER, Channel
 from .._streams.iteration import Endable
 from .._typing import T
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 #: Waiting items of a source that can't wait, past which a warning is due.
-MANY: Final = 10_000
+WARN_PAST: Final = 10_000
 
 
 class Intake(Endable[T]):
@@ -43,7 +43,7 @@ class Intake(Endable[T]):
         flow: FlowScheduler,
         downstream: Mapping[Hashable, int] | None = None,
         size: int = BUFFER,
-        tally: Tally | None = None,
+        tally: ItemCounter | None = None,
     ) -> None:
         self._tally = tally
         self._source = source
@@ -99,7 +99,7 @@ class Intake(Endable[T]):
         if self._tally is not None:
             self._tally.gave()
         self._put(item)
-        if len(self._waiting) > MANY:
+        if len(self._waiting) > WARN_PAST:
             self._warn()
 
     def _on_completed(self) -> None:

@@ -12,7 +12,7 @@ from .._errors import UsageError
 from .._typing import Demand, T
 from .scheduler import UNBOUNDED, FlowScheduler
 
-__all__ = ["Branch", "Hub", "merged"]
+__all__ = ["Branch", "Hub", "subscribe_merged"]
 
 
 class Hub(Generic[T]):
@@ -129,7 +129,7 @@ class Branch(Observable[T]):
         return self.hub.join(self, observer, scheduler)
 
 
-class _Merging(Generic[T]):
+class _MergeObserver(Generic[T]):
     """The observer of several observables at once, for one observer."""
 
     def __init__(self, observer: abc.ObserverBase[T], count: int) -> None:
@@ -159,14 +159,14 @@ class _Merging(Generic[T]):
             subscription.dispose()
 
 
-def merged(
+def subscribe_merged(
     sources: Sequence[Observable[T]],
     observer: abc.ObserverBase[T],
     scheduler: abc.SchedulerBase | None,
 ) -> abc.DisposableBase:
     """Subscribe one observer to all `sources`, at once and in their order, without a scheduler's
     help: Rx's own `merge` goes through one, and so shifts virtual times."""
-    merging = _Merging(observer, len(sources))
+    merging = _MergeObserver(observer, len(sources))
     for source in sources:
         subscription = source.subscribe(
             merging.on_next, merging.on_error, merging.on_completed, scheduler=scheduler

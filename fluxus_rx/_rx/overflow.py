@@ -14,13 +14,13 @@ from reactivex.disposable import Disposable
 
 from .._common.messages import shown
 from .._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError
-from .._monitoring.meter import Tally
+from .._monitoring.meter import ItemCounter
 from .._streams.iteration import END, Endable
 from .._typing import T
 from .intake import Intake
 from .scheduler import UNBOUNDED, FlowScheduler
 
-__all__ = ["Held", "Kept", "Overflow", "Overflowing", "Policy"]
+__all__ = ["BoundedIntake", "BufferedObservable", "Overflow", "OverflowPolicy", "UnboundedIntake"]
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ Overflow: TypeAlias = Literal["keep", "error", "drop_oldest", "drop_newest", "la
 _CHOICES: Final = get_args(Overflow)
 
 
-class Policy(NamedTuple):
+class OverflowPolicy(NamedTuple):
     """How many items may wait, and what becomes of those for which there is no room.
 
     `heeded` tells whether "keep" has a source that can wait do so.
@@ -76,10 +76,10 @@ class Policy(NamedTuple):
         )
 
 
-class Overflowing(Observable[T]):
+class BufferedObservable(Observable[T]):
     """An observable whose items are held by a policy, where a stage takes them in."""
 
-    def __init__(self, source: Observable[T], policy: Policy, key: Hashable) -> None:
+    def __init__(self, source: Observable[T], policy: OverflowPolicy, key: Hashable) -> None:
         super().__init__()
         self.source = source
         self.policy = policy
@@ -92,23 +92,23 @@ class Overflowing(Observable[T]):
         return self.source.subscribe(observer, scheduler=scheduler)
 
     def taken_in(
-        self, flow: FlowScheduler, downstream: Mapping[Hashable, int], tally: Tally | None
-    ) -> Kept[T] | Held[T]:
+        self, flow: FlowScheduler, downstream: Mapping[Hashable, int], tally: ItemCounter | None
+    ) -> UnboundedIntake[T] | BoundedIntake[T]:
         """Its items as a stream."""
-        kind: Any = Kept if self.policy.overflow == "keep" else Held
-        taken: Kept[T] | Held[T] = kind(self, flow, downstream, tally)
+        kind: Any = UnboundedIntake if self.policy.overflow == "keep" else BoundedIntake
+        taken: UnboundedIntake[T] | BoundedIntake[T] = kind(self, flow, downstream, tally)
         return taken
 
 
-class Kept(Intake[T]):
+class UnboundedIntake(Intake[T]):
     """The items of an observable, all of them."""
 
     def __init__(
         self,
-        source: Overflowing[T],
+        source: BufferedObservable[T],
         flow: FlowScheduler,
         downstream: Mapping[Hashable, int],
-        tally: Tally | None,
+        tally: ItemCounter | None,
     ) -> None:
         self._policy = source.policy
         super().__init__(source.source, flow, downstream, self._policy.size, tally)
@@ -120,7 +120,7 @@ class Kept(Intake[T]):
         return self._policy.label
 
 
-class Held(Endable[T]):
+class BoundedIntake(Endable[T]):
     """The items of an observable that is never asked to wait, as a stream.
 
     Events may come from any thread: an item is held, or dropped, in the thread that emits it, so
@@ -129,10 +129,10 @@ class Held(Endable[T]):
 
     def __init__(
         self,
-        source: Overflowing[T],
+        source: BufferedObservable[T],
         flow: FlowScheduler,
         downstream: Mapping[Hashable, int],
-        tally: Tally | None,
+        tally: ItemCounter | None,
     ) -> None:
         self._source = source.source
         self._policy = source.policy
@@ -152,7 +152,7 @@ class Held(Endable[T]):
         return len(self._items)
 
     @property
-    def channel(self) -> Held[T]:
+    def channel(self) -> BoundedIntake[T]:
         """Where its items wait to be taken."""
         return self
 

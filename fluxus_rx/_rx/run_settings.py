@@ -10,11 +10,11 @@ from .._monitoring.meter import Meter
 from .._options.failure import FailureLog
 from .._options.step_options import StepOptions
 
-__all__ = ["Terms"]
+__all__ = ["RunSettings"]
 
 
 @dataclasses.dataclass
-class Terms:
+class RunSettings:
     """What a run is to be like, as whoever starts it wants it."""
 
     #: what counts it, if anything does

@@ -7,20 +7,20 @@ import logging
 from collections.abc import Callable, Coroutine, Hashable, Iterator
 from typing import Any, Protocol, TypeVar
 
-from .._streams.timing import Turn
-from .run_settings import Terms
+from .._streams.timing import TimeSlice
+from .run_settings import RunSettings
 
-__all__ = ["Scope", "steered"]
+__all__ = ["Scope", "drainable"]
 
 _log = logging.getLogger(__name__)
 
 
 _T = TypeVar("_T")
 _R = TypeVar("_R", bound="Resource")
-_E = TypeVar("_E", bound="Ending")
+_E = TypeVar("_E", bound="DrainableSource")
 
 
-class Ending(Protocol):
+class DrainableSource(Protocol):
     """A source that can be told to give no more, and to end after what it has given."""
 
     def end(self) -> None:
@@ -50,16 +50,16 @@ class Scope:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        terms: Terms | None = None,
+        terms: RunSettings | None = None,
         on_fail: Callable[[BaseException], None] | None = None,
     ) -> None:
         self.loop = loop
-        self.terms = terms or Terms()
+        self.terms = terms or RunSettings()
         self.meter = self.terms.meter
         self.on_fail = on_fail
-        self.turn = Turn(loop)
+        self.turn = TimeSlice(loop)
         #: what can be told to give no more, if the run is steered
-        self.sources: list[Ending] = []
+        self.sources: list[DrainableSource] = []
         self.drained = False
         #: what there is to say of how it ended
         self.notes: list[str] = []
@@ -179,14 +179,14 @@ class Scope:
             raise cancelled
 
 
-def steered(source: Any, scope: Scope) -> Any:
+def drainable(source: Any, scope: Scope) -> Any:
     """The items of a source of a steered run."""
     if not hasattr(source, "__aiter__"):
-        return scope.feed(_Tap(iter(source)))
+        return scope.feed(_DrainableIterator(iter(source)))
     return source  # a task of its own will read it, which can be told to end
 
 
-class _Tap:
+class _DrainableIterator:
     """A synchronous source that can be closed from outside, between two items."""
 
     def __init__(self, source: Iterator[Any]) -> None:

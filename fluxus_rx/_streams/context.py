@@ -8,7 +8,7 @@ from typing import Any, Generic, cast
 
 from .._typing import B, T
 
-__all__ = ["Several", "error_of", "in_context", "resumed"]
+__all__ = ["Several", "in_context", "resumed", "unmistakable"]
 
 
 class Several(Generic[T]):
@@ -24,7 +24,7 @@ class Several(Generic[T]):
         self.ready = ready
 
 
-def error_of(error: BaseException, who: str = "a step") -> BaseException:
+def unmistakable(error: BaseException, who: str = "a step") -> BaseException:
     """The error to raise for one that a user's function raised: itself, but for the two that would
     be taken for the end of an iteration."""
     if isinstance(error, StopIteration | StopAsyncIteration):

@@ -16,11 +16,11 @@ from typing import Any, Final
 
 from .._typing import A, B
 from .channel import BUFFER, Channel
-from .context import Several, error_of, resumed
-from .iteration import END, Endable, aclose, cancel, nothing, stepping
+from .context import Several, resumed, unmistakable
+from .iteration import END, Endable, aclose, cancel, iterate_in_context, poll_nothing
 from .limit import Limit
-from .task_group import Crew
-from .timing import Pace, Turn
+from .task_group import TaskGroup
+from .timing import IdleTimes, TimeSlice
 
 __all__ = ["CONCURRENCY", "FlatMap"]
 
@@ -28,7 +28,7 @@ __all__ = ["CONCURRENCY", "FlatMap"]
 CONCURRENCY: Final = 256
 
 
-Call = Callable[[A], Coroutine[Any, Any, B]]
+CallFunction = Callable[[A], Coroutine[Any, Any, B]]
 
 
 class _Slot:
@@ -56,15 +56,15 @@ class FlatMap(Endable[B]):
     def __init__(
         self,
         source: AsyncIterator[A],
-        call: Call[A, Any],
+        call: CallFunction[A, Any],
         *,
         concurrency: float = CONCURRENCY,
         ordered: bool | Callable[[A], Hashable] = False,
         window: float | None = None,
         limit: Limit | None = None,
         depth: int = 0,
-        turn: Turn | None = None,
-        pace: Pace | None = None,
+        turn: TimeSlice | None = None,
+        pace: IdleTimes | None = None,
         explain: Callable[[BaseException, Any], None] | None = None,
         owns_source: bool = True,
     ) -> None:
@@ -75,12 +75,12 @@ class FlatMap(Endable[B]):
         self._concurrency = concurrency
         self._limit = limit
         self._depth = depth
-        self._turn = turn or Turn()
+        self._turn = turn or TimeSlice()
         self._pace = pace
         self._out: Channel[B] = Channel(BUFFER)
         #: an item that is ready, or END
         self.poll = self._out.poll
-        self._crew = Crew(self._out)
+        self._crew = TaskGroup(self._out)
         self._context: contextvars.Context | None = None
         self._reading = False
         self._exhausted = False
@@ -110,7 +110,7 @@ class FlatMap(Endable[B]):
         assert base is not None
         out, limit, call, turn = self._out, self._limit, self._call, self._turn
         read = self._source.__anext__
-        poll: Callable[[], Any] = getattr(self._source, "poll", nothing)
+        poll: Callable[[], Any] = getattr(self._source, "poll", poll_nothing)
         slot = None
         while True:
             while self._reading:
@@ -171,7 +171,7 @@ class FlatMap(Endable[B]):
     def _explain_error(self, error: BaseException, item: Any) -> BaseException:
         if self._crew.closing and isinstance(error, asyncio.CancelledError | GeneratorExit):
             return error
-        raised = error_of(error)
+        raised = unmistakable(error)
         if self._explain is not None:
             self._explain(raised, item)
         return raised
@@ -238,7 +238,7 @@ class FlatMap(Endable[B]):
     async def _emit_several(self, slot: _Slot | None, source: Any, run: Callable[..., Any]) -> None:
         """Emit what a call yields, each item only when the one before it has been taken."""
         turn = self._turn
-        items = stepping(source, run, self._pass_turn)
+        items = iterate_in_context(source, run, self._pass_turn)
         left: deque[Any] = deque()
         count, over = 0, False
         try:

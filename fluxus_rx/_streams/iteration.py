@@ -16,7 +16,7 @@ from aiostream.core import Streamer
 from .._common.messages import also_raised
 from .._typing import T
 from .context import in_context, resumed
-from .timing import Turn
+from .timing import TimeSlice
 
 __all__ = [
     "END",
@@ -25,10 +25,10 @@ __all__ = [
     "aclose_all",
     "cancel",
     "closing",
-    "entered",
-    "nothing",
-    "relayed",
-    "stepping",
+    "iterate_in_context",
+    "iterated",
+    "poll_nothing",
+    "relay",
 ]
 
 
@@ -40,7 +40,7 @@ async def _athrow(iterator: Any, error: BaseException) -> Any:
     return await iterator.athrow(error)
 
 
-async def stepping(
+async def iterate_in_context(
     source: Any, run: Callable[..., Any], suspended: Callable[[], None]
 ) -> AsyncGenerator[Any, None]:
     """The items of a sync or async iterable, each step of it inside the context of `run`."""
@@ -86,7 +86,7 @@ async def stepping(
 END: Final[Any] = object()
 
 
-def nothing() -> Any:
+def poll_nothing() -> Any:
     """What polling a stream gives that can't be polled: END."""
     return END
 
@@ -140,18 +140,18 @@ async def aclose_all(sources: Iterable[object]) -> None:
         raise first
 
 
-def entered(source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
+def iterated(source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
     """The items of somebody else's iterable, closed at the end."""
-    return relayed(source, turn=Turn())
+    return relay(source, turn=TimeSlice())
 
 
-async def relayed(
+async def relay(
     source: AsyncIterable[Any],
     change: Callable[[Any], Any] | None = None,
     *,
     asked: Callable[[], None] | None = None,
     failed: Callable[[BaseException], None] | None = None,
-    turn: Turn | None = None,
+    turn: TimeSlice | None = None,
 ) -> AsyncGenerator[Any, None]:
     """The items of somebody else's iterable, each changed by `change`; closed at the end.
 

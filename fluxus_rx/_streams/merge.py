@@ -11,8 +11,8 @@ from typing import Any
 from .._typing import T
 from .channel import Channel
 from .iteration import END, Endable, closing
-from .task_group import Crew
-from .timing import Turn
+from .task_group import TaskGroup
+from .timing import TimeSlice
 
 __all__ = ["Merge"]
 
@@ -31,13 +31,13 @@ class Merge(Endable[T]):
     """See `merge`; one task a source, each with its own share of the room."""
 
     def __init__(
-        self, sources: tuple[AsyncIterable[T], ...], size: int, turn: Turn | None = None
+        self, sources: tuple[AsyncIterable[T], ...], size: int, turn: TimeSlice | None = None
     ) -> None:
         self._sources = sources
         self._turn = turn
         self._share = max(1, size // max(1, len(sources)))
         self._out: Channel[tuple[_Pump, T]] = Channel(float("inf"))
-        self._crew = Crew(self._out)
+        self._crew = TaskGroup(self._out)
         self._started = False
         self._ended = False
         #: the tasks that read, which `end` breaks into
@@ -73,7 +73,7 @@ class Merge(Endable[T]):
 
     async def _read(self, items: AsyncIterator[T]) -> None:
         pump, out, crew, share = _Pump(), self._out, self._crew, self._share
-        turn = self._turn or Turn()
+        turn = self._turn or TimeSlice()
         athrow, read = getattr(items, "athrow", None), items.__anext__
         thrown: BaseException | None = None
         while True:

@@ -13,10 +13,10 @@ from typing import Any
 from .._common.messages import also_raised
 from .channel import Channel
 
-__all__ = ["Crew", "settle"]
+__all__ = ["TaskGroup", "wait_for_all"]
 
 
-class Crew:
+class TaskGroup:
     """The tasks of one operator, and the first error of any of them.
 
     The error goes to `out` behind the items that wait there, and ends all other tasks. What they
@@ -86,14 +86,14 @@ class Crew:
     async def settle(self) -> None:
         """Wait until all tasks have ended; raise what they raised while they were told to."""
         try:
-            await settle(self._tasks)
+            await wait_for_all(self._tasks)
         finally:
             if self.late is not None:
                 error, self.late = self.late, None
                 raise error
 
 
-async def settle(tasks: Collection[asyncio.Task[None]]) -> None:
+async def wait_for_all(tasks: Collection[asyncio.Task[None]]) -> None:
     """Wait for all `tasks`; a cancellation that comes meanwhile is raised afterwards."""
     cancelled: asyncio.CancelledError | None = None
     while pending := [task for task in tasks if not task.done()]:

@@ -8,10 +8,10 @@ from math import inf
 from time import perf_counter
 from typing import Any, Final
 
-__all__ = ["Pace", "Turn", "clock"]
+__all__ = ["IdleTimes", "TimeSlice", "clock"]
 
 
-class Pace:
+class IdleTimes:
     """For how long a stage could have begun a call but had nothing to call it with, and for how
     long what it gave had to wait for room. A moment counts once: as blocked, if it is both."""
 
@@ -77,7 +77,7 @@ class Pace:
 SLICE: Final = 0.005
 
 #: Items for which it may do so in virtual time, which doesn't pass meanwhile.
-MANY: Final = 1_000
+ITEMS_PER_SLICE: Final = 1_000
 
 
 def clock(loop: asyncio.AbstractEventLoop | None = None) -> Callable[[], float]:
@@ -91,7 +91,7 @@ def clock(loop: asyncio.AbstractEventLoop | None = None) -> Callable[[], float]:
     return on.time if getattr(on, "is_virtual", False) else perf_counter
 
 
-class Turn:
+class TimeSlice:
     """Gives the loop a turn when a task has held it for too long.
 
     Checked once per item: `if perf_counter() > turn.due: await turn.give()`. One for all tasks of a
@@ -101,8 +101,8 @@ class Turn:
 
     __slots__ = ("due", "gate")
 
-    def __new__(cls, loop: asyncio.AbstractEventLoop | None = None) -> Turn:
-        return object.__new__(cls if clock(loop) is perf_counter else _Counted)
+    def __new__(cls, loop: asyncio.AbstractEventLoop | None = None) -> TimeSlice:
+        return object.__new__(cls if clock(loop) is perf_counter else _CountedSlice)
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.due = perf_counter() + SLICE
@@ -130,7 +130,7 @@ class Turn:
             gate.set_result(None)
 
 
-class _Counted(Turn):
+class _CountedSlice(TimeSlice):
     """Gives it after so many items, in virtual time: by real time, two runs of the same code would
     differ, and without any turn a source without end would never stop."""
 
@@ -139,7 +139,7 @@ class _Counted(Turn):
     @property
     def due(self) -> float:  # looked at once per item
         self._items += 1
-        return -inf if self._paused or self._items > MANY else inf
+        return -inf if self._paused or self._items > ITEMS_PER_SLICE else inf
 
     @due.setter
     def due(self, due: float) -> None:

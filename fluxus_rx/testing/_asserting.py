@@ -11,14 +11,14 @@ from reactivex import Observable
 from .._common.messages import shown
 from .._errors import InvalidFlowError, InvalidOptionError, UsageError
 from ._clock import run_virtual
-from ._diagrams import END, ERROR, EXACT, parse, seconds
+from ._diagrams import ENDS, EXACT, FAILS, checked_seconds, parse
 from ._marbles import marbles
 from ._timelines import difference, recorded, subject
 
 __all__ = ["aassert_marbles", "assert_marbles"]
 
 #: What `error=` takes: an exception, or a class of them.
-Error = BaseException | type[BaseException]
+ExpectedError = BaseException | type[BaseException]
 
 
 def assert_marbles(
@@ -26,7 +26,7 @@ def assert_marbles(
     expected: str,
     *,
     values: Mapping[Any, Any] | None = None,
-    error: Error | None = None,
+    error: ExpectedError | None = None,
     unit: float = 1.0,
     source: str | Observable[Any] | None = None,
 ) -> None:
@@ -79,7 +79,7 @@ async def aassert_marbles(
     expected: str,
     *,
     values: Mapping[Any, Any] | None = None,
-    error: Error | None = None,
+    error: ExpectedError | None = None,
     unit: float = 1.0,
     source: str | Observable[Any] | None = None,
 ) -> None:
@@ -102,11 +102,11 @@ async def _asserted(
     flow: Any,
     expected: str,
     values: Mapping[Any, Any] | None,
-    error: Error | None,
+    error: ExpectedError | None,
     unit: float,
     source: str | Observable[Any] | None,
 ) -> None:
-    unit = seconds(unit)
+    unit = checked_seconds(unit)
     if not (error is None or isinstance(error, BaseException) or _is_error_class(error)):
         raise InvalidOptionError(f"error={shown(error)}: expected an exception, or a class of them")
     events, length = parse(expected, values, error, unit)
@@ -116,7 +116,7 @@ async def _asserted(
     if not (source is None or isinstance(source, Observable)):
         raise InvalidFlowError(f"source={shown(source)}: expected a diagram, or an Observable")
     compile_flow = subject(flow, source)
-    ends = bool(events) and events[-1].kind in (END, ERROR)
+    ends = bool(events) and events[-1].kind in (ENDS, FAILS)
     # For a while longer than it should go on, to tell when it does end.
     until = length + max(length, 10 * unit) if ends else length
     got = await recorded(compile_flow, until, len(events))
@@ -124,7 +124,7 @@ async def _asserted(
         got = [event for event in got if event.time < length - EXACT * unit]
     text = difference(expected, events, got, unit, values)
     if text is not None:
-        failures = [event.value for event in got if event.kind == ERROR]
+        failures = [event.value for event in got if event.kind == FAILS]
         raise AssertionError(text) from (failures[0] if failures else None)
 
 

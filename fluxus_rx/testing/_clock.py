@@ -27,7 +27,7 @@ from .._common.event_loop import new_loop
 from .._common.messages import also_raised, note, shown
 from .._errors import FlowError, InvalidFlowError, InvalidOptionError, UsageError
 from ._foreign import redirected
-from ._waiting import told
+from ._waiting import waiting_tasks
 
 __all__ = ["PATIENCE", "DeadlockError", "VirtualTimeLoop", "run_virtual", "virtual_time"]
 
@@ -41,7 +41,7 @@ Main: TypeAlias = Coroutine[Any, Any, T] | Callable[[], Coroutine[Any, Any, T]]
 PATIENCE: Final = 5.0
 
 #: The same where sockets are open, which may be waited for or not: nobody can tell.
-MOMENT: Final = 0.02
+SOCKET_SECONDS: Final = 0.02
 
 
 class DeadlockError(FlowError, AssertionError):
@@ -229,13 +229,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         if len(self._calls) > len(self._asked):
             return None if timeout is None else min(timeout, self._patience)
         if timeout is not None:
-            return min(timeout, MOMENT) if sockets else 0
+            return min(timeout, SOCKET_SECONDS) if sockets else 0
         return self._patience if sockets or threading.active_count() > 1 else 0
 
     def _jump(self) -> None:
         timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # asyncio's
         if not timers:
-            raise DeadlockError(told(asyncio.all_tasks(self)))
+            raise DeadlockError(waiting_tasks(asyncio.all_tasks(self)))
         self._set(max(self._now, timers[0].when()))
 
     def _set(self, now: float) -> None:

@@ -14,24 +14,24 @@ from .._common.messages import short, shown
 from .._errors import FlowError, InvalidOptionError
 
 __all__ = [
-    "END",
-    "ERROR",
+    "ENDS",
     "EXACT",
+    "FAILS",
     "NEXT",
     "Event",
     "InvalidDiagramError",
     "NoRoom",
     "by_time",
-    "draw",
+    "checked_seconds",
+    "drawn_diagram",
     "elements",
     "is_element",
     "number",
     "parse",
-    "seconds",
 ]
 
-END: Final = "|"
-ERROR: Final = "#"
+ENDS: Final = "|"
+FAILS: Final = "#"
 NEXT: Final = "next"
 
 #: Parts of a unit that a time may be off. Rx counts in whole microseconds.
@@ -86,11 +86,11 @@ def parse(
         nonlocal over
         if over:
             refuse(place, "nothing can follow the end of a diagram, | or #")
-        over = element in (END, ERROR)
-        if element == END:
-            events.append(Event(frame * unit, END))
-        elif element == ERROR:
-            events.append(Event(frame * unit, ERROR, error))
+        over = element in (ENDS, FAILS)
+        if element == ENDS:
+            events.append(Event(frame * unit, ENDS))
+        elif element == FAILS:
+            events.append(Event(frame * unit, FAILS, error))
         else:
             events.append(Event(frame * unit, NEXT, _value(element, values, place, refuse)))
 
@@ -152,7 +152,7 @@ def elements(diagram: str) -> list[str]:
     ['a', 'b', '12']
     """
     found: list[str] = _ELEMENT.findall(diagram.replace(" ", ""))
-    return [element for element in found if element not in (END, ERROR)]
+    return [element for element in found if element not in (ENDS, FAILS)]
 
 
 def is_element(text: str) -> bool:
@@ -161,7 +161,7 @@ def is_element(text: str) -> bool:
     >>> is_element("a"), is_element("|"), is_element("a b")
     (True, False, False)
     """
-    return text not in (END, ERROR) and _ELEMENT.fullmatch(text) is not None
+    return text not in (ENDS, FAILS) and _ELEMENT.fullmatch(text) is not None
 
 
 def number(element: str) -> Any:
@@ -178,15 +178,15 @@ def number(element: str) -> Any:
     return element
 
 
-def draw(events: Iterable[Event], name_of: Callable[[Any], str], unit: float = 1.0) -> str:
+def drawn_diagram(events: Iterable[Event], name_of: Callable[[Any], str], unit: float = 1.0) -> str:
     """The diagram of these events; `name_of` gives the element for an item.
 
     Raises NoRoom where a character per unit is too little: an element takes as many units as it has
     characters, and a group as many as it has with its brackets and commas.
 
-    >>> draw(parse("-a--(b,c)|")[0], str)
+    >>> drawn_diagram(parse("-a--(b,c)|")[0], str)
     '-a--(b,c)|'
-    >>> draw([Event(1, "next", "a"), Event(2.5, "|")], str)
+    >>> drawn_diagram([Event(1, "next", "a"), Event(2.5, "|")], str)
     Traceback (most recent call last):
         ...
     fluxus_rx.testing._diagrams.NoRoom: 2.5
@@ -220,7 +220,7 @@ def by_time(events: Iterable[Event]) -> list[tuple[float, list[Event]]]:
     return groups
 
 
-def seconds(unit: object, name: str = "unit") -> float:
+def checked_seconds(unit: object, name: str = "unit") -> float:
     """A number of seconds above 0; refuses anything else."""
     if isinstance(unit, bool) or not isinstance(unit, int | float) or not 0 < unit < inf:
         raise InvalidOptionError(f"{name}={shown(unit)}: expected a number of seconds above 0")

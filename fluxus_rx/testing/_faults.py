@@ -33,14 +33,14 @@ __all__ = ["faulty"]
 T = TypeVar("T")
 
 #: What `error=` takes.
-Error = BaseException | type[BaseException]
+FaultError = BaseException | type[BaseException]
 
 
 class _Fault(NamedTuple):
     """What happens when it comes to a chosen event."""
 
     at: frozenset[int]
-    error: Error | None
+    error: FaultError | None
     delay: float
     cancel: bool
 
@@ -101,7 +101,7 @@ def faulty(
     subject: T,
     *,
     at: int | Collection[int] = 1,
-    error: Error | None = None,
+    error: FaultError | None = None,
     delay: float = 0.0,
     cancel: bool = False,
 ) -> T:

@@ -162,7 +162,7 @@ def interleavings(
             " plain function"
         )
     results: dict[int, T] = {}
-    for seed in _numbers(seeds):
+    for seed in _seed_numbers(seeds):
         try:
             results[seed] = result = _run(main, seed, patience)
             if check is not None and check(result) is False:
@@ -178,7 +178,7 @@ def interleavings(
     return results
 
 
-def _numbers(seeds: object) -> list[int]:
+def _seed_numbers(seeds: object) -> list[int]:
     if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds > 0:
         return [*range(seeds)]
     numbers = [*seeds] if isinstance(seeds, Iterable) and not isinstance(seeds, str) else []

@@ -14,7 +14,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from .._common.messages import shown
 from .._errors import InvalidOptionError, UsageError
-from ._diagrams import END, NEXT, Event, by_time, parse, seconds
+from ._diagrams import ENDS, NEXT, Event, by_time, checked_seconds, parse
 
 __all__ = ["Marbles", "hot_marbles", "marbles", "on_this_loop"]
 
@@ -31,7 +31,7 @@ class Marbles(Observable[Any]):
     ) -> None:
         super().__init__()
         self.diagram = diagram
-        self.unit = seconds(unit)
+        self.unit = checked_seconds(unit)
         if error is not None and not isinstance(error, Exception):
             raise InvalidOptionError(f"error={shown(error)}: expected an exception, such as {_EG}")
         if values is not None and not isinstance(values, Mapping):
@@ -108,7 +108,7 @@ def _telling(observer: abc.ObserverBase[Any], events: Sequence[Event]) -> Any:
         for event in events:
             if event.kind == NEXT:
                 observer.on_next(event.value)
-            elif event.kind == END:
+            elif event.kind == ENDS:
                 observer.on_completed()
             else:
                 observer.on_error(event.value)

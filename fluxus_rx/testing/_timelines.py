@@ -13,13 +13,24 @@ from reactivex import Observable
 from .._common.messages import short, shown
 from .._conduits.conduit import Conduit
 from .._conduits.producer import Producer
-from .._conduits.run_settings import terms_of
+from .._conduits.run_settings import settings_for
 from .._conduits.transformer import Transformer
 from .._engine.conversions import to_observable
-from .._engine.execution import Opened
+from .._engine.execution import Execution
 from .._errors import InvalidFlowError
-from .._rx.run_settings import Terms
-from ._diagrams import END, ERROR, EXACT, NEXT, Event, NoRoom, draw, elements, is_element, number
+from .._rx.run_settings import RunSettings
+from ._diagrams import (
+    ENDS,
+    EXACT,
+    FAILS,
+    NEXT,
+    Event,
+    NoRoom,
+    drawn_diagram,
+    elements,
+    is_element,
+    number,
+)
 
 __all__ = ["difference", "recorded", "subject"]
 
@@ -31,7 +42,7 @@ _PARTS: Final = (1, 2, 4, 5, 10, 20, 50, 100)
 _WIDEST: Final = 200
 
 #: paths that a flow is compiled to, and the terms that it runs on
-Compiled = tuple[Sequence[Observable[Any]], Terms]
+Compiled = tuple[Sequence[Observable[Any]], RunSettings]
 
 
 def subject(flow: Any, source: Observable[Any] | None) -> Callable[[], Compiled]:
@@ -50,16 +61,16 @@ def subject(flow: Any, source: Observable[Any] | None) -> Callable[[], Compiled]
             " begins by itself"
         )
     if isinstance(flow, Producer):
-        return lambda: (flow.observables(), terms_of(flow, None, None, lambda failure: None))
+        return lambda: (flow.observables(), settings_for(flow, None, None, lambda failure: None))
     if isinstance(flow, Transformer):
         given: Any = source
-        return lambda: (flow.connect(given), terms_of(flow, None, None, lambda failure: None))
+        return lambda: (flow.connect(given), settings_for(flow, None, None, lambda failure: None))
     if isinstance(flow, Observable):
-        return lambda: ([flow], Terms())
+        return lambda: ([flow], RunSettings())
     if isinstance(flow, AsyncIterable):
-        return lambda: ([to_observable(flow)], Terms())
+        return lambda: ([to_observable(flow)], RunSettings())
     if takes:
-        return lambda: ([_applied(flow, source)], Terms())
+        return lambda: ([_applied(flow, source)], RunSettings())
     raise InvalidFlowError(
         f"what can be watched is a producer, a chain that begins with one, an Observable or an"
         f" asynchronous iterable, and with source= a transformer or an Rx operator, not"
@@ -93,7 +104,7 @@ async def recorded(compile_flow: Callable[[], Compiled], until: float, most: int
 
     ended: float | None = None
     try:
-        async with Opened(paths, terms, [receive] * len(paths)) as channel:
+        async with Execution(paths, terms, [receive] * len(paths)) as channel:
             try:
                 async with asyncio.timeout_at(start + until):
                     await channel.filled()
@@ -105,8 +116,8 @@ async def recorded(compile_flow: Callable[[], Compiled], until: float, most: int
     except Exception as error:
         if ended is None:
             raise  # it came up in cleaning up
-        return [*events, Event(ended, ERROR, error)]
-    return events if ended is None else [*events, Event(ended, END)]
+        return [*events, Event(ended, FAILS, error)]
+    return events if ended is None else [*events, Event(ended, ENDS)]
 
 
 def _same_time(one: float, other: float, unit: float) -> bool:
@@ -136,7 +147,7 @@ def _same_error(expected: Any, got: Any) -> bool:
 def _agree(expected: Event | None, got: Event | None, unit: float) -> bool:
     if expected is None or got is None or expected.kind != got.kind:
         return False
-    alike = _same_error if expected.kind == ERROR else same
+    alike = _same_error if expected.kind == FAILS else same
     return _same_time(expected.time, got.time, unit) and alike(expected.value, got.value)
 
 
@@ -153,9 +164,9 @@ def difference(
     if first is None:
         return None
     names = _Names(values, elements(diagram))
-    lines = _drawn(expected, got, unit, names)
+    lines = _drawn_pair(expected, got, unit, names)
     lines.append(f"first difference: {_told(*first, names)}")
-    lines += [f"  where {name} = {_shown(value)}" for name, value in names.given]
+    lines += [f"  where {name} = {_item_text(value)}" for name, value in names.given]
     return "\n".join(lines)
 
 
@@ -185,12 +196,12 @@ class _Names:
         return name
 
 
-def _drawn(
+def _drawn_pair(
     expected: Sequence[Event], got: Sequence[Event], unit: float, names: _Names
 ) -> list[str]:
     for parts in _PARTS:
         try:
-            drawn = [draw(events, names, unit / parts) for events in (expected, got)]
+            drawn = [drawn_diagram(events, names, unit / parts) for events in (expected, got)]
         except NoRoom:
             continue
         if parts > 1 and max(map(len, drawn)) > _WIDEST:
@@ -202,17 +213,17 @@ def _drawn(
         ]
     return [
         "other events than expected:",
-        f"  expected  {_listed(expected, names)}",
-        f"  got       {_listed(got, names)}",
+        f"  expected  {_event_list(expected, names)}",
+        f"  got       {_event_list(got, names)}",
     ]
 
 
-def _listed(events: Sequence[Event], names: _Names) -> str:
-    shown = [f"{_name(event, names)} at {event.time:g} s" for event in events[:50]]
+def _event_list(events: Sequence[Event], names: _Names) -> str:
+    shown = [f"{_event_name(event, names)} at {event.time:g} s" for event in events[:50]]
     return ", ".join([*shown, "…"] if len(events) > 50 else shown) or "nothing"
 
 
-def _name(event: Event, names: _Names) -> str:
+def _event_name(event: Event, names: _Names) -> str:
     return names(event.value) if event.kind == NEXT else event.kind
 
 
@@ -226,17 +237,17 @@ def _told(expected: Event | None, got: Event | None, names: _Names) -> str:
 
 
 def _event(event: Event, names: _Names) -> str:
-    if event.kind == END:
+    if event.kind == ENDS:
         return f"the end at {event.time:g} s"
-    if event.kind == ERROR:
+    if event.kind == FAILS:
         what = "an error" if event.value is None else f"the error {_error(event.value)}"
         return f"{what} at {event.time:g} s"
-    name, value = names(event.value), _shown(event.value)
+    name, value = names(event.value), _item_text(event.value)
     text = name if value in (name, repr(name)) else f"{name} = {value}"
     return f"{text} at {event.time:g} s"
 
 
-def _shown(item: Any) -> str:
+def _item_text(item: Any) -> str:
     # As what it is compared as.
     return short(dict(item) if isinstance(item, Mapping) else item)
 

@@ -8,13 +8,13 @@ from os.path import basename
 from types import FrameType
 from typing import Any
 
-__all__ = ["told"]
+__all__ = ["waiting_tasks"]
 
 #: Frames of one task that are told at most.
 _MOST = 6
 
 
-def told(tasks: Collection[asyncio.Task[Any]]) -> str:
+def waiting_tasks(tasks: Collection[asyncio.Task[Any]]) -> str:
     """What to say of a loop on which these tasks wait, and nothing is left to wait for."""
     waiting = [task for task in tasks if not task.done()]
     if not waiting:
@@ -36,10 +36,10 @@ def _where(task: asyncio.Task[Any]) -> str:
         return repr(task.get_coro())
     if len(frames) > _MOST:
         frames = [*frames[:2], None, *frames[3 - _MOST :]]
-    return " > ".join("…" if frame is None else _shown(frame) for frame in frames)
+    return " > ".join("…" if frame is None else _frame_text(frame) for frame in frames)
 
 
-def _shown(frame: FrameType) -> str:
+def _frame_text(frame: FrameType) -> str:
     code = frame.f_code
     return f"{code.co_qualname} ({basename(code.co_filename)}:{frame.f_lineno})"
 

@@ -19,17 +19,17 @@ from ._parts import Node, Role
 if TYPE_CHECKING:
     from graphviz import Digraph
 
-__all__ = ["DARK", "LIGHT", "Theme", "digraph", "has_dot", "rendered", "to_dot"]
+__all__ = ["DARK_COLOURS", "LIGHT_COLOURS", "DotTheme", "digraph", "has_dot", "rendered", "to_dot"]
 
 #: How many columns a line in a node has.
-LINE_WIDTH = 48
+DOT_LINE_WIDTH = 48
 
 FONT = {"fontname": "Helvetica,Arial,sans-serif"}
 GRAPH = {"pad": "0.1", "nodesep": "0.2", "ranksep": "0.35"}
 NODES = FONT | {"fontsize": "11", "style": "filled", "margin": "0.12,0.06", "height": "0.3"}
 EDGES = FONT | {"fontsize": "9", "arrowsize": "0.7"}
 
-SHAPES: Mapping[Role, dict[str, str]] = {
+DOT_SHAPES: Mapping[Role, dict[str, str]] = {
     "producer": {"shape": "box", "style": "filled,rounded"},
     "transformer": {"shape": "box"},
     "consumer": {"shape": "box", "peripheries": "2"},
@@ -40,7 +40,7 @@ SHAPES: Mapping[Role, dict[str, str]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Theme:
+class DotTheme:
     """The colours of a drawing: `fills` and `borders` are by the role of a node."""
 
     background: str
@@ -50,7 +50,7 @@ class Theme:
     borders: Mapping[Role, str]
 
 
-LIGHT = Theme(
+LIGHT_COLOURS = DotTheme(
     background="#ffffff",
     text="#1a1c20",
     lines="#59616e",
@@ -64,7 +64,7 @@ LIGHT = Theme(
     borders={"producer": "#2e7d46", "transformer": "#2f5fb3", "consumer": "#a4560d"},
 )
 
-DARK = Theme(
+DARK_COLOURS = DotTheme(
     background="#15171c",
     text="#eceef1",
     lines="#a6afbc",
@@ -90,16 +90,18 @@ def to_dot(conduit: Conduit, *, dark: bool = False, paths: bool = False) -> str:
     >>> [line.strip() for line in text.splitlines() if "->" in line]
     ['n0 -> n1', 'n1 -> n2']
     """
-    return str(digraph(FlowGraph.of(conduit, paths=paths), DARK if dark else LIGHT).source)
+    return str(
+        digraph(FlowGraph.of(conduit, paths=paths), DARK_COLOURS if dark else LIGHT_COLOURS).source
+    )
 
 
-def digraph(graph: FlowGraph, theme: Theme) -> Digraph:
+def digraph(graph: FlowGraph, theme: DotTheme) -> Digraph:
     """The graph, for the Python package graphviz."""
     dot = _empty(theme, "TB" if graph.is_long else "LR")
     for node in graph.nodes:
         color = theme.borders.get(node.role, theme.lines)
         fill = theme.fills.get(node.role, theme.lines)
-        dot.node(node.key, _label(node), color=color, fillcolor=fill, **SHAPES[node.role])
+        dot.node(node.key, _dot_label(node), color=color, fillcolor=fill, **DOT_SHAPES[node.role])
     joins = {node.key for node in graph.nodes if node.role == "join"}
     for edge in graph.edges:
         label = None if edge.paths is None else f" {edge.paths} "
@@ -110,7 +112,7 @@ def digraph(graph: FlowGraph, theme: Theme) -> Digraph:
     return dot
 
 
-def _empty(theme: Theme, direction: str) -> Digraph:
+def _empty(theme: DotTheme, direction: str) -> Digraph:
     try:
         from graphviz import Digraph
     except ImportError:
@@ -125,17 +127,19 @@ def _empty(theme: Theme, direction: str) -> Digraph:
     )
 
 
-def _label(node: Node) -> str:
+def _dot_label(node: Node) -> str:
     if node.role == "join":
         return ""
-    name, *details = (escaped(shortened(text, LINE_WIDTH)) for text in (node.name, *node.details))
+    name, *details = (
+        dot_escaped(shortened(text, DOT_LINE_WIDTH)) for text in (node.name, *node.details)
+    )
     return f"<{'<br/>'.join((f'<b>{name}</b>', *details))}>"
 
 
-def escaped(text: str) -> str:
+def dot_escaped(text: str) -> str:
     r"""A text as Graphviz has to see it to show it.
 
-    >>> escaped(r"<a> \N")
+    >>> dot_escaped(r"<a> \N")
     '&lt;a&gt; \\\\N'
     """
     # Graphviz replaces \N by the name of the node, and more of that kind, and \\ by one \.

@@ -7,13 +7,13 @@ import os
 from collections.abc import Collection, Mapping
 
 from .._common.messages import shown
-from .._common.notebook import display, in_notebook
+from .._common.notebook import in_notebook, show_in_notebook
 from .._conduits.conduit import Conduit
 from .._errors import InvalidFlowError, InvalidOptionError, UsageError
-from ._dot import DARK, LIGHT, digraph, has_dot, rendered
+from ._dot import DARK_COLOURS, LIGHT_COLOURS, digraph, has_dot, rendered
 from ._graph import FlowGraph
 from ._mermaid import mermaid
-from ._output import File, Format, Target, chosen, print_text, takes_text
+from ._output import File, Format, Target, checked_choice, print_text, takes_text
 from ._tree import to_tree
 
 __all__ = ["bundle_of", "draw"]
@@ -37,7 +37,11 @@ FORMATS: Mapping[str, tuple[Format, ...]] = {
 }
 
 #: The style of a file whose ending alone is known.
-STYLES: Mapping[tuple[Format, ...], str] = {PICTURES: "graph", MERMAID: "mermaid", TEXT: "tree"}
+STYLE_OF_FORMATS: Mapping[tuple[Format, ...], str] = {
+    PICTURES: "graph",
+    MERMAID: "mermaid",
+    TEXT: "tree",
+}
 
 #: Above, a picture that nobody has asked for is neither quick to make nor good to look at.
 MOST_EDGES_SHOWN = 300
@@ -82,21 +86,21 @@ def draw(
         raise InvalidFlowError(f"draw() takes a flow, not {shown(conduit)}")
     _check_style(style, paths)
     if file is not None:
-        _write(conduit, style, file, format, paths)
+        _write_flow(conduit, style, file, format, paths)
     elif format is not None:
         raise InvalidOptionError(f"format={shown(format)}: expected file= as well, to draw it into")
     else:
-        _show(conduit, style, paths)
+        _show_flow(conduit, style, paths)
 
 
 def _check_style(style: str | None, paths: bool) -> None:
     if style is not None:
-        chosen("style", style, FORMATS)
+        checked_choice("style", style, FORMATS)
     if style == "text" and paths:
         raise InvalidOptionError("paths=True: style='text' has no edges; expected another style")
 
 
-def _write(
+def _write_flow(
     conduit: Conduit, style: str | None, file: File, format: str | None, paths: bool
 ) -> None:
     if style is not None:
@@ -107,11 +111,13 @@ def _write(
         formats, what = (*PICTURES, *MERMAID, *TEXT), "a flow"
     target = Target.of(file, format, formats, what)
     if style is None:
-        style = next(style for formats, style in STYLES.items() if target.format in formats)
-    target.write(_drawn(conduit, style, target.format.name, paths))
+        style = next(
+            style for formats, style in STYLE_OF_FORMATS.items() if target.format in formats
+        )
+    target.write(_drawing(conduit, style, target.format.name, paths))
 
 
-def _drawn(conduit: Conduit, style: str, format: str, paths: bool) -> str | bytes:
+def _drawing(conduit: Conduit, style: str, format: str, paths: bool) -> str | bytes:
     """The drawing, as it is written to a file."""
     match style:
         case "text":
@@ -122,11 +128,11 @@ def _drawn(conduit: Conduit, style: str, format: str, paths: bool) -> str | byte
     if style == "mermaid":
         text = f"{mermaid(graph)}\n"
         return f"```mermaid\n{text}```\n" if format == "md" else text
-    dot = digraph(graph, DARK if style == "graph_dark" else LIGHT)
+    dot = digraph(graph, DARK_COLOURS if style == "graph_dark" else LIGHT_COLOURS)
     return str(dot.source) if format == "dot" else rendered(dot, format)
 
 
-def _show(conduit: Conduit, style: str | None, paths: bool) -> None:
+def _show_flow(conduit: Conduit, style: str | None, paths: bool) -> None:
     notebook = in_notebook()
     if style is None:
         picture = "graph" if has_dot() else "mermaid"
@@ -137,11 +143,11 @@ def _show(conduit: Conduit, style: str | None, paths: bool) -> None:
             f" as draw({style!r}, file='flow.svg'), or use draw('tree')"
         )
     if FORMATS[style] is TEXT or not notebook:
-        print_text(_text(_drawn(conduit, style, "", paths)).rstrip("\n"))
+        print_text(_text(_drawing(conduit, style, "", paths)).rstrip("\n"))
         return
     mime = "text/vnd.mermaid" if style == "mermaid" else "image/svg+xml"
-    drawing = _text(_drawn(conduit, style, "svg", paths))
-    display({mime: drawing, "text/plain": repr(conduit)})
+    drawing = _text(_drawing(conduit, style, "svg", paths))
+    show_in_notebook({mime: drawing, "text/plain": repr(conduit)})
 
 
 def _text(drawing: str | bytes) -> str:
@@ -167,7 +173,7 @@ def bundle_of(
     graph = FlowGraph.of(conduit)
     if wanted("image/svg+xml") and len(graph.edges) <= MOST_EDGES_SHOWN and has_dot():
         with contextlib.suppress(UsageError):
-            picture = rendered(digraph(graph, LIGHT), "svg").decode()
+            picture = rendered(digraph(graph, LIGHT_COLOURS), "svg").decode()
             return bundle | {"image/svg+xml": picture}
     if wanted("text/vnd.mermaid") and len(graph.edges) <= MERMAID_EDGES:
         text = mermaid(graph)

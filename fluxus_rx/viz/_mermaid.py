@@ -13,10 +13,10 @@ from ._parts import Node, Role
 __all__ = ["mermaid", "to_mermaid"]
 
 #: How many columns a line in a node has.
-LINE_WIDTH = 48
+MERMAID_LINE_WIDTH = 48
 
 #: What stands around the label of a node.
-SHAPES: Mapping[Role, tuple[str, str]] = {
+MERMAID_SHAPES: Mapping[Role, tuple[str, str]] = {
     "producer": ('(["', '"])'),
     "transformer": ('["', '"]'),
     "consumer": ('[["', '"]]'),
@@ -36,7 +36,7 @@ CLASSES: Mapping[Role, str] = {
 }
 
 #: Stands as it is in a label; all else of ASCII might mean something to Mermaid.
-PLAIN = frozenset(" .,:=_-'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+UNESCAPED = frozenset(" .,:=_-'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
 #: What begins a line end, a formula or an icon, unless something stands behind it that isn't seen.
 MEANT = re.compile(r"\\(?=n)|\$(?=\$)|\bfa[a-z]?:(?=fa-)")
@@ -69,9 +69,9 @@ def mermaid(graph: FlowGraph) -> str:
 
 
 def _node(node: Node) -> str:
-    opening, closing = SHAPES[node.role]
+    opening, closing = MERMAID_SHAPES[node.role]
     texts = (node.name, *node.details)
-    label = "<br/>".join(escaped(shortened(text, LINE_WIDTH)) for text in texts)
+    label = "<br/>".join(mermaid_escaped(shortened(text, MERMAID_LINE_WIDTH)) for text in texts)
     return f"{node.key}{opening}{label or ' '}{closing}:::{_class(node.role)}"
 
 
@@ -79,7 +79,7 @@ def _edge(edge: Edge, joins: bool) -> str:
     # At a junction, the heads of many arrows would hide one another.
     head = "" if joins else ">"
     line = f"-.-{head}" if edge.through else f"--{head or '-'}"
-    label = "" if edge.paths is None else f'|"{escaped(str(edge.paths))}"|'
+    label = "" if edge.paths is None else f'|"{mermaid_escaped(str(edge.paths))}"|'
     return f"{edge.source} {line}{label} {edge.target}"
 
 
@@ -95,12 +95,14 @@ def _class(role: Role) -> str:
     return f"role_{role}"
 
 
-def escaped(text: str) -> str:
+def mermaid_escaped(text: str) -> str:
     """A text as Mermaid has to see it to show it.
 
-    >>> escaped('say "<hi>"')
+    >>> mermaid_escaped('say "<hi>"')
     'say #34;#60;hi#62;#34;'
     """
     # Mermaid decodes what is escaped before it looks for these, so they have to be taken apart.
     apart = MEANT.sub(lambda found: f"{found[0]}{JOINER}", text)
-    return "".join(one if one in PLAIN or not one.isascii() else f"#{ord(one)};" for one in apart)
+    return "".join(
+        one if one in UNESCAPED or not one.isascii() else f"#{ord(one)};" for one in apart
+    )

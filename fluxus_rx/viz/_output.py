@@ -14,7 +14,7 @@ from .._common.notebook import in_notebook
 from .._errors import InvalidFlowError, InvalidOptionError, UsageError
 from .._typing import A_contra
 
-__all__ = ["File", "Format", "Target", "chosen", "in_notebook", "print_text", "takes_text"]
+__all__ = ["File", "Format", "Target", "checked_choice", "in_notebook", "print_text", "takes_text"]
 
 
 class Writable(Protocol[A_contra]):
@@ -64,7 +64,7 @@ class Target:
             return cls(path, _format_of_path(path, format, formats, what), None)
         is_text = takes_text(file)
         names = {one.name: one for one in formats}
-        found = formats[0] if format is None else names[chosen("format", format, names)]
+        found = formats[0] if format is None else names[checked_choice("format", format, names)]
         if is_text and not found.is_text:
             raise InvalidOptionError(
                 f"format={found.name!r} is binary, but file={shown(file)} takes text; open it in"
@@ -94,7 +94,7 @@ def _format_of_path(path: str, format: str | None, formats: Sequence[Format], wh
             )
         return by_ending[ending]
     names = {one.name: one for one in formats}
-    named = names[chosen("format", format, names)]
+    named = names[checked_choice("format", format, names)]
     if by_ending.get(ending, named) is not named:
         raise InvalidOptionError(
             f"format={format!r} and file={path!r} contradict each other; leave out format, or use"
@@ -130,10 +130,10 @@ def takes_text(file: Any) -> bool:
     raise InvalidFlowError(f"file={shown(file)} takes neither text nor bytes")
 
 
-def chosen(argument: str, value: object, choices: Iterable[str]) -> str:
+def checked_choice(argument: str, value: object, choices: Iterable[str]) -> str:
     """The value of an argument that has these choices.
 
-    >>> chosen("style", "grpah", ["graph", "tree"])
+    >>> checked_choice("style", "grpah", ["graph", "tree"])
     Traceback (most recent call last):
         ...
     fluxus_rx.InvalidOptionError: style='grpah' (str): expected one of 'graph', 'tree'
@@ -147,7 +147,7 @@ def chosen(argument: str, value: object, choices: Iterable[str]) -> str:
 
 
 #: What stands for the characters of drawings where the encoding has none of them.
-PLAIN = str.maketrans(
+ASCII_FALLBACK = str.maketrans(
     "│┊─┄├┤┬┴┼╭╮╰╯▶▷○□●◉◇…▁▂▃▄▅▆▇█·–✗↻",
     "|:-.+++++++++>>o#*@<._..:::##.-x^",
 )
@@ -166,5 +166,5 @@ def _encodable(text: str, stream: object) -> str:
     try:
         text.encode(encoding)
     except UnicodeError:
-        return text.translate(PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+        return text.translate(ASCII_FALLBACK).encode(encoding, "backslashreplace").decode(encoding)
     return text

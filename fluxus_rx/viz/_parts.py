@@ -17,7 +17,7 @@ from .._common.text import printable
 from .._conduits.composites import Group
 from .._conduits.conduit import Conduit, options_of
 from .._errors import InvalidFlowError
-from .._functional.source_step import DictProducer
+from .._functional.source_step import SourceStep
 from .._functional.step import Step
 
 __all__ = ["Node", "Parallel", "Part", "Role", "Series", "Through", "parts_of"]
@@ -135,15 +135,15 @@ def _node_of(conduit: Conduit, key: str) -> Node:
     if conduit._flow_is_source or conduit._flow_is_end:
         role = "producer" if conduit._flow_is_source else "consumer"
     arguments = conduit.get_repr_attributes()
-    if isinstance(conduit, DictProducer):  # its content says all else
+    if isinstance(conduit, SourceStep):  # its content says all else
         arguments = {name: value for name, value in arguments.items() if name.startswith("#")}
     return Node(
         key,
         role,
         printable(str(conduit.name)).strip() or type(conduit).__name__,
         _content(conduit),
-        {printable(str(name)): _shown(value) for name, value in arguments.items()},
-        {name: _shown(value) for name, value in options_of(conduit).given().items()},
+        {printable(str(name)): _value_text(value) for name, value in arguments.items()},
+        {name: _value_text(value) for name, value in options_of(conduit).given().items()},
     )
 
 
@@ -151,9 +151,9 @@ def _content(conduit: Conduit) -> str:
     """What a step calls, unless it has the step's name or none; or the data that it gives."""
     function: Callable[..., object]
     match conduit:
-        case DictProducer(_is_function=False):
-            return _shown(conduit._source)
-        case DictProducer():
+        case SourceStep(_is_function=False):
+            return _value_text(conduit._source)
+        case SourceStep():
             function = conduit._source
         case Step():
             function = conduit._function
@@ -163,12 +163,12 @@ def _content(conduit: Conduit) -> str:
     return "" if name in (conduit.name, "<lambda>") else printable(name)
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     """A value in a few words, the same in every run: without addresses."""
     if isinstance(value, _FUNCTIONS):
         return printable(function_name(value))
     if type(value) is tuple and value and all(isinstance(one, _FUNCTIONS) for one in value):
-        return f"({', '.join(map(_shown, value))})"
+        return f"({', '.join(map(_value_text, value))})"
     if type(value).__repr__ is object.__repr__:
         return printable(f"<{type(value).__name__}>")
     text = short(value)

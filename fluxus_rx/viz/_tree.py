@@ -22,7 +22,7 @@ SIGNS: Mapping[Role, str] = {
 }
 
 #: How many columns the name of a node has, and what else is said of it.
-NAME_WIDTH = 40
+TREE_NAME_WIDTH = 40
 DETAILS_WIDTH = 60
 
 
@@ -77,7 +77,7 @@ class _Tree:
         rows: list[_Row] = []
         for part in parts:
             if isinstance(part, Node):
-                rows.append(_Row(_label(part)))
+                rows.append(_Row(_tree_label(part)))
             elif isinstance(part, Through):  # all there is in the flow
                 rows.append(_Row("┊"))
             else:
@@ -87,7 +87,7 @@ class _Tree:
     def _part(self, part: Part, fed: bool) -> list[_Row]:
         match part:
             case Node():
-                return [_Row(f"{_label(part)} {self._indices(part.key, '─')}", "─")]
+                return [_Row(f"{_tree_label(part)} {self._indices(part.key, '─')}", "─")]
             case Through():
                 return [_Row(f"┄{self._indices(part.key, '┄')}", "┄")]
             case Series():
@@ -128,7 +128,7 @@ def _joined(rows: Sequence[_Row]) -> Iterator[_Row]:
     yield _Row(f"╭{'─' * (width - 1)}╯")
 
 
-def _label(node: Node) -> str:
-    label = f"{SIGNS[node.role]} {shortened(node.name, NAME_WIDTH)}"
+def _tree_label(node: Node) -> str:
+    label = f"{SIGNS[node.role]} {shortened(node.name, TREE_NAME_WIDTH)}"
     details = shortened(", ".join(node.details), DETAILS_WIDTH)
     return f"{label}  {details}" if details else label

@@ -8,10 +8,10 @@ import os
 from typing import Final
 
 from ..._common.messages import shown
-from ..._common.notebook import display, in_notebook
+from ..._common.notebook import in_notebook, show_in_notebook
 from ..._errors import InvalidOptionError, UsageError
 from ..._results.run_result import RunResult
-from .._output import File, Format, Target, chosen, print_text, takes_text
+from .._output import File, Format, Target, checked_choice, print_text, takes_text
 from .html import to_html
 from .matplot import to_picture
 from .model import Timeline
@@ -28,7 +28,7 @@ _PICTURES: Final = (
 )
 
 #: The formats that each style can be written in, the usual one first.
-STYLES: Final = {
+TIMELINE_STYLES: Final = {
     "text": (_TEXT,),
     "matplot": _PICTURES,
     "matplot_dark": _PICTURES,
@@ -48,30 +48,32 @@ def draw_timeline(
 ) -> None:
     """What `RunResult.draw_timeline` does."""
     if style is not None:
-        chosen("style", style, STYLES)
+        checked_choice("style", style, TIMELINE_STYLES)
     if file is None:
         if format is not None:
             raise InvalidOptionError(
                 f"format={shown(format)}: expected file= as well, to draw the timeline into"
             )
-        _show(result, style)
+        _show_timeline(result, style)
         return
     formats, what = _choice(style, file, format)
     target = Target.of(file, format, formats, what)
     name = target.format.name
-    target.write(_drawn(Timeline.of(result), style or _BY_FORMAT.get(name, "matplot"), name))
+    target.write(
+        _timeline_drawing(Timeline.of(result), style or _BY_FORMAT.get(name, "matplot"), name)
+    )
 
 
 def _choice(style: str | None, file: File, format: str | None) -> tuple[tuple[Format, ...], str]:
     """The formats that are left, and the words for what is drawn."""
     if style is not None:
-        return STYLES[style], f"style={style!r}"
+        return TIMELINE_STYLES[style], f"style={style!r}"
     if format is None and not isinstance(file, str | os.PathLike):
         return (_TEXT,) if takes_text(file) else _PICTURES, "a timeline"
     return (_TEXT, _HTML, *_PICTURES), "a timeline"
 
 
-def _drawn(timeline: Timeline, style: str, format: str) -> str | bytes:
+def _timeline_drawing(timeline: Timeline, style: str, format: str) -> str | bytes:
     if style == "text":
         return to_text(timeline) + "\n"
     if style == "html":
@@ -79,24 +81,24 @@ def _drawn(timeline: Timeline, style: str, format: str) -> str | bytes:
     return to_picture(timeline, format, dark=style == "matplot_dark")
 
 
-def _show(result: RunResult, style: str | None) -> None:
+def _show_timeline(result: RunResult, style: str | None) -> None:
     """In a notebook, or as a text on stdout."""
     notebook = in_notebook()
     style = style or ("html" if notebook else "text")
     if style == "text":
         print_text(to_text(Timeline.of(result)))
     elif not notebook:
-        ending = STYLES[style][0].endings[0]
+        ending = TIMELINE_STYLES[style][0].endings[0]
         raise UsageError(
             f"style={style!r} is a picture, and there is no notebook to show it; give a file, such"
             f" as draw_timeline({style!r}, file='timeline{ending}'), or use draw_timeline('text')"
         )
     else:
         timeline = Timeline.of(result)
-        drawing = _drawn(timeline, style, STYLES[style][0].name)
+        drawing = _timeline_drawing(timeline, style, TIMELINE_STYLES[style][0].name)
         if isinstance(drawing, str):
             # Its own document, so that no style and no name leaks from it or into it.
             bundle = {"text/html": _FRAME.format(html.escape(drawing))}
         else:
             bundle = {"image/png": base64.b64encode(drawing).decode()}
-        display({**bundle, "text/plain": timeline.summary.sentence})
+        show_in_notebook({**bundle, "text/plain": timeline.summary.sentence})

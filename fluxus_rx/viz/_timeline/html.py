@@ -11,7 +11,7 @@ from typing import Any, Final
 from ..._common.messages import short
 from ..._common.text import printable
 from .axis import DARK, LIGHT, Theme, step_colours
-from .model import Lane, Row, Timeline
+from .model import Lane, Timeline, TimelineRow
 
 __all__ = ["to_html"]
 
@@ -54,7 +54,7 @@ def _data(timeline: Timeline) -> dict[str, Any]:
     """What the page is about. Times are whole numbers of units of `unit` seconds, each as the
     difference to the one before it: that is a third of the size of what they are."""
     unit = 10.0 ** (ceil(log10(timeline.elapsed)) - 8) if timeline.elapsed else 1.0
-    texts = _Texts()
+    texts = _SharedTexts()
     headings, *cells = timeline.summary.rows()
     return {
         "unit": unit,
@@ -66,12 +66,12 @@ def _data(timeline: Timeline) -> dict[str, Any]:
         "cells": [[printable(cell) for cell in row] for row in cells],
         "lanes": [_lane(lane, unit, texts) for lane in timeline.lanes],
         "paths": _paths(timeline),
-        "rows": [_row(row, unit, texts) for row in timeline.rows],
+        "rows": [_row_numbers(row, unit, texts) for row in timeline.rows],
         "texts": texts.kept,
     }
 
 
-class _Texts:
+class _SharedTexts:
     """Texts, each of them once, as long as there is room for more."""
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class _Texts:
         return self._room < MOST_TEXT
 
 
-def _lane(lane: Lane, unit: float, texts: _Texts) -> dict[str, Any]:
+def _lane(lane: Lane, unit: float, texts: _SharedTexts) -> dict[str, Any]:
     times: list[int] = []
     before = 0
     for call in lane.calls:
@@ -120,7 +120,7 @@ def _lane(lane: Lane, unit: float, texts: _Texts) -> dict[str, Any]:
 
 def _paths(timeline: Timeline) -> list[tuple[str, int]]:
     """The steps of each path, as far as an output tells of them, and how many outputs it has."""
-    firsts: dict[int, Row] = {}
+    firsts: dict[int, TimelineRow] = {}
     counts = [0] * timeline.n_paths
     for row in timeline.rows:
         firsts.setdefault(row.path, row)
@@ -131,12 +131,12 @@ def _paths(timeline: Timeline) -> list[tuple[str, int]]:
     ]
 
 
-def _names(steps: Sequence[str], row: Row | None) -> Iterator[str]:
+def _names(steps: Sequence[str], row: TimelineRow | None) -> Iterator[str]:
     names = [printable(steps[span.step]) for span in row.spans] if row else []
     yield from names if len(names) <= 12 else [*names[:6], "…", *names[-5:]]
 
 
-def _row(row: Row, unit: float, texts: _Texts) -> list[int]:
+def _row_numbers(row: TimelineRow, unit: float, texts: _SharedTexts) -> list[int]:
     """Step, wait, duration and text of each span, one after the other."""
     flat: list[int] = []
     before = 0

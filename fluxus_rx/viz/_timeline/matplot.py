@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..._common.text import printable, shortened
 from .axis import DARK, LIGHT, Theme, step_colours, ticks
-from .model import WAITING, Group, Lane, Timeline, counted, levels
+from .model import WAITING, Lane, RowGroup, Timeline, counted, levels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,14 +19,14 @@ __all__ = ["Fonts", "to_figure", "to_picture"]
 
 #: matplotlib brings the first one with it; the others are those that systems have for scripts that
 #: it lacks.
-_FAMILIES: Final = (
+_FONT_FAMILIES: Final = (
     "DejaVu Sans",
     *("Noto Sans CJK JP", "Noto Sans CJK SC", "Source Han Sans", "WenQuanYi Micro Hei"),
     *("Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo", "Arial Unicode MS"),
     *("Yu Gothic", "Microsoft YaHei", "Malgun Gothic", "Segoe UI Symbol"),
     *("Noto Sans Devanagari", "Noto Sans Thai", "Nirmala UI", "Noto Emoji"),
 )
-_MISSING: Final = "□"
+_MISSING_CHARACTER: Final = "□"
 
 
 class Fonts:
@@ -36,7 +36,7 @@ class Fonts:
         from matplotlib.font_manager import fontManager
 
         files = {font.name: font.fname for font in reversed(fontManager.ttflist)}
-        self._files = {name: files[name] for name in _FAMILIES if name in files}
+        self._files = {name: files[name] for name in _FONT_FAMILIES if name in files}
         self._known: set[str] = set()
 
     def properties(self, size: float) -> FontProperties:
@@ -52,7 +52,9 @@ class Fonts:
         """
         if not text.isascii() and not self._known:
             self._known = set(map(chr, self._characters()))
-        return "".join(one if one.isascii() or one in self._known else _MISSING for one in text)
+        return "".join(
+            one if one.isascii() or one in self._known else _MISSING_CHARACTER for one in text
+        )
 
     def _characters(self) -> set[int]:
         from matplotlib.font_manager import get_font
@@ -61,8 +63,8 @@ class Fonts:
 
 
 #: Steps with a lane, and rows of outputs; where there are more, a row stands for several.
-MOST_LANES: Final = 60
-MOST_ROWS: Final = 200
+MOST_PICTURE_LANES: Final = 60
+MOST_PICTURE_ROWS: Final = 200
 
 _BINS: Final = 600
 _NAME_WIDTH: Final = 24
@@ -94,7 +96,7 @@ def to_figure(timeline: Timeline, *, dark: bool = False) -> Figure:
         raise ImportError(
             "draw_timeline() needs matplotlib for this style: pip install 'fluxus_rx[viz]'"
         ) from error
-    lanes, groups = timeline.foremost(MOST_LANES), timeline.groups(MOST_ROWS)
+    lanes, groups = timeline.foremost(MOST_PICTURE_LANES), timeline.groups(MOST_PICTURE_ROWS)
     heights = 0.6 + min(0.36 * len(lanes), 9.0), 0.6 + min(max(0.16 * len(groups), 0.5), 5.0)
     theme = DARK if dark else LIGHT
     figure = Figure(figsize=(11, sum(heights) + 1), facecolor=theme.ground, layout="constrained")
@@ -174,7 +176,7 @@ class _Picture:
                 heights = [height] * len(times)
                 axes.scatter(times, heights, s=size, marker=mark, c=colour, zorder=order)
 
-    def rows(self, axes: Axes, groups: Sequence[Group]) -> None:
+    def rows(self, axes: Axes, groups: Sequence[RowGroup]) -> None:
         """The work on each output, and its waits."""
         most = max((len(group.rows) for group in groups), default=0)
         (self._bars if most <= 1 else self._image)(axes, groups)
@@ -186,7 +188,7 @@ class _Picture:
         axes.set_ylabel(f"output{several}", **self._text(9))
         axes.set_xlabel("time since the run began", **self._text(9))
 
-    def _bars(self, axes: Axes, groups: Sequence[Group]) -> None:
+    def _bars(self, axes: Axes, groups: Sequence[RowGroup]) -> None:
         from matplotlib.collections import PolyCollection
         from matplotlib.patches import PathPatch
         from matplotlib.path import Path
@@ -215,7 +217,7 @@ class _Picture:
         works.set_linewidth(0.5)
         axes.add_collection(works, autolim=False)
 
-    def _image(self, axes: Axes, groups: Sequence[Group]) -> None:
+    def _image(self, axes: Axes, groups: Sequence[RowGroup]) -> None:
         import numpy as np
         from matplotlib.colors import to_rgb
 
@@ -248,7 +250,7 @@ class _Picture:
             spine.set_visible(side in ("left", "bottom"))
             spine.set_color(self._theme.faint)
 
-    def legend(self, figure: Figure, lanes: Sequence[Lane], groups: Sequence[Group]) -> None:
+    def legend(self, figure: Figure, lanes: Sequence[Lane], groups: Sequence[RowGroup]) -> None:
         """What has no name at its side."""
         from matplotlib.lines import Line2D
         from matplotlib.patches import Patch

@@ -22,12 +22,12 @@ __all__ = [
     "NOTHING",
     "WAITING",
     "Cell",
-    "Group",
     "Labels",
     "Lane",
-    "Row",
+    "RowGroup",
     "Span",
     "Timeline",
+    "TimelineRow",
     "counted",
     "levels",
 ]
@@ -36,7 +36,7 @@ __all__ = [
 WAITING: Final = -1
 NOTHING: Final = -2
 
-Output = Mapping[str, Mapping[str, Any]]
+TimedOutput = Mapping[str, Mapping[str, Any]]
 
 
 class Span(NamedTuple):
@@ -47,7 +47,7 @@ class Span(NamedTuple):
     end: float
 
 
-class Row(NamedTuple):
+class TimelineRow(NamedTuple):
     """One output: its path, its place there, and the work on it, in the order of the lineage.
 
     `added` are the attributes that came of each span, its times among them.
@@ -81,15 +81,15 @@ class Cell(NamedTuple):
     level: float
 
 
-class Group(NamedTuple):
+class RowGroup(NamedTuple):
     """Neighbouring rows that are drawn as one."""
 
-    rows: Sequence[Row]
+    rows: Sequence[TimelineRow]
 
     def label(self, with_path: bool) -> str:
         """The outputs by their number in the result.
 
-        >>> Group([Row(0, item, ()) for item in range(3)]).label(True)
+        >>> RowGroup([TimelineRow(0, item, ()) for item in range(3)]).label(True)
         'path 0 · 0–2'
         """
         first, last = self.rows[0], self.rows[-1]
@@ -130,7 +130,7 @@ class Timeline:
     elapsed: float
     steps: Sequence[str]
     lanes: Sequence[Lane]
-    rows: Sequence[Row]
+    rows: Sequence[TimelineRow]
     n_paths: int
     summary: Summary
 
@@ -148,7 +148,7 @@ class Timeline:
             for item, output in enumerate(outputs):
                 timed = [*_timed(output, names, indices)]
                 spans, added = [span for span, _ in timed], [added for _, added in timed]
-                rows.append(Row(path, item, spans, added))
+                rows.append(TimelineRow(path, item, spans, added))
         lanes = [
             Lane(indices[step.step], by_step[step.step], step)
             for step in summary.steps
@@ -174,7 +174,7 @@ class Timeline:
         kept = {lane.step for lane in longest}
         return [lane for lane in self.lanes if lane.step in kept]
 
-    def groups(self, most: int) -> list[Group]:
+    def groups(self, most: int) -> list[RowGroup]:
         """The rows in at most so many groups of one size, those of a path together if they can be.
 
         The size is 1, 2 or 5 times a power of ten; the last group of a path may be smaller.
@@ -188,14 +188,14 @@ class Timeline:
             if sum(-(-len(rows) // size) for rows in paths) <= max(most, 1)
         )
         return [
-            Group(rows[start : start + size])
+            RowGroup(rows[start : start + size])
             for rows in paths
             for start in range(0, len(rows), size)
         ]
 
 
 def _timed(
-    output: Output, names: Mapping[str, str], indices: dict[str, int]
+    output: TimedOutput, names: Mapping[str, str], indices: dict[str, int]
 ) -> Iterator[tuple[Span, Mapping[str, Any]]]:
     for name, attributes in output.items():
         times = times_of(attributes)
@@ -266,7 +266,7 @@ class Labels:
         for label in calls:
             self._choices.setdefault(_bare(label), []).append(label)
 
-    def of_path(self, outputs: Iterable[Output]) -> Mapping[str, str]:
+    def of_path(self, outputs: Iterable[TimedOutput]) -> Mapping[str, str]:
         """The label for each name in the outputs of one path, where it is another one."""
         votes: dict[str, Counter[str]] = {}
         for output, _ in zip(outputs, range(_ASKED), strict=False):

@@ -8,15 +8,15 @@ from typing import Final
 
 from ..._common.text import printable, shortened, width_of
 from .axis import ticks
-from .model import NOTHING, WAITING, Group, Lane, Timeline, levels
+from .model import NOTHING, WAITING, Lane, RowGroup, Timeline, levels
 
 __all__ = ["to_text"]
 
 #: Columns of the drawing, and of the names in it; lines for outputs, and lanes.
 WIDTH: Final = 100
-NAME_WIDTH: Final = 24
-MOST_ROWS: Final = 20
-MOST_LANES: Final = 60
+TEXT_NAME_WIDTH: Final = 24
+MOST_TEXT_ROWS: Final = 20
+MOST_TEXT_LANES: Final = 60
 
 _BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 _MORE_SYMBOLS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -31,20 +31,22 @@ def to_text(timeline: Timeline) -> str:
     most at once. Below, a line for each output or, where there are more than 20, for several: at
     each time the letter of the step that worked on it (on most of them), or a dot if it waited.
     """
-    lanes = timeline.foremost(MOST_LANES)
-    texts = _Texts(timeline, lanes, timeline.groups(MOST_ROWS))
+    lanes = timeline.foremost(MOST_TEXT_LANES)
+    texts = _TextDrawing(timeline, lanes, timeline.groups(MOST_TEXT_ROWS))
     return "\n".join(line.rstrip() for line in texts.lines())
 
 
-class _Texts:
+class _TextDrawing:
     """The lines of one drawing. All bars begin in the same column, and end in the same one."""
 
-    def __init__(self, timeline: Timeline, lanes: Sequence[Lane], groups: Sequence[Group]) -> None:
+    def __init__(
+        self, timeline: Timeline, lanes: Sequence[Lane], groups: Sequence[RowGroup]
+    ) -> None:
         self._timeline = timeline
         self._lanes = lanes
         self._groups = groups
         self._symbols = _symbols([timeline.steps[lane.step] for lane in lanes])
-        names = [shortened(printable(timeline.steps[lane.step]), NAME_WIDTH) for lane in lanes]
+        names = [shortened(printable(timeline.steps[lane.step]), TEXT_NAME_WIDTH) for lane in lanes]
         self._names = [f"{one} {name}" for one, name in zip(self._symbols, names, strict=True)]
         self._labels = [group.label(timeline.n_paths > 1) for group in groups]
         heads = [*self._names, *self._labels, "  again"]
@@ -107,7 +109,7 @@ class _Texts:
             return "outputs"
         return f"outputs: a line stands for up to {most:,}, and shows what most of them did"
 
-    def _bar(self, group: Group) -> str:
+    def _bar(self, group: RowGroup) -> str:
         letters = {lane.step: one for lane, one in zip(self._lanes, self._symbols, strict=True)}
         letters |= {WAITING: "·", NOTHING: " "}
         cells = group.cells(self._bins, self._timeline.elapsed)
