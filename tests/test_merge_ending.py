@@ -196,11 +196,11 @@ async def test_an_end_afterwards_changes_nothing(after: str) -> None:
 async def test_a_pause_holds_all_sources_that_share_the_turn() -> None:
     """With a turn of the run's own, no source is read on while the run is paused; an end ends it
     all the same."""
-    turn = TimeSlice()
+    time_slice = TimeSlice()
     source = Source()
-    merged = Merge((source, source), BUFFER, turn=turn)
+    merged = Merge((source, source), BUFFER, time_slice=time_slice)
     await anext(merged)
-    turn.pause()
+    time_slice.pause()
     await turns()
     made = source.made
     found = await asyncio.wait_for(_take(merged, made - 1), 10)

@@ -43,78 +43,78 @@ def clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cl
 class TestPace:
     def test_is_open_from_the_beginning(self, clock: Clock) -> None:
         """Nothing is starved or blocked at first."""
-        pace = IdleTimes()
+        idle_times = IdleTimes()
         clock.now += 2
-        assert pace.now() == (0, 0, 2)
+        assert idle_times.now() == (0, 0, 2)
 
     def test_counts_what_it_waits_for_a_product(self, clock: Clock) -> None:
         """Also while it still waits; feed() ends it, once or more."""
-        pace = IdleTimes()
+        idle_times = IdleTimes()
         clock.now += 1
-        pace.starve()
+        idle_times.starve()
         clock.now += 2
-        assert pace.now() == (2, 0, 3)
-        pace.feed()
+        assert idle_times.now() == (2, 0, 3)
+        idle_times.feed()
         clock.now += 4
-        pace.feed()
-        assert pace.now() == (2, 0, 7)
-        pace.starve()
+        idle_times.feed()
+        assert idle_times.now() == (2, 0, 7)
+        idle_times.starve()
         clock.now += 8
-        assert pace.now() == (10, 0, 15)
+        assert idle_times.now() == (10, 0, 15)
 
     def test_counts_once_where_several_products_wait_for_room(self, clock: Clock) -> None:
         """From the first that waits to the last that has room."""
-        pace = IdleTimes()
-        pace.block()
+        idle_times = IdleTimes()
+        idle_times.block()
         clock.now += 1
-        pace.block()
+        idle_times.block()
         clock.now += 2
-        pace.unblock()
+        idle_times.unblock()
         clock.now += 4
-        assert pace.now() == (0, 7, 7)
-        pace.unblock()
+        assert idle_times.now() == (0, 7, 7)
+        idle_times.unblock()
         clock.now += 8
-        assert pace.now() == (0, 7, 15)
+        assert idle_times.now() == (0, 7, 15)
 
     def test_stops_when_it_is_closed(self, clock: Clock) -> None:
         """Later than that only products that still wait for room count."""
-        pace = IdleTimes()
-        pace.starve()
+        idle_times = IdleTimes()
+        idle_times.starve()
         clock.now += 1
-        pace.close()
-        assert pace.now() == (1, 0, 1)
+        idle_times.close()
+        assert idle_times.now() == (1, 0, 1)
         clock.now += 2
-        assert pace.now() == (1, 0, 1)
-        pace.block()
+        assert idle_times.now() == (1, 0, 1)
+        idle_times.block()
         clock.now += 4
-        assert pace.now() == (1, 4, 7)
-        pace.unblock()
+        assert idle_times.now() == (1, 4, 7)
+        idle_times.unblock()
         clock.now += 8
-        assert pace.now() == (1, 4, 7)
+        assert idle_times.now() == (1, 4, 7)
 
     def test_that_is_closed_at_once_was_open_for_no_time(self, clock: Clock) -> None:
         """Closed when it was opened, it stays at 0 seconds."""
-        pace = IdleTimes()
-        pace.close()
+        idle_times = IdleTimes()
+        idle_times.close()
         clock.now += 3
-        assert pace.now() == (0, 0, 0)
+        assert idle_times.now() == (0, 0, 0)
 
     def test_counts_no_moment_twice(self, clock: Clock) -> None:
         """Starved with one call and blocked with another is one wait, not two."""
-        pace = IdleTimes()
-        pace.starve()
-        pace.block()
+        idle_times = IdleTimes()
+        idle_times.starve()
+        idle_times.block()
         clock.now += 5
-        starved, blocked, open_for = pace.now()
+        starved, blocked, open_for = idle_times.now()
         assert (starved + blocked, open_for) == (5, 5)
-        pace.feed()
+        idle_times.feed()
         clock.now += 1
-        pace.starve()
+        idle_times.starve()
         clock.now += 1
-        pace.unblock()
+        idle_times.unblock()
         clock.now += 1
-        pace.feed()
-        starved, blocked, open_for = pace.now()
+        idle_times.feed()
+        starved, blocked, open_for = idle_times.now()
         assert (starved + blocked, open_for) == (8, 8)
 
 

@@ -148,7 +148,7 @@ def read_slowly(flow: Any, pause: float, moment: float) -> RunStats:
         assert asked.meter is not None
 
         async def read() -> None:
-            async with asked.opened(False) as arrivals:
+            async with asked.execution(False) as arrivals:
                 async for _ in arrivals:
                     await asyncio.sleep(pause)
 

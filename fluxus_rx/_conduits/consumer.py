@@ -219,9 +219,9 @@ class Flow(Conduit, Generic[R_co]):
             )
             with Loop() as loop:
                 return loop.call(alike)
-        terms = settings_for(self, options, max_failures, on_failure)
+        settings = settings_for(self, options, max_failures, on_failure)
         errors: list[BaseException] = []
-        opens = partial(Execution, terms=terms)
+        opens = partial(Execution, settings=settings)
         products = _watched(arrivals(lambda: opens(self.producer.observables())), errors)
         try:
             result: R_co = self.consumer.consume(products)
@@ -249,8 +249,8 @@ class Flow(Conduit, Generic[R_co]):
         on_failure: Callable[[Failure], object] | None = None,
     ) -> R_co:
         """The same on the running loop."""
-        terms = settings_for(self, options, max_failures, on_failure)
-        async with Execution(self.producer.observables(), terms) as channel:
+        settings = settings_for(self, options, max_failures, on_failure)
+        async with Execution(self.producer.observables(), settings) as channel:
             try:
                 result: R_co = await self.consumer._flow_aconsume(channel)
             except StopAsyncIteration as error:

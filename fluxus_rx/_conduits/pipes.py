@@ -62,15 +62,15 @@ class _RxPipe(_Pipe):
         """The operators on an observable."""
         trail = (flow_observable(source).trail, self.name)
         kind = ForeignItems.made(self._name or flow_observable(source).kind.label, trail)
-        making = None if self._name is None else _Remaker(kind, flow_observable(source))
-        around = _SchedulerBypass(source if making is None else making.noted(source))
+        remaker = None if self._name is None else _Remaker(kind, flow_observable(source))
+        around = _SchedulerBypass(source if remaker is None else remaker.noted(source))
         piped = around.inlet.pipe(*self._operators)
         if not isinstance(piped, Observable):
             if isinstance(piped, asyncio.Future) and piped.done():
                 piped.exception()  # which says the same, and now counts as looked at
             raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no Observable")
-        if making is not None:
-            piped = making.made(piped)
+        if remaker is not None:
+            piped = remaker.made(piped)
         root = around.outlet(piped)
         return [FlowObservable(root, (), is_driven(source), trail, kind=kind)]
 
@@ -92,7 +92,7 @@ class _StreamPipe(_Pipe):
                 raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no stream")
             if self._name is None:
                 return iterated(piped)
-            return relay(piped, _Remaker(kind, upstream).product, turn=TimeSlice())
+            return relay(piped, _Remaker(kind, upstream).product, time_slice=TimeSlice())
 
         trail = (upstream.trail, self.name)
         kind = ForeignItems.made(self._name or upstream.kind.label, trail)

@@ -20,18 +20,18 @@ __all__ = ["async_stage"]
 
 def async_stage(
     stream: AsyncIterator[Any],
-    work: BoundStep,
+    bound_step: BoundStep,
     call: Callable[[Any], Coroutine[Any, Any, Any]],
     flow: FlowScheduler,
 ) -> FlatMap[Any]:
-    options, scope, gauge = work.options, flow.scope, work.gauge
+    options, scope, gauge = bound_step.options, flow.scope, bound_step.gauge
     size = options.limit
-    pace = None
+    idle_times = None
     if gauge is not None:
-        gauge.pace = pace = IdleTimes()
+        gauge.idle_times = idle_times = IdleTimes()
         gauge.limit, gauge.is_inline = size, False
-    ordered: bool | Callable[[Any], Hashable] = bool(options.ordered) or scope.terms.ordered
-    if isinstance(options.ordered, str) and not scope.terms.ordered:
+    ordered: bool | Callable[[Any], Hashable] = bool(options.ordered) or scope.settings.ordered
+    if isinstance(options.ordered, str) and not scope.settings.ordered:
         ordered = partial(_attribute_of, options.ordered)
     return FlatMap(
         stream,
@@ -39,11 +39,11 @@ def async_stage(
         concurrency=size,
         ordered=ordered,
         window=options.window,
-        limit=scope.shared(work.key, lambda: Limit(size)) if size != inf else None,
-        depth=work.depth,
-        turn=scope.turn,
-        pace=pace,
-        explain=work.explain,
+        limit=scope.shared(bound_step.key, lambda: Limit(size)) if size != inf else None,
+        depth=bound_step.depth,
+        time_slice=scope.time_slice,
+        idle_times=idle_times,
+        explain=bound_step.explain,
         owns_source=False,
     )
 

@@ -48,12 +48,12 @@ class Execution:
     def __init__(
         self,
         paths: Sequence[Observable[Any]],
-        terms: RunSettings | None = None,
+        settings: RunSettings | None = None,
         receivers: Sequence[Callable[[Any], None]] | None = None,
         beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self._paths = paths
-        self._terms = terms or RunSettings()
+        self._settings = settings or RunSettings()
         self._receivers = receivers
         self._beside = beside
         self._channel: Channel[Arrival] = Channel()
@@ -62,9 +62,9 @@ class Execution:
         self._failure: BaseException | None = None
 
     async def __aenter__(self) -> Channel[Arrival]:
-        loop, meter = asyncio.get_running_loop(), self._terms.meter
-        self.scope = Scope(loop, self._terms, on_fail=self._failed)
-        self._terms.place_of = StepLocations(self._paths).place_of
+        loop, meter = asyncio.get_running_loop(), self._settings.meter
+        self.scope = Scope(loop, self._settings, on_fail=self._failed)
+        self._settings.location_of = StepLocations(self._paths).location_of
         if meter is not None:
             for path in self._paths:
                 meter.know(getattr(path, "trail", None))
@@ -140,12 +140,12 @@ async def close_scope(scope: Scope, error: BaseException | None) -> BaseExceptio
 
 
 async def collect(
-    paths: Sequence[Observable[Any]], terms: RunSettings | None = None
+    paths: Sequence[Observable[Any]], settings: RunSettings | None = None
 ) -> list[list[Any]]:
     """Run the paths of a flow to their end, and collect what each of them gives, in order of
     completion."""
     results: list[list[Any]] = [[] for _ in paths]
-    async with Execution(paths, terms, [result.append for result in results]) as channel:
+    async with Execution(paths, settings, [result.append for result in results]) as channel:
         await channel.filled()
     return results
 

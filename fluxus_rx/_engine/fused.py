@@ -43,23 +43,25 @@ class Suspension(NamedTuple):
 _YIELD_TO_LOOP: Final = Suspension(-1, None, None)
 
 
-def run_fused(works: list[BoundStep], stack: list[Frame], turn: TimeSlice | None) -> Iterator[Any]:
+def run_fused(
+    bound_steps: list[BoundStep], stack: list[Frame], time_slice: TimeSlice | None
+) -> Iterator[Any]:
     """Take items through synchronous steps, depth first, with a stack instead of recursion.
 
     Gives products, and `Suspension` where it can't go on; after one that isn't `_YIELD_TO_LOOP` the
     stack tells what is left to do.
     """
-    applies = [work.apply for work in works]
+    applies = [bound_step.apply for bound_step in bound_steps]
     end = len(applies)
     while stack:
-        if turn is not None and turn.gate is not None:
+        if time_slice is not None and time_slice.gate is not None:
             yield _YIELD_TO_LOOP
         at, items, owner, given = stack[-1]
         index, outside = -1, False
         item = None
         try:
             for item in items:
-                if turn is not None and perf_counter() > turn.due:
+                if time_slice is not None and perf_counter() > time_slice.due:
                     outside = True
                     yield _YIELD_TO_LOOP
                     outside = False
@@ -77,7 +79,7 @@ def run_fused(works: list[BoundStep], stack: list[Frame], turn: TimeSlice | None
                     outside = True
                     yield Suspension(index, outcome.source, item)
                     return
-                stack.append(Frame(index + 1, outcome.source, works[index], item))
+                stack.append(Frame(index + 1, outcome.source, bound_steps[index], item))
                 break
             else:
                 stack.pop()
@@ -85,7 +87,7 @@ def run_fused(works: list[BoundStep], stack: list[Frame], turn: TimeSlice | None
             if outside:
                 raise
             if index >= 0:
-                owner, given = works[index], item
+                owner, given = bound_steps[index], item
             raised = unmistakable(error)
             if owner is not None:
                 owner.explain(raised, given)
@@ -130,17 +132,17 @@ class Fused(Endable[Any]):
     def __init__(
         self,
         base: AsyncIterator[Any] | None,
-        works: list[BoundStep],
+        bound_steps: list[BoundStep],
         stack: list[Frame],
         flow: FlowScheduler,
     ) -> None:
-        self._turn = flow.scope.turn
+        self._time_slice = flow.scope.time_slice
         self._flow = flow
-        gauges = [work.gauge for work in works if work.gauge is not None]
-        pace = IdleTimes() if gauges else None
+        gauges = [bound_step.gauge for bound_step in bound_steps if bound_step.gauge is not None]
+        idle_times = IdleTimes() if gauges else None
         for gauge in gauges:
-            gauge.pace, gauge.limit, gauge.is_inline = pace, 1, True
-        self._stream = self._walking(base, works, stack, pace=pace)
+            gauge.idle_times, gauge.limit, gauge.is_inline = idle_times, 1, True
+        self._stream = self._walking(base, bound_steps, stack, idle_times=idle_times)
         self._parts: list[Any] = [self._stream]
 
     async def __anext__(self) -> Any:
@@ -153,51 +155,51 @@ class Fused(Endable[Any]):
     async def _walking(
         self,
         base: AsyncIterator[Any] | None,
-        works: list[BoundStep],
+        bound_steps: list[BoundStep],
         stack: list[Frame],
         run: Callable[..., Any] | None = None,
-        pace: IdleTimes | None = None,
+        idle_times: IdleTimes | None = None,
     ) -> AsyncGenerator[Any, None]:
         # All of it in one context, whichever task reads: what a generator sets it can reset.
         run = run or contextvars.copy_context().run
-        turn = self._turn
+        time_slice = self._time_slice
         poll = getattr(base, "poll", None)
         try:
             while True:
-                products = run_fused(works, stack, turn)
+                products = run_fused(bound_steps, stack, time_slice)
                 while (product := run(next, products, END)) is not END:
                     if product.__class__ is not Suspension:
-                        if pace is None:
+                        if idle_times is None:
                             yield product
                         else:
-                            pace.block()
+                            idle_times.block()
                             yield product
-                            pace.unblock()
-                        if turn.gate is not None:
-                            await turn.give()
+                            idle_times.unblock()
+                        if time_slice.gate is not None:
+                            await time_slice.yield_to_loop()
                     elif product is _YIELD_TO_LOOP:
-                        await turn.give()
+                        await time_slice.yield_to_loop()
                     else:
                         left, stack = stack, []
-                        yield self._go_over(product, base, works, left, run)
+                        yield self._go_over(product, base, bound_steps, left, run)
                         return
                 if base is None:
-                    if pace is not None:
-                        pace.close()
+                    if idle_times is not None:
+                        idle_times.close()
                     return
-                if turn.gate is not None:
-                    await turn.give()
+                if time_slice.gate is not None:
+                    await time_slice.yield_to_loop()
                 try:
-                    if pace is not None:
-                        pace.starve()
+                    if idle_times is not None:
+                        idle_times.starve()
                     item = await base.__anext__()
                 except StopAsyncIteration:
-                    if pace is not None:
-                        pace.close()
+                    if idle_times is not None:
+                        idle_times.close()
                     return
                 finally:
-                    if pace is not None:
-                        pace.feed()
+                    if idle_times is not None:
+                        idle_times.feed()
                 items = iter((item,)) if poll is None else _ready_items(item, poll)
                 stack.append(Frame(0, items, None, None))
         except BaseException as error:
@@ -214,25 +216,27 @@ class Fused(Endable[Any]):
         self,
         halt: Suspension,
         base: AsyncIterator[Any] | None,
-        works: list[BoundStep],
+        bound_steps: list[BoundStep],
         stack: list[Frame],
         run: Callable[..., Any],
     ) -> _Continuation:
-        work = works[halt.at]
-        before = self._walking(base, works[: halt.at], stack, run)
+        bound_step = bound_steps[halt.at]
+        before = self._walking(base, bound_steps[: halt.at], stack, run)
 
         async def call(item: Any) -> Any:
-            outcome = Several(item.outcome) if item.__class__ is Suspension else work.apply(item)
+            outcome = (
+                Several(item.outcome) if item.__class__ is Suspension else bound_step.apply(item)
+            )
             while outcome.__class__ is Several and outcome.source.__class__ is Deferred:
                 outcome = await outcome.source.outcome()
             return outcome
 
         def explain(error: BaseException, item: Any) -> None:
-            work.explain(error, item.given if item.__class__ is Suspension else item)
+            bound_step.explain(error, item.given if item.__class__ is Suspension else item)
 
         source = _start_with(halt, before)
-        pool = async_stage(source, work._replace(explain=explain), call, self._flow)
-        rest = self._walking(pool, works[halt.at + 1 :], [])
+        pool = async_stage(source, bound_step._replace(explain=explain), call, self._flow)
+        rest = self._walking(pool, bound_steps[halt.at + 1 :], [])
         # A generator that was never begun closes nothing: the levels are a part of their own.
         self._parts += (halt.outcome, _OpenFrames(stack, run), before, source, pool, rest)
         return _Continuation(rest)

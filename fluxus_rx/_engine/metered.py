@@ -75,7 +75,7 @@ def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any
     first.pause()
     if gauge.total == total and (length := length_of(source)) is not None:
         gauge.expect(length)
-    gauge.pace, gauge.is_source = IdleTimes(), True
+    gauge.idle_times, gauge.is_source = IdleTimes(), True
     watch = _CallPerItem(gauge, meter, first)
     return _CountedAsyncItems(source, watch) if _is_async(source) else _CountedItems(source, watch)
 
@@ -138,8 +138,8 @@ class _CallPerItem:
         if not self._left:
             self._left = True
             self._gauge.live -= 1
-            if self._gauge.pace is not None:
-                self._gauge.pace.close()
+            if self._gauge.idle_times is not None:
+                self._gauge.idle_times.close()
 
     def failed(self, error: BaseException) -> None:
         """There is an error instead; or nobody asks any more."""

@@ -100,7 +100,7 @@ class FlowObservable(Observable[T]):
             not self._stages
             and isinstance(self._root, Observable)
             and is_driven(self._root)
-            and _is_reached(self.trail, flow.scope.terms)
+            and _is_reached(self.trail, flow.scope.settings)
         ):
             return self._root.subscribe(observer, scheduler=flow)
         if self._before is None and not isinstance(self._root, Observable):
@@ -120,8 +120,8 @@ class FlowObservable(Observable[T]):
         """The items as a stream, within a run."""
         owner = object()
         downstream = dict(flow.downstream)
-        terms = flow.scope.terms
-        settled = [stage.settled(terms.options) for stage in self._stages]
+        settings = flow.scope.settings
+        settled = [stage.settled(settings.options) for stage in self._stages]
         depths, lends = [], []
         for stage, options in zip(reversed(self._stages), reversed(settled), strict=True):
             depths.append(-downstream.get(stage.key, 0))
@@ -129,7 +129,7 @@ class FlowObservable(Observable[T]):
             lends.append(options.limiter is not None and shared in downstream)
             for key in (stage.key, shared):
                 downstream[key] = downstream.get(key, 0) + 1
-        if self._before is not None and not _is_reached(self._before.trail, terms):
+        if self._before is not None and not _is_reached(self._before.trail, settings):
             pipeline: Pipeline[Any] = Pipeline(flow, iter(()))
         elif self._before is not None and not isinstance(self._root, Observable):
             before = self._before.open(flow.demanding(UNBOUNDED, downstream))
@@ -139,15 +139,15 @@ class FlowObservable(Observable[T]):
             pipeline = Pipeline(flow, self._source(flow, owner, downstream))
         for stage, options in zip(self._stages, settled, strict=True):
             place = StepContext(flow.scope, stage.trail, owner, options)
-            work = _bind_stage(stage, place, lends.pop())._replace(depth=depths.pop())
-            if terms.replay is not None and stage.name:
-                pipeline.lead(terms.replay.get(id(stage.trail), ()))
+            bound_step = _bind_stage(stage, place, lends.pop())._replace(depth=depths.pop())
+            if settings.replay is not None and stage.name:
+                pipeline.lead(settings.replay.get(id(stage.trail), ()))
             if stage.shows_items:
                 owner = object()
-            if stage.is_async or work.options.waits:
-                pipeline.add_async(work)
+            if stage.is_async or bound_step.options.waits:
+                pipeline.add_async(bound_step)
             else:
-                pipeline.add_sync(work)
+                pipeline.add_sync(bound_step)
         pipeline.fuse()
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("%r opens path %s", flow.scope, path_of(self.trail) or "without a name")
@@ -157,36 +157,36 @@ class FlowObservable(Observable[T]):
         self, flow: FlowScheduler, owner: object, downstream: Mapping[Hashable, int]
     ) -> Any:
         """The items of the root; of a producer, as the run wants them."""
-        root, terms = self._root, flow.scope.terms
+        root, settings = self._root, flow.scope.settings
         stages = self._stages
         trail = stages[0].trail[0] if stages and stages[0].trail else self.trail
         if isinstance(root, Observable):
             given = stages[0].trail if trail is None and stages else trail
-            if not _is_reached(given, terms):  # the same for all branches of a group
+            if not _is_reached(given, settings):  # the same for all branches of a group
                 return iter(())
             intake: Any
             if isinstance(root, BufferedObservable):
-                intake = root.taken_in(flow, downstream, self._tally(trail, root.key, terms))
+                intake = root.taken_in(flow, downstream, self._tally(trail, root.key, settings))
             else:
                 intake = Intake(root, flow, downstream)
             begins = trail is None or (trail[0] is None and isinstance(root, BufferedObservable))
-            if terms.steered and begins and not isinstance(root, Branch):
+            if settings.drainable and begins and not isinstance(root, Branch):
                 return flow.scope.feed(intake)
             return intake
-        if not _is_reached(trail, terms):
+        if not _is_reached(trail, settings):
             return iter(())
-        if terms.meter is None or trail is None:
+        if settings.meter is None or trail is None:
             source = root(flow, owner)
         else:
-            gauge = terms.meter.gauge(trail, trail[1], ("source", id(trail)))
-            source = metered_source(partial(root, flow, owner), gauge, terms.meter)
-        return drainable(source, flow.scope) if terms.steered else source
+            gauge = settings.meter.gauge(trail, trail[1], ("source", id(trail)))
+            source = metered_source(partial(root, flow, owner), gauge, settings.meter)
+        return drainable(source, flow.scope) if settings.drainable else source
 
-    def _tally(self, trail: Trail, key: Hashable, terms: RunSettings) -> ItemCounter | None:
+    def _tally(self, trail: Trail, key: Hashable, settings: RunSettings) -> ItemCounter | None:
         """What counts what takes in items for others, if the run counts."""
-        if terms.meter is None or trail is None:
+        if settings.meter is None or trail is None:
             return None
-        return ItemCounter(terms.meter, terms.meter.gauge(trail, trail[1], key))
+        return ItemCounter(settings.meter, settings.meter.gauge(trail, trail[1], key))
 
     def _subscribe_plainly(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None
@@ -195,9 +195,9 @@ class FlowObservable(Observable[T]):
         if not self._stages:
             return self._root.subscribe(observer, scheduler=scheduler)
         owner = object()
-        works = []
+        bound_steps = []
         for stage in self._stages:
-            works.append(
+            bound_steps.append(
                 _bind_stage(
                     stage,
                     StepContext(None, stage.trail, owner, stage.settled(StepOptions())),
@@ -206,7 +206,7 @@ class FlowObservable(Observable[T]):
             )
             if stage.shows_items:
                 owner = object()
-        plain = PlainSteps(observer, works)
+        plain = PlainSteps(observer, bound_steps)
         subscription = self._root.subscribe(
             plain.on_next, observer.on_error, observer.on_completed, scheduler=scheduler
         )
@@ -220,29 +220,31 @@ class FlowObservable(Observable[T]):
 
 def _bind_stage(stage: Stage, place: StepContext, lends: bool) -> BoundStep:
     """What a step does to one item, counted if the run counts, and as the options say."""
-    work = stage.bind(place)
+    bound_step = stage.bind(place)
     if not stage.name:
-        return work
-    terms = RunSettings() if place.scope is None else place.scope.terms
-    if terms.meter is not None:
-        gauge = terms.meter.gauge(stage.trail, stage.name, work.key)
-        work = metered(work, gauge, terms.meter)
-    place_of = terms.place_of or _unknown_location
+        return bound_step
+    settings = RunSettings() if place.scope is None else place.scope.settings
+    if settings.meter is not None:
+        gauge = settings.meter.gauge(stage.trail, stage.name, bound_step.key)
+        bound_step = metered(bound_step, gauge, settings.meter)
+    location_of = settings.location_of or _unknown_location
     return resilient(
-        *(work, stage.name, partial(place_of, stage.trail)), log=terms.failures, lends=lends
+        *(bound_step, stage.name, partial(location_of, stage.trail)),
+        log=settings.failures,
+        lends=lends,
     )
 
 
-def _is_reached(trail: Trail, terms: RunSettings) -> bool:
+def _is_reached(trail: Trail, settings: RunSettings) -> bool:
     """Whether products come this way: all do, but in a run of some only those that enter it at the
     end of `trail` or in front of it. A flow that an Rx operator subscribes to is a matter of its
     own."""
-    if terms.replay is None or trail is None or terms.place_of is None:
+    if settings.replay is None or trail is None or settings.location_of is None:
         return True
     before: Trail = trail
-    while before is not None and id(before) not in terms.replay:
+    while before is not None and id(before) not in settings.replay:
         before = before[0]
-    return before is not None or terms.place_of(trail)[1] < 0
+    return before is not None or settings.location_of(trail)[1] < 0
 
 
 def _unknown_location(trail: Trail) -> tuple[str, int]:

@@ -89,7 +89,7 @@ class _SharedRun(Generic[T]):
         self._run: abc.DisposableBase = Disposable()
         #: the paths that are not at their end, once it has begun
         self._open: set[int] = set()
-        self._rooted: Any = None
+        self._root: Any = None
 
     def takes(self, index: int, flow: FlowScheduler, outer: Scope | None) -> bool:
         """Whether a path can join."""
@@ -119,18 +119,18 @@ class _SharedRun(Generic[T]):
             if not self._observers:  # all have left at once
                 self._run.dispose()
 
-    def _begin_all(self, rooted: Any, flow: FlowScheduler) -> abc.DisposableBase:
-        self._rooted, self._flow = rooted, flow
+    def _begin_all(self, root: Any, flow: FlowScheduler) -> abc.DisposableBase:
+        self._root, self._flow = root, flow
         for index in [*self._observers]:
-            self._subscribe(index, rooted.on_error, partial(self._over, index))
+            self._subscribe(index, root.on_error, partial(self._over, index))
         self._excuse()
         return Disposable(self._dispose)
 
     def _over(self, index: int) -> None:
         """A path is at its end, or nobody looks at it any more."""
         self._open.discard(index)
-        if not self._open and self._observers and self._rooted is not None:
-            self._rooted.on_completed()
+        if not self._open and self._observers and self._root is not None:
+            self._root.on_completed()
 
     def _subscribe(
         self, index: int, on_error: Callable[[Exception], None], on_completed: Callable[[], None]

@@ -36,25 +36,25 @@ class Pipeline(Endable[T]):
         self._pending: list[BoundStep] = []
         self._last: Any = root
         #: whether what is read last is an asynchronous source that may be told to end
-        self._is_steered = before is None and flow.scope.terms.steered
+        self._is_drainable = before is None and flow.scope.settings.drainable
         #: where what is read last waits
         self._channel: Channel[Any] | BoundedIntake[Any] | None = getattr(root, "channel", None)
         self._parts: list[Any] = [root] if before is None else [before, root]
 
-    def add_sync(self, work: BoundStep) -> None:
+    def add_sync(self, bound_step: BoundStep) -> None:
         """One more synchronous step; fuses with its neighbours."""
-        self._pending.append(work)
+        self._pending.append(bound_step)
 
-    def add_async(self, work: BoundStep) -> None:
+    def add_async(self, bound_step: BoundStep) -> None:
         """One more asynchronous stage."""
-        size = work.options.buffer
+        size = bound_step.options.buffer
         self._own(size or BUFFER)
         if size is not None and isinstance(self._channel, Channel):
             self._channel.size = size
         self.fuse()
-        stage = async_stage(self._last, work, work.acall, self._flow)
-        if work.gauge is not None and self._channel is not None:
-            work.gauge.queues.append(self._channel)
+        stage = async_stage(self._last, bound_step, bound_step.acall, self._flow)
+        if bound_step.gauge is not None and self._channel is not None:
+            bound_step.gauge.queues.append(self._channel)
         self._add(stage)
 
     def lead(self, items: Sequence[Any]) -> None:
@@ -65,18 +65,18 @@ class Pipeline(Endable[T]):
 
     def fuse(self) -> None:
         """Turn the synchronous steps so far into one stream."""
-        works, self._pending = self._pending, []
-        if self._is_steered or any(work.may_wait for work in works):
+        bound_steps, self._pending = self._pending, []
+        if self._is_drainable or any(bound_step.may_wait for bound_step in bound_steps):
             self._own(BUFFER)
-        self._is_steered = False
-        if works or not hasattr(self._last, "__anext__"):
+        self._is_drainable = False
+        if bound_steps or not hasattr(self._last, "__anext__"):
             base: Any = self._last
             stack: list[Frame] = []
             if not hasattr(base, "__anext__"):
                 stack.append(Frame(0, base, None, None))
                 base = None
             channel = self._channel
-            self._add(Fused(base, works, stack, self._flow))
+            self._add(Fused(base, bound_steps, stack, self._flow))
             self._channel = channel  # a walk keeps nothing
 
     def own_all(self) -> None:
@@ -90,9 +90,9 @@ class Pipeline(Endable[T]):
             return
         if not isinstance(self._last, Endable) or isinstance(self._last, also):
             self._parts.remove(self._last)
-            merge = Merge((self._last,), size, self._flow.scope.turn)
-            self._add(self._flow.scope.feed(merge) if self._is_steered else merge)
-            self._is_steered = False
+            merge = Merge((self._last,), size, self._flow.scope.time_slice)
+            self._add(self._flow.scope.feed(merge) if self._is_drainable else merge)
+            self._is_drainable = False
 
     def _add(self, stream: AsyncIterator[Any]) -> None:
         self._parts.append(stream)

@@ -25,10 +25,10 @@ _CANNOT_WAIT: Final = (
 class PlainSteps(Generic[T]):
     """Synchronous steps as an observer: in the emitter's thread, at once."""
 
-    def __init__(self, observer: abc.ObserverBase[T], works: list[BoundStep]) -> None:
+    def __init__(self, observer: abc.ObserverBase[T], bound_steps: list[BoundStep]) -> None:
         self._observer = observer
-        self._works = works
-        self._applies = [work.apply for work in works]
+        self._bound_steps = bound_steps
+        self._applies = [bound_step.apply for bound_step in bound_steps]
         self._stopped = False
 
     def stop(self) -> None:
@@ -44,7 +44,7 @@ class PlainSteps(Generic[T]):
                 outcome = apply(item)
             except Exception as error:
                 raised = unmistakable(error)
-                self._works[index].explain(raised, item)
+                self._bound_steps[index].explain(raised, item)
                 if raised is not error:
                     raised.__cause__ = error
                 self._observer.on_error(raised)  # type: ignore[arg-type]  # Rx passes on any object
@@ -62,8 +62,8 @@ class PlainSteps(Generic[T]):
             items.close()
             self._observer.on_error(UsageError(_CANNOT_WAIT))
             return
-        stack = [Frame(index + 1, items, self._works[index], given)]
-        products = run_fused(self._works, stack, None)
+        stack = [Frame(index + 1, items, self._bound_steps[index], given)]
+        products = run_fused(self._bound_steps, stack, None)
         try:
             while not self._stopped:
                 try:

@@ -26,7 +26,7 @@ class StepLocations:
         self._names: dict[int, tuple[str, int]] | None = None
         self._trails: dict[tuple[str, int], Trail] = {}
 
-    def place_of(self, trail: Trail) -> tuple[str, int]:
+    def location_of(self, trail: Trail) -> tuple[str, int]:
         """The path of the step at the end of `trail`, and its number; of a step that doesn't belong
         to the flow itself, -1."""
         found = self._known().get(id(trail))

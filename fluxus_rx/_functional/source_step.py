@@ -76,13 +76,13 @@ class SourceStep(Producer[DictProduct]):
         return [FlowObservable(root, (), True, trail, shows_items=False)]
 
     def _bind_items(self, place: StepContext) -> BoundStep:
-        making = ProductFactory(self._name, place.scope, place.owner)
+        factory = ProductFactory(self._name, place.scope, place.owner)
         index = -1
 
         def apply(item: Any) -> DictProduct:
             nonlocal index
             index += 1
-            return making.item(index, item, "observable", None, making.now())
+            return factory.item(index, item, "observable", None, factory.now())
 
         def explain(error: BaseException, item: Any) -> None:
             note(error, f"in step {self._name!r}, at item {index}")
@@ -95,17 +95,17 @@ class SourceStep(Producer[DictProduct]):
     def _products(
         self, trail: Trail, flow: FlowScheduler, owner: object
     ) -> Iterator[Any] | AsyncIterator[Any]:
-        making = ProductFactory(self._name, flow.scope, owner, trail)
+        factory = ProductFactory(self._name, flow.scope, owner, trail)
         elsewhere = offloaded(self, flow.scope, self._flow_options)
         if self._is_function and elsewhere is not None:
             given = self._called(elsewhere)
-            return _AwaitedItems(given, partial(self._opened, making=making), self._name, making)
+            return _AwaitedItems(given, partial(self._opened, factory=factory), self._name, factory)
         if self._is_function:
-            return self._given(making)
+            return self._given(factory)
         self._use()
         if elsewhere is not None and not isinstance(self._source, Collection):
-            return self._opened(elsewhere.iterated(self._source), making)
-        return self._opened(self._source, making)
+            return self._opened(elsewhere.iterated(self._source), factory)
+        return self._opened(self._source, factory)
 
     async def _called(self, elsewhere: Offload) -> Any:
         given = await elsewhere.call(self._source)
@@ -121,7 +121,7 @@ class SourceStep(Producer[DictProduct]):
             f"step {self._name!r} is data, which no process could make; use executor='thread'"
         )
 
-    def _given(self, making: ProductFactory) -> Iterator[Any] | AsyncIterator[Any]:
+    def _given(self, factory: ProductFactory) -> Iterator[Any] | AsyncIterator[Any]:
         try:
             given = self._source()
         except BaseException as error:
@@ -131,23 +131,23 @@ class SourceStep(Producer[DictProduct]):
                 raise
             raise raised from error
         if inspect.isawaitable(given) and not isinstance(given, AsyncIterable):
-            return _AwaitedItems(given, partial(self._opened, making=making), self._name, making)
-        return self._opened(given, making)
+            return _AwaitedItems(given, partial(self._opened, factory=factory), self._name, factory)
+        return self._opened(given, factory)
 
     def _opened(
-        self, given: Any, making: ProductFactory, start: float | None = None
+        self, given: Any, factory: ProductFactory, start: float | None = None
     ) -> Iterator[DictProduct] | AsyncIterator[DictProduct]:
         if isinstance(given, AsyncIterable):
-            return making.amany(given, described_kind(given), None, start)
-        return self._items(given, making)
+            return factory.amany(given, described_kind(given), None, start)
+        return self._items(given, factory)
 
-    def _items(self, given: Any, making: ProductFactory) -> Iterator[DictProduct]:
-        start = making.now()
-        making.expect(given)
+    def _items(self, given: Any, factory: ProductFactory) -> Iterator[DictProduct]:
+        start = factory.now()
+        factory.expect(given)
         if isinstance(given, Mapping):
-            return iter((making.one(given, None, start),))
+            return iter((factory.one(given, None, start),))
         if isinstance(given, Iterable) and not isinstance(given, str | bytes):
-            return making.many(given, described_kind(given), None, start)
+            return factory.many(given, described_kind(given), None, start)
         raise no_products(self._name, given)
 
     def _use(self) -> None:
@@ -170,12 +170,12 @@ class _AwaitedItems(AsyncIterator[DictProduct]):
     """The products of what an awaitable comes to; it is awaited when the first is asked for."""
 
     def __init__(
-        self, given: Any, opened: Callable[..., Any], name: str, making: ProductFactory
+        self, given: Any, opened: Callable[..., Any], name: str, factory: ProductFactory
     ) -> None:
         self._given = given
         self._opened = opened
         self._name = name
-        self._making = making
+        self._making = factory
         self._items: Any = None
 
     async def __anext__(self) -> DictProduct:

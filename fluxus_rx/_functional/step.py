@@ -91,7 +91,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         return self.process([product])
 
     def _flow_bind(self, place: StepContext) -> BoundStep:
-        making = ProductFactory(self._name, place.scope, place.owner)
+        factory = ProductFactory(self._name, place.scope, place.owner)
         arguments, call, one = self._calling()
         alone = self._alone
         function, name, owner = self._function, self._name, place.owner
@@ -104,7 +104,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             latest = trail[-1]
             given = alone(latest[one]) if one in latest else call(product)
             if given.__class__ is not dict or not known_names.issuperset(given):
-                return self._outcome(given, product, making, None)
+                return self._outcome(given, product, factory, None)
             if product.owner is not owner:
                 return DictProduct(name, given.copy(), product, 0, owner)
             trail += (name, given.copy())
@@ -117,20 +117,20 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             if awaited or inspect.isawaitable(given):
                 given = await given
             if given.__class__ is not dict or not known_names.issuperset(given):
-                return self._outcome(given, product, making, None, later=False)
+                return self._outcome(given, product, factory, None, later=False)
             if product.owner is not owner:
                 return DictProduct(name, given.copy(), product, 0, owner)
             trail += (name, given.copy())
             return product
 
         def timed(product: Any) -> Any:
-            start = making.now()
-            return self._outcome(call(product), product, making, start)
+            start = factory.now()
+            return self._outcome(call(product), product, factory, start)
 
         elsewhere = None if self._flow_awaits else offloaded(self, place.scope, place.options)
 
         async def atimed(product: Any) -> Any:
-            start = making.now()
+            start = factory.now()
             if elsewhere is None:
                 given = call(product)
             else:
@@ -139,25 +139,25 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
                 given = await given
             if elsewhere is not None and isinstance(given, Iterator):
                 given = elsewhere.iterated(given)
-            return self._outcome(given, product, making, start, later=False)
+            return self._outcome(given, product, factory, start, later=False)
 
         def replaced(replacement: Any, product: Any, count: int) -> Any:
             if not count:
-                return self._outcome(replacement, product, making, making.now())
+                return self._outcome(replacement, product, factory, factory.now())
             # Behind what the call has given before it failed.
             several = [replacement] if isinstance(replacement, Mapping) else replacement
             if not isinstance(several, Iterable) or isinstance(several, str | bytes):
                 raise no_products(self._name, replacement)
-            start = making.now()
+            start = factory.now()
             return Several(
-                making.item(index, one, "replacement", product, start)
+                factory.item(index, one, "replacement", product, start)
                 for index, one in enumerate(several, count)
             )
 
         def explain(error: BaseException, product: Any) -> None:
             self._explain(error, product, place.trail)
 
-        calls = (timed, atimed) if making.clock or elsewhere is not None else (apply, acall)
+        calls = (timed, atimed) if factory.clock or elsewhere is not None else (apply, acall)
         return BoundStep(
             *(*calls, explain, place.options, self._key),
             may_wait=True,
@@ -203,16 +203,16 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         self,
         given: Any,
         product: DictProduct,
-        making: ProductFactory,
+        factory: ProductFactory,
         start: float | None,
         later: bool = True,
     ) -> Any:
         """What a function gave, as a product, several, or something to wait for; or not `later`,
         where it has been waited for."""
         if isinstance(given, Mapping):
-            return making.one(given, product, start)
+            return factory.one(given, product, start)
         if isinstance(given, AsyncIterable):
-            products = making.amany(given, described_kind(given), product, start)
+            products = factory.amany(given, described_kind(given), product, start)
 
             async def several(products: Any) -> Several[DictProduct]:
                 return Several(products)
@@ -223,11 +223,11 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
                 raise no_products(self._name, given)
 
             async def awaited(given: Any) -> Any:
-                return self._outcome(await given, product, making, start, later=False)
+                return self._outcome(await given, product, factory, start, later=False)
 
             return Several(Deferred(given, awaited))
         if isinstance(given, Iterable) and not isinstance(given, str | bytes):
-            made = making.many(given, described_kind(given), product, start)
+            made = factory.many(given, described_kind(given), product, start)
             return Several(made, ready=isinstance(given, Collection))
         raise no_products(self._name, given)
 

@@ -15,7 +15,17 @@ class Gauge:
     """The counters of one step at one place in the graph."""
 
     __slots__ = (
-        *("depth", "is_inline", "is_source", "key", "label", "limit", "pace", "path", "queues"),
+        *(
+            "depth",
+            "is_inline",
+            "is_source",
+            "key",
+            "label",
+            "limit",
+            "idle_times",
+            "path",
+            "queues",
+        ),
         "trail",
         *(
             "done",
@@ -46,7 +56,7 @@ class Gauge:
         self.is_source = self.is_inline = False
         #: calls at once at most, where that is known
         self.limit: float | None = None
-        self.pace: IdleTimes | None = None
+        self.idle_times: IdleTimes | None = None
         #: where products wait in front of it
         self.queues: list[Sized] = []
         #: seconds that calls have worked, and those that work now: how many, and since when in sum

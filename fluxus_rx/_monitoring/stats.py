@@ -62,9 +62,9 @@ class StepStats:
         for gauge in places:
             worked, waited = gauge.seconds()
             busy, held = busy + worked, held + waited
-            if gauge.pace is None:
+            if gauge.idle_times is None:
                 continue
-            without, full, open_for = gauge.pace.now()
+            without, full, open_for = gauge.idle_times.now()
             if gauge.is_source:
                 full = max(0.0, open_for - worked)
             elif gauge.is_inline:

@@ -109,7 +109,7 @@ class _PublisherSubscription(Generic[T]):
         self._waiter: asyncio.Future[None] | None = None
         #: why it is to end before its time, if the subscriber is to hear of that
         self._fault: Exception | None = None
-        self._rooted: RootObserver[T] | None = None
+        self._root: RootObserver[T] | None = None
         self._running: abc.DisposableBase | None = None
 
     # the Subscription: from any thread, and from within any signal
@@ -151,16 +151,16 @@ class _PublisherSubscription(Generic[T]):
         """Start the run, unless the subscriber has left meanwhile."""
         if self._subscriber is None:
             return
-        self._rooted = RootObserver(self, self.flow)  # type: ignore[arg-type]  # an observer by shape
+        self._root = RootObserver(self, self.flow)  # type: ignore[arg-type]  # an observer by shape
         if self._fault is not None:
-            self._rooted.on_error(self._fault)
+            self._root.on_error(self._fault)
             return
         try:
-            self._running = self._rooted.begin(self._drive)
+            self._running = self._root.begin(self._drive)
         except BaseException as error:
-            self._rooted.on_error(error)
+            self._root.on_error(error)
 
-    def _drive(self, rooted: Any, flow: FlowScheduler) -> abc.DisposableBase:
+    def _drive(self, root: Any, flow: FlowScheduler) -> abc.DisposableBase:
         source = self._source
         source = source.to_observable() if isinstance(source, Producer) else source
         inner = FlowScheduler(flow.loop, flow.scope)
@@ -168,7 +168,7 @@ class _PublisherSubscription(Generic[T]):
         pipeline = flow_observable(source, True).open(inner)
         # At once, and not when the driver has begun: a subject would emit into the void.
         pipeline.subscribe()
-        driver = Driver(lambda: pipeline, rooted, flow)
+        driver = Driver(lambda: pipeline, root, flow)
 
         def dispose() -> None:
             driver.dispose()
@@ -183,8 +183,8 @@ class _PublisherSubscription(Generic[T]):
 
     def _give_up(self) -> None:
         self._wake()
-        if self._rooted is not None and self._fault is not None:
-            self._rooted.on_error(self._fault)
+        if self._root is not None and self._fault is not None:
+            self._root.on_error(self._fault)
 
     def _leave(self) -> None:
         self._wake()

@@ -49,11 +49,11 @@ def start(
             "start() needs a running event loop: call it in a coroutine (asyncio.run(main())), or"
             " use run(flow), which makes a loop of its own"
         ) from None
-    asked = RunRequest(
+    request = RunRequest(
         *(flow, input, timestamps, progress, options, max_failures), metered=True, who="start()"
     )
-    asked.terms.steered = True
-    return Run(asked, loop)
+    request.settings.drainable = True
+    return Run(request, loop)
 
 
 class Run:
@@ -65,9 +65,9 @@ class Run:
     nobody asks for goes to the loop's exception handler, as that of a task does.
     """
 
-    def __init__(self, asked: RunRequest, loop: asyncio.AbstractEventLoop) -> None:
-        self._asked = asked
-        self._opened: Execution | None = None
+    def __init__(self, request: RunRequest, loop: asyncio.AbstractEventLoop) -> None:
+        self._request = request
+        self._execution: Execution | None = None
         self._state = "running"
         self._ended: RunStats | None = None
         self._begun = asyncio.Event()
@@ -78,12 +78,12 @@ class Run:
     async def _run(self) -> RunResult:
         state = "failed"
         try:
-            result = await self._asked.collected(self._open)
+            result = await self._request.collected(self._open)
             state = "done"
             return result
         except asyncio.CancelledError as cancelled:
-            if self._opened is not None and self._opened.scope.errors:
-                raise self._opened.scope.errors[0] from cancelled  # and not a note of it alone
+            if self._execution is not None and self._execution.scope.errors:
+                raise self._execution.scope.errors[0] from cancelled  # and not a note of it alone
             state = "cancelled"
             raise
         finally:
@@ -97,13 +97,13 @@ class Run:
             self._state = "cancelled"
             self._ended = self.stats()
 
-    def _open(self, opened: Execution) -> None:
-        self._opened = opened
+    def _open(self, execution: Execution) -> None:
+        self._execution = execution
         self._begun.set()
         if self._state == "paused":
-            opened.scope.turn.pause()
+            execution.scope.time_slice.pause()
         if self._state == "draining":
-            opened.scope.drain()
+            execution.scope.drain()
 
     async def result(self) -> RunResult:
         """The result, once the run has ended; may be asked for any number of times.
@@ -125,16 +125,16 @@ class Run:
         if self._state != "running":
             return
         self._state = "paused"
-        if self._opened is not None:
-            self._opened.scope.turn.pause()
+        if self._execution is not None:
+            self._execution.scope.time_slice.pause()
 
     def resume(self) -> None:
         """Go on after `pause()`; does nothing where there is none."""
         if self._state != "paused":
             return
         self._state = "running"
-        if self._opened is not None:
-            self._opened.scope.turn.resume()
+        if self._execution is not None:
+            self._execution.scope.time_slice.resume()
 
     async def drain(self) -> RunResult:
         """Take no more products from the sources, finish what is under way, and give what there is.
@@ -145,8 +145,8 @@ class Run:
         self.resume()
         if self._state == "running":
             self._state = "draining"
-            if self._opened is not None:
-                self._opened.scope.drain()
+            if self._execution is not None:
+                self._execution.scope.drain()
         return await self.result()
 
     async def cancel(self) -> None:
@@ -170,7 +170,7 @@ class Run:
         then. In O(steps)."""
         if self._ended is not None:
             return self._ended
-        meter, log = self._asked.meter, self._asked.terms.failures
+        meter, log = self._request.meter, self._request.settings.failures
         assert meter is not None
         assert log is not None
         return stats_of(meter, self.state, log.count)

@@ -68,13 +68,13 @@ class RunRequest:
         self.meter = Meter(journal=timestamps) if metered else None
         self._failures: list[Failure] = []
         keep = on_failure if streamed else self._failures.append
-        self.terms = settings_for(self.producer, options, max_failures, keep)
-        self.terms.meter = self.meter
+        self.settings = settings_for(self.producer, options, max_failures, keep)
+        self.settings.meter = self.meter
         #: what the flow has been compiled to, if it has been
         self.paths: Sequence[Observable[Any]] = ()
         self._results: list[list[Any]] = []
 
-    def opened(self, receivers: bool, beside: Beside | None = None) -> Execution:
+    def execution(self, receivers: bool, beside: Beside | None = None) -> Execution:
         """The paths of the flow, not open yet; with receivers, they are collected. On the loop that
         the run goes by."""
         if self.meter is not None:
@@ -82,23 +82,26 @@ class RunRequest:
         self.paths = paths = self.paths or self.producer.observables()
         self._results = [[] for _ in paths] if receivers else []
         return Execution(
-            *(paths, self.terms),
+            *(paths, self.settings),
             receivers=[result.append for result in self._results] if receivers else None,
             beside=beside,
         )
 
-    async def collected(self, opened: Callable[[Execution], object] = id) -> RunResult:
+    async def collected(self, execution: Callable[[Execution], object] = id) -> RunResult:
         """Run to the end; `opened` is told of the run when it is open."""
         with reporting(self.progress, self.meter) as beside:
-            running = self.opened(True, beside)
+            running = self.execution(True, beside)
             try:
                 async with running as channel:
-                    opened(running)
+                    execution(running)
                     await channel.filled()
             except FailureLimitError as error:
                 # Not one that came out of a run inside of a step.
-                if self.terms.failures is not None and error.failures is self.terms.failures.all:
-                    error.failures = final_failures(self.terms.failures.all, self.elapsed)
+                if (
+                    self.settings.failures is not None
+                    and error.failures is self.settings.failures.all
+                ):
+                    error.failures = final_failures(self.settings.failures.all, self.elapsed)
                     error.result = self.result()
                 raise
             return self.result()

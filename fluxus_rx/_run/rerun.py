@@ -93,8 +93,8 @@ class _Rerun:
             raise InvalidFlowError(f"rerun() takes failures, not {shown(failures)}{hint}")
         elapsed = getattr(failures, "_elapsed", 0.0)
         self._failures = Failures(failures, elapsed)
-        self._asked = RunRequest(flow, None, timestamps, *arguments, who="rerun()")
-        paths = self._asked.producer.observables()
+        self._request = RunRequest(flow, None, timestamps, *arguments, who="rerun()")
+        paths = self._request.producer.observables()
         places = StepLocations(paths)
         self._entering: dict[int, tuple[Trail, dict[Position, DictProduct]]] = {}
         for failure in self._failures:
@@ -110,8 +110,8 @@ class _Rerun:
             self._again.append((places.behind(trail), {*again}))
             for path in places.through(trail):
                 self._replaces.setdefault(path, set()).update(again)
-        self._asked.paths = paths
-        self._asked.terms.replay = replay
+        self._request.paths = paths
+        self._request.settings.replay = replay
 
     def _comes_anyway(self, trail: Trail, position: Position) -> bool:
         """Whether a product comes of another one that is run again, in front of it."""
@@ -125,12 +125,12 @@ class _Rerun:
 
     async def result(self) -> RunResult:
         """Run them."""
-        if self._asked.meter is not None:
+        if self._request.meter is not None:
             # Times go on from the end of the run that they failed in.
-            meter = self._asked.meter
+            meter = self._request.meter
             meter.enter()
             meter.started = meter.clock() - self._failures._elapsed
-        result = await self._asked.collected()
+        result = await self._request.collected()
         result._replaces = self._replaces
         result._again = self._again
         return result

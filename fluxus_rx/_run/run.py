@@ -54,9 +54,9 @@ def run(
     >>> run(step("double", lambda x: {"x": 2 * x}), input=[{"x": 1}, {"x": 2}])[0]
     [{'input': {'x': 1}, 'double': {'x': 2}}, {'input': {'x': 2}, 'double': {'x': 4}}]
     """
-    asked = RunRequest(flow, input, timestamps, progress, options, max_failures)
+    request = RunRequest(flow, input, timestamps, progress, options, max_failures)
     with Loop() as loop:
-        return loop.call(asked.collected)
+        return loop.call(request.collected)
 
 
 async def arun(

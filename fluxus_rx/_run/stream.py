@@ -45,20 +45,20 @@ def stream(
     0 {'src': {'x': 1}, 'double': {'x': 2}}
     0 {'src': {'x': 2}, 'double': {'x': 4}}
     """
-    asked = RunRequest(
+    request = RunRequest(
         *(flow, input, False, progress, options, max_failures, on_failure),
         streamed=True,
         who="stream()",
     )
-    return _stream(asked)
+    return _stream(request)
 
 
-def _stream(asked: RunRequest) -> Generator[tuple[int, Output], None, None]:
-    with reporting(asked.progress, asked.meter) as beside:
-        products = stream_arrivals(lambda: asked.opened(False, beside))
+def _stream(request: RunRequest) -> Generator[tuple[int, Output], None, None]:
+    with reporting(request.progress, request.meter) as beside:
+        products = stream_arrivals(lambda: request.execution(False, beside))
         try:
             for index, (path, product) in enumerate(products):
-                yield path, _nested_output(asked, path, product, index)
+                yield path, _nested_output(request, path, product, index)
         finally:
             products.close()
 
@@ -85,25 +85,25 @@ def astream(
     >>> asyncio.run(main())
     0 {'src': {'x': 1}}
     """
-    asked = RunRequest(
+    request = RunRequest(
         *(flow, input, False, progress, options, max_failures, on_failure),
         streamed=True,
         who="astream()",
     )
-    return _astream(asked)
+    return _astream(request)
 
 
-async def _astream(asked: RunRequest) -> AsyncGenerator[tuple[int, Output], None]:
-    with reporting(asked.progress, asked.meter) as beside:
-        async with asked.opened(False, beside) as arrivals:
+async def _astream(request: RunRequest) -> AsyncGenerator[tuple[int, Output], None]:
+    with reporting(request.progress, request.meter) as beside:
+        async with request.execution(False, beside) as arrivals:
             index = 0
             async for path, product in arrivals:
-                yield path, _nested_output(asked, path, product, index)
+                yield path, _nested_output(request, path, product, index)
                 index += 1
 
 
-def _nested_output(asked: RunRequest, path: int, product: Any, index: int) -> Output:
+def _nested_output(request: RunRequest, path: int, product: Any, index: int) -> Output:
     if not isinstance(product, DictProduct):
-        product = asked.taken(path, product, index)
+        product = request.taken(path, product, index)
     nested: Output = product.nested()
     return nested

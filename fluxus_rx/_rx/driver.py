@@ -52,8 +52,8 @@ class Driver(Generic[T]):
         stream: AsyncIterator[T] | None = None
         error: BaseException | None = None
         try:
-            if self._flow.scope.turn.gate is not None:
-                await self._flow.scope.turn.give()
+            if self._flow.scope.time_slice.gate is not None:
+                await self._flow.scope.time_slice.yield_to_loop()
             stream = self._open()
             await self._emit(stream)
         except BaseException as raised:

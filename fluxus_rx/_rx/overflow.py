@@ -145,7 +145,7 @@ class BoundedIntake(Endable[T]):
         self._subscription: abc.DisposableBase | None = None
         self._ended = False
         self._error: BaseException | None = None
-        self._taker: asyncio.Future[None] | None = None
+        self._reader: asyncio.Future[None] | None = None
         self._ringing = False
 
     def __len__(self) -> int:
@@ -175,7 +175,7 @@ class BoundedIntake(Endable[T]):
                 self._items.append(item)
         if self._ended and self._subscription is not None:
             self._subscription.dispose()
-        if self._taker is not None:
+        if self._reader is not None:
             self._ring()
 
     def _makes_room(self) -> bool:
@@ -210,16 +210,16 @@ class BoundedIntake(Endable[T]):
 
     def _ring(self) -> None:
         """Wake the reader, from whatever thread."""
-        if self._taker is None or self._ringing:
+        if self._reader is None or self._ringing:
             return
         self._ringing = True
         self._flow.on_loop(self._wake)
 
     def _wake(self) -> None:
         self._ringing = False
-        taker = self._taker
-        if taker is not None and not taker.done():
-            taker.set_result(None)
+        reader = self._reader
+        if reader is not None and not reader.done():
+            reader.set_result(None)
 
     def poll(self) -> T:
         """An item that is ready, or END."""
@@ -239,13 +239,13 @@ class BoundedIntake(Endable[T]):
                 if error is not None:
                     raise error
                 raise StopAsyncIteration
-            self._taker = asyncio.get_running_loop().create_future()
+            self._reader = asyncio.get_running_loop().create_future()
             try:
                 # Looked at again: a thread that found nobody to wake has rung for nobody.
                 if not self._items and not self._ended:
-                    await self._taker
+                    await self._reader
             finally:
-                self._taker = None
+                self._reader = None
         return item
 
     def end(self) -> None:

@@ -28,6 +28,6 @@ class RunSettings:
     #: whether each path keeps the order of the source
     ordered: bool = False
     #: whether its sources may be told to end while it goes on
-    steered: bool = False
+    drainable: bool = False
     #: the path of the step at the end of a trail, and which of the places with that path it is
-    place_of: Callable[[Any], tuple[str, int]] | None = None
+    location_of: Callable[[Any], tuple[str, int]] | None = None

@@ -50,14 +50,14 @@ class Scope:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        terms: RunSettings | None = None,
+        settings: RunSettings | None = None,
         on_fail: Callable[[BaseException], None] | None = None,
     ) -> None:
         self.loop = loop
-        self.terms = terms or RunSettings()
-        self.meter = self.terms.meter
+        self.settings = settings or RunSettings()
+        self.meter = self.settings.meter
         self.on_fail = on_fail
-        self.turn = TimeSlice(loop)
+        self.time_slice = TimeSlice(loop)
         #: what can be told to give no more, if the run is steered
         self.sources: list[DrainableSource] = []
         self.drained = False

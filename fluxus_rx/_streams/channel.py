@@ -30,9 +30,9 @@ class Channel(Endable[T]):
     __slots__ = (
         "_closed",
         "_error",
-        "_givers",
+        "_reader",
         "_reserved",
-        "_taker",
+        "_writers",
         "abandoned",
         "items",
         "size",
@@ -43,9 +43,9 @@ class Channel(Endable[T]):
         self.abandoned = False
         #: those that wait, for who counts them; `len(channel)` costs a call
         self.items: deque[T] = deque()
-        self._givers: deque[asyncio.Future[None]] = deque()
+        self._writers: deque[asyncio.Future[None]] = deque()
         self._reserved = 0
-        self._taker: asyncio.Future[None] | None = None
+        self._reader: asyncio.Future[None] | None = None
         self._closed = False
         self._error: BaseException | None = None
 
@@ -61,39 +61,39 @@ class Channel(Endable[T]):
         """Wait for room, in the order of asking; returns at once when the reader has left."""
         if self.abandoned:
             return
-        giver = asyncio.get_running_loop().create_future()
-        self._givers.append(giver)
+        writer = asyncio.get_running_loop().create_future()
+        self._writers.append(writer)
         try:
-            await giver
+            await writer
         except BaseException:
-            if giver.done() and not giver.cancelled():
+            if writer.done() and not writer.cancelled():
                 self._reserved -= 1
                 self._invite()
-            elif giver in self._givers:
-                self._givers.remove(giver)
+            elif writer in self._writers:
+                self._writers.remove(writer)
             raise
         self._reserved -= 1
-        if self._givers:
+        if self._writers:
             # By then the item has been put, or never will be: an operator may have dropped it.
-            giver.get_loop().call_soon(self._invite)
+            writer.get_loop().call_soon(self._invite)
 
     def _invite(self) -> None:
-        while self._givers and len(self.items) + self._reserved < self.size:
-            giver = self._givers.popleft()
-            if not giver.done():
+        while self._writers and len(self.items) + self._reserved < self.size:
+            writer = self._writers.popleft()
+            if not writer.done():
                 self._reserved += 1
-                giver.set_result(None)
+                writer.set_result(None)
 
     def put(self, item: T) -> None:
         """Add an item; dropped if the reader has left or the channel is closed."""
         if self._closed:
             return
         self.items.append(item)
-        taker = self._taker
-        if taker is not None:
-            self._taker = None
-            if not taker.done():
-                taker.set_result(None)
+        reader = self._reader
+        if reader is not None:
+            self._reader = None
+            if not reader.done():
+                reader.set_result(None)
 
     def offer(self, item: T) -> bool:
         """Add an item if there is room for it; whether there was."""
@@ -101,11 +101,11 @@ class Channel(Endable[T]):
         if len(items) + self._reserved >= self.size:
             return self.abandoned
         items.append(item)
-        taker = self._taker
-        if taker is not None:
-            self._taker = None
-            if not taker.done():
-                taker.set_result(None)
+        reader = self._reader
+        if reader is not None:
+            self._reader = None
+            if not reader.done():
+                reader.set_result(None)
         return True
 
     def close(self, error: BaseException | None = None) -> None:
@@ -117,20 +117,20 @@ class Channel(Endable[T]):
         self._wake()
 
     def _wake(self) -> None:
-        taker, self._taker = self._taker, None
-        if taker is not None and not taker.done():
-            taker.set_result(None)
+        reader, self._reader = self._reader, None
+        if reader is not None and not reader.done():
+            reader.set_result(None)
 
     async def filled(self) -> bool:
         """Wait until an item is there (true) or none will come any more (false)."""
         while not self.items:
             if self._closed:
                 return False
-            self._taker = asyncio.get_running_loop().create_future()
+            self._reader = asyncio.get_running_loop().create_future()
             try:
-                await self._taker
+                await self._reader
             finally:
-                self._taker = None
+                self._reader = None
         return True
 
     def poll(self) -> T:
@@ -138,7 +138,7 @@ class Channel(Endable[T]):
         if not self.items:
             return END  # type: ignore[no-any-return]  # a mark of any type
         item = self.items.popleft()
-        if self._givers:
+        if self._writers:
             self._invite()
         return item
 
@@ -149,7 +149,7 @@ class Channel(Endable[T]):
                 raise error
             raise StopAsyncIteration
         item = self.items.popleft()
-        if self._givers:
+        if self._writers:
             self._invite()
         return item
 
@@ -159,11 +159,11 @@ class Channel(Endable[T]):
         self.items.clear()
         self._error = error
         self._wake()
-        while self._givers:
-            giver = self._givers.popleft()
-            if not giver.done():
+        while self._writers:
+            writer = self._writers.popleft()
+            if not writer.done():
                 self._reserved += 1
-                giver.set_result(None)
+                writer.set_result(None)
 
     async def aclose(self) -> None:
         """The same as `cancel`."""

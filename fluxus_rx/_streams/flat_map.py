@@ -63,8 +63,8 @@ class FlatMap(Endable[B]):
         window: float | None = None,
         limit: Limit | None = None,
         depth: int = 0,
-        turn: TimeSlice | None = None,
-        pace: IdleTimes | None = None,
+        time_slice: TimeSlice | None = None,
+        idle_times: IdleTimes | None = None,
         explain: Callable[[BaseException, Any], None] | None = None,
         owns_source: bool = True,
     ) -> None:
@@ -75,12 +75,12 @@ class FlatMap(Endable[B]):
         self._concurrency = concurrency
         self._limit = limit
         self._depth = depth
-        self._turn = turn or TimeSlice()
-        self._pace = pace
+        self._time_slice = time_slice or TimeSlice()
+        self._idle_times = idle_times
         self._out: Channel[B] = Channel(BUFFER)
         #: an item that is ready, or END
         self.poll = self._out.poll
-        self._crew = TaskGroup(self._out)
+        self._task_group = TaskGroup(self._out)
         self._context: contextvars.Context | None = None
         self._reading = False
         self._exhausted = False
@@ -100,7 +100,7 @@ class FlatMap(Endable[B]):
     def __anext__(self) -> Coroutine[Any, Any, B]:
         if self._context is None:
             self._context = contextvars.copy_context()
-            self._crew.start(self._work)
+            self._task_group.start(self._work)
         return self._out.__anext__()
 
     # The workers
@@ -108,7 +108,7 @@ class FlatMap(Endable[B]):
     async def _work(self) -> None:
         base = self._context
         assert base is not None
-        out, limit, call, turn = self._out, self._limit, self._call, self._turn
+        out, limit, call, time_slice = self._out, self._limit, self._call, self._time_slice
         read = self._source.__anext__
         poll: Callable[[], Any] = getattr(self._source, "poll", poll_nothing)
         slot = None
@@ -123,7 +123,7 @@ class FlatMap(Endable[B]):
                     await self._slot_room()
                 item = poll()
                 if item is END:
-                    item = await (read() if self._pace is None else self._starved(read))
+                    item = await (read() if self._idle_times is None else self._starved(read))
                 if self._lines is not None:
                     slot = self._slot(self._lines, item)
             except StopAsyncIteration:
@@ -136,8 +136,8 @@ class FlatMap(Endable[B]):
             if limit is not None and not limit.try_enter():
                 await limit.enter(self._depth)
             try:
-                if turn.gate is not None:
-                    await turn.give()
+                if time_slice.gate is not None:
+                    await time_slice.yield_to_loop()
                 calling = call(item)
                 run = base.copy().run
                 try:
@@ -165,11 +165,11 @@ class FlatMap(Endable[B]):
                 await self._room()
                 out.put(outcome)
             # Not before: what a call has given must not be dropped by a cancellation here.
-            if perf_counter() > turn.due:
-                await turn.give()
+            if perf_counter() > time_slice.due:
+                await time_slice.yield_to_loop()
 
     def _explain_error(self, error: BaseException, item: Any) -> BaseException:
-        if self._crew.closing and isinstance(error, asyncio.CancelledError | GeneratorExit):
+        if self._task_group.closing and isinstance(error, asyncio.CancelledError | GeneratorExit):
             return error
         raised = unmistakable(error)
         if self._explain is not None:
@@ -178,15 +178,15 @@ class FlatMap(Endable[B]):
 
     async def _starved(self, read: Callable[[], Awaitable[A]]) -> A:
         """The next item; that a call could begin but for it is told."""
-        assert self._pace is not None
-        self._pace.starve()
+        assert self._idle_times is not None
+        self._idle_times.starve()
         try:
             return await read()
         except StopAsyncIteration:
-            self._pace.close()
+            self._idle_times.close()
             raise
         finally:
-            self._pace.feed()
+            self._idle_times.feed()
 
     async def _wait_idle(self) -> None:
         idle = asyncio.get_running_loop().create_future()
@@ -208,21 +208,21 @@ class FlatMap(Endable[B]):
             if not idle.done():
                 idle.set_result(None)
                 return
-        if len(self._crew) < self._concurrency and not self._crew.closing:
-            self._crew.start(self._work)
+        if len(self._task_group) < self._concurrency and not self._task_group.closing:
+            self._task_group.start(self._work)
 
     # What they give
 
     async def _room(self) -> None:
         """Wait until there is room for an item."""
-        if self._pace is None:
+        if self._idle_times is None:
             await self._out.wait()
             return
-        self._pace.block()
+        self._idle_times.block()
         try:
             await self._out.wait()
         finally:
-            self._pace.unblock()
+            self._idle_times.unblock()
 
     async def _emit(self, slot: _Slot | None, item: B) -> None:
         if slot is not None and slot is not slot.line[0]:
@@ -237,7 +237,7 @@ class FlatMap(Endable[B]):
 
     async def _emit_several(self, slot: _Slot | None, source: Any, run: Callable[..., Any]) -> None:
         """Emit what a call yields, each item only when the one before it has been taken."""
-        turn = self._turn
+        time_slice = self._time_slice
         items = iterate_in_context(source, run, self._pass_turn)
         left: deque[Any] = deque()
         count, over = 0, False
@@ -257,10 +257,10 @@ class FlatMap(Endable[B]):
                 try:
                     while left:
                         await self._emit_parked(slot, left, full)
-                        if perf_counter() > turn.due:
-                            await turn.give()
+                        if perf_counter() > time_slice.due:
+                            await time_slice.yield_to_loop()
                 except asyncio.CancelledError as error:
-                    if self._crew.closing or over:
+                    if self._task_group.closing or over:
                         raise
                     # By a time-out or cancel scope that the call holds across its yield. What it
                     # gives in answer comes after what it has given before.
@@ -333,7 +333,7 @@ class FlatMap(Endable[B]):
         if self._context is None:
             self._context = contextvars.copy_context()
         self._exhausted = True
-        self._crew.cancel()
+        self._task_group.cancel()
         if self._owns_source:
             cancel(self._source)
 
@@ -341,7 +341,7 @@ class FlatMap(Endable[B]):
         """End the workers, then close the source; raise what these raise in doing so."""
         self.cancel()
         try:
-            await self._crew.settle()
+            await self._task_group.settle()
         finally:
             if self._owns_source:
                 await aclose(self._source)

@@ -142,7 +142,7 @@ async def aclose_all(sources: Iterable[object]) -> None:
 
 def iterated(source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
     """The items of somebody else's iterable, closed at the end."""
-    return relay(source, turn=TimeSlice())
+    return relay(source, time_slice=TimeSlice())
 
 
 async def relay(
@@ -151,7 +151,7 @@ async def relay(
     *,
     asked: Callable[[], None] | None = None,
     failed: Callable[[BaseException], None] | None = None,
-    turn: TimeSlice | None = None,
+    time_slice: TimeSlice | None = None,
 ) -> AsyncGenerator[Any, None]:
     """The items of somebody else's iterable, each changed by `change`; closed at the end.
 
@@ -183,8 +183,8 @@ async def relay(
             outside = True
             try:
                 yield item
-                if turn is not None and perf_counter() > turn.due:
-                    await turn.give()
+                if time_slice is not None and perf_counter() > time_slice.due:
+                    await time_slice.yield_to_loop()
             except asyncio.CancelledError as error:
                 if athrow is None:
                     raise

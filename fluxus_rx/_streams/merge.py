@@ -20,24 +20,24 @@ __all__ = ["Merge"]
 class _Pump:
     """One source of a merge: how many of its items wait, and whether it waits for room."""
 
-    __slots__ = ("giver", "held")
+    __slots__ = ("held", "writer")
 
     def __init__(self) -> None:
         self.held = 0
-        self.giver: asyncio.Future[None] | None = None
+        self.writer: asyncio.Future[None] | None = None
 
 
 class Merge(Endable[T]):
     """See `merge`; one task a source, each with its own share of the room."""
 
     def __init__(
-        self, sources: tuple[AsyncIterable[T], ...], size: int, turn: TimeSlice | None = None
+        self, sources: tuple[AsyncIterable[T], ...], size: int, time_slice: TimeSlice | None = None
     ) -> None:
         self._sources = sources
-        self._turn = turn
+        self._time_slice = time_slice
         self._share = max(1, size // max(1, len(sources)))
         self._out: Channel[tuple[_Pump, T]] = Channel(float("inf"))
-        self._crew = TaskGroup(self._out)
+        self._task_group = TaskGroup(self._out)
         self._started = False
         self._ended = False
         #: the tasks that read, which `end` breaks into
@@ -53,7 +53,7 @@ class Merge(Endable[T]):
         if not self._sources:
             self._out.close()
         for source in self._sources:
-            self._crew.start(partial(self._pump, source))
+            self._task_group.start(partial(self._pump, source))
 
     async def _pump(self, source: AsyncIterable[T]) -> None:
         task = asyncio.current_task()
@@ -65,38 +65,38 @@ class Merge(Endable[T]):
             try:
                 await self._read(items)
             except asyncio.CancelledError:
-                if not self._ended or self._crew.closing:
+                if not self._ended or self._task_group.closing:
                     raise
                 task.uncancel()
             finally:
                 self._readers.pop(task, None)
 
     async def _read(self, items: AsyncIterator[T]) -> None:
-        pump, out, crew, share = _Pump(), self._out, self._crew, self._share
-        turn = self._turn or TimeSlice()
+        pump, out, task_group, share = _Pump(), self._out, self._task_group, self._share
+        time_slice = self._time_slice or TimeSlice()
         athrow, read = getattr(items, "athrow", None), items.__anext__
         thrown: BaseException | None = None
         while True:
-            if turn.gate is not None:
-                await turn.give()
+            if time_slice.gate is not None:
+                await time_slice.yield_to_loop()
             awaited = read() if thrown is None else athrow(thrown)  # type: ignore[misc]  # thrown only if there is one
             thrown = None
             try:
                 item = await awaited
             except StopAsyncIteration:
                 return
-            if self._ended or crew.closing:
+            if self._ended or task_group.closing:
                 return  # the source has told nobody that it was cancelled
             pump.held += 1
             out.put((pump, item))
             try:
                 while pump.held >= share:
-                    pump.giver = asyncio.get_running_loop().create_future()
-                    await pump.giver
-                if perf_counter() > turn.due:
-                    await turn.give()
+                    pump.writer = asyncio.get_running_loop().create_future()
+                    await pump.writer
+                if perf_counter() > time_slice.due:
+                    await time_slice.yield_to_loop()
             except asyncio.CancelledError as error:
-                if athrow is None or self._ended or crew.closing:
+                if athrow is None or self._ended or task_group.closing:
                     raise
                 # By a time-out or cancel scope that the source holds across its yield; it may have
                 # one more item in answer, for which there is room then.
@@ -105,7 +105,7 @@ class Merge(Endable[T]):
     def end(self) -> None:
         """Give no more than what has been read: stop reading the sources, close them, and end the
         stream after the items that wait; an error in closing one is an error of the stream."""
-        if self._ended or self._crew.closing:
+        if self._ended or self._task_group.closing:
             return
         self._ended = True
         if not self._started:
@@ -128,11 +128,11 @@ class Merge(Endable[T]):
             return END  # type: ignore[no-any-return]  # a mark of any type
         pump, item = self._out.poll()
         pump.held -= 1
-        giver = pump.giver
-        if giver is not None:
-            pump.giver = None
-            if not giver.done():
-                giver.set_result(None)
+        writer = pump.writer
+        if writer is not None:
+            pump.writer = None
+            if not writer.done():
+                writer.set_result(None)
         return item
 
     def cancel(self) -> None:
@@ -140,11 +140,11 @@ class Merge(Endable[T]):
         self._started = True
         if self._ended:  # told already: a second time would break into what they do to clean up
             self._out.cancel()
-            self._crew.closing = True
+            self._task_group.closing = True
         else:
-            self._crew.cancel()
+            self._task_group.cancel()
 
     async def aclose(self) -> None:
         """End the tasks and close the sources; raise what they raise in doing so."""
         self.cancel()
-        await self._crew.settle()
+        await self._task_group.settle()

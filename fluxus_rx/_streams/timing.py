@@ -109,7 +109,7 @@ class TimeSlice:
         #: of a run that is paused: what all wait for that would begin something new
         self.gate: asyncio.Future[None] | None = None
 
-    async def give(self) -> None:
+    async def yield_to_loop(self) -> None:
         """Let everything else on the loop run once; if paused, wait until that is over."""
         await asyncio.sleep(0)
         while self.gate is not None:

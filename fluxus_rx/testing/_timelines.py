@@ -90,7 +90,7 @@ def _applied(operator: Any, source: Any) -> Observable[Any]:
 
 async def recorded(compile_flow: Callable[[], Compiled], until: float, most: int) -> list[Event]:
     """What a flow gives in so many seconds from now; the rest of it is cancelled then."""
-    paths, terms = compile_flow()
+    paths, settings = compile_flow()
     loop = asyncio.get_running_loop()
     start = loop.time()
     events: list[Event] = []
@@ -104,7 +104,7 @@ async def recorded(compile_flow: Callable[[], Compiled], until: float, most: int
 
     ended: float | None = None
     try:
-        async with Execution(paths, terms, [receive] * len(paths)) as channel:
+        async with Execution(paths, settings, [receive] * len(paths)) as channel:
             try:
                 async with asyncio.timeout_at(start + until):
                     await channel.filled()
