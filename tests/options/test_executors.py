@@ -1,0 +1,1026 @@
+"""Plain functions off the loop: what they give and raise, how they are left, and how all ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import gc
+import itertools
+import logging
+import math
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent import futures
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fluxus_rx._errors import InvalidFlowError, InvalidOptionError
+from fluxus_rx._options import executors as _processes
+from fluxus_rx._options import offload as _offload
+from fluxus_rx._options.executors import check_picklable, in_processes, offload
+from fluxus_rx._options.offload import Offload
+from fluxus_rx.testing import virtual_time
+from tests.support.errors import notes, refused, untyped
+from tests.support.probes import until
+from tests.support.subprocesses import python
+
+VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("VARIABLE", default="default")
+
+FETCH = "step 'fetch'"
+
+
+class Gate:
+    """A function that does not return before it may, and counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.threads: list[threading.Thread] = []
+        self.open = threading.Event()
+        self.error: BaseException | None = None
+
+    def __call__(self, result: Any = None) -> Any:
+        self.threads.append(threading.current_thread())
+        self.calls += 1
+        self.open.wait()
+        if self.error is not None:
+            raise self.error
+        return result
+
+    async def entered(self, calls: int = 1) -> None:
+        await until(lambda: self.calls == calls)
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """A gate that is open at the latest when the test is over."""
+    gate = Gate()
+    yield gate
+    gate.open.set()
+
+
+class Counted:
+    """An endless iterator that is no generator; counts how often it is closed, and where."""
+
+    def __init__(self) -> None:
+        self.count = itertools.count()
+        self.closed: list[threading.Thread] = []
+
+    def __iter__(self) -> Counted:
+        return self
+
+    def __next__(self) -> int:
+        return next(self.count)
+
+    def close(self) -> None:
+        self.closed.append(threading.current_thread())
+
+
+@asynccontextmanager
+async def opened(executor: Any = "thread", size: float = math.inf) -> AsyncIterator[Offload]:
+    """An offload that is closed in the end."""
+    elsewhere = offload(executor, FETCH, size)
+    try:
+        yield elsewhere
+    finally:
+        await elsewhere.aclose()
+
+
+def own_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if FETCH in thread.name]
+
+
+async def cancelled(task: asyncio.Task[Any]) -> None:
+    """Cancel a task, and see it end."""
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def raising(error: BaseException) -> Any:
+    raise error
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """The warnings of the module, and of what it stands on; not asyncio's that a loop is slow."""
+    return [
+        record
+        for record in caplog.records
+        if record.name != "asyncio" and record.levelno >= logging.WARNING
+    ]
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Their texts."""
+    return [record.getMessage() for record in logged(caplog)]
+
+
+class TestThreads:
+    async def test_a_call_gives_what_its_function_gives(self) -> None:
+        """Arguments go there, and the result comes back as the object that it is."""
+        given = object()
+        async with opened() as threads:
+            assert await threads.call(divmod, 7, 2) == (3, 1)
+            assert await threads.call(int, "ff", base=16) == 255
+            assert await threads.call(lambda function, self: function, given, self=1) is given
+
+    async def test_a_call_runs_in_a_daemon_thread_that_is_named_after_the_step(self) -> None:
+        """A thread that shows up in a debugger says whose it is."""
+        async with opened() as threads:
+            thread = await threads.call(threading.current_thread)
+        assert thread is not threading.current_thread()
+        assert thread.daemon
+        assert thread.name == "fluxus_rx step 'fetch'"
+
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            ValueError,
+            TimeoutError,
+            futures.CancelledError,
+            asyncio.CancelledError,
+            asyncio.InvalidStateError,
+            KeyboardInterrupt,
+            SystemExit,
+            GeneratorExit,
+        ],
+    )
+    async def test_a_call_raises_what_its_function_raises(self, kind: type[BaseException]) -> None:
+        """It is the very object, and the thread lives on."""
+        error = kind("price")
+        async with opened() as threads:
+            with pytest.raises(kind) as caught:
+                await threads.call(raising, error)
+            assert await threads.call(abs, -1) == 1
+        assert caught.value is error
+        assert not notes(error)
+
+    @pytest.mark.parametrize("kind", [StopIteration, StopAsyncIteration])
+    async def test_the_end_of_an_iteration_is_an_error(self, kind: type[Exception]) -> None:
+        """StopIteration would end what iterates over the calls."""
+        error = kind()
+        async with opened() as threads:
+            with pytest.raises(RuntimeError, match=f"{FETCH} raised {kind.__name__}") as caught:
+                await threads.call(raising, error)
+        assert caught.value.__cause__ is error
+
+    async def test_an_idle_thread_is_used_again(self) -> None:
+        """One call after the other takes one thread."""
+        async with opened() as threads:
+            seen = {await threads.call(threading.get_ident) for _ in range(200)}
+            assert len(seen) == len(own_threads()) == 1
+
+    async def test_no_call_waits_for_a_thread_that_is_busy(self, gate: Gate) -> None:
+        """A thread may be held by a call that was left: the next call gets another one."""
+        async with opened(size=1) as threads:
+            task = asyncio.create_task(threads.call(gate))
+            await gate.entered()
+            await cancelled(task)
+            assert await threads.call(abs, -1) == 1
+            gate.open.set()
+
+    async def test_calls_run_side_by_side(self) -> None:
+        """Ten calls that wait for each other all end."""
+        barrier = threading.Barrier(10)
+        async with opened() as threads:
+            places = await asyncio.gather(*(threads.call(barrier.wait) for _ in range(10)))
+            assert len(own_threads()) == 10
+        assert sorted(places) == list(range(10))
+
+    async def test_a_call_sees_the_context_and_keeps_its_changes_to_itself(self) -> None:
+        """What the caller has set is there; what a call sets, no one else sees."""
+
+        def change() -> str:
+            before = VARIABLE.get()
+            VARIABLE.set("changed")
+            return before
+
+        async with opened() as threads:
+            token = VARIABLE.set("caller")
+            assert [await threads.call(change), await threads.call(change)] == ["caller"] * 2
+            assert VARIABLE.get() == "caller"
+            VARIABLE.reset(token)
+
+    async def test_nothing_is_kept_of_a_call_that_is_over(self) -> None:
+        """An idle thread does not hold on to the last result, or the last error."""
+
+        class Big(Exception):
+            pass
+
+        async with opened() as threads:
+            result = weakref.ref(await threads.call(Big))
+            try:
+                await threads.call(raising, Big())
+            except Big as raised:
+                error = weakref.ref(raised)
+            # The thread tells of the result before it lets go of it.
+            await until(lambda: (gc.collect(), result(), error())[1:] == (None, None))
+
+
+class TestLeaving:
+    async def test_a_cancelled_call_ends_at_once(self, gate: Gate) -> None:
+        """The call in its thread goes on; the thread is idle when it has ended."""
+        async with opened() as threads:
+            task = asyncio.create_task(threads.call(gate))
+            await gate.entered()
+            await cancelled(task)
+            gate.open.set()
+            await until(lambda: not untyped(threads)._pending())
+            assert await threads.call(threading.current_thread) is gate.threads[0]
+
+    async def test_a_timeout_ends_a_call(self, gate: Gate) -> None:
+        """`asyncio.timeout` is a timeout, whatever the thread does."""
+        async with opened() as threads:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.001):
+                    await threads.call(gate)
+            gate.open.set()
+
+    async def test_what_a_left_call_raises_is_logged(
+        self, gate: Gate, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Nobody is there any more to raise it to, but nothing is swallowed."""
+        gate.error = KeyboardInterrupt("too late")
+        async with opened() as threads:
+            task = asyncio.create_task(threads.call(gate))
+            await gate.entered()
+            await cancelled(task)
+            assert said(caplog) == []
+            gate.open.set()
+        assert said(caplog) == [
+            "step 'fetch': a call that was left failed: KeyboardInterrupt('too late')"
+        ]
+        (record,) = logged(caplog)
+        assert record.exc_info is not None
+        assert record.exc_info[1] is gate.error
+
+    async def test_a_late_result_is_dropped(
+        self, gate: Gate, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A left call that ends well is no news."""
+        async with opened() as threads:
+            task = asyncio.create_task(threads.call(gate, "late"))
+            await gate.entered()
+            await cancelled(task)
+            gate.open.set()
+        assert said(caplog) == []
+
+    async def test_an_error_that_came_in_the_moment_of_cancelling_is_logged(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The call has failed, but its caller was cancelled before it could know."""
+        failed = threading.Event()
+
+        def fail() -> None:
+            failed.set()
+            raise ValueError("price")
+
+        async with opened() as threads:
+            task = asyncio.create_task(threads.call(fail))
+            await asyncio.sleep(0)
+            assert failed.wait(10)
+            await cancelled(task)
+        assert len(said(caplog)) == 1
+        assert "ValueError('price')" in said(caplog)[0]
+
+    def test_a_call_may_outlive_its_loop(
+        self, gate: Gate, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A result for a loop that is closed is dropped without a word."""
+        monkeypatch.setattr(_offload, "GRACE", 0.0)
+
+        async def leave() -> None:
+            threads = offload("thread", FETCH, 1)
+            task = asyncio.create_task(threads.call(gate))
+            await gate.entered()
+            await cancelled(task)
+            assert await threads.aclose() is not None
+
+        asyncio.run(leave())
+        caplog.clear()
+        gate.open.set()
+        gate.threads[0].join()
+        assert said(caplog) == []
+
+
+class TestEnding:
+    async def test_no_thread_is_left(self) -> None:
+        """When `aclose` returns, the threads of ten calls have ended."""
+        barrier = threading.Barrier(10)
+        threads = offload("thread", FETCH, 10)
+        await asyncio.gather(*(threads.call(barrier.wait) for _ in range(10)))
+        assert await threads.aclose() is None
+        assert own_threads() == []
+
+    async def test_closing_what_was_never_used_does_nothing(self) -> None:
+        """No call, no thread, no process."""
+        for kind in ("thread", "process"):
+            unused = offload(kind, FETCH, 10)
+            unused.cancel()
+            assert await unused.aclose() is None
+            assert await unused.aclose() is None
+
+    async def test_cancel_ends_idle_threads_and_leaves_calls(self, gate: Gate) -> None:
+        """It does not wait; the caller of a running call still gets its result."""
+        async with opened() as threads:
+            task = asyncio.create_task(threads.call(gate, "result"))
+            await gate.entered()
+            idle = await threads.call(threading.current_thread)
+            threads.cancel()
+            idle.join(10)
+            assert own_threads() == gate.threads
+            gate.open.set()
+            assert await task == "result"
+
+    async def test_no_call_begins_after_cancel(self) -> None:
+        """Whoever asks for one is told that it is over as a cancelled task is."""
+        async with opened() as threads:
+            threads.cancel()
+            with pytest.raises(asyncio.CancelledError, match="step 'fetch': the run has ended"):
+                await threads.call(abs, -1)
+        assert own_threads() == []
+
+    async def test_closing_waits_for_running_calls(
+        self, gate: Gate, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A call that was left, and ends in time, is waited for, while the loop goes on."""
+        threads = offload("thread", FETCH, 1)
+        task = asyncio.create_task(threads.call(gate))
+        await gate.entered()
+        await cancelled(task)
+        closing = asyncio.create_task(threads.aclose())
+        await asyncio.sleep(0.01)
+        assert not closing.done()
+        gate.open.set()
+        assert await closing is None
+        assert own_threads() == []
+        assert said(caplog) == []
+
+    @pytest.mark.parametrize(("calls", "counted"), [(1, "1 call"), (2, "2 calls")])
+    def test_calls_that_hang_are_left_and_told_of(
+        self, gate: Gate, caplog: pytest.LogCaptureFixture, calls: int, counted: str
+    ) -> None:
+        """After five seconds by the loop's clock, once, in the log and to the caller."""
+
+        async def main() -> tuple[float, str | None, str | None]:
+            threads = offload("thread", FETCH, calls)
+            tasks = [asyncio.create_task(threads.call(gate)) for _ in range(calls)]
+            await gate.entered(calls)
+            for task in tasks:
+                await cancelled(task)
+            began = asyncio.get_running_loop().time()
+            told = await threads.aclose()
+            return asyncio.get_running_loop().time() - began, told, await threads.aclose()
+
+        with virtual_time(patience=0.05) as run:
+            seconds, told, again = run(main)
+        assert seconds == 5.0
+        assert told == (
+            f"step 'fetch': {counted} still ran 5 s after the run ended; threads can't be stopped,"
+            " and are left to end by themselves"
+        )
+        assert again is None
+        assert said(caplog) == [told]
+
+    async def test_closing_can_be_cancelled(
+        self, gate: Gate, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """It waits no longer, ends what is idle, and tells of what still runs."""
+        threads = offload("thread", FETCH, 1)
+        task = asyncio.create_task(threads.call(gate))
+        await gate.entered()
+        await threads.call(abs, -1)
+        closing = asyncio.create_task(threads.aclose())
+        await asyncio.sleep(0)
+        await cancelled(closing)
+        assert own_threads() == gate.threads
+        assert ["1 call still ran as the run ended" in text for text in said(caplog)] == [True]
+        gate.open.set()
+        assert await task is None
+
+    async def test_a_loop_with_calls_that_hang_is_not_blocked(
+        self, gate: Gate, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """While calls are waited for, other tasks run."""
+        monkeypatch.setattr(_offload, "GRACE", 0.05)
+        threads = offload("thread", FETCH, 1)
+        task = asyncio.create_task(threads.call(gate))
+        await gate.entered()
+        closing = asyncio.create_task(threads.aclose())
+        turns = 0
+        while not closing.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+        assert turns > 5
+        assert "0.05 s" in (closing.result() or "")
+        await cancelled(task)
+
+    def test_a_call_that_hangs_does_not_keep_the_process(self) -> None:
+        """The interpreter exits at once, with a thread that never ends."""
+        script = """if True:
+            import asyncio, threading
+            from fluxus_rx import _executors, _offload
+
+            async def main():
+                threads = _executors.offload("thread", "step 'fetch'", 1)
+                begun, never = asyncio.Event(), threading.Event()
+                loop = asyncio.get_running_loop()
+
+                def hang():
+                    loop.call_soon_threadsafe(begun.set)
+                    never.wait()
+
+                task = asyncio.create_task(threads.call(hang))
+                await begun.wait()
+                task.cancel()
+                _offload.GRACE = 0.01
+                print(await threads.aclose())
+
+            asyncio.run(main())
+        """
+        began = time.monotonic()
+        ended = python("-c", script)
+        assert time.monotonic() - began < 20  # the limit of `python` is 50
+        assert ended.code == 0, ended
+        assert ended.complaints() == []
+        assert ended.out.startswith("step 'fetch': 1 call still ran 0.01 s after")
+
+
+class TestIterating:
+    async def test_items_come_in_order_from_another_thread(self) -> None:
+        """Each step of the iterator runs elsewhere."""
+        seen = []
+
+        def generate() -> Iterator[int]:
+            for x in range(5):
+                seen.append(threading.current_thread())
+                yield x
+
+        async with opened() as threads:
+            assert [x async for x in threads.iterated(generate())] == [0, 1, 2, 3, 4]
+        assert threading.current_thread() not in seen
+        assert len(seen) == 5
+
+    @pytest.mark.parametrize(
+        "items", [[], [1, 2], (3, None), range(3), {4: 5}, "xyz", iter([6, 7])], ids=repr
+    )
+    async def test_any_iterable_can_be_iterated(self, items: Any) -> None:
+        """None and nothing at all are items like others."""
+        expected = [6, 7] if isinstance(items, Iterator) else list(items)
+        async with opened() as threads:
+            assert [item async for item in threads.iterated(items)] == expected
+
+    async def test_an_iteration_has_one_context(self) -> None:
+        """What a generator sets it can reset, also when it is closed early."""
+        found = []
+
+        def generate() -> Iterator[str]:
+            token = VARIABLE.set("generator")
+            try:
+                for _ in range(5):
+                    found.append(VARIABLE.get())
+                    yield VARIABLE.get()
+            finally:
+                VARIABLE.reset(token)
+                found.append(VARIABLE.get())
+
+        token = VARIABLE.set("caller")
+        async with opened() as threads, aclosing(threads.iterated(generate())) as items:
+            async for _ in items:
+                break
+        async with opened() as threads:
+            assert [x async for x in threads.iterated(generate())] == ["generator"] * 5
+        VARIABLE.reset(token)
+        assert found == ["generator", "caller", *["generator"] * 5, "caller"]
+
+    async def test_an_iterator_is_closed_elsewhere_when_its_reader_leaves(self) -> None:
+        """Once, and before `aclose` of the iteration returns."""
+        items = Counted()
+        async with opened() as threads:
+            async with aclosing(threads.iterated(items)) as stream:
+                async for x in stream:
+                    if x == 3:
+                        break
+            assert len(items.closed) == 1
+        assert items.closed[0] is not threading.current_thread()
+
+    async def test_an_iterator_is_closed_at_its_end_and_at_its_error(self) -> None:
+        """Also one that is no generator, and would not close itself."""
+        short, failing = Counted(), Counted()
+        short.count = iter(range(3))  # type: ignore[assignment]
+        error = LookupError("price")
+        failing.count = map(raising, [error])  # type: ignore[assignment]
+        async with opened() as threads:
+            assert [x async for x in threads.iterated(short)] == [0, 1, 2]
+            with pytest.raises(LookupError) as caught:
+                await anext(threads.iterated(failing))
+        assert caught.value is error
+        assert (len(short.closed), len(failing.closed)) == (1, 1)
+
+    async def test_what_closing_raises_is_raised(self) -> None:
+        """An error of a `finally` surfaces to whoever closes."""
+
+        def generate() -> Iterator[int]:
+            try:
+                yield 1
+            finally:
+                raise OSError("disk full")
+
+        async with opened() as threads:
+            stream = threads.iterated(generate())
+            await anext(stream)
+            with pytest.raises(OSError, match="disk full"):
+                await stream.aclose()
+
+    async def test_an_iterator_that_cannot_be_made_raises(self) -> None:
+        """`iter` runs elsewhere too, and fails there."""
+        async with opened() as threads:
+            with pytest.raises(TypeError, match="not iterable"):
+                await anext(threads.iterated(untyped(5)))
+
+    async def test_a_cancelled_iteration_is_closed_as_soon_as_its_step_is_done(
+        self, gate: Gate, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Never while it runs; in the same thread, and `aclose` waits for it."""
+        closed = []
+
+        def generate() -> Iterator[int]:
+            try:
+                yield 1
+                gate()
+                yield 2
+            finally:
+                closed.append(threading.current_thread())
+
+        threads = offload("thread", FETCH, 1)
+        seen = []
+
+        async def read() -> None:
+            async with aclosing(threads.iterated(generate())) as stream:
+                async for item in stream:
+                    seen.append(item)
+
+        task = asyncio.create_task(read())
+        await gate.entered()
+        await cancelled(task)
+        assert closed == []
+        gate.open.set()
+        assert await threads.aclose() is None
+        assert closed == gate.threads
+        assert seen == [1]
+        assert said(caplog) == []
+
+    async def test_an_error_of_a_left_iteration_is_logged(
+        self, gate: Gate, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """What its closing raises too."""
+
+        def generate() -> Iterator[int]:
+            try:
+                yield gate()
+            finally:
+                raise OSError("disk full")
+
+        async with opened() as threads:
+            task = asyncio.create_task(untyped(anext)(threads.iterated(generate())))
+            await gate.entered()
+            await cancelled(task)
+            gate.open.set()
+        assert ["OSError('disk full')" in text for text in said(caplog)] == [True]
+
+    @pytest.mark.parametrize("turns", range(30))
+    async def test_an_iteration_can_be_cancelled_at_any_moment(self, turns: int) -> None:
+        """Whether a step runs, has just ended or is not yet asked for: it is closed once."""
+        items = Counted()
+        seen: list[int] = []
+        async with opened() as threads:
+
+            async def read() -> None:
+                async with aclosing(threads.iterated(items)) as stream:
+                    async for item in stream:
+                        seen.append(item)
+
+            task = asyncio.create_task(read())
+            await until(lambda: len(seen) > 0)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await cancelled(task)
+        assert len(items.closed) == 1
+        assert items.closed[0] is not threading.current_thread()
+
+    async def test_an_iteration_ends_with_its_run(self) -> None:
+        """After `cancel` there is no next step, but the iterator is closed all the same."""
+        items = Counted()
+        threads = offload("thread", FETCH, 1)
+        stream = threads.iterated(items)
+        assert await anext(stream) == 0
+        threads.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await anext(stream)
+        assert len(items.closed) == 1
+        assert await threads.aclose() is None
+        assert own_threads() == []
+
+    async def test_a_reader_that_leaves_after_the_run_closes_too(self) -> None:
+        """Even when all threads have ended, closing gets one."""
+        items = Counted()
+        threads = offload("thread", FETCH, 1)
+        stream = threads.iterated(items)
+        await anext(stream)
+        await threads.aclose()
+        await stream.aclose()
+        assert len(items.closed) == 1
+        assert items.closed[0] is not threading.current_thread()
+
+
+@pytest.fixture
+def single() -> Iterator[futures.ThreadPoolExecutor]:
+    """An executor of the user's, with one thread."""
+    with futures.ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+class TestExecutors:
+    async def test_calls_run_in_the_executor(self, single: futures.ThreadPoolExecutor) -> None:
+        """With the context of the caller; it is open when the run has ended."""
+        theirs = single.submit(threading.current_thread).result()
+        token = VARIABLE.set("caller")
+        async with opened(single) as given:
+            assert await given.call(threading.current_thread) is theirs
+            assert await given.call(VARIABLE.get) == "caller"
+        VARIABLE.reset(token)
+        assert single.submit(abs, -1).result() == 1
+
+    async def test_iterators_step_in_the_executor(self, single: futures.ThreadPoolExecutor) -> None:
+        """And are closed there."""
+        theirs = single.submit(threading.current_thread).result()
+        items = Counted()
+        async with opened(single) as given, aclosing(given.iterated(items)) as stream:
+            assert [await anext(stream) for _ in range(3)] == [0, 1, 2]
+        assert items.closed == [theirs]
+
+    async def test_the_very_error_surfaces(self, single: futures.ThreadPoolExecutor) -> None:
+        """As it does from a thread of ours."""
+        error = TimeoutError("price")
+        async with opened(single) as given:
+            with pytest.raises(TimeoutError) as caught:
+                await given.call(raising, error)
+            with pytest.raises(RuntimeError, match="raised StopIteration"):
+                await given.call(raising, StopIteration())
+        assert caught.value is error
+
+    async def test_an_executor_that_is_shut_down_says_whose_call_it_refused(self) -> None:
+        """A note names the step."""
+        executor = futures.ThreadPoolExecutor(1)
+        executor.shutdown()
+        async with opened(executor) as given:
+            with pytest.raises(RuntimeError, match="after shutdown") as caught:
+                await given.call(abs, -1)
+        assert "step 'fetch' can't hand a call to its executor" in notes(caught.value)
+
+    async def test_an_iterator_is_closed_even_if_its_executor_is_shut_down(self) -> None:
+        """On the loop then, for want of another place; and the refusal is raised."""
+        executor = futures.ThreadPoolExecutor(1)
+        items = Counted()
+        async with opened(executor) as given:
+            stream = given.iterated(items)
+            await anext(stream)
+            executor.shutdown()
+            with pytest.raises(RuntimeError, match="after shutdown"):
+                await anext(stream)
+        assert items.closed == [threading.current_thread()]
+
+    async def test_a_shutdown_that_drops_calls_is_an_error(self, gate: Gate) -> None:
+        """Nobody has cancelled the caller, so that CancelledError would be wrong."""
+        executor = futures.ThreadPoolExecutor(1)
+        async with opened(executor) as given:
+            first = asyncio.create_task(given.call(gate))
+            await gate.entered()
+            second = asyncio.create_task(given.call(gate))
+            await asyncio.sleep(0)
+            executor.shutdown(wait=False, cancel_futures=True)
+            with pytest.raises(RuntimeError, match="step 'fetch': its executor was shut down"):
+                await second
+            gate.open.set()
+            await first
+
+    async def test_a_cancelled_call_that_waits_never_runs(
+        self, gate: Gate, single: futures.ThreadPoolExecutor
+    ) -> None:
+        """Its place in the queue is given up."""
+        async with opened(single) as given:
+            first = asyncio.create_task(given.call(gate))
+            await gate.entered()
+            second = asyncio.create_task(given.call(gate))
+            await asyncio.sleep(0)
+            await cancelled(second)
+            gate.open.set()
+            await first
+        assert gate.calls == 1
+
+    async def test_a_cancelled_iteration_that_waits_is_closed_in_its_turn(
+        self, gate: Gate, single: futures.ThreadPoolExecutor
+    ) -> None:
+        """Its step never runs, its closing does."""
+        items = Counted()
+        async with opened(single) as given:
+            first = asyncio.create_task(given.call(gate))
+            await gate.entered()
+            second = asyncio.create_task(untyped(anext)(given.iterated(items)))
+            await asyncio.sleep(0)
+            second.cancel()
+            await asyncio.sleep(0)
+            gate.open.set()
+            with pytest.raises(asyncio.CancelledError):
+                await second
+            await first
+        assert next(items.count) == 0
+        assert items.closed == gate.threads
+
+    def test_the_end_drops_what_waits_and_tells_of_what_runs(
+        self, gate: Gate, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The executor itself is left alone."""
+        executor = futures.ThreadPoolExecutor(1)
+
+        async def main() -> str | None:
+            given = offload(executor, FETCH, 2)
+            first = asyncio.create_task(given.call(gate))
+            await gate.entered()
+            second = asyncio.create_task(given.call(gate))
+            await asyncio.sleep(0)
+            given.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await second
+            told = await given.aclose()
+            gate.open.set()
+            await first
+            return told
+
+        with virtual_time(patience=0.05) as run:
+            told = run(main)
+        assert told == (
+            "step 'fetch': 1 call still ran 5 s after the run ended; what runs in an executor"
+            " can't be stopped, and is left to end by itself"
+        )
+        assert said(caplog) == [told]
+        assert executor.submit(abs, -1).result() == 1
+        executor.shutdown()
+
+
+# What runs in processes: it must be found at the top of a module.
+
+
+class Awkward(Exception):
+    """An error that can be pickled, and can't be unpickled."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{code}: {reason}")
+
+
+def awkward() -> None:
+    raise Awkward(404, "not found")
+
+
+def numbers(stop: int) -> Iterator[int]:
+    yield from range(stop)
+
+
+def lock() -> Any:
+    return threading.Lock()
+
+
+def place() -> tuple[int, str, Any]:
+    return os.getpid(), VARIABLE.get(), signal.getsignal(signal.SIGINT)
+
+
+def crash(path: Path) -> None:
+    """Say that it has begun, and die when it may."""
+    (path / "begun").touch()
+    while not (path / "go").exists():
+        time.sleep(0.001)
+    os._exit(3)
+
+
+def hang(path: Path) -> None:
+    """Say that it has begun, and then pay no attention to anyone."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    path.touch()
+    time.sleep(1_000)
+
+
+class TestProcesses:
+    async def test_calls_run_in_processes(self) -> None:
+        """Results, lists for generators, errors with their traceback; none is left at the end."""
+        assert multiprocessing.active_children() == []
+        token = VARIABLE.set("caller")
+        async with opened("process", size=1) as processes:
+            pid, variable, on_interrupt = await processes.call(place)
+            assert pid != os.getpid()
+            assert (variable, on_interrupt) == ("default", signal.SIG_IGN)
+            assert await processes.call(numbers, stop=3) == [0, 1, 2]
+            with pytest.raises(ValueError, match="invalid literal") as caught:
+                await processes.call(int, "x")
+            assert "Traceback" in str(caught.value.__cause__)
+            assert not notes(caught.value)
+            with pytest.raises(RuntimeError, match="raised StopIteration"):
+                await processes.call(next, iter([]))
+            items = processes.iterated(await processes.call(numbers, 2))
+            assert [item async for item in items] == [0, 1]
+            assert len(multiprocessing.active_children()) == 1
+        VARIABLE.reset(token)
+        assert multiprocessing.active_children() == []
+
+    async def test_what_cannot_be_sent_says_so(self) -> None:
+        """An argument, a result, an error: a note names the step, and the pool is not broken."""
+        async with opened("process", size=1) as processes:
+            for call in (
+                functools.partial(processes.call, len, threading.Lock()),
+                functools.partial(processes.call, lock),
+                functools.partial(processes.call, lambda: 1),
+            ):
+                with pytest.raises((TypeError, AttributeError), match="pickle") as caught:
+                    await call()
+                assert notes(caught.value) == (
+                    "step 'fetch': what goes to a process and back must be picklable"
+                )
+            with pytest.raises(RuntimeError, match=r"Awkward\('404: not found'\) was raised"):
+                await processes.call(awkward)
+            assert await processes.call(abs, -1) == 1
+
+    async def test_a_process_that_crashes_fails_its_calls(self) -> None:
+        """The error, and that of the next call, has a note with what is mostly the cause."""
+        async with opened("process", size=1) as processes:
+            for _ in range(2):
+                with pytest.raises(futures.BrokenExecutor) as caught:
+                    await processes.call(os._exit, 3)
+                assert 'if __name__ == "__main__":' in notes(caught.value)
+                assert FETCH in notes(caught.value)
+        assert multiprocessing.active_children() == []
+
+    async def test_a_crash_fails_all_calls_beside_one_that_was_cancelled(
+        self, tmp_path: Path
+    ) -> None:
+        """Python 3.11 would hang here, had the cancelled call been cancelled in the pool."""
+        async with opened("process", size=1) as processes:
+            calls = [asyncio.create_task(processes.call(crash, tmp_path))]
+            calls += [asyncio.create_task(processes.call(abs, -1)) for _ in range(4)]
+            await until((tmp_path / "begun").exists)
+            await cancelled(calls[2])
+            (tmp_path / "go").touch()
+            ended = await asyncio.gather(*calls, return_exceptions=True)
+        assert [isinstance(error, futures.BrokenExecutor) for error in ended] == [
+            True, True, False, True, True,
+        ]  # fmt: skip
+
+    async def test_a_process_that_hangs_is_stopped(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Even if it pays no attention to being told; calls behind it are dropped."""
+        monkeypatch.setattr(_offload, "GRACE", 0.01)
+        monkeypatch.setattr(_processes, "MOMENT", 0.1)
+        processes = offload("process", FETCH, 1)
+        left = asyncio.create_task(processes.call(hang, tmp_path / "begun"))
+        await until((tmp_path / "begun").exists)
+        waiting = [asyncio.create_task(processes.call(abs, -1)) for _ in range(3)]
+        await asyncio.sleep(0)
+        await cancelled(left)
+        # What the pool has put before its process can't be dropped any more, and counts as running.
+        told = await processes.aclose() or ""
+        assert told.endswith("still ran 0.01 s after the run ended; its processes were stopped")
+        assert said(caplog) == [told]
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(error) for error in ended] == [asyncio.CancelledError] * 3
+        await until(lambda: multiprocessing.active_children() == [])
+
+    async def test_closing_processes_can_be_cancelled(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It stops them without waiting."""
+        monkeypatch.setattr(_processes, "MOMENT", 0.1)
+        processes = offload("process", FETCH, 1)
+        left = asyncio.create_task(processes.call(hang, tmp_path / "begun"))
+        await until((tmp_path / "begun").exists)
+        closing = asyncio.create_task(processes.aclose())
+        await asyncio.sleep(0)
+        await cancelled(closing)
+        assert said(caplog) == [
+            "step 'fetch': 1 call still ran as the run ended; its processes were stopped"
+        ]
+        with pytest.raises(asyncio.CancelledError):
+            await left
+        await until(lambda: multiprocessing.active_children() == [])
+
+    async def test_a_pool_of_the_user_is_one_of_processes_too(self) -> None:
+        """Generators become lists there, and it is not shut down."""
+        context = multiprocessing.get_context("spawn")
+        with futures.ProcessPoolExecutor(1, context) as pool:
+            async with opened(pool) as given:
+                assert await given.call(numbers, 3) == [0, 1, 2]
+                with pytest.raises(TypeError, match="pickle") as caught:
+                    await given.call(len, threading.Lock())
+                assert "must be picklable" in notes(caught.value)
+            assert pool.submit(abs, -1).result() == 1
+
+    def test_a_script_without_a_guard_says_what_it_lacks(self, tmp_path: Path) -> None:
+        """Each process would run the script: Python ends it, and the note says why."""
+        script = tmp_path / "script.py"
+        script.write_text(
+            "import asyncio\n"
+            "from fluxus_rx import _executors\n"
+            "async def main():\n"
+            "    processes = _executors.offload('process', 'step 1', 1)\n"
+            "    try:\n"
+            "        await processes.call(abs, -1)\n"
+            "    except _executors.futures.BrokenExecutor as error:\n"
+            "        print(*error.__notes__)\n"
+            "    finally:\n"
+            "        await processes.aclose()\n"
+            "asyncio.run(main())\n"
+        )
+        ended = python(str(script))
+        assert ended.code == 0, ended
+        assert 'must stand under `if __name__ == "__main__":`' in ended.out
+
+
+class TestChecking:
+    def test_what_can_be_sent_passes(self) -> None:
+        """Functions of modules, partials and methods of them, and values."""
+        for function in (numbers, len, functools.partial(numbers, 3), [1].index, Awkward):
+            check_picklable(FETCH, function, {"stop": 5, "key": "x"})
+
+    def test_a_function_without_a_module_is_refused(self) -> None:
+        """A lambda, an inner function, or a partial of one: the message has the way out."""
+
+        def inner() -> None:
+            pass
+
+        functions: list[Callable[..., Any]] = [lambda x: x, inner, functools.partial(inner)]
+        for function, name in zip(functions, ["<lambda>", "inner", "inner"], strict=True):
+            with refused(
+                InvalidFlowError, FETCH, name, "pickle", "at the top of a module", '"thread"'
+            ):
+                check_picklable(FETCH, function, {})
+
+    def test_a_function_with_something_unpicklable_inside_is_refused(self) -> None:
+        """A method is sent with its object."""
+        with refused(InvalidFlowError, FETCH, "Gate.entered", "'_thread.lock'"):
+            check_picklable(FETCH, Gate().entered, {})
+
+    def test_a_fixed_argument_is_checked(self) -> None:
+        """It is named, and so is the function that it is for."""
+        with refused(InvalidFlowError, FETCH, "argument 'lock' of numbers", "lock' object"):
+            check_picklable(FETCH, numbers, {"stop": 5, "lock": threading.Lock()})
+
+    def test_a_function_of_a_shell_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is typed into a notebook can be pickled, and is found in no process."""
+        shell = type(sys)("__main__")
+        monkeypatch.setitem(sys.modules, "__main__", shell)
+        exec("def typed(x): return x", shell.__dict__)
+        with refused(InvalidFlowError, FETCH, "typed", "notebook", "at the top of a module"):
+            check_picklable(FETCH, shell.typed, {})
+        check_picklable(FETCH, numbers, {})
+
+    def test_an_executor_of_another_kind_is_refused(self) -> None:
+        """The message lists what there is."""
+        for wrong in ("fibre", None, 5, futures.ThreadPoolExecutor):
+            with refused(InvalidOptionError, FETCH, '"thread", "process" or an Executor'):
+                offload(untyped(wrong), FETCH, 1)
+
+    def test_executors_of_processes_are_known(self) -> None:
+        """By name and by type."""
+        with futures.ProcessPoolExecutor(1) as pool, futures.ThreadPoolExecutor(1) as threads:
+            assert [in_processes(one) for one in ("process", pool)] == [True, True]
+            assert [in_processes(one) for one in ("thread", threads)] == [False, False]
+
+
+async def test_a_coroutine_that_comes_too_late_is_closed() -> None:
+    """A plain function may give one; of a call that was left nobody would await it."""
+    begun, go = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    async def never() -> None:
+        """Not awaited."""
+
+    def late() -> Any:
+        loop.call_soon_threadsafe(begun.set)
+        go.wait(10)
+        return never()
+
+    threads = offload("thread", "step 'late'", 1)
+    task = asyncio.create_task(threads.call(late))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go.set()
+    assert await threads.aclose() is None
