@@ -20,9 +20,10 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from functools import partial
-from math import ulp
+from math import inf, ulp
 from typing import Any, Final, TypeAlias, TypeVar, TypeVarTuple, Unpack
 
+from .._common.arguments import check_seconds
 from .._common.event_loop import new_loop
 from .._common.messages import also_raised, note, shown
 from .._errors import FlowError, InvalidFlowError, InvalidOptionError, UsageError
@@ -130,11 +131,12 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         selector = _Jumping()
         selector.loop = self
         super().__init__(selector)
-        if isinstance(patience, bool) or not isinstance(patience, int | float) or patience < 0:
-            self.close()
-            raise InvalidOptionError(
-                f"patience={shown(patience)}: expected a number of seconds from 0 on"
-            )
+        if patience != inf:
+            try:
+                check_seconds("patience", patience, zero_fits=True)
+            except InvalidOptionError:
+                self.close()
+                raise
 
     def time(self) -> float:
         """Seconds since the loop was made, by its own clock."""
