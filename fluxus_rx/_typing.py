@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, TypeVarTuple
 
-__all__ = ["A", "B", "Behind", "C", "Demand", "P", "R", "T", "Whole"]
+__all__ = ["A", "B", "Behind", "C", "Demand", "P", "R", "T", "Ts", "Whole"]
 
 #: any item
 T = TypeVar("T")
+#: any arguments
+Ts = TypeVarTuple("Ts")
 #: what goes in, what comes out, what comes out after that
 A = TypeVar("A")
 B = TypeVar("B")
