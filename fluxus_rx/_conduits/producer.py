@@ -22,6 +22,7 @@ from reactivex import Observable
 
 from .._common.item_types import type_arguments
 from .._common.messages import shown
+from .._common.trail import Trail
 from .._engine.conversions import arrivals, async_items, to_stream
 from .._engine.execution import Execution
 from .._engine.observable import FlowObservable, Merged
@@ -140,7 +141,7 @@ class Producer(Conduit, Generic[P_co]):
 
     def observables(self) -> list[FlowObservable[P_co]]:
         """One observable per path, in path order; each of them to be subscribed to once."""
-        return [FlowObservable(self._flow_root, (), True, (None, self.name))]
+        return [FlowObservable(self._flow_root, trail=Trail(self.name))]
 
     @overload
     def to_observable(self, *, paths: Literal[False] = False) -> Observable[P_co]: ...

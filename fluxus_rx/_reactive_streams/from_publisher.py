@@ -10,6 +10,7 @@ from reactivex import Observable
 from .._common.arguments import check_whole_number
 from .._common.messages import short, shown
 from .._common.names import check_name
+from .._common.trail import Trail
 from .._conduits.from_observable import ForeignProducer
 from .._conduits.producer import Producer
 from .._engine.observable import FlowObservable
@@ -36,8 +37,8 @@ class FromPublisher(ForeignProducer[T]):
 
     def observables(self) -> list[FlowObservable[T]]:
         """The one path of a publisher."""
-        trail = (None, self.name)
-        return [FlowObservable(self._inflow, (), True, trail, kind=ForeignItems(self._name))]
+        trail, foreign = Trail(self.name), ForeignItems(self._name)
+        return [FlowObservable(self._inflow, trail=trail, foreign_items=foreign)]
 
     def _inflow(self, flow: FlowScheduler, owner: object) -> Any:
         label = f"publisher {self._name or short(self._publisher)}"

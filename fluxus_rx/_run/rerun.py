@@ -7,8 +7,9 @@ from typing import Any
 
 from .._common.event_loop import Loop
 from .._common.messages import shown
+from .._common.trail import Trail
 from .._conduits.conduit import Conduit
-from .._engine.stage import StepLocations, Trail
+from .._engine.stage import StepLocations
 from .._errors import InvalidFlowError, UsageError
 from .._monitoring.reporting import Follow
 from .._options.failure import Failure
@@ -96,17 +97,17 @@ class _Rerun:
         self._request = RunRequest(flow, None, timestamps, *arguments, who="rerun()")
         paths = self._request.producer.observables()
         places = StepLocations(paths)
-        self._entering: dict[int, tuple[Trail, dict[Position, DictProduct]]] = {}
+        self._entering: dict[Trail, dict[Position, DictProduct]] = {}
         for failure in self._failures:
             trail, product = _entry_of(places, failure, start)
-            _, products = self._entering.setdefault(id(trail), (trail, {}))
+            products = self._entering.setdefault(trail, {})
             products[(*product.positions(),)] = product
         self._replaces: dict[int, set[Position]] = {}
         self._again: list[tuple[frozenset[tuple[str, int]], set[Position]]] = []
-        replay: dict[int, list[DictProduct]] = {}
-        for key, (trail, products) in self._entering.items():
+        replay: dict[Trail, list[DictProduct]] = {}
+        for trail, products in self._entering.items():
             again = {one: of for one, of in products.items() if not self._comes_anyway(trail, one)}
-            replay[key] = [*again.values()]
+            replay[trail] = [*again.values()]
             self._again.append((places.behind(trail), {*again}))
             for path in places.through(trail):
                 self._replaces.setdefault(path, set()).update(again)
@@ -115,12 +116,10 @@ class _Rerun:
 
     def _comes_anyway(self, trail: Trail, position: Position) -> bool:
         """Whether a product comes of another one that is run again, in front of it."""
-        before = None if trail is None else trail[0]
-        while before is not None:
-            _, products = self._entering.get(id(before), (None, {}))
+        for before in trail.before or ():
+            products = self._entering.get(before, {})
             if any(position[:length] in products for length in range(1, len(position) + 1)):
                 return True
-            before = before[0]
         return False
 
     async def result(self) -> RunResult:
@@ -154,9 +153,8 @@ def _entry_of(
         )
     if start is None or start == failure.step:
         return trail, product
-    while trail is not None and trail[1] != start:
-        trail = trail[0]
-    if trail is None:
+    entry = next((step for step in trail if step.name == start), None)
+    if entry is None:
         raise InvalidFlowError(
             f"rerun(): start={start!r} is no step in front of {failure.step!r}, on the path"
             f" {failure.path}"
@@ -169,4 +167,4 @@ def _entry_of(
             f"rerun(): start={start!r}: {failure} has no product from before that step; to run all"
             " from the source, use run()"
         )
-    return trail, before.precursor
+    return entry, before.precursor

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .._common.trail import Trail
 from .._monitoring.meter import Meter
 from .._options.failure import FailureLog
 from .._options.step_options import StepOptions
@@ -23,11 +24,11 @@ class RunSettings:
     options: StepOptions = StepOptions()  # noqa: RUF009 - frozen
     #: where failures go that don't end it; without one, none may be collected
     failures: FailureLog | None = None
-    #: what each step is given instead of the products of the sources, by the identity of its trail
-    replay: Mapping[int, Sequence[Any]] | None = None
+    #: what each step is given instead of the products of the sources
+    replay: Mapping[Trail, Sequence[Any]] | None = None
     #: whether each path keeps the order of the source
     ordered: bool = False
     #: whether its sources may be told to end while it goes on
     drainable: bool = False
     #: the path of the step at the end of a trail, and which of the places with that path it is
-    location_of: Callable[[Any], tuple[str, int]] | None = None
+    location_of: Callable[[Trail], tuple[str, int]] | None = None

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxus_rx import RunStats, StepOptions, run, start, step, stream
+from fluxus_rx._common.trail import Trail
 from fluxus_rx._monitoring.gauge import Gauge
 from fluxus_rx._monitoring.meter import Meter
 from fluxus_rx._run.request import RunRequest
@@ -179,7 +180,7 @@ class TestGauge:
     def test_of_a_call_counts_until_it_rests(self, clock: Clock) -> None:
         """A generator that waits for its reader doesn't work, but its call is under way."""
         meter = Meter()
-        gauge = meter.gauge(None, "a", "key")
+        gauge = meter.gauge(Trail("a"), "a", "key")
         call = meter.begin(gauge, "")
         clock.now += 1
         call.rest()
