@@ -26,7 +26,6 @@ from reactivex.disposable import CompositeDisposable, Disposable
 
 from .._common.messages import short, shown
 from .._errors import InvalidFlowError, InvalidOptionError
-from .._streams.iteration import Reader
 from .._typing import T
 from ._marbles import on_this_loop
 
@@ -218,10 +217,10 @@ def _coroutine_function(function: Callable[..., Any], plan: _Plan) -> Callable[.
 
 
 def _async_generator_function(function: Callable[..., Any], plan: _Plan) -> Callable[..., Any]:
-    return _relay_function(function, at_start=plan.acome)
+    return _relaying(function, at_start=plan.acome)
 
 
-def _relay_function(
+def _relaying(
     opens: Callable[..., AsyncIterable[Any]],
     at_start: Callable[[], Awaitable[None]] | None = None,
     at_item: Callable[[], Awaitable[None]] | None = None,
@@ -232,10 +231,14 @@ def _relay_function(
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
         if at_start is not None:
             await at_start()
-        async with Reader(opens(*args, **kwargs)) as reader:
+        items: Any = aiter(opens(*args, **kwargs))
+        thrown: BaseException | None = None
+        try:
             while True:
+                step = items.__anext__() if thrown is None else items.athrow(thrown)
+                thrown = None
                 try:
-                    item = await reader.next()
+                    item = await step
                 except StopAsyncIteration:
                     return
                 if at_item is not None:
@@ -245,7 +248,12 @@ def _relay_function(
                 except GeneratorExit:
                     raise
                 except BaseException as error:
-                    reader.throw(error)
+                    if not hasattr(items, "athrow"):
+                        raise
+                    thrown = error
+        finally:
+            if hasattr(items, "aclose"):
+                await items.aclose()
 
     return call
 
@@ -280,7 +288,7 @@ class _FaultyAsyncIterable(AsyncIterable[Any]):
         self._plan = plan
 
     def __aiter__(self) -> AsyncGenerator[Any, None]:
-        return _relay_function(lambda: self._source, at_item=self._plan.acome)()
+        return _relaying(lambda: self._source, at_item=self._plan.acome)()
 
     def __repr__(self) -> str:
         return f"faulty({short(self._source)})"
