@@ -36,6 +36,13 @@ def test_the_package_opens_with_the_same_map() -> None:
     assert [sorted(line.split(", ")) for line in lines] == ORDER[:-1]
 
 
+def test_the_design_notes_have_the_same_order() -> None:
+    """All but the last line, which speaks of the public modules at once."""
+    text = (CHECKOUT / "docs/design.rst").read_text(encoding="utf-8")
+    items = re.findall(r"^\d+\. (``.+)$", text, re.MULTILINE)
+    assert [sorted(re.findall(r"``(\w+)``", item)) for item in items] == ORDER[:-2]
+
+
 def paths() -> list[str]:
     """The files and folders that the table names, from the top of the package."""
     found: list[str] = []
