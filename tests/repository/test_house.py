@@ -22,7 +22,7 @@ BOUNDS = {
     "functions": 7,
     "folders": 0,
     "shared names": 9,
-    "circles": 2,
+    "modules in circles": 29,
     "questions of readers": 28,
     "questions elsewhere": 27,
 }
@@ -77,7 +77,8 @@ def test_a_top_level_name_stands_in_one_module() -> None:
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     """Late imports and those for types count."""
-    hold("circles", [", ".join(sorted(circle)) for circle in circles(house().imports)])
+    found = circles(house().imports)
+    hold("modules in circles", [name for circle in found for name in sorted(circle)])
 
 
 def test_no_reader_asks_a_conduit_for_its_class() -> None:
