@@ -10,22 +10,12 @@ from .messages import shown
 __all__ = ["UniqueNames", "check_name", "identifier", "unique_names"]
 
 
-def unique_names(names: Iterable[str]) -> list[str]:
-    """Names made unique: one that occurs again is `name#1`, then `name#2`.
-
-    >>> unique_names(["A", "B", "A", "A"])
-    ['A', 'B', 'A#1', 'A#2']
-    """
-    unique = UniqueNames()
-    return [unique.add(name) for name in names]
-
-
 class UniqueNames:
-    """Makes names unique one by one: one that occurs again is `name#1`, then `name#2`.
+    """Makes names unique as they come: one that occurs again is `name#1`, then `name#2`.
 
     >>> names = UniqueNames()
-    >>> names.add("A"), names.add("B"), names.add("A"), names.add("A")
-    ('A', 'B', 'A#1', 'A#2')
+    >>> [names.add(name) for name in ("A", "B", "A", "A")]
+    ['A', 'B', 'A#1', 'A#2']
     """
 
     __slots__ = ("_counts", "_taken")
@@ -35,13 +25,22 @@ class UniqueNames:
         self._taken: set[str] = set()
 
     def add(self, name: str) -> str:
-        """The name, or what it is called because it is taken."""
+        """The name, or the first of its numbered forms that is free."""
         unique = name
-        while unique in self._taken:  # also if somebody calls a product "A#1"
+        while unique in self._taken:  # also where somebody calls a step "A#1"
             self._counts[name] = self._counts.get(name, 0) + 1
             unique = f"{name}#{self._counts[name]}"
         self._taken.add(unique)
         return unique
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Names made unique: one that occurs again is `name#1`, then `name#2`.
+
+    >>> unique_names(["A", "B", "A", "A"])
+    ['A', 'B', 'A#1', 'A#2']
+    """
+    return [*map(UniqueNames().add, names)]
 
 
 def check_name(who: str, name: object) -> None:

@@ -22,12 +22,14 @@ __all__ = ["ItemCounter", "Meter", "RunningCall", "length_of"]
 class Meter:
     """Counts what a run does; with a `journal`, keeps a record of each call as well.
 
+    Times begin at `elapsed` seconds, those of the run that this one goes on from, if there is one.
     Counters may be read from any thread at any time.
     """
 
-    def __init__(self, journal: bool = False) -> None:
+    def __init__(self, journal: bool = False, elapsed: float = 0.0) -> None:
         self.clock = clock()
-        self.started = self.clock()
+        self._elapsed_before = elapsed
+        self.started = self.clock() - elapsed
         #: the calls that are over, in the order in which they ended
         self.calls: list[Record] | None = [] if journal else None
         self.gauges = Gauges()
@@ -44,7 +46,7 @@ class Meter:
         now = clock()
         if now != self.clock:
             self.clock = now
-            self.started = now()
+            self.started = now() - self._elapsed_before
 
     def begin(self, gauge: Gauge, item: str) -> RunningCall:
         """A call begins; `item` is the position of what it is called with."""

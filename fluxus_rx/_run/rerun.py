@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from .._common.event_loop import Loop
 from .._common.messages import shown
@@ -17,7 +17,8 @@ from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
 from .._results.failures import Failures
 from .._results.run_result import RunResult
-from .request import RunRequest
+from .._rx.run_settings import RunKeywords
+from .request import CollectedRun
 
 __all__ = ["arerun", "rerun"]
 
@@ -57,7 +58,15 @@ def rerun(
     >>> rerun(source >> step("inverse", inverse, by=2), result.failures)[0]
     [{'src': {'x': 0}, 'inverse': {'y': 0.5}}]
     """
-    replay = _Rerun(flow, failures, start, timestamps, progress, options, max_failures)
+    replay = _Rerun(
+        flow,
+        failures,
+        start=start,
+        timestamps=timestamps,
+        progress=progress,
+        options=options,
+        max_failures=max_failures,
+    )
     with Loop() as loop:
         return loop.call(replay.result)
 
@@ -79,7 +88,15 @@ async def arerun(
     >>> asyncio.run(arerun(step("src", {"x": 1}), []))
     RunResult([])
     """
-    replay = _Rerun(flow, failures, start, timestamps, progress, options, max_failures)
+    replay = _Rerun(
+        flow,
+        failures,
+        start=start,
+        timestamps=timestamps,
+        progress=progress,
+        options=options,
+        max_failures=max_failures,
+    )
     return await replay.result()
 
 
@@ -87,14 +104,16 @@ class _Rerun:
     """Failures of a flow, and where they are to enter it."""
 
     def __init__(
-        self, flow: Any, failures: Any, start: str | None, timestamps: bool, *arguments: Any
+        self, flow: Any, failures: Any, *, start: str | None, **settings: Unpack[RunKeywords]
     ) -> None:
         if isinstance(failures, str | bytes | RunResult) or not isinstance(failures, Iterable):
             hint = "; did you mean its failures?" if isinstance(failures, RunResult) else ""
             raise InvalidFlowError(f"rerun() takes failures, not {shown(failures)}{hint}")
         elapsed = getattr(failures, "_elapsed", 0.0)
         self._failures = Failures(failures, elapsed)
-        self._request = RunRequest(flow, None, timestamps, *arguments, who="rerun()")
+        # Times go on from the end of the run that they failed in.
+        settings["elapsed"] = self._failures._elapsed
+        self._request = CollectedRun(flow, who="rerun()", **settings)
         paths = self._request.producer.observables()
         places = StepLocations(paths)
         self._entering: dict[Trail, dict[Position, DictProduct]] = {}
@@ -111,8 +130,7 @@ class _Rerun:
             self._again.append((places.behind(trail), {*again}))
             for path in places.through(trail):
                 self._replaces.setdefault(path, set()).update(again)
-        self._request.paths = paths
-        self._request.settings.replay = replay
+        self._request.replay(paths, replay)
 
     def _comes_anyway(self, trail: Trail, position: Position) -> bool:
         """Whether a product comes of another one that is run again, in front of it."""
@@ -124,12 +142,7 @@ class _Rerun:
 
     async def result(self) -> RunResult:
         """Run them."""
-        if self._request.meter is not None:
-            # Times go on from the end of the run that they failed in.
-            meter = self._request.meter
-            meter.enter()
-            meter.started = meter.clock() - self._failures._elapsed
-        result = await self._request.collected()
+        result = await self._request.result()
         result._replaces = self._replaces
         result._again = self._again
         return result

@@ -17,7 +17,7 @@ from fluxus_rx import RunStats, StepOptions, run, start, step, stream
 from fluxus_rx._common.trail import Trail
 from fluxus_rx._monitoring.gauge import Gauge
 from fluxus_rx._monitoring.meter import Meter
-from fluxus_rx._run.request import RunRequest
+from fluxus_rx._rx.run_settings import RunSettings
 from fluxus_rx._streams.timing import IdleTimes
 from tests.monitoring.test_stats import Row, rows, slow_rows, timed, work
 
@@ -231,7 +231,7 @@ class TestNoMeter:
 
     def test_keeps_no_record_of_calls_without_timestamps(self) -> None:
         """A meter of start() counts; memory doesn't grow with the length of the run."""
-        meter = RunRequest(self.flow(), metered=True).meter
+        meter = RunSettings.of(steered=True).meter
         assert meter is not None
         assert meter.calls is None
 
