@@ -21,8 +21,8 @@ from .._common.messages import note, short
 from .._common.signatures import function_name, is_async_function
 from .._common.trail import Trail
 from .._conduits.conduit import options_repr
-from .._conduits.producer import Producer, offloaded
-from .._engine.bound_step import BoundStep
+from .._conduits.producer import Producer
+from .._engine.bound_step import BoundStep, offloaded
 from .._engine.observable import FlowObservable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError, UsageError
@@ -97,7 +97,7 @@ class SourceStep(Producer[DictProduct]):
         self, trail: Trail, flow: FlowScheduler, owner: object
     ) -> Iterator[Any] | AsyncIterator[Any]:
         factory = ProductFactory(self._name, flow.scope, owner, trail)
-        elsewhere = offloaded(self, flow.scope, self._flow_options)
+        elsewhere = offloaded(id(self), self._flow_label, flow.scope, self._flow_options)
         if self._is_function and elsewhere is not None:
             given = self._called(elsewhere)
             return _AwaitedItems(given, partial(self._opened, factory=factory), self._name, factory)

@@ -25,9 +25,8 @@ from .._common.names import identifier
 from .._common.signatures import function_name, is_async_function, parameters_of
 from .._common.trail import Trail
 from .._conduits.conduit import options_repr
-from .._conduits.producer import offloaded
 from .._conduits.transformer import Transformer
-from .._engine.bound_step import BoundStep, Deferred
+from .._engine.bound_step import BoundStep, Deferred, offloaded
 from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import ForeignItems, Stage, StepContext
 from .._errors import InvalidFlowError, InvalidNameError, MissingAttributeError
@@ -128,7 +127,9 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             start = factory.now()
             return self._outcome(call(product), product, factory, start)
 
-        elsewhere = None if self._flow_awaits else offloaded(self, place.scope, place.options)
+        elsewhere = None
+        if not self._flow_awaits:
+            elsewhere = offloaded(id(self), self._flow_label, place.scope, place.options)
 
         async def atimed(product: Any) -> Any:
             start = factory.now()
