@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from .._common.messages import short, shown
-from .._common.names import identifier
+from .._common.names import identifier, numbered
 from .._errors import InvalidAttributeError, InvalidProductError
 from .lineage import HasLineage
 
@@ -304,7 +304,9 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         links: list[DictProduct] = [self]
         while (parent := links[-1].parent) is not None:
             links.append(parent)
-        again: dict[str, int] = {}
+        # The rule of UniqueNames, without a call for each name that is new, which would be 0.4 µs
+        # more of 2.8 an output of four steps (benchmarks/bench_fanout.py).
+        numbers: dict[str, int] = {}
         for product in reversed(links):
             entries, times = product.entries, product.times
             labels = product._lineage_labels
@@ -318,9 +320,10 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
                     start, end = times[index // 2]
                     attributes = {**attributes, "[start]": start, "[end]": end}
                 name = entries[index]
-                count = again.get(name)
-                again[name] = 0 if count is None else count + 1
-                yield name if count is None else f"{name}#{count + 1}", attributes
+                if name in numbers:
+                    name = numbered(name, numbers)
+                numbers[name] = 0
+                yield name, attributes
 
     def __getitem__(self, name: str) -> Any:
         value = self.find(name)
