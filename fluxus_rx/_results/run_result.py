@@ -376,7 +376,7 @@ def _no_path(index: int, count: int) -> str:
 
 
 def _sorted(path: list[DictProduct]) -> list[DictProduct]:
-    if all(product.origin is None for product in path):
+    if all(product.parent is None for product in path):
         return sorted(path, key=attrgetter("position"))  # a tenth of the price of the other
     return sorted(path, key=DictProduct.positions)
 
