@@ -166,7 +166,7 @@ class FlowObservable(Observable[T]):
                 return iter(())
             intake: Any
             if isinstance(root, BufferedObservable):
-                intake = root.taken_in(flow, downstream, self._tally(trail, root.key, settings))
+                intake = root.intake(flow, downstream, self._tally(trail, root.key, settings))
             else:
                 intake = Intake(root, flow, downstream)
             begins = trail is None or (trail[0] is None and isinstance(root, BufferedObservable))
