@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from enum import Enum
-from functools import partial
 from threading import Lock
 from typing import Final, Generic
 
@@ -265,7 +264,7 @@ class _StrictSubscriber(Generic[T]):
             if earlier is None:
                 self._subscription = subscription
         if earlier is None:
-            if not self._post(partial(self._stream.begin, subscription)):
+            if not self._post(self._stream.begin, subscription):
                 self._stream.refuse(subscription)
         elif earlier is subscription:
             self._violation(UsageError, "called on_subscribe() twice with one subscription", "2.12")
@@ -290,7 +289,7 @@ class _StrictSubscriber(Generic[T]):
         elif unrequested:
             self._violation(BufferOverflowError, "gave more items than were requested", "1.1")
         else:
-            self._post(partial(self._put, value))
+            self._post(self._put, value)
             if is_complete:
                 self.on_complete()
 
@@ -302,7 +301,7 @@ class _StrictSubscriber(Generic[T]):
             if exception is None:
                 raise error
         elif self._may_end("on_error", exception):
-            if not self._post(partial(self._stream.close, exception)):
+            if not self._post(self._stream.close, exception):
                 self._stream.warn("failed when the loop of its run was closed", exception)
 
     def on_complete(self) -> None:
@@ -338,5 +337,5 @@ class _StrictSubscriber(Generic[T]):
             first = self._state is _ACTIVE
             if first:
                 self._state = _FAILED
-        if not first or not self._post(partial(self._stream.abort, error)):
+        if not first or not self._post(self._stream.abort, error):
             self._stream.warn("went wrong after its end", error)
