@@ -300,9 +300,9 @@ class _StrictSubscriber(Generic[T]):
             error = self._violation(InvalidFlowError, what, "2.13")
             if exception is None:
                 raise error
-        elif self._may_end("on_error", exception):
-            if not self._post(self._stream.close, exception):
-                self._stream.warn("failed when the loop of its run was closed", exception)
+            return
+        if self._may_end("on_error", exception) and not self._post(self._stream.close, exception):
+            self._stream.warn("failed when the loop of its run was closed", exception)
 
     def on_complete(self) -> None:
         """The end."""
