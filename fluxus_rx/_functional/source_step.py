@@ -94,7 +94,7 @@ class SourceStep(Producer[DictProduct]):
     ) -> Iterator[Any] | AsyncIterator[Any]:
         meter = flow.scope.meter
         factory = ProductFactory(self._name, owner, meter)
-        expect = None if meter is None else partial(meter.expect, trail)
+        expect = None if meter is None else partial(meter.gauges.expect, trail)
         products = _SourceProducts(self._name, factory, expect)
         offload = offloaded(id(self), self._flow_label, flow.scope, self._flow_options)
         if self._is_function:
