@@ -16,7 +16,14 @@ from .._options.failure import Failure
 from .._products.dict_product import DictProduct
 from .arrow import arrow_table
 from .data_frame import data_frame
-from .failures import Failures, final_failures, sort_key, sorted_failures
+from .failures import (
+    Failures,
+    elapsed_of,
+    failures_of_run,
+    location_of,
+    position_of,
+    sorted_failures,
+)
 from .rows import Output, Rows
 
 if TYPE_CHECKING:
@@ -98,7 +105,7 @@ class RunResult(Sequence[list[Output]]):
         result._paths = [None for _ in paths]
         result._products = [_sorted(path) for path in paths]
         elapsed = 0.0 if meter is None else meter.elapsed
-        result._failures = final_failures(failures, elapsed)
+        result._failures = failures_of_run(failures, elapsed)
         if meter is not None and meter.calls is not None:
             result._journal = meter.journal()
             result._elapsed = meter.elapsed
@@ -179,9 +186,9 @@ class RunResult(Sequence[list[Output]]):
             merged._paths[index] = [output for _, output in outputs]
             merged._positions[index] = [position for position, _ in outputs]
         left = [failure for failure in self._failures if not other._stands_in_for(failure)]
-        merged._failures = Failures(
-            sorted_failures([*left, *other._failures]),
-            max(self._failures._elapsed, other._failures._elapsed),
+        merged._failures = sorted_failures(
+            [*left, *other._failures],
+            max(elapsed_of(self._failures), elapsed_of(other._failures)),
         )
         merged._replaces = self._replaces
         merged._again = self._again
@@ -194,9 +201,9 @@ class RunResult(Sequence[list[Output]]):
 
     def _stands_in_for(self, failure: Failure) -> bool:
         """Whether this is of a run that made the call again that has failed, or one before it."""
-        position, path, number = sort_key(failure)
+        position = position_of(failure)
         return any(
-            (path, number) in places
+            location_of(failure) in places
             and any(position[:length] in again for length in lengths(again))
             for places, again in self._again
         )

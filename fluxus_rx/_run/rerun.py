@@ -15,7 +15,7 @@ from .._monitoring.reporting import Follow
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
-from .._results.failures import Failures
+from .._results.failures import Failures, elapsed_of, location_of
 from .._results.run_result import RunResult
 from .._rx.run_settings import RunKeywords
 from .request import CollectedRun
@@ -109,10 +109,9 @@ class _Rerun:
         if isinstance(failures, str | bytes | RunResult) or not isinstance(failures, Iterable):
             hint = "; did you mean its failures?" if isinstance(failures, RunResult) else ""
             raise InvalidFlowError(f"rerun() takes failures, not {shown(failures)}{hint}")
-        elapsed = getattr(failures, "_elapsed", 0.0)
-        self._failures = Failures(failures, elapsed)
+        self._failures = Failures(failures, elapsed_of(failures))
         # Times go on from the end of the run that they failed in.
-        settings["elapsed"] = self._failures._elapsed
+        settings["elapsed"] = elapsed_of(self._failures)
         self._request = CollectedRun(flow, who="rerun()", **settings)
         paths = self._request.producer.observables()
         places = StepLocations(paths)
@@ -152,7 +151,7 @@ def _entry_of(
     places: StepLocations, failure: Failure, start: str | None
 ) -> tuple[Trail, DictProduct]:
     """Where a failed product enters the flow, and as what."""
-    trail = places.find((failure.path, failure._place))
+    trail = places.find(location_of(failure))
     if trail is None:
         raise InvalidFlowError(
             f"rerun(): the flow has no step at {failure.path}, where {failure.step!r} failed; it"

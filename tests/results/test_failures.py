@@ -238,6 +238,17 @@ class TestLimit:
         assert [output["s"]["y"] for output in error.result[0]] == [3, 5, 7]
         assert xs(error.result.failures) == ([2, 4, 6, 8] if on_error == "collect" else [])
 
+    @pytest.mark.parametrize("timestamps", [False, True])
+    def test_its_failures_are_those_of_its_result(self, timestamps: bool) -> None:
+        """The same objects, so that it can be told which of them were handled otherwise."""
+        flow = numbers(9) >> (collecting(odd, "a") & step("b", odd).options(on_error="skip"))
+        with pytest.raises(FailureLimitError) as caught:
+            run(flow, timestamps=timestamps, max_failures=4)
+        error = caught.value
+        others = [failure for failure in error.failures if failure not in error.result.failures]
+        assert {failure.step for failure in others} == {"b"}
+        assert len(others) + len(error.result.failures) == len(error.failures) == 5
+
     @every_way
     def test_its_failures_can_run_again(self, on_error: Any) -> None:
         """And complete the result by then."""
