@@ -331,9 +331,11 @@ class TestTold:
         result = in_time(main)
         told = {line.step: line for line in result.summary().steps}["s"]
         assert (told.calls, told.failures, told.retries, told.products) == (9, 6, 6, 3)
-        calls = sorted((call.item, call.attempt) for call in result._calls if call.step == "s")
-        assert calls == [(str(x), attempt) for x in range(3) for attempt in (1, 2, 3)]
-        failed = [call for call in result._calls if call.error]
+        calls = [call for call in result._times.calls if call.step == "s"]
+        assert sorted((call.item, call.attempt) for call in calls) == [
+            (str(x), attempt) for x in range(3) for attempt in (1, 2, 3)
+        ]
+        failed = [call for call in result._times.calls if call.error]
         assert {call.attempt for call in failed} == {1, 2}
         assert all("ValueError" in str(call.error) for call in failed)
 

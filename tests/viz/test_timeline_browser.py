@@ -258,8 +258,8 @@ def test_the_keyboard_goes_where_the_pointer_can(tmp_path: Path) -> None:
 def test_failures_and_retries_are_marked_and_told(tmp_path: Path) -> None:
     """With the error, its input, and the attempt."""
     made = timelines.failing()
-    failed = next(call for call in made._calls if call.error)
-    again = next(call for call in made._calls if call.attempt > 1)
+    failed = next(call for call in made._times.calls if call.error)
+    again = next(call for call in made._times.calls if call.attempt > 1)
     with opened(made, tmp_path) as driver:
         picture(driver, "timeline_page_failing")
         point(driver, "lanes-1", failed.end).perform()
