@@ -63,7 +63,17 @@ class TestConcurrency:
             {"limiter": asyncio.Semaphore(300)},
             {"buffer": 1},
         ],
-        ids=str,
+        ids=[
+            "nothing",
+            "ordered",
+            "ordered by a name",
+            "a wide window",
+            "retries",
+            "a time-out",
+            "all of these",
+            "a limiter",
+            "a small buffer",
+        ],
     )
     def test_a_limit_is_reached_and_never_exceeded(
         self, in_time: InTime, all_of_it: None, options: dict[str, Any], limit: int
