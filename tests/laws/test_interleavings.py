@@ -26,11 +26,12 @@ from fluxus_rx import (
 from fluxus_rx.testing import faulty, interleavings, marbles, run_virtual
 from tests.support.graphs import Recorder, flows, seeds, with_oracle
 from tests.support.oracle import Graph
+from tests.support.tables import as_many
 
 Row = dict[str, int]
 
 #: Orders that each flow is run in.
-ORDERS = 20
+ORDERS = as_many(8, thoroughly=100)
 
 
 def rows(n: int) -> Any:

@@ -428,10 +428,10 @@ class TestEnding:
         """The interpreter exits at once, with a thread that never ends."""
         script = """if True:
             import asyncio, threading
-            from fluxus_rx import _executors, _offload
+            from fluxus_rx._options import executors, offload
 
             async def main():
-                threads = _executors.offload("thread", "step 'fetch'", 1)
+                threads = executors.offload("thread", "step 'fetch'", 1)
                 begun, never = asyncio.Event(), threading.Event()
                 loop = asyncio.get_running_loop()
 
@@ -442,7 +442,7 @@ class TestEnding:
                 task = asyncio.create_task(threads.call(hang))
                 await begun.wait()
                 task.cancel()
-                _offload.GRACE_SECONDS = 0.01
+                offload.GRACE_SECONDS = 0.01
                 print(await threads.aclose())
 
             asyncio.run(main())
@@ -896,7 +896,7 @@ class TestProcesses:
     ) -> None:
         """Even if it pays no attention to being told; calls behind it are dropped."""
         monkeypatch.setattr(_offload, "GRACE_SECONDS", 0.01)
-        monkeypatch.setattr(_processes, "MOMENT", 0.1)
+        monkeypatch.setattr(_processes, "JOIN_SECONDS", 0.1)
         processes = offload("process", FETCH, 1)
         left = asyncio.create_task(processes.call(hang, tmp_path / "begun"))
         await until((tmp_path / "begun").exists)
@@ -915,7 +915,7 @@ class TestProcesses:
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It stops them without waiting."""
-        monkeypatch.setattr(_processes, "MOMENT", 0.1)
+        monkeypatch.setattr(_processes, "JOIN_SECONDS", 0.1)
         processes = offload("process", FETCH, 1)
         left = asyncio.create_task(processes.call(hang, tmp_path / "begun"))
         await until((tmp_path / "begun").exists)
@@ -945,12 +945,12 @@ class TestProcesses:
         script = tmp_path / "script.py"
         script.write_text(
             "import asyncio\n"
-            "from fluxus_rx import _executors\n"
+            "from fluxus_rx._options import executors\n"
             "async def main():\n"
-            "    processes = _executors.offload('process', 'step 1', 1)\n"
+            "    processes = executors.offload('process', 'step 1', 1)\n"
             "    try:\n"
             "        await processes.call(abs, -1)\n"
-            "    except _executors.futures.BrokenExecutor as error:\n"
+            "    except executors.futures.BrokenExecutor as error:\n"
             "        print(*error.__notes__)\n"
             "    finally:\n"
             "        await processes.aclose()\n"

@@ -7,6 +7,7 @@ It stands in the product all the same, under the marker `thorough`: `pytest -m t
 from __future__ import annotations
 
 import itertools
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,6 +18,11 @@ import pytest
 Column = Mapping[str, Any] | Sequence[Any]
 
 Row = tuple[int, ...]
+
+
+def as_many(usually: int, thoroughly: int) -> int:
+    """How many times to try what depends on chance, with the profile thorough of Hypothesis too."""
+    return thoroughly if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else usually
 
 
 def all_pairs(
