@@ -37,8 +37,7 @@ from ._results.failures import Failures
 from ._results.run_result import RunResult
 from ._run.handle import Run, start
 from ._run.rerun import arerun, rerun
-from ._run.run import arun, run
-from ._run.stream import astream, stream
+from ._run.run import arun, astream, run, stream
 
 __all__ = [
     "AsyncConsumer",

@@ -15,7 +15,7 @@ from collections.abc import (
     Iterator,
 )
 from functools import partial, reduce
-from typing import Any, Generic, cast
+from typing import Any, Generic, cast, overload
 
 from .._common.event_loop import Loop
 from .._common.item_types import type_arguments
@@ -25,12 +25,13 @@ from .._engine.execution import Execution, consumed_in_thread
 from .._errors import InvalidProductError
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
+from .._rx.run_settings import RunSettings
 from .._streams.context import unmistakable
 from .._typing import A, A_contra, R_co, T
 from .composites import Chain, check_types
 from .conduit import Conduit
 from .producer import Producer
-from .run_settings import settings_for
+from .transformer import Transformer
 
 __all__ = ["AsyncConsumer", "Consumer", "Flow"]
 
@@ -60,7 +61,11 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
     def _flow_is_end(self) -> bool:
         return True
 
-    def _flow_after(self, first: Conduit) -> Any:
+    @overload
+    def _flow_after(self, first: Producer[A_contra], /) -> Flow[R_co]: ...
+    @overload
+    def _flow_after(self, first: Transformer[A, A_contra], /) -> Consumer[A, R_co]: ...
+    def _flow_after(self, first: Any, /) -> Any:
         if isinstance(first, Producer):
             return Flow(first, self)
         return Chain.of(_ChainedConsumer, first, self)
@@ -205,13 +210,11 @@ class Flow(Conduit, Generic[R_co]):
     ) -> R_co:
         """Run the flow, and give what the consumer gives.
 
-        `options` are those of steps that have none of their own. `on_failure` is called with the
-        failures of steps that have `on_error="collect"`, which need it; more than `max_failures`
-        that don't end the run by themselves end it, with a `FailureLimitError`.
+        `options` and `max_failures` are those of `fluxus_rx.run`. `on_failure` is called with the
+        failures of steps that have `on_error="collect"`, which need it.
 
-        Works with no loop, inside a running loop (the flow then runs in a thread of its own, and
-        the loop waits), from any thread, nested, and any number of times. The first error ends the
-        run and is raised as it is.
+        Works wherever `fluxus_rx.run` works, and any number of times. The first error ends the run
+        and is raised as it is.
         """
         if isinstance(self.consumer, AsyncConsumer):
             alike = partial(
@@ -219,10 +222,12 @@ class Flow(Conduit, Generic[R_co]):
             )
             with Loop() as loop:
                 return loop.call(alike)
-        settings = settings_for(self, options, max_failures, on_failure)
+        settings = RunSettings.of(options=options, max_failures=max_failures, on_failure=on_failure)
+        self._flow_check_options(settings.options)
         errors: list[BaseException] = []
-        opens = partial(Execution, settings=settings)
-        products = _watched(arrivals(lambda: opens(self.producer.observables())), errors)
+        products = _watched(
+            arrivals(lambda: Execution(self.producer.observables(), settings)), errors
+        )
         try:
             result: R_co = self.consumer.consume(products)
         except (StopIteration, StopAsyncIteration) as error:
@@ -249,7 +254,8 @@ class Flow(Conduit, Generic[R_co]):
         on_failure: Callable[[Failure], object] | None = None,
     ) -> R_co:
         """The same on the running loop."""
-        settings = settings_for(self, options, max_failures, on_failure)
+        settings = RunSettings.of(options=options, max_failures=max_failures, on_failure=on_failure)
+        self._flow_check_options(settings.options)
         async with Execution(self.producer.observables(), settings) as channel:
             try:
                 result: R_co = await self.consumer._flow_aconsume(channel)

@@ -15,6 +15,7 @@ from reactivex import operators as ops
 
 from .._common.messages import short, shown
 from .._common.names import check_name
+from .._common.trail import Trail
 from .._engine.observable import FlowObservable, flow_observable, is_driven
 from .._engine.stage import ForeignItems
 from .._errors import InvalidFlowError, UsageError
@@ -60,9 +61,10 @@ class _RxPipe(_Pipe):
 
     def connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
         """The operators on an observable."""
-        trail = (flow_observable(source).trail, self.name)
-        kind = ForeignItems.made(self._name or flow_observable(source).kind.label, trail)
-        remaker = None if self._name is None else _Remaker(kind, flow_observable(source))
+        upstream = flow_observable(source)
+        trail = Trail(self.name, upstream.trail)
+        foreign = ForeignItems(self._name or upstream.foreign_items.label, trail.depth)
+        remaker = None if self._name is None else _Remaker(foreign, upstream)
         around = _SchedulerBypass(source if remaker is None else remaker.noted(source))
         piped = around.inlet.pipe(*self._operators)
         if not isinstance(piped, Observable):
@@ -72,7 +74,8 @@ class _RxPipe(_Pipe):
         if remaker is not None:
             piped = remaker.made(piped)
         root = around.outlet(piped)
-        return [FlowObservable(root, (), is_driven(source), trail, kind=kind)]
+        driven = is_driven(source)
+        return [FlowObservable(root, driven=driven, trail=trail, foreign_items=foreign)]
 
 
 class _StreamPipe(_Pipe):
@@ -92,11 +95,11 @@ class _StreamPipe(_Pipe):
                 raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no stream")
             if self._name is None:
                 return iterated(piped)
-            return relay(piped, _Remaker(kind, upstream).product, time_slice=TimeSlice())
+            return relay(piped, _Remaker(foreign, upstream).product, time_slice=TimeSlice())
 
-        trail = (upstream.trail, self.name)
-        kind = ForeignItems.made(self._name or upstream.kind.label, trail)
-        return [FlowObservable(root, (), True, trail, before=upstream, kind=kind)]
+        trail = Trail(self.name, upstream.trail)
+        foreign = ForeignItems(self._name or upstream.foreign_items.label, trail.depth)
+        return [FlowObservable(root, trail=trail, before=upstream, foreign_items=foreign)]
 
 
 class _IteratedOnce(AsyncIterable[Any]):

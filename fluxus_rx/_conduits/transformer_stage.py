@@ -12,7 +12,7 @@ from reactivex import Observable
 from .._common.messages import note, short, shown
 from .._engine.bound_step import BoundStep
 from .._engine.observable import FlowObservable, flow_observable
-from .._engine.stage import Stage, StepContext, path_of
+from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError
 from .._options.executors import check_picklable, in_processes
 from .._options.step_options import StepOptions
@@ -106,7 +106,7 @@ class TransformerStage(Conduit):
         def explain(error: BaseException, product: Any) -> None:
             note(
                 error,
-                f"in {self.name}, path {path_of(place.trail)}, with the input {short(product)}",
+                f"in {self.name}, path {place.trail.path}, with the input {short(product)}",
             )
 
         def given(replacement: Any, product: Any, count: int) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import dataclasses
 import logging
 from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from concurrent import futures
@@ -63,11 +64,14 @@ class Execution:
 
     async def __aenter__(self) -> Channel[Arrival]:
         loop, meter = asyncio.get_running_loop(), self._settings.meter
-        self.scope = Scope(loop, self._settings, on_fail=self._failed)
-        self._settings.location_of = StepLocations(self._paths).location_of
+        location_of = StepLocations(self._paths).location_of
+        settings = dataclasses.replace(self._settings, location_of=location_of)
+        self.scope = Scope(loop, settings, on_fail=self._failed)
         if meter is not None:
             for path in self._paths:
-                meter.know(getattr(path, "trail", None))
+                trail = getattr(path, "trail", None)
+                if trail is not None:
+                    meter.know(trail)
         _log.debug("takes the products of %d paths in %r", len(self._paths), self.scope)
         demand = self._channel if self._receivers is None else UNBOUNDED
         flow = FlowScheduler(loop, self.scope, demand)

@@ -8,29 +8,29 @@ asynchronous stages read each other directly, with no observer, task or queue in
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from .._monitoring.meter import ItemCounter
+from .._common.trail import Trail
+from .._monitoring.meter import ItemCounter, Meter
 from .._options.step_options import StepOptions
 from .._rx.driver import Driver, RootObserver
 from .._rx.intake import Intake
 from .._rx.multicast import Branch, Hub, subscribe_merged
 from .._rx.overflow import BufferedObservable, OverflowPolicy
-from .._rx.run_settings import RunSettings
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
-from .._rx.scope import drainable
+from .._rx.scope import Scope, drainable
 from .._typing import T
 from .bound_step import BoundStep
-from .metered import metered, metered_source
+from .metered import metered_source
 from .pipeline import Pipeline
 from .plain_rx import PlainSteps
-from .resilience import resilient
-from .stage import ForeignItems, Stage, StepContext, Trail, path_of
+from .replay import entering, is_reached
+from .stage import ForeignItems, PlacedStage, Stage, StageInRun, stages_in_run
 
 __all__ = [
     "FlowObservable",
@@ -59,29 +59,40 @@ class FlowObservable(Observable[T]):
     def __init__(
         self,
         root: Root | Observable[Any],
-        stages: tuple[Stage, ...] = (),
+        *,
+        trail: Trail | None = None,
         driven: bool = True,
-        trail: Trail = None,
         before: FlowObservable[Any] | None = None,
+        stages: tuple[PlacedStage, ...] = (),
         shows_items: bool = True,
-        kind: ForeignItems = ForeignItems(),  # noqa: B008 - frozen
+        foreign_items: ForeignItems = ForeignItems(),  # noqa: B008 - frozen
     ) -> None:
         super().__init__()
-        #: whether users may hold its items, or may have made them
-        self.shows_items = shows_items
-        self.kind = kind
-        self._before = before
         self._root = root
+        #: the way to the root, where that is a step
+        self._root_trail = trail
+        #: what the root reads, if it is one that reads
+        self._before = before
         self._stages = stages
         self.driven = driven
-        self.trail = trail
+        #: whether users may hold its items, or may have made them
+        self.shows_items = shows_items
+        self.foreign_items = foreign_items
+
+    @property
+    def trail(self) -> Trail | None:
+        """The way to here; None for a root that is no step."""
+        return self._stages[-1].trail if self._stages else self._root_trail
 
     def then(self, stage: Stage) -> FlowObservable[Any]:
         """With one more stage on it."""
-        trail = (self.trail, stage.name)
-        stages = (*self._stages, stage._replace(trail=trail))
+        placed = PlacedStage(stage, Trail(stage.name, self.trail))
         return FlowObservable(
-            *(self._root, stages, self.driven or stage.is_async, trail, self._before),
+            self._root,
+            trail=self._root_trail,
+            driven=self.driven or stage.is_async,
+            before=self._before,
+            stages=(*self._stages, placed),
             shows_items=stage.shows_items,
         )
 
@@ -100,7 +111,7 @@ class FlowObservable(Observable[T]):
             not self._stages
             and isinstance(self._root, Observable)
             and is_driven(self._root)
-            and _is_reached(self.trail, flow.scope.settings)
+            and is_reached(self.trail, flow.scope.settings)
         ):
             return self._root.subscribe(observer, scheduler=flow)
         if self._before is None and not isinstance(self._root, Observable):
@@ -118,75 +129,73 @@ class FlowObservable(Observable[T]):
 
     def open(self, flow: FlowScheduler) -> Pipeline[T]:
         """The items as a stream, within a run."""
-        owner = object()
+        scope, owner = flow.scope, object()
         downstream = dict(flow.downstream)
-        settings = flow.scope.settings
-        settled = [stage.settled(settings.options) for stage in self._stages]
-        depths, lends = [], []
-        for stage, options in zip(reversed(self._stages), reversed(settled), strict=True):
-            depths.append(-downstream.get(stage.key, 0))
-            shared = ("limiter", id(options.limiter))
-            lends.append(options.limiter is not None and shared in downstream)
-            for key in (stage.key, shared):
-                downstream[key] = downstream.get(key, 0) + 1
-        if self._before is not None and not _is_reached(self._before.trail, settings):
-            pipeline: Pipeline[Any] = Pipeline(flow, iter(()))
-        elif self._before is not None and not isinstance(self._root, Observable):
-            before = self._before.open(flow.demanding(UNBOUNDED, downstream))
-            before.own_all()
-            pipeline = Pipeline(flow, self._root(before, owner), before)
-        else:
-            pipeline = Pipeline(flow, self._source(flow, owner, downstream))
-        for stage, options in zip(self._stages, settled, strict=True):
-            place = StepContext(flow.scope, stage.trail, owner, options)
-            bound_step = _bind_stage(stage, place, lends.pop())._replace(depth=depths.pop())
-            if settings.replay is not None and stage.name:
-                pipeline.lead(settings.replay.get(id(stage.trail), ()))
-            if stage.shows_items:
-                owner = object()
-            if stage.is_async or bound_step.options.waits:
+        stages = stages_in_run(self._stages, scope.settings.options, downstream)
+        pipeline = self._open_root(flow, owner, downstream)
+        for stage, bound_step in _bound_stages(stages, scope, owner):
+            pipeline.start_with(entering(stage.trail, scope.settings))
+            if stage.stage.is_async or bound_step.options.waits:
                 pipeline.add_async(bound_step)
             else:
                 pipeline.add_sync(bound_step)
         pipeline.fuse()
         if _log.isEnabledFor(logging.DEBUG):
-            _log.debug("%r opens path %s", flow.scope, path_of(self.trail) or "without a name")
+            path = "" if self.trail is None else self.trail.path
+            _log.debug("%r opens path %s", scope, path or "without a name")
         return pipeline
 
-    def _source(
+    def _open_root(
         self, flow: FlowScheduler, owner: object, downstream: Mapping[Hashable, int]
-    ) -> Any:
-        """The items of the root; of a producer, as the run wants them."""
+    ) -> Pipeline[Any]:
         root, settings = self._root, flow.scope.settings
-        stages = self._stages
-        trail = stages[0].trail[0] if stages and stages[0].trail else self.trail
         if isinstance(root, Observable):
-            given = stages[0].trail if trail is None and stages else trail
-            if not _is_reached(given, settings):  # the same for all branches of a group
-                return iter(())
-            intake: Any
-            if isinstance(root, BufferedObservable):
-                intake = root.taken_in(flow, downstream, self._tally(trail, root.key, settings))
-            else:
-                intake = Intake(root, flow, downstream)
-            begins = trail is None or (trail[0] is None and isinstance(root, BufferedObservable))
-            if settings.drainable and begins and not isinstance(root, Branch):
-                return flow.scope.feed(intake)
-            return intake
-        if not _is_reached(trail, settings):
-            return iter(())
-        if settings.meter is None or trail is None:
+            # The same for all branches of a group, which have a root that is no step.
+            trail = self._stages[0].trail if self._stages else None
+            reached = is_reached(self._root_trail or trail, settings)
+            return Pipeline(flow, self._intake(root, flow, downstream) if reached else iter(()))
+        if self._before is None:
+            reached = is_reached(self._root_trail, settings)
+            return Pipeline(flow, self._source(root, flow, owner) if reached else iter(()))
+        if not is_reached(self._before.trail, settings):
+            return Pipeline(flow, iter(()))
+        before = self._before.open(flow.demanding(UNBOUNDED, downstream))
+        before.own_all()
+        return Pipeline(flow, root(before, owner), before)
+
+    def _intake(
+        self, root: Observable[Any], flow: FlowScheduler, downstream: Mapping[Hashable, int]
+    ) -> Any:
+        """The items of an observable, as the run takes them in."""
+        trail = self._root_trail
+        is_source = trail is None
+        intake: Any
+        if isinstance(root, BufferedObservable):
+            is_source = trail is None or trail.before is None
+            counter = self._item_counter(root.key, flow.scope.settings.meter)
+            intake = root.taken_in(flow, downstream, counter)
+        else:
+            intake = Intake(root, flow, downstream)
+        if flow.scope.settings.drainable and is_source and not isinstance(root, Branch):
+            return flow.scope.feed(intake)
+        return intake
+
+    def _item_counter(self, key: Hashable, meter: Meter | None) -> ItemCounter | None:
+        """Counts what an intake gives, if the run counts."""
+        trail = self._root_trail
+        if meter is None or trail is None:
+            return None
+        return ItemCounter(meter, meter.gauge(trail, trail.name, key))
+
+    def _source(self, root: Root, flow: FlowScheduler, owner: object) -> Any:
+        """The items of a producer, counted if the run counts."""
+        meter, trail = flow.scope.settings.meter, self._root_trail
+        if meter is None or trail is None:
             source = root(flow, owner)
         else:
-            gauge = settings.meter.gauge(trail, trail[1], ("source", id(trail)))
-            source = metered_source(partial(root, flow, owner), gauge, settings.meter)
-        return drainable(source, flow.scope) if settings.drainable else source
-
-    def _tally(self, trail: Trail, key: Hashable, settings: RunSettings) -> ItemCounter | None:
-        """What counts what takes in items for others, if the run counts."""
-        if settings.meter is None or trail is None:
-            return None
-        return ItemCounter(settings.meter, settings.meter.gauge(trail, trail[1], key))
+            gauge = meter.gauge(trail, trail.name, ("source", trail))
+            source = metered_source(partial(root, flow, owner), gauge, meter)
+        return drainable(source, flow.scope) if flow.scope.settings.drainable else source
 
     def _subscribe_plainly(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None
@@ -194,18 +203,9 @@ class FlowObservable(Observable[T]):
         assert isinstance(self._root, Observable)
         if not self._stages:
             return self._root.subscribe(observer, scheduler=scheduler)
-        owner = object()
-        bound_steps = []
-        for stage in self._stages:
-            bound_steps.append(
-                _bind_stage(
-                    stage,
-                    StepContext(None, stage.trail, owner, stage.settled(StepOptions())),
-                    False,
-                )
-            )
-            if stage.shows_items:
-                owner = object()
+        defaults = StepOptions()
+        stages = [StageInRun(placed, placed.stage.settled(defaults)) for placed in self._stages]
+        bound_steps = [bound_step for _, bound_step in _bound_stages(stages, None, object())]
         plain = PlainSteps(observer, bound_steps)
         subscription = self._root.subscribe(
             plain.on_next, observer.on_error, observer.on_completed, scheduler=scheduler
@@ -218,37 +218,15 @@ class FlowObservable(Observable[T]):
         return Disposable(dispose)
 
 
-def _bind_stage(stage: Stage, place: StepContext, lends: bool) -> BoundStep:
-    """What a step does to one item, counted if the run counts, and as the options say."""
-    bound_step = stage.bind(place)
-    if not stage.name:
-        return bound_step
-    settings = RunSettings() if place.scope is None else place.scope.settings
-    if settings.meter is not None:
-        gauge = settings.meter.gauge(stage.trail, stage.name, bound_step.key)
-        bound_step = metered(bound_step, gauge, settings.meter)
-    location_of = settings.location_of or _unknown_location
-    return resilient(
-        *(bound_step, stage.name, partial(location_of, stage.trail)),
-        log=settings.failures,
-        lends=lends,
-    )
-
-
-def _is_reached(trail: Trail, settings: RunSettings) -> bool:
-    """Whether products come this way: all do, but in a run of some only those that enter it at the
-    end of `trail` or in front of it. A flow that an Rx operator subscribes to is a matter of its
-    own."""
-    if settings.replay is None or trail is None or settings.location_of is None:
-        return True
-    before: Trail = trail
-    while before is not None and id(before) not in settings.replay:
-        before = before[0]
-    return before is not None or settings.location_of(trail)[1] < 0
-
-
-def _unknown_location(trail: Trail) -> tuple[str, int]:
-    return path_of(trail), -1
+def _bound_stages(
+    stages: Iterable[StageInRun], scope: Scope | None, owner: object
+) -> Iterator[tuple[PlacedStage, BoundStep]]:
+    """Each stage with its step, bound to a run; behind one that shows its items to users, they are
+    another owner's."""
+    for one in stages:
+        yield one.placed, one.bound(scope, owner)
+        if one.placed.stage.shows_items:
+            owner = object()
 
 
 class Merged(Observable[T]):
@@ -282,9 +260,11 @@ def fan_out(source: Observable[T], count: int, driven: bool) -> list[FlowObserva
     given = flow_observable(source)
     return [
         FlowObservable(
-            *(branch, (), hub.driven, given.trail),
+            branch,
+            trail=given.trail,
+            driven=hub.driven,
             shows_items=given.shows_items,
-            kind=given.kind,
+            foreign_items=given.foreign_items,
         )
         for branch in hub.branches
     ]
@@ -294,12 +274,14 @@ def flow_observable(source: Observable[T], driven: bool = False) -> FlowObservab
     """`source` as something stages can be put on; `driven` makes sure that it runs by a driver."""
     if isinstance(source, FlowObservable) and (source.driven or not driven):
         return source
-    shows_items, kind = True, ForeignItems()
     if isinstance(source, FlowObservable):
-        shows_items, kind = source.shows_items, source.kind
-    return FlowObservable(
-        *(source, (), driven or is_driven(source)), shows_items=shows_items, kind=kind
-    )
+        return FlowObservable(
+            source,
+            driven=True,
+            shows_items=source.shows_items,
+            foreign_items=source.foreign_items,
+        )
+    return FlowObservable(source, driven=driven or is_driven(source))
 
 
 def buffered(
@@ -312,7 +294,8 @@ def buffered(
     """`source`, taken in by a policy; its items are called `label` where they are no products."""
     given = flow_observable(source)
     return FlowObservable(
-        *(BufferedObservable(source, policy, key), (), True, (given.trail, name)),
+        BufferedObservable(source, policy, key),
+        trail=Trail(name, given.trail),
         shows_items=given.shows_items,
-        kind=given.kind if label is None else ForeignItems(label),
+        foreign_items=given.foreign_items if label is None else ForeignItems(label),
     )

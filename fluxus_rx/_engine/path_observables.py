@@ -10,6 +10,7 @@ from typing import Any, Generic
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
+from .._common.trail import Trail
 from .._rx.driver import RootObserver
 from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
@@ -148,9 +149,9 @@ class _SharedRun(Generic[T]):
     def _excuse(self) -> None:
         """Say for the paths that nobody has subscribed to that nobody will: the source of a group
         waits for all its branches."""
-        begun = {_source_id(self._paths[index]) for index in self._subscriptions}
+        begun = {_source_of(self._paths[index]) for index in self._subscriptions}
         for index, path in enumerate(self._paths):
-            if index not in self._subscriptions and _source_id(path) in begun:
+            if index not in self._subscriptions and _source_of(path) in begun:
                 path.subscribe(scheduler=self._flow).dispose()
 
     def leave(self, index: int) -> None:
@@ -194,9 +195,6 @@ class _SharedRun(Generic[T]):
                 self._flow.scope.report(raised)
 
 
-def _source_id(path: FlowObservable[Any]) -> int:
+def _source_of(path: FlowObservable[Any]) -> Trail | None:
     """What tells the source of a path from others."""
-    trail = path.trail
-    while trail is not None and trail[0] is not None:
-        trail = trail[0]
-    return id(trail)
+    return None if path.trail is None else path.trail.first

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from .._rx.intake import Intake
@@ -16,8 +15,9 @@ from .._typing import T
 from .async_stage import async_stage
 from .bound_step import BoundStep
 from .fused import Frame, Fused
+from .replay import StartWith
 
-__all__ = ["Pipeline", "StartWith"]
+__all__ = ["Pipeline"]
 
 
 class Pipeline(Endable[T]):
@@ -57,7 +57,7 @@ class Pipeline(Endable[T]):
             bound_step.gauge.queues.append(self._channel)
         self._add(stage)
 
-    def lead(self, items: Sequence[Any]) -> None:
+    def start_with(self, items: Sequence[Any]) -> None:
         """Have these items come in front of those that come by themselves."""
         if items:
             self.fuse()
@@ -139,22 +139,3 @@ class Pipeline(Endable[T]):
         self.cancel()
         parts, self._parts = self._parts, []
         await aclose_all(reversed(parts))
-
-
-class StartWith(Endable[Any]):
-    """Items that are there already, then those of a stream, which somebody else closes."""
-
-    def __init__(self, items: Iterable[Any], rest: AsyncIterator[Any]) -> None:
-        self._items = deque(items)
-        self._rest = rest
-
-    async def __anext__(self) -> Any:
-        return self._items.popleft() if self._items else await self._rest.__anext__()
-
-    def cancel(self) -> None:
-        """Drop the items."""
-        self._items.clear()
-
-    async def aclose(self) -> None:
-        """The same as `cancel`."""
-        self.cancel()

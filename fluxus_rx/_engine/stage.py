@@ -1,102 +1,41 @@
-"""A step in its place in a flow, and the names of places."""
+"""A step in its place in a flow, and where the places of a flow are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from reactivex import Observable
 
+from .._common.trail import Trail
 from .._options.step_options import StepOptions
+from .._rx.run_settings import RunSettings
 from .._rx.scope import Scope
 from .bound_step import BoundStep
+from .metered import metered
+from .resilience import resilient
 
-__all__ = ["ForeignItems", "Stage", "StepContext", "StepLocations", "Trail", "path_of"]
-
-
-class StepLocations:
-    """The places of the steps of a flow that has been compiled into these paths.
-
-    A place is the path of names to it; where several have the same one, as in two branches of the
-    same names, they are numbered in the order of the flow.
-    """
-
-    def __init__(self, paths: Sequence[Observable[Any]]) -> None:
-        self._ends: list[Trail] = [getattr(path, "trail", None) for path in paths]
-        self._names: dict[int, tuple[str, int]] | None = None
-        self._trails: dict[tuple[str, int], Trail] = {}
-
-    def location_of(self, trail: Trail) -> tuple[str, int]:
-        """The path of the step at the end of `trail`, and its number; of a step that doesn't belong
-        to the flow itself, -1."""
-        found = self._known().get(id(trail))
-        return (path_of(trail), -1) if found is None else found
-
-    def find(self, place: tuple[str, int]) -> Trail:
-        """The trail of a place; None if the flow doesn't have it."""
-        self._known()
-        return self._trails.get(place)
-
-    def through(self, trail: Trail) -> Iterator[int]:
-        """The paths that lead through the step at the end of `trail`."""
-        for index, end in enumerate(self._ends):
-            while end is not None and end is not trail:
-                end = end[0]
-            if end is not None:
-                yield index
-
-    def behind(self, trail: Trail) -> frozenset[tuple[str, int]]:
-        """The places that a path leads to from the step at the end of `trail`, and its own."""
-        names = self._known()
-        found = set()
-        for place, end in self._trails.items():
-            while end is not None and end is not trail:
-                end = end[0]
-            if end is not None:
-                found.add(place)
-        return frozenset(found or {names[id(trail)]})
-
-    def _known(self) -> dict[int, tuple[str, int]]:
-        # When first asked for: the names of long chains take a while.
-        if self._names is None:
-            names: dict[int, tuple[str, int]] = {}
-            counts: dict[str, int] = {}
-            for end in self._ends:
-                for trail in self._new(end, names):
-                    path = path_of(trail)
-                    number = counts.get(path, 0)
-                    counts[path] = number + 1
-                    names[id(trail)] = path, number
-                    if trail is not None and trail[1]:
-                        self._trails[path, number] = trail
-            self._names = names
-        return self._names
-
-    @staticmethod
-    def _new(end: Trail, names: dict[int, tuple[str, int]]) -> list[Trail]:
-        """The trails up to `end` that have no name yet, the first one first."""
-        found: list[Trail] = []
-        while end is not None and id(end) not in names:
-            if end[1]:
-                found.append(end)
-            end = end[0]
-        found.reverse()
-        return found
-
-
-#: the names of the steps on the way to here, the last one first; read when something goes wrong
-Trail = tuple["Trail", str] | None
+__all__ = [
+    "ForeignItems",
+    "Location",
+    "PlacedStage",
+    "Stage",
+    "StageInRun",
+    "StepContext",
+    "StepLocations",
+    "stages_in_run",
+]
 
 
 class Stage(NamedTuple):
-    """One step in its place."""
+    """One step, as data: what it does once it is bound to a run, and how it is to be run."""
 
     bind: Callable[[StepContext], BoundStep]
     key: Hashable
     is_async: bool
     name: str
     shows_items: bool
-    trail: Trail = None
     #: those that are set, and those that are implied where none are set around it either
     options: StepOptions = StepOptions()
     implied: StepOptions = StepOptions()
@@ -106,20 +45,11 @@ class Stage(NamedTuple):
         return self.options.over(defaults).over(self.implied)
 
 
-class ForeignItems(NamedTuple):
-    """What a step makes of items that are no products: what it calls them, and how far down their
-    path they were made, if operators have made them."""
+class PlacedStage(NamedTuple):
+    """A stage, and the way to it."""
 
-    label: str | None = None
-    depth: int = 0
-
-    @classmethod
-    def made(cls, label: str | None, trail: Trail) -> ForeignItems:
-        """That of items that operators make at the end of `trail`."""
-        depth = 0
-        while trail is not None:
-            trail, depth = trail[0], depth + 1
-        return cls(label, depth)
+    stage: Stage
+    trail: Trail
 
 
 class StepContext(NamedTuple):
@@ -136,11 +66,126 @@ class StepContext(NamedTuple):
     options: StepOptions
 
 
-def path_of(trail: Trail) -> str:
-    """The path to a step, for a message."""
-    names = []
-    while trail is not None:
-        trail, name = trail
-        if name:
-            names.append(name)
-    return " → ".join(reversed(names))
+class StageInRun(NamedTuple):
+    """A stage with what its options come to in a run.
+
+    `depth` ranks those that share a limit: the further down, the higher. `lends` tells whether a
+    step further down has the same limiter.
+    """
+
+    placed: PlacedStage
+    options: StepOptions
+    depth: int = 0
+    lends: bool = False
+
+    def bound(self, scope: Scope | None, owner: object) -> BoundStep:
+        """What the step does to one item, counted if the run counts, and as the options say."""
+        stage, trail = self.placed
+        bound_step = stage.bind(StepContext(scope, trail, owner, self.options))
+        bound_step = bound_step._replace(depth=self.depth)
+        if not stage.name:
+            return bound_step
+        settings = RunSettings() if scope is None else scope.settings
+        if settings.meter is not None:
+            gauge = settings.meter.gauge(trail, stage.name, bound_step.key)
+            bound_step = metered(bound_step, gauge, settings.meter)
+        location_of = settings.location_of or Location.outside
+        return resilient(
+            bound_step,
+            stage.name,
+            partial(location_of, trail),
+            log=settings.failures,
+            lends=self.lends,
+        )
+
+
+def stages_in_run(
+    stages: Sequence[PlacedStage], defaults: StepOptions, downstream: dict[Hashable, int]
+) -> list[StageInRun]:
+    """The stages with what their options come to; `downstream`, which tells how many stages behind
+    these have a key or a limiter, then counts these as well."""
+    found = []
+    for placed in reversed(stages):
+        key, options = placed.stage.key, placed.stage.settled(defaults)
+        limiter = ("limiter", id(options.limiter))
+        lends = options.limiter is not None and limiter in downstream
+        found.append(StageInRun(placed, options, -downstream.get(key, 0), lends))
+        for shared in (key, limiter):
+            downstream[shared] = downstream.get(shared, 0) + 1
+    found.reverse()
+    return found
+
+
+class ForeignItems(NamedTuple):
+    """What a step makes of items that are no products: what it calls them, and how far down their
+    path they were made, if operators have made them."""
+
+    label: str | None = None
+    depth: int = 0
+
+
+class Location(NamedTuple):
+    """Where a step stands in a flow: the path of names to it, and which of the steps with that path
+    it is, in the order of the flow; -1 for a step that doesn't belong to the flow itself."""
+
+    path: str
+    number: int
+
+    @classmethod
+    def outside(cls, trail: Trail) -> Location:
+        """That of a step which doesn't belong to the flow."""
+        return cls(trail.path, -1)
+
+
+class StepLocations:
+    """Where the steps stand of a flow that has been compiled into these paths."""
+
+    def __init__(self, paths: Sequence[Observable[Any]]) -> None:
+        trails: list[Trail | None] = [getattr(path, "trail", None) for path in paths]
+        self._ends = [(index, end) for index, end in enumerate(trails) if end is not None]
+
+    def location_of(self, trail: Trail) -> Location:
+        """Where the step at the end of `trail` stands."""
+        return self._locations.get(trail) or Location.outside(trail)
+
+    def find(self, location: tuple[str, int]) -> Trail | None:
+        """The trail to a location; None if the flow doesn't have it."""
+        return self._trails.get(location)
+
+    def through(self, trail: Trail) -> Iterator[int]:
+        """The paths that lead through the step at the end of `trail`."""
+        return (index for index, end in self._ends if trail.leads_to(end))
+
+    def behind(self, trail: Trail) -> frozenset[Location]:
+        """The locations that a path leads to from the step at the end of `trail`, and its own."""
+        return frozenset(
+            location for step, location in self._locations.items() if trail.leads_to(step)
+        )
+
+    # When first asked for: the names of long chains take a while.
+    @cached_property
+    def _locations(self) -> dict[Trail, Location]:
+        found: dict[Trail, Location] = {}
+        counts: dict[str, int] = {}
+        for _, end in self._ends:
+            for trail in reversed(_unknown_steps(end, found)):
+                path = trail.path
+                number = counts.get(path, 0)
+                counts[path] = number + 1
+                found[trail] = Location(path, number)
+        return found
+
+    @cached_property
+    def _trails(self) -> dict[tuple[str, int], Trail]:
+        return {location: trail for trail, location in self._locations.items()}
+
+
+def _unknown_steps(end: Trail, known: dict[Trail, Location]) -> list[Trail]:
+    """The steps with a name on the way to `end`, back to the first one that is known."""
+    found = []
+    for step in end:
+        if step in known:
+            break
+        if step.name:
+            found.append(step)
+    return found

@@ -19,11 +19,12 @@ from reactivex import Observable
 
 from .._common.messages import note, short
 from .._common.signatures import function_name, is_async_function
+from .._common.trail import Trail
 from .._conduits.conduit import options_repr
 from .._conduits.producer import Producer, offloaded
 from .._engine.bound_step import BoundStep
 from .._engine.observable import FlowObservable
-from .._engine.stage import Stage, StepContext, Trail
+from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError, UsageError
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
@@ -68,12 +69,12 @@ class SourceStep(Producer[DictProduct]):
 
     def observables(self) -> list[FlowObservable[DictProduct]]:
         """The one path of a step."""
-        trail = (None, self._name)
+        trail = Trail(self._name)
         if isinstance(self._source, Observable) and not self._is_function:
             stage = Stage(self._bind_items, ("items", id(self)), False, self._name, False)
-            return [FlowObservable(self._source, (), True).then(stage)]
+            return [FlowObservable(self._source).then(stage)]
         root = partial(self._products, trail)
-        return [FlowObservable(root, (), True, trail, shows_items=False)]
+        return [FlowObservable(root, trail=trail, shows_items=False)]
 
     def _bind_items(self, place: StepContext) -> BoundStep:
         factory = ProductFactory(self._name, place.scope, place.owner)

@@ -23,12 +23,13 @@ from reactivex import Observable
 from .._common.messages import note, short
 from .._common.names import identifier
 from .._common.signatures import function_name, is_async_function, parameters_of
+from .._common.trail import Trail
 from .._conduits.conduit import options_repr
 from .._conduits.producer import offloaded
 from .._conduits.transformer import Transformer
 from .._engine.bound_step import BoundStep, Deferred
 from .._engine.observable import FlowObservable, flow_observable
-from .._engine.stage import ForeignItems, Stage, StepContext, Trail, path_of
+from .._engine.stage import ForeignItems, Stage, StepContext
 from .._errors import InvalidFlowError, InvalidNameError, MissingAttributeError
 from .._products.dict_product import MISSING, DictProduct, known_names
 from .._products.factory import ProductFactory, described_kind, from_foreign, no_products
@@ -174,11 +175,11 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         """This step on an observable, whose items need not come from a step."""
         items = flow_observable(source)
         if items.shows_items:
-            taking_in = partial(self._bind_taking_in, items.kind)
+            taking_in = partial(self._bind_taking_in, items.foreign_items)
             items = items.then(Stage(taking_in, None, False, "", shows_items=False))
         return super().connect(items)
 
-    def _bind_taking_in(self, kind: ForeignItems, place: StepContext) -> BoundStep:
+    def _bind_taking_in(self, foreign: ForeignItems, place: StepContext) -> BoundStep:
         """What comes from elsewhere than a step, as products of its own, with their positions.
 
         Whoever has made an item may hold it still, or give it twice.
@@ -189,13 +190,13 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             nonlocal index
             index += 1
             said = f"step {self._name!r} was given"
-            return from_foreign(item, index, place.owner, said, *kind)
+            return from_foreign(item, index, place.owner, said, foreign.label, foreign.depth)
 
         async def acall(item: Any) -> DictProduct:
             return apply(item)
 
         def explain(error: BaseException, item: Any) -> None:
-            note(error, f"in step {self._name!r}, path {path_of(place.trail)}, at item {index}")
+            note(error, f"in step {self._name!r}, path {place.trail.path}, at item {index}")
 
         return BoundStep(apply, acall, explain, place.options, None)
 
@@ -298,7 +299,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
 
     def _explain(self, error: BaseException, product: Any, trail: Trail) -> None:
         if not isinstance(product, DictProduct):
-            note(error, f"in step {self._name!r}, path {path_of(trail)}, given {short(product)}")
+            note(error, f"in step {self._name!r}, path {trail.path}, given {short(product)}")
             return
         values = product.flat() if self._parameters.takes_all else {}
         for name in self._parameters.names:

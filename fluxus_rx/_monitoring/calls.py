@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from .._errors import UsageError
 
-__all__ = ["Call", "Count", "Journal", "Record", "journal_of", "times_of"]
+__all__ = ["Call", "Count", "Journal", "Record", "Timed", "times_of"]
 
 
 class Call(NamedTuple):
@@ -63,6 +63,34 @@ class Journal(NamedTuple):
     elapsed: float
     steps: Sequence[str] = ()
 
+    @classmethod
+    def of_outputs(
+        cls, outputs: Iterable[Mapping[str, Mapping[str, Any]]], is_untimed: bool = False
+    ) -> Journal:
+        """The journal of a run that kept none, pieced together from the times in its outputs.
+
+        A product that several outputs came from is one call, since its times are the same in each
+        of them. Raises UsageError for outputs without times; with `is_untimed`, for none as well.
+        """
+        by_step: dict[str, dict[tuple[float, float], Call]] = {}
+        for output in outputs:
+            for step, attributes in output.items():
+                times = times_of(attributes)
+                if times is None:
+                    is_untimed = True
+                    continue
+                found = by_step.setdefault(step, {})
+                if times not in found:
+                    start, end = times
+                    found[times] = Call(step, "", "", start, end, end - start, 1, 1, None)
+        if is_untimed and not by_step:
+            raise UsageError(
+                "this result has no times; take them with run(flow, timestamps=True), or with"
+                " arun(flow, timestamps=True)"
+            )
+        known = [call for found in by_step.values() for call in found.values()]
+        return cls(known, max((call.end for call in known), default=0.0))
+
     def by_step(self) -> dict[str, list[Call]]:
         """The calls of each step, by their start."""
         found: dict[str, list[Call]] = {}
@@ -74,48 +102,12 @@ class Journal(NamedTuple):
 
 
 class Timed(Protocol):
-    """A result, as far as its times go."""
-
-    _elapsed: float | None
-    _steps: tuple[str, ...]
-    _untimed: bool
+    """A result that tells of its calls."""
 
     @property
-    def _calls(self) -> tuple[Call, ...]: ...
-
-    def get_outputs(self) -> Iterator[Mapping[str, Mapping[str, Any]]]:
-        """All outputs."""
+    def _flow_journal(self) -> Journal:
+        """The calls; raises UsageError for a result without times."""
         ...
-
-
-def journal_of(result: Timed) -> Journal:
-    """The journal of a run; without one, it is pieced together from the times in the outputs.
-
-    A product that several outputs came from is one call, since its times are the same in each of
-    them. Raises UsageError for a result without times.
-    """
-    calls, elapsed = result._calls, result._elapsed
-    if elapsed is not None:
-        return Journal(calls, max([elapsed, *(call.end for call in calls)]), result._steps)
-    untimed = result._untimed
-    by_step: dict[str, dict[tuple[float, float], Call]] = {}
-    for output in result.get_outputs():
-        for step, attributes in output.items():
-            times = times_of(attributes)
-            if times is None:
-                untimed = True
-                continue
-            found = by_step.setdefault(step, {})
-            if times not in found:
-                start, end = times
-                found[times] = Call(step, "", "", start, end, end - start, 1, 1, None)
-    if untimed and not by_step:
-        raise UsageError(
-            "this result has no times; take them with run(flow, timestamps=True), or with"
-            " arun(flow, timestamps=True)"
-        )
-    known = [call for found in by_step.values() for call in found.values()]
-    return Journal(known, max((call.end for call in known), default=0.0))
 
 
 def times_of(attributes: Mapping[str, Any]) -> tuple[float, float] | None:

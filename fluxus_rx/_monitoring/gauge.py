@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Hashable, Iterator, Sized
-from typing import Any
 
+from .._common.trail import Trail
 from .._streams.timing import IdleTimes, clock
 
 __all__ = ["Gauge"]
@@ -42,7 +42,9 @@ class Gauge:
         *("_busy_since", "_clock", "_held", "_held_since", "busy", "held", "working"),
     )
 
-    def __init__(self, label: str, key: Hashable, path: str, depth: int, trail: Any = None) -> None:
+    def __init__(
+        self, label: str, key: Hashable, path: str, depth: int, trail: Trail | None = None
+    ) -> None:
         self._clock = clock()
         self.trail = trail
         self.label = label

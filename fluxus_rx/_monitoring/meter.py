@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable, Mapping
 from operator import length_hint
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from .._common.messages import short
+from .._common.trail import Trail
 from .._streams.timing import clock
 from .calls import Count, Record
 from .gauge import Gauge
@@ -25,20 +26,22 @@ _NAMES: Final = 32
 class Meter:
     """Counts what a run does; with a `journal`, keeps a record of each call as well.
 
+    Times begin at `elapsed` seconds, those of the run that this one goes on from, if there is one.
     Counters may be read from any thread at any time.
     """
 
-    def __init__(self, journal: bool = False) -> None:
+    def __init__(self, journal: bool = False, elapsed: float = 0.0) -> None:
         self.clock = clock()
-        self.started = self.clock()
+        self._elapsed_before = elapsed
+        self.started = self.clock() - elapsed
         #: the calls that are over, in the order in which they ended
         self.calls: list[Record] | None = [] if journal else None
-        self._gauges: dict[int, tuple[Any, Gauge]] = {}
+        self._gauges: dict[Trail, Gauge] = {}
         self._labels: dict[Hashable, str] = {}
         self._names: dict[str, int] = {}
         self._taken: set[str] = set()
         self._failures: dict[tuple[Gauge, str], int] = {}
-        self._known: dict[int, Any] = {}
+        self._known: set[Trail] = set()
         self._strangers: dict[str, Gauge] = {}
 
     @property
@@ -51,50 +54,42 @@ class Meter:
         now = clock()
         if now != self.clock:
             self.clock = now
-            self.started = now()
+            self.started = now() - self._elapsed_before
 
-    def know(self, trail: Any) -> None:
+    def know(self, trail: Trail) -> None:
         """The steps on `trail` are those of the flow that is run."""
-        while trail is not None and id(trail) not in self._known:
-            self._known[id(trail)] = trail
-            trail = trail[0]
+        for step in trail:
+            if step in self._known:
+                break
+            self._known.add(step)
 
-    def gauge(self, trail: Any, name: str, key: Hashable) -> Gauge:
+    def gauge(self, trail: Trail, name: str, key: Hashable) -> Gauge:
         """The counters of the step at the end of `trail`.
 
         A step that doesn't belong to the flow itself, such as one that an Rx operator subscribes
         to for each product, has them in common with all such steps of its name.
         """
-        found = self._gauges.get(id(trail))
-        if found is None and id(trail) not in self._known:
+        found = self._gauges.get(trail)
+        if found is not None:
+            return found
+        if trail not in self._known:
             gauge = self._strangers.get(name)
             if gauge is None:
                 key = ("stranger", name)
                 gauge = Gauge(self._label(str(name), key), key, str(name), 1)
-                self._strangers[name] = gauge
-                self._gauges[id(trail)] = trail, gauge
+                self._strangers[name] = self._gauges[trail] = gauge
             return gauge
-        if found is None:
-            # The trail is kept, or another one might get its identity.
-            gauge = Gauge(
-                self._label(str(name), key), key, _path_names(trail), self._depth(trail), trail
-            )
-            found = trail, gauge
-            self._gauges[id(trail)] = found
-        return found[1]
+        gauge = Gauge(
+            self._label(str(name), key), key, trail.short_path(_NAMES), trail.depth, trail
+        )
+        self._gauges[trail] = gauge
+        return gauge
 
-    def _depth(self, trail: Any) -> int:
-        depth = 0
-        while trail is not None and id(trail) not in self._gauges:
-            trail = trail[0]
-            depth += 1
-        return depth if trail is None else depth + self._gauges[id(trail)][1].depth
-
-    def expect(self, trail: Any, length: int | None) -> None:
+    def expect(self, trail: Trail, length: int | None) -> None:
         """The producer at the end of `trail` has this many products more."""
-        found = self._gauges.get(id(trail))
+        found = self._gauges.get(trail)
         if found is not None and length is not None:
-            found[1].expect(length)
+            found.expect(length)
 
     def _label(self, name: str, key: Hashable) -> str:
         """The name of the step, told apart from other steps of that name."""
@@ -121,7 +116,7 @@ class Meter:
     def by_step(self) -> list[list[Gauge]]:
         """The counters of each step at all its places, in the order of the flow."""
         found: dict[Hashable, list[Gauge]] = {}
-        for _, gauge in [*self._gauges.values()]:
+        for gauge in [*self._gauges.values()]:
             found.setdefault(gauge.key, []).append(gauge)
         return sorted(found.values(), key=lambda places: max(gauge.depth for gauge in places))
 
@@ -139,42 +134,41 @@ class Meter:
         counts: dict[Hashable, Count] = {}
         depths: dict[Hashable, int] = {}
         expected = self._expected()
-        for trail, gauge in [*self._gauges.values()]:
+        for trail, gauge in [*self._gauges.items()]:
             own = Count(
                 gauge.label,
                 gauge.done,
                 gauge.started - gauge.over,
                 gauge.failed,
-                expected[id(trail)],
+                expected[trail],
             )
             other = counts.get(gauge.key)
             counts[gauge.key] = own if other is None else _added_up(own, other)
             depths[gauge.key] = max(depths.get(gauge.key, 0), gauge.depth)
         return [counts[key] for key in sorted(counts, key=depths.__getitem__)]
 
-    def _expected(self) -> dict[int, int | None]:
-        """What each gauge can expect, by the identity of its trail; sources first."""
-        found: dict[int, int | None] = {}
-        for trail, _ in [*self._gauges.values()]:
+    def _expected(self) -> dict[Trail, int | None]:
+        """What the steps can expect, by the trails to them; sources first."""
+        found: dict[Trail, int | None] = {}
+        for trail in [*self._gauges]:
+            step: Trail | None = trail
             unknown = []
-            while id(trail) not in found:
-                unknown.append(trail)
-                trail = _before(trail)
-                if trail is None or id(trail) not in self._gauges:
-                    break
+            while step is not None and step in self._gauges and step not in found:
+                unknown.append(step)
+                step = _named_before(step)
             for one in reversed(unknown):
-                found[id(one)] = self._expectation(one, found)
+                found[one] = self._expectation(one, found)
         return found
 
-    def _expectation(self, trail: Any, found: dict[int, int | None]) -> int | None:
-        _, gauge = self._gauges[id(trail)]
-        before = _before(trail)
+    def _expectation(self, trail: Trail, found: dict[Trail, int | None]) -> int | None:
+        gauge = self._gauges[trail]
+        before = _named_before(trail)
         if before is None:
-            return gauge.total if id(trail) in self._known else None
-        expected = found.get(id(before))
+            return gauge.total if trail in self._known else None
+        expected = found.get(before)
         if expected is None:
             return None
-        upstream = self._gauges[id(before)][1]
+        upstream = self._gauges[before]
         expected -= upstream.dropped
         if upstream.over >= expected:
             return upstream.given
@@ -182,24 +176,12 @@ class Meter:
         return max(round(expected * each), upstream.given)
 
 
-def _before(trail: Any) -> Any:
+def _named_before(trail: Trail) -> Trail | None:
     """The trail of the step before; what has no name counts nothing."""
-    trail = trail[0]
-    while trail is not None and not trail[1]:
-        trail = trail[0]
-    return trail
-
-
-def _path_names(trail: Any) -> str:
-    """The names of the steps on the way; the last ones only where there are many."""
-    names: list[str] = []
-    while trail is not None and len(names) < _NAMES:
-        if trail[1]:
-            names.append(str(trail[1]))
-        trail = trail[0]
-    if trail is not None:
-        names.append("…")
-    return " → ".join(reversed(names))
+    before = trail.before
+    while before is not None and not before.name:
+        before = before.before
+    return before
 
 
 def _added_up(one: Count, other: Count) -> Count:

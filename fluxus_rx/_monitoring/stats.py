@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from math import inf
-from typing import Any
 
 from .._common.text import printable, seconds, shortened, table
+from .._common.trail import Trail
 from .gauge import Gauge
 from .meter import Meter
 
@@ -53,7 +53,7 @@ class StepStats:
     load: float
     _open: float = dataclasses.field(repr=False, default=0.0)
     _kind: str = dataclasses.field(repr=False, default="step")
-    _trails: tuple[Any, ...] = dataclasses.field(repr=False, compare=False, default=())
+    _trails: tuple[Trail, ...] = dataclasses.field(repr=False, compare=False, default=())
 
     @classmethod
     def of(cls, places: Sequence[Gauge]) -> StepStats:
@@ -90,7 +90,7 @@ class StepStats:
             blocked=blocked,
             load=min(max(load, 0.0), 1.0),
             _open=lasted / len(places),
-            _trails=tuple(gauge.trail for gauge in places),
+            _trails=tuple(gauge.trail for gauge in places if gauge.trail is not None),
             _kind="source" if first.is_source else "inline" if first.is_inline else "step",
         )
 
@@ -214,13 +214,7 @@ def _explanation(stats: RunStats) -> Explanation:
 
 def _leads_to(first: StepStats, second: StepStats) -> bool:
     """Whether a path leads from one step to the other."""
-    starts = {id(trail) for trail in first._trails}
-    for trail in second._trails:
-        while trail is not None:
-            trail = trail[0]
-            if id(trail) in starts:
-                return True
-    return False
+    return any(start.leads_to(end) for start in first._trails for end in second._trails)
 
 
 def _why(step: StepStats, weight: float, elapsed: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, 
 from typing import Any
 
 from .._common.messages import note, shown
+from .._common.trail import Trail
 from .._errors import InvalidProductError
 from .._monitoring.meter import length_of
 from .._rx.scope import Scope
@@ -43,7 +44,9 @@ GIVEN = ("what it gave", ITEM)
 class ProductFactory:
     """Makes the products of one step in one run."""
 
-    def __init__(self, name: str, scope: Scope | None, owner: object, trail: object = None) -> None:
+    def __init__(
+        self, name: str, scope: Scope | None, owner: object, trail: Trail | None = None
+    ) -> None:
         self.name = name
         self.owner = owner
         self.trail = trail
@@ -55,7 +58,7 @@ class ProductFactory:
     def expect(self, given: object) -> None:
         """Tell the run how many products a producer gives, if it wants to know and they have a
         length."""
-        if self.meter is not None:
+        if self.meter is not None and self.trail is not None:
             self.meter.expect(self.trail, 1 if isinstance(given, Mapping) else length_of(given))
 
     def now(self) -> float | None:

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, overload
 
+from .._common.arguments import check_whole_number
 from .._common.messages import shown
-from .._errors import InvalidFlowError, InvalidOptionError
-from .._monitoring.calls import Call, Record, journal_of
+from .._errors import InvalidFlowError
+from .._monitoring.calls import Call, Journal, Record
 from .._monitoring.meter import Meter
 from .._monitoring.summary import Summary
 from .._options.failure import Failure
@@ -117,6 +118,13 @@ class RunResult(Sequence[list[Output]]):
     @property
     def _calls(self) -> tuple[Call, ...]:
         return tuple(map(Call._make, self._journal))
+
+    @property
+    def _flow_journal(self) -> Journal:
+        if self._elapsed is None:
+            return Journal.of_outputs(self.get_outputs(), self._untimed)
+        calls = self._calls
+        return Journal(calls, max([self._elapsed, *(call.end for call in calls)]), self._steps)
 
     def _path(self, index: int) -> list[Output]:
         path = self._paths[index]
@@ -299,11 +307,7 @@ class RunResult(Sequence[list[Output]]):
         >>> table.to_pydict()
         {'path': [0, 0], 'item': [0, 1], 'src.x': [1.0, 0.5]}
         """
-        if type(batch_size) is not int or batch_size < 1:
-            raise InvalidOptionError(
-                f"to_arrow(): batch_size={shown(batch_size)}: expected a whole number of rows"
-                " from 1 on"
-            )
+        check_whole_number("batch_size", batch_size, "rows", who="to_arrow()")
         return arrow_table(self._rows(path), simplify, batch_size)
 
     def summary(self) -> Summary:
@@ -318,7 +322,7 @@ class RunResult(Sequence[list[Output]]):
         >>> [(step.step, step.calls, step.share) for step in result.summary().steps]
         [('src', 1, 0.25), ('add', 1, 0.75)]
         """
-        return Summary.of(journal_of(self))
+        return Summary.of(self._flow_journal)
 
     def draw_timeline(
         self, style: str | None = None, *, file: File | None = None, format: str | None = None

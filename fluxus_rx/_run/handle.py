@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from enum import Enum
 from typing import Any
 
 from .._conduits.conduit import Conduit
@@ -12,7 +13,7 @@ from .._monitoring.reporting import Follow
 from .._monitoring.stats import Explanation, RunStats, stats_of
 from .._options.step_options import StepOptions
 from .._results.run_result import RunResult
-from .request import Input, RunRequest
+from .request import CollectedRun, Input
 
 __all__ = ["Run", "start"]
 
@@ -49,11 +50,28 @@ def start(
             "start() needs a running event loop: call it in a coroutine (asyncio.run(main())), or"
             " use run(flow), which makes a loop of its own"
         ) from None
-    request = RunRequest(
-        *(flow, input, timestamps, progress, options, max_failures), metered=True, who="start()"
+    request = CollectedRun(
+        flow,
+        who="start()",
+        input=input,
+        timestamps=timestamps,
+        progress=progress,
+        options=options,
+        max_failures=max_failures,
+        steered=True,
     )
-    request.settings.drainable = True
     return Run(request, loop)
+
+
+class RunState(Enum):
+    """How a run stands; in each but the first three it is over."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    DRAINING = "draining"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class Run:
@@ -65,10 +83,10 @@ class Run:
     nobody asks for goes to the loop's exception handler, as that of a task does.
     """
 
-    def __init__(self, request: RunRequest, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, request: CollectedRun, loop: asyncio.AbstractEventLoop) -> None:
         self._request = request
         self._execution: Execution | None = None
-        self._state = "running"
+        self._state = RunState.RUNNING
         self._ended: RunStats | None = None
         self._begun = asyncio.Event()
         self._task = loop.create_task(self._run())
@@ -76,15 +94,15 @@ class Run:
         self._task.add_done_callback(self._over)
 
     async def _run(self) -> RunResult:
-        state = "failed"
+        state = RunState.FAILED
         try:
-            result = await self._request.collected(self._open)
-            state = "done"
+            result = await self._request.result(self._open)
+            state = RunState.DONE
             return result
         except asyncio.CancelledError as cancelled:
             if self._execution is not None and self._execution.scope.errors:
                 raise self._execution.scope.errors[0] from cancelled  # and not a note of it alone
-            state = "cancelled"
+            state = RunState.CANCELLED
             raise
         finally:
             self._state = state
@@ -94,15 +112,15 @@ class Run:
         _running.discard(task)
         self._begun.set()
         if self._ended is None:  # it was cancelled before it had begun
-            self._state = "cancelled"
+            self._state = RunState.CANCELLED
             self._ended = self.stats()
 
     def _open(self, execution: Execution) -> None:
         self._execution = execution
         self._begun.set()
-        if self._state == "paused":
+        if self._state is RunState.PAUSED:
             execution.scope.time_slice.pause()
-        if self._state == "draining":
+        if self._state is RunState.DRAINING:
             execution.scope.drain()
 
     async def result(self) -> RunResult:
@@ -122,17 +140,17 @@ class Run:
         Calls that are under way go on to their end, so do products to the next buffer; a source may
         give the product that it is making, and one that doesn't wait goes on to emit.
         """
-        if self._state != "running":
+        if self._state is not RunState.RUNNING:
             return
-        self._state = "paused"
+        self._state = RunState.PAUSED
         if self._execution is not None:
             self._execution.scope.time_slice.pause()
 
     def resume(self) -> None:
         """Go on after `pause()`; does nothing where there is none."""
-        if self._state != "paused":
+        if self._state is not RunState.PAUSED:
             return
-        self._state = "running"
+        self._state = RunState.RUNNING
         if self._execution is not None:
             self._execution.scope.time_slice.resume()
 
@@ -143,8 +161,8 @@ class Run:
         on. A step that gives products without end for one input keeps the run going: cancel that.
         """
         self.resume()
-        if self._state == "running":
-            self._state = "draining"
+        if self._state is RunState.RUNNING:
+            self._state = RunState.DRAINING
             if self._execution is not None:
                 self._execution.scope.drain()
         return await self.result()
@@ -163,17 +181,17 @@ class Run:
     @property
     def state(self) -> str:
         """`"running"`, `"paused"`, `"draining"`, `"done"`, `"failed"` or `"cancelled"`."""
-        return self._state
+        return self._state.value
 
     def stats(self) -> RunStats:
         """What each step does now, and what it has done; once the run is over, what it had done by
         then. In O(steps)."""
         if self._ended is not None:
             return self._ended
-        meter, log = self._request.meter, self._request.settings.failures
-        assert meter is not None
-        assert log is not None
-        return stats_of(meter, self.state, log.count)
+        settings = self._request.settings
+        assert settings.meter is not None  # a run that is steered counts
+        assert settings.failures is not None
+        return stats_of(settings.meter, self.state, settings.failures.count)
 
     def explain(self) -> Explanation:
         """Which step holds the run up, in a sentence, with the numbers that prove it."""

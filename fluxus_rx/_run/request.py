@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import (
     AsyncIterable,
     Callable,
@@ -11,29 +12,29 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from typing import Any, Final
+from contextlib import AbstractContextManager
+from typing import Any, Final, Unpack
 
 from reactivex import Observable
 
 from .._common.item_types import fits, type_name
 from .._common.messages import shown
+from .._common.trail import Trail
 from .._conduits.consumer import Consumer, Flow
 from .._conduits.producer import Producer
-from .._conduits.run_settings import settings_for
 from .._conduits.transformer import Passthrough, Transformer
 from .._engine.execution import Execution
 from .._errors import FailureLimitError, InvalidFlowError
 from .._functional.source_step import SourceStep
-from .._monitoring.meter import Meter
-from .._monitoring.reporting import Follow, check_progress, reporting
+from .._monitoring.reporting import reporting
 from .._options.failure import Failure
-from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
 from .._products.factory import from_foreign
 from .._results.failures import final_failures
 from .._results.run_result import RunResult
+from .._rx.run_settings import RunKeywords, RunSettings
 
-__all__ = ["Input", "RunRequest"]
+__all__ = ["CollectedRun", "Input", "RunRequest"]
 
 Input = (
     Mapping[str, Any]
@@ -43,92 +44,121 @@ Input = (
 )
 
 
+#: what runs beside a run, as a part of it
+Beside = Callable[[], Coroutine[Any, Any, None]]
+
+
 class RunRequest:
-    """A run, as it was asked for; what can be refused before it begins is refused here."""
+    """A run as it was asked for; what can be refused before it begins is refused here.
+
+    `who` is the function that was called, for messages; `input`, `on_failure` and `settings` are
+    what it was called with.
+    """
 
     def __init__(
         self,
         flow: Any,
-        given: Any = None,
-        timestamps: bool = False,
-        progress: Follow = False,
-        options: StepOptions | None = None,
-        max_failures: int | None = None,
-        on_failure: Callable[[Failure], object] | None = None,
         *,
-        metered: bool = False,
-        streamed: bool = False,
-        who: str = "run()",
+        who: str,
+        input: Input | None = None,
+        on_failure: Callable[[Failure], object] | None = None,
+        **settings: Unpack[RunKeywords],
     ) -> None:
         self._who = who
-        self.producer = _checked_producer(who, flow, given)
-        check_progress(progress)
-        self.progress = progress
-        metered = metered or timestamps or not (progress is None or progress is False)
-        self.meter = Meter(journal=timestamps) if metered else None
-        self._failures: list[Failure] = []
-        keep = on_failure if streamed else self._failures.append
-        self.settings = settings_for(self.producer, options, max_failures, keep)
-        self.settings.meter = self.meter
+        self.producer = _checked_producer(who, flow, input)
+        self.settings = RunSettings.of(on_failure=on_failure, **settings)
+        self.producer._flow_check_options(self.settings.options)
         #: what the flow has been compiled to, if it has been
-        self.paths: Sequence[Observable[Any]] = ()
-        self._results: list[list[Any]] = []
+        self._paths: Sequence[Observable[Any]] = ()
 
-    def execution(self, receivers: bool, beside: Beside | None = None) -> Execution:
-        """The paths of the flow, not open yet; with receivers, they are collected. On the loop that
-        the run goes by."""
-        if self.meter is not None:
-            self.meter.enter()
-        self.paths = paths = self.paths or self.producer.observables()
-        self._results = [[] for _ in paths] if receivers else []
-        return Execution(
-            *(paths, self.settings),
-            receivers=[result.append for result in self._results] if receivers else None,
-            beside=beside,
-        )
+    def replay(
+        self, paths: Sequence[Observable[Any]], products: Mapping[Trail, Sequence[DictProduct]]
+    ) -> None:
+        """Run these paths, which the flow has been compiled to, and give their steps these products
+        in place of those of the sources."""
+        self._paths = paths
+        self.settings = dataclasses.replace(self.settings, replay=products)
 
-    async def collected(self, execution: Callable[[Execution], object] = id) -> RunResult:
-        """Run to the end; `opened` is told of the run when it is open."""
-        with reporting(self.progress, self.meter) as beside:
-            running = self.execution(True, beside)
-            try:
-                async with running as channel:
-                    execution(running)
-                    await channel.filled()
-            except FailureLimitError as error:
-                # Not one that came out of a run inside of a step.
-                if (
-                    self.settings.failures is not None
-                    and error.failures is self.settings.failures.all
-                ):
-                    error.failures = final_failures(self.settings.failures.all, self.elapsed)
-                    error.result = self.result()
-                raise
-            return self.result()
+    def reporting(self) -> AbstractContextManager[Beside | None]:
+        """A block that tells of the progress of the run in it; gives what has to run beside it."""
+        return reporting(self.settings.progress, self.settings.meter)
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the run began, in one that counts."""
-        return 0.0 if self.meter is None else self.meter.elapsed
+    def begin(self) -> Sequence[Observable[Any]]:
+        """The paths of the flow; the run begins now, on the loop that is running."""
+        if self.settings.meter is not None:
+            self.settings.meter.enter()
+        self._paths = self._paths or self.producer.observables()
+        return self._paths
 
-    def result(self) -> RunResult:
-        """What has been collected by now."""
-        paths = []
-        for number, path in enumerate(self._results):
-            if not all(isinstance(item, DictProduct) for item in path):
-                path = [self.taken(number, item, index) for index, item in enumerate(path)]
-            paths.append(path)
-        return RunResult.of_products(paths, self.meter, self._failures)
+    def execution(self, beside: Beside | None = None) -> Execution:
+        """The run itself, not open yet; its products are for whoever opens it."""
+        return Execution(self.begin(), self.settings, beside=beside)
 
-    def taken(self, path: int, item: Any, index: int) -> DictProduct:
-        """The product of what a path has given; refuses what is none."""
-        kind = getattr(self.paths[path], "kind", ())
+    def product_of(self, item: Any, *, path: int, index: int) -> DictProduct:
+        """The product of an item that a path has given; refuses what is none."""
+        kind = getattr(self._paths[path], "kind", ())
         said = f"{self._who} takes products of steps{_INSTEAD}, but got"
         return from_foreign(item, index, None, said, *kind)
 
 
-#: What runs beside a run.
-Beside = Callable[[], Coroutine[Any, Any, None]]
+class CollectedRun(RunRequest):
+    """A run whose outputs and failures are collected for a `RunResult`."""
+
+    def __init__(
+        self,
+        flow: Any,
+        *,
+        who: str = "run()",
+        input: Input | None = None,
+        **settings: Unpack[RunKeywords],
+    ) -> None:
+        self._failures: list[Failure] = []
+        super().__init__(flow, who=who, input=input, on_failure=self._failures.append, **settings)
+        #: what each path has given so far
+        self._items: list[list[Any]] = []
+
+    def execution(self, beside: Beside | None = None) -> Execution:
+        """The run itself, not open yet; its products are collected here."""
+        paths = self.begin()
+        self._items = [[] for _ in paths]
+        return Execution(
+            paths,
+            self.settings,
+            receivers=[items.append for items in self._items],
+            beside=beside,
+        )
+
+    async def result(self, on_open: Callable[[Execution], object] | None = None) -> RunResult:
+        """Run to the end; `on_open` is called with the run when it is open."""
+        with self.reporting() as beside:
+            execution = self.execution(beside)
+            try:
+                async with execution as channel:
+                    if on_open is not None:
+                        on_open(execution)
+                    await channel.filled()
+            except FailureLimitError as error:
+                self._complete(error)
+                raise
+            return self._collected()
+
+    def _complete(self, error: FailureLimitError) -> None:
+        log = self.settings.failures
+        # Not one that came out of a run inside of a step.
+        if log is not None and error.failures is log.all:
+            elapsed = 0.0 if self.settings.meter is None else self.settings.meter.elapsed
+            error.failures = final_failures(log.all, elapsed)
+            error.result = self._collected()
+
+    def _collected(self) -> RunResult:
+        """What there is by now."""
+        paths = [self._products_of(path, items) for path, items in enumerate(self._items)]
+        return RunResult.of_products(paths, self.settings.meter, self._failures)
+
+    def _products_of(self, path: int, items: list[Any]) -> list[DictProduct]:
+        if all(isinstance(item, DictProduct) for item in items):
+            return items
+        return [self.product_of(item, path=path, index=index) for index, item in enumerate(items)]
 
 
 _INSTEAD: Final = (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from .._common.event_loop import Loop
 from .._common.messages import shown
+from .._common.trail import Trail
 from .._conduits.conduit import Conduit
-from .._engine.stage import StepLocations, Trail
+from .._engine.stage import StepLocations
 from .._errors import InvalidFlowError, UsageError
 from .._monitoring.reporting import Follow
 from .._options.failure import Failure
@@ -16,7 +17,8 @@ from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
 from .._results.failures import Failures
 from .._results.run_result import RunResult
-from .request import RunRequest
+from .._rx.run_settings import RunKeywords
+from .request import CollectedRun
 
 __all__ = ["arerun", "rerun"]
 
@@ -56,7 +58,15 @@ def rerun(
     >>> rerun(source >> step("inverse", inverse, by=2), result.failures)[0]
     [{'src': {'x': 0}, 'inverse': {'y': 0.5}}]
     """
-    replay = _Rerun(flow, failures, start, timestamps, progress, options, max_failures)
+    replay = _Rerun(
+        flow,
+        failures,
+        start=start,
+        timestamps=timestamps,
+        progress=progress,
+        options=options,
+        max_failures=max_failures,
+    )
     with Loop() as loop:
         return loop.call(replay.result)
 
@@ -78,7 +88,15 @@ async def arerun(
     >>> asyncio.run(arerun(step("src", {"x": 1}), []))
     RunResult([])
     """
-    replay = _Rerun(flow, failures, start, timestamps, progress, options, max_failures)
+    replay = _Rerun(
+        flow,
+        failures,
+        start=start,
+        timestamps=timestamps,
+        progress=progress,
+        options=options,
+        max_failures=max_failures,
+    )
     return await replay.result()
 
 
@@ -86,51 +104,45 @@ class _Rerun:
     """Failures of a flow, and where they are to enter it."""
 
     def __init__(
-        self, flow: Any, failures: Any, start: str | None, timestamps: bool, *arguments: Any
+        self, flow: Any, failures: Any, *, start: str | None, **settings: Unpack[RunKeywords]
     ) -> None:
         if isinstance(failures, str | bytes | RunResult) or not isinstance(failures, Iterable):
             hint = "; did you mean its failures?" if isinstance(failures, RunResult) else ""
             raise InvalidFlowError(f"rerun() takes failures, not {shown(failures)}{hint}")
         elapsed = getattr(failures, "_elapsed", 0.0)
         self._failures = Failures(failures, elapsed)
-        self._request = RunRequest(flow, None, timestamps, *arguments, who="rerun()")
+        # Times go on from the end of the run that they failed in.
+        settings["elapsed"] = self._failures._elapsed
+        self._request = CollectedRun(flow, who="rerun()", **settings)
         paths = self._request.producer.observables()
         places = StepLocations(paths)
-        self._entering: dict[int, tuple[Trail, dict[Position, DictProduct]]] = {}
+        self._entering: dict[Trail, dict[Position, DictProduct]] = {}
         for failure in self._failures:
             trail, product = _entry_of(places, failure, start)
-            _, products = self._entering.setdefault(id(trail), (trail, {}))
+            products = self._entering.setdefault(trail, {})
             products[(*product.positions(),)] = product
         self._replaces: dict[int, set[Position]] = {}
         self._again: list[tuple[frozenset[tuple[str, int]], set[Position]]] = []
-        replay: dict[int, list[DictProduct]] = {}
-        for key, (trail, products) in self._entering.items():
+        replay: dict[Trail, list[DictProduct]] = {}
+        for trail, products in self._entering.items():
             again = {one: of for one, of in products.items() if not self._comes_anyway(trail, one)}
-            replay[key] = [*again.values()]
+            replay[trail] = [*again.values()]
             self._again.append((places.behind(trail), {*again}))
             for path in places.through(trail):
                 self._replaces.setdefault(path, set()).update(again)
-        self._request.paths = paths
-        self._request.settings.replay = replay
+        self._request.replay(paths, replay)
 
     def _comes_anyway(self, trail: Trail, position: Position) -> bool:
         """Whether a product comes of another one that is run again, in front of it."""
-        before = None if trail is None else trail[0]
-        while before is not None:
-            _, products = self._entering.get(id(before), (None, {}))
+        for before in trail.before or ():
+            products = self._entering.get(before, {})
             if any(position[:length] in products for length in range(1, len(position) + 1)):
                 return True
-            before = before[0]
         return False
 
     async def result(self) -> RunResult:
         """Run them."""
-        if self._request.meter is not None:
-            # Times go on from the end of the run that they failed in.
-            meter = self._request.meter
-            meter.enter()
-            meter.started = meter.clock() - self._failures._elapsed
-        result = await self._request.collected()
+        result = await self._request.result()
         result._replaces = self._replaces
         result._again = self._again
         return result
@@ -154,9 +166,8 @@ def _entry_of(
         )
     if start is None or start == failure.step:
         return trail, product
-    while trail is not None and trail[1] != start:
-        trail = trail[0]
-    if trail is None:
+    entry = next((step for step in trail if step.name == start), None)
+    if entry is None:
         raise InvalidFlowError(
             f"rerun(): start={start!r} is no step in front of {failure.step!r}, on the path"
             f" {failure.path}"
@@ -169,4 +180,4 @@ def _entry_of(
             f"rerun(): start={start!r}: {failure} has no product from before that step; to run all"
             " from the source, use run()"
         )
-    return trail, before.precursor
+    return entry, before.precursor

@@ -1,15 +1,22 @@
-"""Running a flow of steps to its end."""
+"""Running a flow of steps to its end, or handing its outputs on while it runs."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Callable, Generator
+from typing import Any
+
 from .._common.event_loop import Loop
 from .._conduits.conduit import Conduit
+from .._engine.conversions import arrivals
 from .._monitoring.reporting import Follow
+from .._options.failure import Failure
 from .._options.step_options import StepOptions
+from .._products.dict_product import DictProduct
+from .._results.rows import Output
 from .._results.run_result import RunResult
-from .request import Input, RunRequest
+from .request import CollectedRun, Input, RunRequest
 
-__all__ = ["arun", "run"]
+__all__ = ["arun", "astream", "run", "stream"]
 
 
 def run(
@@ -54,9 +61,16 @@ def run(
     >>> run(step("double", lambda x: {"x": 2 * x}), input=[{"x": 1}, {"x": 2}])[0]
     [{'input': {'x': 1}, 'double': {'x': 2}}, {'input': {'x': 2}, 'double': {'x': 4}}]
     """
-    request = RunRequest(flow, input, timestamps, progress, options, max_failures)
+    request = CollectedRun(
+        flow,
+        input=input,
+        timestamps=timestamps,
+        progress=progress,
+        options=options,
+        max_failures=max_failures,
+    )
     with Loop() as loop:
-        return loop.call(request.collected)
+        return loop.call(request.result)
 
 
 async def arun(
@@ -75,4 +89,112 @@ async def arun(
     >>> asyncio.run(arun(step("src", {"x": 1})))
     RunResult([{'src': {'x': 1}}])
     """
-    return await RunRequest(flow, input, timestamps, progress, options, max_failures).collected()
+    request = CollectedRun(
+        flow,
+        input=input,
+        timestamps=timestamps,
+        progress=progress,
+        options=options,
+        max_failures=max_failures,
+    )
+    return await request.result()
+
+
+def stream(
+    flow: Conduit,
+    *,
+    input: Input | None = None,
+    progress: Follow = False,
+    options: StepOptions | None = None,
+    max_failures: int | None = None,
+    on_failure: Callable[[Failure], object] | None = None,
+) -> Generator[tuple[int, Output], None, None]:
+    """Run a flow of steps, and give each output as it is complete, with the number of its path.
+
+    Outputs are what a `RunResult` has, in order of completion. The flow runs while the next one is
+    waited for, and is ahead of the reader by its buffers and limits at most, so that memory doesn't
+    grow with the length of the run. Leaving early (`break`, `close()`) cancels and cleans up.
+
+    Arguments are those of `run`. Steps with `on_error="collect"` need `on_failure`, a function that
+    is called with each `Failure`, on the loop of the run; an error of it ends the run. The first
+    error is raised where the next output is waited for, after those that were complete.
+
+    Raises what `run` raises for bad arguments, at once.
+
+    >>> from fluxus_rx import step
+    >>> flow = step("src", [{"x": 1}, {"x": 2}]) >> step("double", lambda x: {"x": 2 * x})
+    >>> for path, output in stream(flow):
+    ...     print(path, output)
+    0 {'src': {'x': 1}, 'double': {'x': 2}}
+    0 {'src': {'x': 2}, 'double': {'x': 4}}
+    """
+    request = RunRequest(
+        flow,
+        who="stream()",
+        input=input,
+        on_failure=on_failure,
+        progress=progress,
+        options=options,
+        max_failures=max_failures,
+    )
+    return _stream(request)
+
+
+def _stream(request: RunRequest) -> Generator[tuple[int, Output], None, None]:
+    with request.reporting() as beside:
+        products = arrivals(lambda: request.execution(beside))
+        try:
+            for index, (path, product) in enumerate(products):
+                yield path, _output_of(product, path, index, request)
+        finally:
+            products.close()
+
+
+def astream(
+    flow: Conduit,
+    *,
+    input: Input | None = None,
+    progress: Follow = False,
+    options: StepOptions | None = None,
+    max_failures: int | None = None,
+    on_failure: Callable[[Failure], object] | None = None,
+) -> AsyncGenerator[tuple[int, Output], None]:
+    """The same as `stream`, on the running loop: `async for path, output in astream(flow)`.
+
+    Close it where you leave early, with `contextlib.aclosing`, or it is cleaned up only when the
+    loop gets to it.
+
+    >>> import asyncio
+    >>> from fluxus_rx import step
+    >>> async def main():
+    ...     async for path, output in astream(step("src", [{"x": 1}])):
+    ...         print(path, output)
+    >>> asyncio.run(main())
+    0 {'src': {'x': 1}}
+    """
+    request = RunRequest(
+        flow,
+        who="astream()",
+        input=input,
+        on_failure=on_failure,
+        progress=progress,
+        options=options,
+        max_failures=max_failures,
+    )
+    return _astream(request)
+
+
+async def _astream(request: RunRequest) -> AsyncGenerator[tuple[int, Output], None]:
+    with request.reporting() as beside:
+        async with request.execution(beside) as products:
+            index = 0
+            async for path, product in products:
+                yield path, _output_of(product, path, index, request)
+                index += 1
+
+
+def _output_of(product: Any, path: int, index: int, request: RunRequest) -> Output:
+    if not isinstance(product, DictProduct):
+        product = request.product_of(product, path=path, index=index)
+    nested: Output = product.nested()
+    return nested

@@ -4,30 +4,110 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
+from .._common.messages import shown
+from .._common.signatures import is_async_function
+from .._common.trail import Trail
+from .._errors import InvalidOptionError
 from .._monitoring.meter import Meter
-from .._options.failure import FailureLog
+from .._monitoring.reporting import Follow, check_progress
+from .._options.failure import Failure, FailureLog
 from .._options.step_options import StepOptions
 
-__all__ = ["RunSettings"]
+__all__ = ["RunKeywords", "RunSettings"]
 
 
-@dataclasses.dataclass
+class RunKeywords(TypedDict, total=False):
+    """The arguments of `RunSettings.of`, for functions that hand them on; without `on_failure`,
+    which is the user's in some of them only."""
+
+    timestamps: bool
+    progress: Follow
+    options: StepOptions | None
+    max_failures: int | None
+    steered: bool
+    elapsed: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RunSettings:
     """What a run is to be like, as whoever starts it wants it."""
 
     #: what counts it, if anything does
     meter: Meter | None = None
+    #: who is told how far it has come
+    progress: Follow = False
     #: those of steps that have none of their own
     options: StepOptions = StepOptions()  # noqa: RUF009 - frozen
     #: where failures go that don't end it; without one, none may be collected
     failures: FailureLog | None = None
-    #: what each step is given instead of the products of the sources, by the identity of its trail
-    replay: Mapping[int, Sequence[Any]] | None = None
+    #: what each step is given instead of the products of the sources
+    replay: Mapping[Trail, Sequence[Any]] | None = None
     #: whether each path keeps the order of the source
     ordered: bool = False
     #: whether its sources may be told to end while it goes on
     drainable: bool = False
     #: the path of the step at the end of a trail, and which of the places with that path it is
-    location_of: Callable[[Any], tuple[str, int]] | None = None
+    location_of: Callable[[Trail], tuple[str, int]] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        timestamps: bool = False,
+        progress: Follow = False,
+        options: StepOptions | None = None,
+        max_failures: int | None = None,
+        on_failure: Callable[[Failure], object] | None = None,
+        steered: bool = False,
+        elapsed: float = 0.0,
+    ) -> RunSettings:
+        """The settings of a run that is asked for with these arguments, which are those of `run`.
+
+        `on_failure` takes the failures that are to be collected. A run that is `steered` counts
+        what it does, and its sources may be told to end. Times begin at `elapsed` seconds.
+
+        What is checked here is right or wrong for any flow; whether the steps of one can have the
+        `options` is for `Conduit._flow_check_options` to say. Raises `InvalidOptionError` (a
+        ValueError).
+        """
+        check_progress(progress)
+        counted = steered or timestamps or not (progress is None or progress is False)
+        _check_options(options)
+        _check_max_failures(max_failures)
+        _check_on_failure(on_failure)
+        return cls(
+            meter=Meter(journal=timestamps, elapsed=elapsed) if counted else None,
+            progress=progress,
+            options=StepOptions() if options is None else options,
+            failures=FailureLog(on_failure, max_failures),
+            drainable=steered,
+        )
+
+
+def _check_options(options: object) -> None:
+    if not (options is None or isinstance(options, StepOptions)):
+        raise InvalidOptionError(
+            f"options={shown(options)}: expected StepOptions(…), such as StepOptions(concurrency=3)"
+        )
+
+
+def _check_max_failures(limit: object) -> None:
+    if limit is not None and (type(limit) is not int or limit < 0):
+        raise InvalidOptionError(
+            f"max_failures={shown(limit)}: expected a whole number of failures from 0 on, or"
+            " None for no limit"
+        )
+
+
+def _check_on_failure(function: object) -> None:
+    if function is not None and not callable(function):
+        raise InvalidOptionError(
+            f"on_failure={shown(function)}: expected a function of a Failure, or None"
+        )
+    if is_async_function(function):
+        raise InvalidOptionError(
+            f"on_failure={shown(function)} is asynchronous, and would never be awaited: pass a"
+            " plain function, such as failures.append; it may start a task, or put into a queue"
+        )

@@ -13,7 +13,6 @@ from reactivex import Observable
 from .._common.messages import short, shown
 from .._conduits.conduit import Conduit
 from .._conduits.producer import Producer
-from .._conduits.run_settings import settings_for
 from .._conduits.transformer import Transformer
 from .._engine.conversions import to_observable
 from .._engine.execution import Execution
@@ -41,7 +40,7 @@ _BEYOND: Final = 1_000
 _PARTS: Final = (1, 2, 4, 5, 10, 20, 50, 100)
 _WIDEST: Final = 200
 
-#: paths that a flow is compiled to, and the terms that it runs on
+#: paths that a flow is compiled to, and the settings that it runs with
 Compiled = tuple[Sequence[Observable[Any]], RunSettings]
 
 
@@ -61,10 +60,10 @@ def subject(flow: Any, source: Observable[Any] | None) -> Callable[[], Compiled]
             " begins by itself"
         )
     if isinstance(flow, Producer):
-        return lambda: (flow.observables(), settings_for(flow, None, None, lambda failure: None))
+        return lambda: (flow.observables(), _settings_for(flow))
     if isinstance(flow, Transformer):
         given: Any = source
-        return lambda: (flow.connect(given), settings_for(flow, None, None, lambda failure: None))
+        return lambda: (flow.connect(given), _settings_for(flow))
     if isinstance(flow, Observable):
         return lambda: ([flow], RunSettings())
     if isinstance(flow, AsyncIterable):
@@ -76,6 +75,12 @@ def subject(flow: Any, source: Observable[Any] | None) -> Callable[[], Compiled]
         f" asynchronous iterable, and with source= a transformer or an Rx operator, not"
         f" {shown(flow)}"
     )
+
+
+def _settings_for(flow: Conduit) -> RunSettings:
+    settings = RunSettings.of(on_failure=lambda failure: None)
+    flow._flow_check_options(settings.options)
+    return settings
 
 
 def _applied(operator: Any, source: Any) -> Observable[Any]:

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxus_rx import RunStats, StepOptions, run, start, step, stream
+from fluxus_rx._common.trail import Trail
 from fluxus_rx._monitoring.gauge import Gauge
 from fluxus_rx._monitoring.meter import Meter
-from fluxus_rx._run.request import RunRequest
+from fluxus_rx._rx.run_settings import RunSettings
 from fluxus_rx._streams.timing import IdleTimes
 from tests.monitoring.test_stats import Row, rows, slow_rows, timed, work
 
@@ -179,7 +180,7 @@ class TestGauge:
     def test_of_a_call_counts_until_it_rests(self, clock: Clock) -> None:
         """A generator that waits for its reader doesn't work, but its call is under way."""
         meter = Meter()
-        gauge = meter.gauge(None, "a", "key")
+        gauge = meter.gauge(Trail("a"), "a", "key")
         call = meter.begin(gauge, "")
         clock.now += 1
         call.rest()
@@ -230,7 +231,7 @@ class TestNoMeter:
 
     def test_keeps_no_record_of_calls_without_timestamps(self) -> None:
         """A meter of start() counts; memory doesn't grow with the length of the run."""
-        meter = RunRequest(self.flow(), metered=True).meter
+        meter = RunSettings.of(steered=True).meter
         assert meter is not None
         assert meter.calls is None
 

@@ -144,17 +144,18 @@ def read_slowly(flow: Any, pause: float, moment: float) -> RunStats:
     """The statistics at this moment of a run whose outputs are taken one by one."""
 
     async def main() -> RunStats:
-        asked = RunRequest(flow, metered=True, streamed=True)
-        assert asked.meter is not None
+        asked = RunRequest(flow, who="stream()", progress=lambda _: None)
+        meter = asked.settings.meter
+        assert meter is not None
 
         async def read() -> None:
-            async with asked.execution(False) as arrivals:
+            async with asked.execution() as arrivals:
                 async for _ in arrivals:
                     await asyncio.sleep(pause)
 
         reading = asyncio.create_task(read())
         await asyncio.sleep(moment)
-        stats = stats_of(asked.meter, "running")
+        stats = stats_of(meter, "running")
         reading.cancel()
         await asyncio.wait([reading])
         return stats

@@ -14,7 +14,7 @@ from itertools import accumulate, groupby, pairwise
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from ..._monitoring.calls import Call, journal_of, times_of
+from ..._monitoring.calls import Call, times_of
 from ..._monitoring.summary import StepSummary, Summary
 from ..._results.run_result import RunResult
 
@@ -137,7 +137,7 @@ class Timeline:
     @classmethod
     def of(cls, result: RunResult) -> Timeline:
         """The timeline of a run. Raises UsageError for a result without times."""
-        journal = journal_of(result)
+        journal = result._flow_journal
         summary = Summary.of(journal)
         by_step = journal.by_step()
         indices = {step: index for index, step in enumerate(by_step)}
