@@ -20,7 +20,7 @@ from .._common.event_loop import Loop
 from .._common.item_types import type_arguments
 from .._common.messages import also_raised, note, short, shown
 from .._engine.conversions import arrivals
-from .._engine.execution import Execution, consumed_in_thread
+from .._engine.execution import Execution, consume_in_thread
 from .._errors import InvalidProductError
 from .._graph.parts import Part, in_series, part_of
 from .._options.failure import Failure
@@ -76,7 +76,7 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
         return Chain.of(_ChainedConsumer, first, self)
 
     async def _flow_aconsume(self, channel: Any) -> R_co:
-        result = await consumed_in_thread(self.consume, channel)
+        result = await consume_in_thread(self.consume, channel)
         _check_result(self, result)
         return result
 

@@ -17,7 +17,7 @@ from .._rx.scope import Scope
 from .._streams.channel import Channel
 from .._streams.iteration import iterated
 from .._typing import T
-from .execution import Arrival, Execution, all_ready, close_scope
+from .execution import Arrival, Execution, close_scope, ready_items
 from .observable import FlowObservable, flow_observable
 
 __all__ = ["arrivals", "async_items", "to_observable", "to_stream"]
@@ -93,21 +93,22 @@ def to_observable(source: AsyncIterable[T]) -> Observable[T]:
     return FlowObservable(lambda flow, owner: iterated(source))
 
 
-def arrivals(opens: Callable[[], Execution]) -> Generator[Arrival, None, None]:
+def arrivals(execute: Callable[[], Execution]) -> Generator[Arrival, None, None]:
     """What arrives, as it comes, for a synchronous reader; the loop runs while it waits."""
 
-    async def open_paths() -> tuple[Execution, Channel[Arrival]]:
-        opened = opens()
-        return opened, await opened.__aenter__()
+    # Entered and left by hand: each is a call of its own into the loop.
+    async def enter() -> tuple[Execution, Channel[Arrival]]:
+        execution = execute()
+        return execution, await execution.__aenter__()
 
     with Loop() as loop:
-        opened, channel = loop.call(open_paths)
+        execution, channel = loop.call(enter)
         error: BaseException | None = None
         try:
-            while batch := loop.call(partial(all_ready, channel)):
+            while batch := loop.call(partial(ready_items, channel)):
                 yield from batch
         except BaseException as raised:
             error = raised
-        loop.call(partial(opened.__aexit__, None, error, None))
+        loop.call(partial(execution.__aexit__, None, error, None))
         if error is not None:
             raise error

@@ -150,9 +150,10 @@ class FlowObservable(Observable[T]):
     ) -> Pipeline[Any]:
         root, settings = self._root, flow.scope.settings
         if isinstance(root, Observable):
-            # The same for all branches of a group, which have a root that is no step.
-            trail = self._stages[0].trail if self._stages else None
-            reached = is_reached(self._root_trail or trail, settings)
+            trail = self._root_trail  # the same for all branches of a group
+            if trail is None and self._stages:
+                trail = self._stages[0].trail
+            reached = is_reached(trail, settings)
             return Pipeline(flow, self._intake(root, flow, downstream) if reached else iter(()))
         if self._before is None:
             reached = is_reached(self._root_trail, settings)
