@@ -263,9 +263,9 @@ def offloaded(conduit: Conduit, scope: Scope | None, options: StepOptions) -> Of
         return None
 
     def made() -> Offload:
-        return scope.owns(offload(executor, conduit._flow_label, options.limit))
+        return scope.add_resource(offload(executor, conduit._flow_label, options.limit))
 
-    return scope.shared(("offload", id(conduit)), made)
+    return scope.get_or_create(("offload", id(conduit)), made)
 
 
 def iterator_of(products: Any, conduit: Conduit, method: str) -> Iterator[Any]:

@@ -192,7 +192,7 @@ class _SharedRun(Generic[T]):
             try:
                 event(observer)
             except Exception as raised:
-                self._flow.scope.report(raised)
+                self._flow.scope.call_exception_handler(raised)
 
 
 def _source_of(path: FlowObservable[Any]) -> Trail | None:

@@ -239,7 +239,7 @@ class _PublisherSubscription(Generic[T]):
         subscriber = self._let_go()
         if subscriber is None:
             if not isinstance(error, asyncio.CancelledError):
-                self.flow.scope.report(error)
+                self.flow.scope.call_exception_handler(error)
             return
         try:
             # Whatever ended the run, or the subscriber would wait for ever.

@@ -186,9 +186,9 @@ class SubscriberStream(Endable[T]):
         except BaseException as error:
             note(error, f"in cancel() of {self.label}")
             if self._state is _StreamState.CLOSED:
-                self._scope.report(error)
+                self._scope.call_exception_handler(error)
             else:
-                self._scope.lost(error)
+                self._scope.add_error(error)
 
     def warn(self, what: str, error: BaseException | None = None) -> None:
         """Log what nobody is to be stopped by; an error each time, anything else once."""
