@@ -86,6 +86,11 @@ class FailureLimitError(FlowError, RuntimeError):
         self.failures: Sequence[Any] = failures
         self.result: Any = None
 
+    def _flow_complete(self, failures: Sequence[Any], result: Any) -> None:
+        """Take what only the run as a whole knows, once it has ended."""
+        self.failures = failures
+        self.result = result
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.failures), {"result": self.result}
 

@@ -48,7 +48,7 @@ def resilient(
     options = work.options
     if options.on_error == "raise" and not options.waits:
         return work
-    if options.on_error == "collect" and (log is None or log.keep is None):
+    if options.on_error == "collect" and (log is None or not log.collects):
         raise UsageError(
             f"step {step!r} has on_error='collect', but nothing here takes its failures: run it"
             " with run() or arun(), give stream(), astream() or the run() of a flow on_failure=…,"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from .._errors import UsageError
 
-__all__ = ["Call", "Count", "Journal", "Record", "Timed", "times_of"]
+__all__ = ["Call", "Count", "Journal", "Record", "RunTimes", "Timed", "times_of"]
 
 
 class Call(NamedTuple):
@@ -99,6 +99,46 @@ class Journal(NamedTuple):
         for calls in found.values():
             calls.sort(key=attrgetter("start"))
         return found
+
+
+class RunTimes(NamedTuple):
+    """What the result of a run keeps of its times.
+
+    `records` are the calls, `elapsed` the seconds that the run took, if it has kept a journal;
+    without one, a result that is `untimed` has no times in its outputs either, as far as is known.
+    """
+
+    records: Sequence[Record] = ()
+    elapsed: float | None = None
+    steps: tuple[str, ...] = ()
+    untimed: bool = False
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The records, for people."""
+        return tuple(map(Call._make, self.records))
+
+    def journal(self, outputs: Iterable[Mapping[str, Mapping[str, Any]]]) -> Journal:
+        """The journal; of a run that kept none, that of its outputs.
+
+        Raises UsageError for outputs without times.
+        """
+        if self.elapsed is None:
+            return Journal.of_outputs(outputs, self.untimed)
+        calls = self.calls
+        return Journal(calls, max([self.elapsed, *(call.end for call in calls)]), self.steps)
+
+    def followed_by(self, other: RunTimes) -> RunTimes:
+        """The times of this run and of one that went on from its end, as those of one run."""
+        elapsed = None
+        if self.elapsed is not None and other.elapsed is not None:
+            elapsed = max(self.elapsed, other.elapsed)
+        return RunTimes(
+            records=[*self.records, *other.records],
+            elapsed=elapsed,
+            steps=(*dict.fromkeys((*self.steps, *other.steps)),),
+            untimed=self.untimed or other.untimed,
+        )
 
 
 class Timed(Protocol):

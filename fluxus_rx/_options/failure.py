@@ -47,6 +47,12 @@ class Failure:
         nested = getattr(self.product, "nested", None)
         return self.product if nested is None else nested()
 
+    def _flow_of_run(self, elapsed: float) -> Failure:
+        """This failure, of a run that has taken so many seconds; itself, if it knows that."""
+        if self._elapsed or not elapsed:
+            return self
+        return dataclasses.replace(self, _elapsed=elapsed)
+
     def __str__(self) -> str:
         times = f" after {self.attempts} attempts" if self.attempts > 1 else ""
         given = dict(self.product) if isinstance(self.product, Mapping) else self.product
@@ -56,21 +62,30 @@ class Failure:
 class FailureLog:
     """Where a run keeps the failures that have not ended it.
 
-    `most` is how many it puts up with; `keep` takes those that are to be collected.
+    `on_failure` is called with those that are to be collected; without it, none may be. More than
+    `most` of any kind are too many.
     """
 
-    def __init__(self, keep: Callable[[Failure], object] | None, most: int | None = None) -> None:
-        self.keep = keep
+    def __init__(
+        self, on_failure: Callable[[Failure], object] | None, most: int | None = None
+    ) -> None:
+        self._on_failure = on_failure
         self._most = most
+        #: all of them, in a run that has a limit
         self.all: list[Failure] = []
         self.count = 0
+
+    @property
+    def collects(self) -> bool:
+        """Whether somebody takes the failures that are to be collected."""
+        return self._on_failure is not None
 
     def add(self, failure: Failure, collected: bool) -> None:
         """One more; raises `FailureLimitError` if that is one too many."""
         self.count += 1
         if collected:
-            assert self.keep is not None
-            self.keep(failure)
+            assert self._on_failure is not None
+            self._on_failure(failure)
         if self._most is None:
             return
         self.all.append(failure)
@@ -81,3 +96,7 @@ class FailureLog:
                 " them are in the attribute `failures` of this error",
                 self.all,
             ) from failure.exception
+
+    def has_raised(self, error: FailureLimitError) -> bool:
+        """Whether an error is of this log, and not of a run inside of a step."""
+        return error.failures is self.all

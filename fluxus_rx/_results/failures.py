@@ -15,7 +15,14 @@ from .rows import Rows
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Failures", "final_failures", "sort_key", "sorted_failures"]
+__all__ = [
+    "Failures",
+    "elapsed_of",
+    "failures_of_run",
+    "location_of",
+    "position_of",
+    "sorted_failures",
+]
 
 
 class Failures(Sequence[Failure]):
@@ -82,21 +89,32 @@ def _failure_row(failure: Failure) -> dict[str, dict[str, Any]]:
     return {**lineage, "[failure]": told}
 
 
-def sorted_failures(failures: Iterable[Failure]) -> list[Failure]:
-    """The failures, sorted by the position of what they were called with."""
-    return sorted(failures, key=sort_key)
+def failures_of_run(failures: Iterable[Failure], elapsed: float) -> Failures:
+    """The failures of a run that is over, and has taken so many seconds; sorted."""
+    # Each knows the seconds by itself, too: it may go on in a list.
+    return sorted_failures((failure._flow_of_run(elapsed) for failure in failures), elapsed)
 
 
-def final_failures(failures: Iterable[Failure], elapsed: float) -> Failures:
-    """The failures of a run that is over, in order."""
-    found = Failures(sorted_failures(failures), elapsed)
-    for failure in found:  # each by itself, too: they may go on in a list
-        object.__setattr__(failure, "_elapsed", elapsed)
-    return found
+def sorted_failures(failures: Iterable[Failure], elapsed: float) -> Failures:
+    """The failures in the order of the outputs beside them, then in that of their paths."""
+    return Failures(
+        sorted(failures, key=lambda failure: (position_of(failure), location_of(failure))), elapsed
+    )
 
 
-def sort_key(failure: Failure) -> tuple[Any, ...]:
-    """Where a call has failed: the position of what it was called with, and the step."""
+def elapsed_of(failures: Iterable[Failure]) -> float:
+    """The seconds of the run that `failures` are of, as far as they know."""
+    return failures._elapsed if isinstance(failures, Failures) else 0.0
+
+
+def position_of(failure: Failure) -> tuple[int, ...]:
+    """Where the product of a failed call stands among those of a plain loop; empty for what is no
+    product of a step."""
     product = failure.product
-    positions = tuple(product.positions()) if isinstance(product, DictProduct) else ()
-    return positions, failure.path, failure._place
+    return tuple(product.positions()) if isinstance(product, DictProduct) else ()
+
+
+def location_of(failure: Failure) -> tuple[str, int]:
+    """Where the step of a failed call stands in its flow: the path to it, and which of the places
+    with that path it is."""
+    return failure.path, failure._place

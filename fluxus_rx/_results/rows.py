@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final
 
 from .._common.messages import note
@@ -14,6 +15,7 @@ __all__ = [
     "Column",
     "Output",
     "OutputItems",
+    "PathOutputs",
     "Rows",
     "columns_of",
     "is_missing",
@@ -33,6 +35,56 @@ _SIMPLE: Final = (
     *(bool, int, float, complex, Decimal, str, bytes, type(None)),
     *(dt.date, dt.time, dt.timedelta),
 )
+
+
+class PathOutputs:
+    """The outputs of one path: products, until somebody looks at them.
+
+    >>> path = PathOutputs.of_products([DictProduct("src", {"x": 1}, position=5)])
+    >>> path.rows, path.outputs, path.rows is path.outputs, path.positions
+    ([DictProduct(src={'x': 1})], [{'src': {'x': 1}}], True, [[5]])
+    """
+
+    __slots__ = ("_outputs", "_positions", "_products")
+
+    def __init__(
+        self, outputs: list[Output] | None, positions: list[list[int]] | None = None
+    ) -> None:
+        self._outputs = outputs
+        self._positions = positions
+        self._products: list[DictProduct] = []
+
+    @classmethod
+    def of_products(cls, products: list[DictProduct]) -> PathOutputs:
+        """Those of a path that has given these products, in whatever order."""
+        path = cls(None)
+        if all(product.parent is None for product in products):
+            path._products = sorted(products, key=attrgetter("position"))  # a tenth of the price
+        else:
+            path._products = sorted(products, key=DictProduct.positions)
+        return path
+
+    @property
+    def outputs(self) -> list[Output]:
+        """The outputs; made of the products when first asked for."""
+        if self._outputs is None:
+            self._positions = self.positions
+            self._outputs = [product.nested() for product in self._products]
+            self._products = []
+        return self._outputs
+
+    @property
+    def positions(self) -> list[list[int]] | None:
+        """Where the outputs stand among those of a plain loop; None where that isn't known. It says
+        nothing of outputs that somebody has added or taken away since."""
+        if self._outputs is None:
+            return [product.positions() for product in self._products]
+        return self._positions
+
+    @property
+    def rows(self) -> Sequence[DictProduct | Output]:
+        """The outputs, or the products as long as there are none."""
+        return self._products if self._outputs is None else self._outputs
 
 
 class Rows:

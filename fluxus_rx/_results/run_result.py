@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter, itemgetter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from .._common.arguments import check_whole_number
 from .._common.messages import shown
 from .._errors import InvalidFlowError
-from .._monitoring.calls import Call, Journal, Record
+from .._monitoring.calls import Journal, RunTimes
 from .._monitoring.meter import Meter
 from .._monitoring.summary import Summary
 from .._options.failure import Failure
 from .._products.dict_product import DictProduct
 from .arrow import arrow_table
 from .data_frame import data_frame
-from .failures import Failures, final_failures, sort_key, sorted_failures
-from .rows import Output, Rows
+from .failures import Failures, failures_of_run
+from .reruns import Replacement, merged_failures, merged_outputs
+from .rows import Output, PathOutputs, Rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,20 +59,11 @@ class RunResult(Sequence[list[Output]]):
                 )
             for output in path:
                 _check_output(index, output)
-        self._paths: list[list[Output] | None] = [*paths]
-        self._products: list[list[DictProduct]] = [[] for _ in paths]
-        self._journal: Sequence[Record] = ()
-        self._elapsed: float | None = None
-        self._steps: tuple[str, ...] = ()
-        #: whether it is of a run without timestamps, and not made by hand
-        self._untimed = False
+        self._paths = [PathOutputs(path) for path in paths]
+        self._times = RunTimes()
         self._failures = Failures()
-        #: for each path where its outputs stand among those of a plain loop, as far as it is known
-        self._positions: list[list[list[int]] | None] = [None for _ in paths]
-        #: of a run of failures: which outputs on each path it stands in for
-        self._replaces: Mapping[int, Collection[tuple[int, ...]]] | None = None
-        #: the same of failures: the places, and the positions of what they were called with
-        self._again: Sequence[tuple[Collection[tuple[str, int]], Collection[tuple[int, ...]]]] = ()
+        #: what it stands in for, if it is that of a rerun
+        self._replacement: Replacement | None = None
 
     @property
     def failures(self) -> Failures:
@@ -95,46 +86,45 @@ class RunResult(Sequence[list[Output]]):
 
         For the library's own use.
         """
-        result = cls(*([] for _ in paths))
-        result._paths = [None for _ in paths]
-        result._products = [_sorted(path) for path in paths]
         elapsed = 0.0 if meter is None else meter.elapsed
-        result._failures = final_failures(failures, elapsed)
+        times = RunTimes(untimed=True)
         if meter is not None and meter.calls is not None:
-            result._journal = meter.journal()
-            result._elapsed = meter.elapsed
-            result._steps = tuple(count.step for count in meter.counts())
-        else:
-            result._untimed = True
+            times = RunTimes(
+                records=meter.journal(),
+                elapsed=meter.elapsed,
+                steps=tuple(count.step for count in meter.counts()),
+            )
+        return cls._assembled(
+            [PathOutputs.of_products(products) for products in paths],
+            times=times,
+            failures=failures_of_run(failures, elapsed),
+        )
+
+    @classmethod
+    def _assembled(
+        cls,
+        paths: Sequence[PathOutputs],
+        *,
+        times: RunTimes,
+        failures: Failures,
+        replacement: Replacement | None = None,
+    ) -> RunResult:
+        result = cls()
+        result._paths = [*paths]
+        result._times = times
+        result._failures = failures
+        result._replacement = replacement
         return result
 
-    def _measured(self) -> dict[str, Any]:
-        names = (
-            *("_journal", "_elapsed", "_steps", "_untimed"),
-            *("_failures", "_positions", "_replaces", "_again"),
+    def _flow_in_place_of(self, replaced: Replacement) -> RunResult:
+        """This result as that of a rerun, which stands in for these outputs and failures."""
+        return RunResult._assembled(
+            self._paths, times=self._times, failures=self._failures, replacement=replaced
         )
-        return {name: getattr(self, name) for name in names}
-
-    @property
-    def _calls(self) -> tuple[Call, ...]:
-        return tuple(map(Call._make, self._journal))
 
     @property
     def _flow_journal(self) -> Journal:
-        if self._elapsed is None:
-            return Journal.of_outputs(self.get_outputs(), self._untimed)
-        calls = self._calls
-        return Journal(calls, max([self._elapsed, *(call.end for call in calls)]), self._steps)
-
-    def _path(self, index: int) -> list[Output]:
-        path = self._paths[index]
-        if path is None:
-            products = self._products[index]
-            path = [product.nested() for product in products]
-            self._positions[index] = [product.positions() for product in products]
-            self._paths[index] = path
-            self._products[index] = []
-        return path
+        return self._times.journal(self.get_outputs())
 
     def merged(self, other: RunResult) -> RunResult:
         """This result, with what a run of its failures has given in their place.
@@ -165,53 +155,20 @@ class RunResult(Sequence[list[Output]]):
                 f"merged() takes what rerun() gave for failures of this result, which has"
                 f" {len(self)} paths, not {shown(other)}"
             )
-        if other._replaces is None:
+        if other._replacement is None:
             raise InvalidFlowError(
                 "merged() takes what rerun() gave for failures of this result, and this is the"
                 " result of another run: result.merged(rerun(flow, result.failures))"
             )
-        merged = RunResult(*([] for _ in range(len(self))))
-        for index in range(len(self)):
-            outputs = [
-                *_without_replaced(self._placed(index), other._replaces.get(index, ())),
-                *other._placed(index),
-            ]
-            outputs.sort(key=itemgetter(0))
-            merged._paths[index] = [output for _, output in outputs]
-            merged._positions[index] = [position for position, _ in outputs]
-        left = [failure for failure in self._failures if not other._stands_in_for(failure)]
-        merged._failures = Failures(
-            sorted_failures([*left, *other._failures]),
-            max(self._failures._elapsed, other._failures._elapsed),
+        return RunResult._assembled(
+            [
+                merged_outputs(first, second, other._replacement.outputs.get(index, ()))
+                for index, (first, second) in enumerate(zip(self._paths, other._paths, strict=True))
+            ],
+            times=self._times.followed_by(other._times),
+            failures=merged_failures(self._failures, other._failures, other._replacement),
+            replacement=self._replacement,
         )
-        merged._replaces = self._replaces
-        merged._again = self._again
-        merged._journal = [*self._journal, *other._journal]
-        merged._steps = (*dict.fromkeys((*self._steps, *other._steps)),)
-        merged._untimed = self._untimed or other._untimed
-        if self._elapsed is not None and other._elapsed is not None:
-            merged._elapsed = max(self._elapsed, other._elapsed)
-        return merged
-
-    def _stands_in_for(self, failure: Failure) -> bool:
-        """Whether this is of a run that made the call again that has failed, or one before it."""
-        position, path, number = sort_key(failure)
-        return any(
-            (path, number) in places
-            and any(position[:length] in again for length in lengths(again))
-            for places, again in self._again
-        )
-
-    def _placed(self, index: int) -> list[tuple[list[int], Output]]:
-        """The outputs of a path, each with its position."""
-        outputs = self._path(index)
-        positions = self._positions[index]
-        if positions is None or len(positions) != len(outputs):
-            raise InvalidFlowError(
-                "merged() takes results of runs as they came; of one that was made by hand, or"
-                " whose outputs were taken away or added to, the order is not known"
-            )
-        return [*zip(positions, outputs, strict=True)]
 
     def get_outputs(self) -> Iterator[Mapping[str, Mapping[str, Any]]]:
         """All outputs, path by path."""
@@ -228,9 +185,9 @@ class RunResult(Sequence[list[Output]]):
     def __getitem__(self, index: slice) -> list[list[Output]]: ...
     def __getitem__(self, index: int | slice) -> list[Output] | list[list[Output]]:
         if isinstance(index, slice):
-            return [self._path(one) for one in range(*index.indices(len(self)))]
+            return [path.outputs for path in self._paths[index]]
         try:
-            return self._path(index)
+            return self._paths[index].outputs
         except IndexError:
             raise IndexError(_no_path(index, len(self))) from None
 
@@ -246,7 +203,37 @@ class RunResult(Sequence[list[Output]]):
         return f"RunResult({', '.join(map(repr, self))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RunResult, tuple(self), self._measured()
+        return RunResult, tuple(self), self._state()
+
+    # Plain data under names that stay: a result may be loaded by another version.
+
+    def _state(self) -> dict[str, Any]:
+        replacement = self._replacement
+        return {
+            "_journal": self._times.records,
+            "_elapsed": self._times.elapsed,
+            "_steps": self._times.steps,
+            "_untimed": self._times.untimed,
+            "_failures": self._failures,
+            "_positions": [path.positions for path in self._paths],
+            "_replaces": None if replacement is None else replacement.outputs,
+            "_again": () if replacement is None else replacement.calls,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._paths = [
+            PathOutputs(path.outputs, positions)
+            for path, positions in zip(self._paths, state["_positions"], strict=True)
+        ]
+        self._times = RunTimes(
+            records=state["_journal"],
+            elapsed=state["_elapsed"],
+            steps=state["_steps"],
+            untimed=state["_untimed"],
+        )
+        self._failures = state["_failures"]
+        if state["_replaces"] is not None:
+            self._replacement = Replacement(state["_replaces"], state["_again"])
 
     def to_frame(self, path: int | None = None, simplify: bool = False) -> pd.DataFrame:
         """The outputs as a pandas data frame, one row each; needs the extra `frame`.
@@ -356,7 +343,7 @@ class RunResult(Sequence[list[Output]]):
 
     def _rows(self, path: int | None) -> Rows:
         chosen = range(len(self)) if path is None else [self._index(path)]
-        return Rows({index: self._paths[index] or self._products[index] for index in chosen})
+        return Rows({index: self._paths[index].rows for index in chosen})
 
     def _index(self, path: int) -> int:
         try:
@@ -373,26 +360,6 @@ class RunResult(Sequence[list[Output]]):
 def _no_path(index: int, count: int) -> str:
     there = f"they count from 0 to {count - 1}" if count else "it has none"
     return f"there is no path {index} in this result: {there}"
-
-
-def _sorted(path: list[DictProduct]) -> list[DictProduct]:
-    if all(product.origin is None for product in path):
-        return sorted(path, key=attrgetter("position"))  # a tenth of the price of the other
-    return sorted(path, key=DictProduct.positions)
-
-
-def _without_replaced(
-    placed: Iterable[tuple[list[int], Output]], replaced: Collection[tuple[int, ...]]
-) -> Iterator[tuple[list[int], Output]]:
-    """Those that don't come of a product that stands at one of these positions."""
-    known = lengths(replaced)
-    for position, output in placed:
-        if not any(tuple(position[:length]) in replaced for length in known):
-            yield position, output
-
-
-def lengths(positions: Collection[tuple[int, ...]]) -> set[int]:
-    return {len(position) for position in positions}
 
 
 def _check_output(index: int, output: object) -> None:

@@ -30,7 +30,7 @@ from .._monitoring.reporting import reporting
 from .._options.failure import Failure
 from .._products.dict_product import DictProduct
 from .._products.factory import from_foreign
-from .._results.failures import final_failures
+from .._results.failures import sorted_failures
 from .._results.run_result import RunResult
 from .._rx.run_settings import RunKeywords, RunSettings
 
@@ -96,7 +96,7 @@ class RunRequest:
 
     def product_of(self, item: Any, *, path: int, index: int) -> DictProduct:
         """The product of an item that a path has given; refuses what is none."""
-        kind = getattr(self._paths[path], "kind", ())
+        kind = getattr(self._paths[path], "foreign_items", ())
         said = f"{self._who} takes products of steps{_INSTEAD}, but got"
         return from_foreign(item, index, None, said, *kind)
 
@@ -144,11 +144,14 @@ class CollectedRun(RunRequest):
 
     def _complete(self, error: FailureLimitError) -> None:
         log = self.settings.failures
-        # Not one that came out of a run inside of a step.
-        if log is not None and error.failures is log.all:
+        if log is not None and log.has_raised(error):
             elapsed = 0.0 if self.settings.meter is None else self.settings.meter.elapsed
-            error.failures = final_failures(log.all, elapsed)
-            error.result = self._collected()
+            # Those that are in the result as well are the same objects there.
+            ended = {failure: failure._flow_of_run(elapsed) for failure in log.all}
+            self._failures = [ended[failure] for failure in self._failures]
+            error._flow_complete(
+                failures=sorted_failures(ended.values(), elapsed), result=self._collected()
+            )
 
     def _collected(self) -> RunResult:
         """What there is by now."""

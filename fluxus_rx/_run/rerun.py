@@ -15,15 +15,13 @@ from .._monitoring.reporting import Follow
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
-from .._results.failures import Failures
+from .._results.failures import Failures, elapsed_of, location_of
+from .._results.reruns import Origins, Position, Replacement
 from .._results.run_result import RunResult
 from .._rx.run_settings import RunKeywords
 from .request import CollectedRun
 
 __all__ = ["arerun", "rerun"]
-
-#: where a product stands among those of a plain loop
-Position = tuple[int, ...]
 
 
 def rerun(
@@ -101,7 +99,7 @@ async def arerun(
 
 
 class _Rerun:
-    """Failures of a flow, and where they are to enter it."""
+    """The run of failed products, each of which enters the flow where it failed."""
 
     def __init__(
         self, flow: Any, failures: Any, *, start: str | None, **settings: Unpack[RunKeywords]
@@ -109,50 +107,66 @@ class _Rerun:
         if isinstance(failures, str | bytes | RunResult) or not isinstance(failures, Iterable):
             hint = "; did you mean its failures?" if isinstance(failures, RunResult) else ""
             raise InvalidFlowError(f"rerun() takes failures, not {shown(failures)}{hint}")
-        elapsed = getattr(failures, "_elapsed", 0.0)
-        self._failures = Failures(failures, elapsed)
+        failures = Failures(failures, elapsed_of(failures))
         # Times go on from the end of the run that they failed in.
-        settings["elapsed"] = self._failures._elapsed
-        self._request = CollectedRun(flow, who="rerun()", **settings)
-        paths = self._request.producer.observables()
-        places = StepLocations(paths)
-        self._entering: dict[Trail, dict[Position, DictProduct]] = {}
-        for failure in self._failures:
-            trail, product = _entry_of(places, failure, start)
-            products = self._entering.setdefault(trail, {})
-            products[(*product.positions(),)] = product
-        self._replaces: dict[int, set[Position]] = {}
-        self._again: list[tuple[frozenset[tuple[str, int]], set[Position]]] = []
-        replay: dict[Trail, list[DictProduct]] = {}
-        for trail, products in self._entering.items():
-            again = {one: of for one, of in products.items() if not self._comes_anyway(trail, one)}
-            replay[trail] = [*again.values()]
-            self._again.append((places.behind(trail), {*again}))
-            for path in places.through(trail):
-                self._replaces.setdefault(path, set()).update(again)
-        self._request.replay(paths, replay)
-
-    def _comes_anyway(self, trail: Trail, position: Position) -> bool:
-        """Whether a product comes of another one that is run again, in front of it."""
-        for before in trail.before or ():
-            products = self._entering.get(before, {})
-            if any(position[:length] in products for length in range(1, len(position) + 1)):
-                return True
-        return False
+        settings["elapsed"] = elapsed_of(failures)
+        self._run = CollectedRun(flow, who="rerun()", **settings)
+        paths = self._run.producer.observables()
+        locations = StepLocations(paths)
+        entering: _Entering = {}
+        for failure in failures:
+            trail, product = _entry_of(locations, failure, start)
+            entering.setdefault(trail, {})[(*product.positions(),)] = product
+        entering = _without_consequences(entering)
+        self._replacement = _replacement(locations, entering)
+        self._run.replay(paths, {trail: [*given.values()] for trail, given in entering.items()})
 
     async def result(self) -> RunResult:
         """Run them."""
-        result = await self._request.result()
-        result._replaces = self._replaces
-        result._again = self._again
-        return result
+        result = await self._run.result()
+        return result._flow_in_place_of(self._replacement)
+
+
+#: the products that enter a flow, by the step and by where they stand
+_Entering = dict[Trail, dict[Position, DictProduct]]
+
+
+def _without_consequences(entering: _Entering) -> _Entering:
+    """The products that don't come anyway, of another one that enters in front of them."""
+    origins = {trail: Origins(products) for trail, products in entering.items()}
+
+    def comes_anyway(trail: Trail, position: Position) -> bool:
+        return any(
+            step in origins and origins[step].lead_to(position) for step in trail.before or ()
+        )
+
+    return {
+        trail: {
+            position: product
+            for position, product in products.items()
+            if not comes_anyway(trail, position)
+        }
+        for trail, products in entering.items()
+    }
+
+
+def _replacement(locations: StepLocations, entering: _Entering) -> Replacement:
+    outputs: dict[int, set[Position]] = {}
+    calls: list[tuple[frozenset[tuple[str, int]], set[Position]]] = []
+    for trail, products in entering.items():
+        # Plain tuples: they are pickled with the result.
+        reached = frozenset((path, number) for path, number in locations.behind(trail))
+        calls.append((reached, {*products}))
+        for path in locations.through(trail):
+            outputs.setdefault(path, set()).update(products)
+    return Replacement(outputs, calls)
 
 
 def _entry_of(
-    places: StepLocations, failure: Failure, start: str | None
+    locations: StepLocations, failure: Failure, start: str | None
 ) -> tuple[Trail, DictProduct]:
     """Where a failed product enters the flow, and as what."""
-    trail = places.find((failure.path, failure._place))
+    trail = locations.find(location_of(failure))
     if trail is None:
         raise InvalidFlowError(
             f"rerun(): the flow has no step at {failure.path}, where {failure.step!r} failed; it"

@@ -252,13 +252,13 @@ class TestTimes:
             for number in range(1, rounds + 1):
                 flow = case.well() if number == rounds else case.failing(percent, number)
                 again = await arerun(flow, merged.failures, timestamps=True)
-                ended, calls = elapsed(merged), merged._calls
-                assert all(call.start >= ended for call in again._calls)
+                ended, calls = elapsed(merged), merged._times.calls
+                assert all(call.start >= ended for call in again._times.calls)
                 merged = merged.merged(again)
-                assert merged._calls == (*calls, *again._calls)
+                assert merged._times.calls == (*calls, *again._times.calls)
                 assert elapsed(merged) == max(ended, elapsed(again))
             assert [[uid_of(output) for output in path] for path in merged] == case.uids()
-            assert sum(one.calls for one in merged.summary().steps) == len(merged._calls)
+            assert sum(one.calls for one in merged.summary().steps) == len(merged._times.calls)
             drawn = io.StringIO()
             merged.draw_timeline("text", file=drawn)
             assert "call" in drawn.getvalue()
@@ -268,8 +268,8 @@ class TestTimes:
 
 def elapsed(result: RunResult) -> float:
     """How long the run took."""
-    assert result._elapsed is not None
-    return result._elapsed
+    assert result._times.elapsed is not None
+    return result._times.elapsed
 
 
 def shown(failures: Failed) -> list[tuple[str, Uid]]:

@@ -50,7 +50,7 @@ def numbers(meter: Meter) -> dict[str, tuple[int, int, int, int | None]]:
 
 
 def calls(result: RunResult, step: str) -> list[Call]:
-    return [call for call in result._calls if call.step == step]
+    return [call for call in result._times.calls if call.step == step]
 
 
 def source(n: int) -> Any:
@@ -241,26 +241,26 @@ class TestJournal:
         """Those that gave nothing as well, and once what several outputs share."""
         flow = source(3) >> step("f", many) >> (step("g", one) & step("h", waits))
         result = run(flow, timestamps=True)
-        assert [(call.step, call.item, call.products) for call in result._calls] == [
+        assert [(call.step, call.item, call.products) for call in result._times.calls] == [
             *[("src", "", 1)] * 3,
             *[("f", "0", 0), ("f", "1", 1), ("f", "2", 2)],
             *[("g", "1", 1), ("g", "2", 1), ("g", "2.1", 1)],
             *[("h", "1", 1), ("h", "2", 1), ("h", "2.1", 1)],
         ]
-        assert [call.path for call in result._calls][-1] == "src → f → h"
-        assert all(call.error is None and call.attempt == 1 for call in result._calls)
+        assert [call.path for call in result._times.calls][-1] == "src → f → h"
+        assert all(call.error is None and call.attempt == 1 for call in result._times.calls)
 
     def test_without_timestamps_there_is_none(self) -> None:
         """Nothing is kept that nobody has asked for."""
         result = run(source(3) >> step("f", many))
-        assert (result._calls, result._elapsed) == ((), None)
+        assert (result._times.calls, result._times.elapsed) == ((), None)
 
     def test_times_are_within_the_run(self) -> None:
         """A call begins before it ends, within the run, and is busy for no longer."""
         result = run(source(5) >> step("f", many) >> step("g", amany), timestamps=True)
-        assert result._elapsed is not None
-        for call in result._calls:
-            assert 0 <= call.start <= call.end <= result._elapsed
+        assert result._times.elapsed is not None
+        for call in result._times.calls:
+            assert 0 <= call.start <= call.end <= result._times.elapsed
             assert 0 <= call.busy <= call.end - call.start
 
     def test_a_second_attempt_is_told(self) -> None:

@@ -114,6 +114,18 @@ def test_tests_of_the_sdist_pass(unpacked: Path) -> None:
     run("-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", *chosen, cwd=unpacked)
 
 
+def test_an_editable_install_is_a_path_that_type_checkers_follow(
+    source: Path, tmp_path: Path
+) -> None:
+    """`pip install -e .` needs no option for that: there is no import hook in between."""
+    code = f"from setuptools.build_meta import build_editable as b; b({str(tmp_path)!r})"
+    run("-c", code, cwd=source)
+    with zipfile.ZipFile(tmp_path / f"fluxus_rx-{version()}-0.editable-py3-none-any.whl") as wheel:
+        (name,) = [name for name in wheel.namelist() if ".dist-info/" not in name]
+        assert name.endswith(".pth")
+        assert source.samefile(wheel.read(name).decode().strip())
+
+
 def test_an_installed_wheel_works_outside_the_checkout(built: Path, tmp_path: Path) -> None:
     """The first example and the version, from an installed wheel, in a directory of its own."""
     target = tmp_path / "site"

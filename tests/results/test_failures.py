@@ -187,6 +187,17 @@ class TestPickle:
         assert again.result == caught.value.result
         assert xs(again.result.failures) == [0, 2]
 
+    @pytest.mark.parametrize("timestamps", [False, True])
+    def test_a_result_is_pickled_as_plain_data(self, timestamps: bool) -> None:
+        """So that another version can load it, with what it needs to be merged."""
+        flow = numbers(5) >> collecting()
+        well = numbers(5) >> step("s", lambda x: {"y": x})
+        result = run(flow, timestamps=timestamps)
+        again = pickle.dumps(rerun(well, result.failures, timestamps=timestamps))
+        assert b"fluxus_rx._" not in again
+        merged = result.merged(pickle.loads(again))
+        assert [output["s"]["y"] for output in merged[0]] == [*range(5)]
+
     def test_failures_change_nothing_in_what_a_result_is_equal_to(self) -> None:
         """Results are equal by their outputs."""
         collected = run(numbers(5) >> collecting())
@@ -237,6 +248,17 @@ class TestLimit:
         assert error.__cause__ is error.failures[0].exception
         assert [output["s"]["y"] for output in error.result[0]] == [3, 5, 7]
         assert xs(error.result.failures) == ([2, 4, 6, 8] if on_error == "collect" else [])
+
+    @pytest.mark.parametrize("timestamps", [False, True])
+    def test_its_failures_are_those_of_its_result(self, timestamps: bool) -> None:
+        """The same objects, so that it can be told which of them were handled otherwise."""
+        flow = numbers(9) >> (collecting(odd, "a") & step("b", odd).options(on_error="skip"))
+        with pytest.raises(FailureLimitError) as caught:
+            run(flow, timestamps=timestamps, max_failures=9)
+        error = caught.value
+        others = [failure for failure in error.failures if failure not in error.result.failures]
+        assert [failure.step for failure in others] == ["b"] * 5
+        assert len(error.result.failures) == 5
 
     @every_way
     def test_its_failures_can_run_again(self, on_error: Any) -> None:

@@ -321,8 +321,8 @@ class TestMerged:
         second = [output["s"] for output in merged[0] if output["src"]["x"] % 2]
         assert len(second) == 2
         assert all(first <= one["[start]"] <= one["[end]"] for one in second)
-        assert broken._elapsed is not None
-        assert all(one["[start]"] >= broken._elapsed for one in second)
+        assert broken._times.elapsed is not None
+        assert all(one["[start]"] >= broken._times.elapsed for one in second)
         (told,) = [one for one in merged.summary().steps if one.step == "s"]
         assert (told.calls, told.failures) == (len(broken[0]) + 4, 2)
         drawn = io.StringIO()

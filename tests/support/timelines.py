@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fluxus_rx import RunResult
-from fluxus_rx._monitoring.calls import Call
+from fluxus_rx._monitoring.calls import Call, RunTimes
 
 STEPS = ("src", "fetch", "parse", "store")
 
@@ -50,8 +50,7 @@ def result(
 ) -> RunResult:
     """The result of a run that made these calls."""
     made = RunResult(*paths)
-    made._journal = calls
-    made._elapsed = elapsed
+    made._times = RunTimes(records=calls, elapsed=elapsed)
     return made
 
 
