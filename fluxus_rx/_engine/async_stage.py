@@ -39,7 +39,7 @@ def async_stage(
         concurrency=size,
         ordered=ordered,
         window=options.window,
-        limit=scope.shared(bound_step.key, lambda: Limit(size)) if size != inf else None,
+        limit=scope.get_or_create(bound_step.key, lambda: Limit(size)) if size != inf else None,
         depth=bound_step.depth,
         time_slice=scope.time_slice,
         idle_times=idle_times,

@@ -25,9 +25,8 @@ __all__ = ["arrivals", "async_items", "to_observable", "to_stream"]
 
 async def async_items(source: Observable[T]) -> AsyncGenerator[T, None]:
     """The items of an observable as they come; leaving early ends the run."""
-    scope = Scope(asyncio.get_running_loop())
+    scope = Scope(asyncio.get_running_loop(), on_fail=lambda error: pipeline.fail(error))
     pipeline = flow_observable(source, True).open(FlowScheduler(scope.loop, scope))
-    scope.on_fail = pipeline.fail
     error: BaseException | None = None
     try:
         async for item in pipeline:
@@ -37,7 +36,7 @@ async def async_items(source: Observable[T]) -> AsyncGenerator[T, None]:
     try:
         await pipeline.aclose()
     except BaseException as late:
-        scope.lost(late)
+        scope.add_error(late)
     error = await close_scope(scope, error)
     try:
         if error is not None:
