@@ -5,6 +5,22 @@
 [{'src': {'x': 1}, 'double': {'x': 2}}, {'src': {'x': 2}, 'double': {'x': 4}}]
 """
 
+# The map, from the bottom up; nothing imports from what stands below it here, and folders on one
+# line do not know each other:
+#
+# _errors, _typing                  the errors, by whose fault it is; type variables, protocols
+# _common                           messages, names, texts, signatures, item types, event loops
+# _graph, _streams                  a flow as data; asynchronous streams, on aiostream
+# _monitoring, _options             the numbers of a run; what can be set on a step
+# _products, _rx, viz               what travels; streams and observables joined; drawings
+# _engine, _results                 steps as stages of a running flow; what a run gives
+# _check                            what can be known of a flow before it runs
+# _conduits                         producers, transformers, consumers, chains and groups
+# _functional, _reactive_streams    steps on dictionaries; flows as publishers and subscribers
+# _run                              run, stream, start, rerun
+# functional, graph, lineage, reactive_streams, rx, simple, streams, testing
+#                                   what users import from; help for their tests
+
 from __future__ import annotations
 
 from ._check.check import Finding, check

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, TypeVarTuple
 
-__all__ = ["A", "B", "C", "Demand", "P", "R", "T"]
+__all__ = ["A", "B", "Behind", "C", "Demand", "P", "R", "T", "Ts", "Whole"]
 
 #: any item
 T = TypeVar("T")
+#: any arguments
+Ts = TypeVarTuple("Ts")
 #: what goes in, what comes out, what comes out after that
 A = TypeVar("A")
 B = TypeVar("B")
@@ -17,6 +19,8 @@ C = TypeVar("C")
 #: a product, and the result of a consumer
 P = TypeVar("P")
 R = TypeVar("R")
+#: what two conduits are together; of two that don't fit, a type checker says just that
+Whole = TypeVar("Whole", default=Any)
 
 
 class Demand(Protocol):
@@ -39,3 +43,15 @@ P_co = TypeVar("P_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True)
 #: the product before, or None
 Precursor_co = TypeVar("Precursor_co", covariant=True)
+#: the conduit in front, and what the two are together
+First_contra = TypeVar("First_contra", contravariant=True)
+Whole_co = TypeVar("Whole_co", covariant=True)
+
+
+class Behind(Protocol[First_contra, Whole_co]):
+    """What may stand behind a conduit: `first >> behind` is the whole that the two make.
+
+    A role says with it which roles may stand before it, and `>>` of a role names no other one.
+    """
+
+    def _flow_after(self, first: First_contra, /) -> Whole_co: ...

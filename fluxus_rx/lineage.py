@@ -6,3 +6,7 @@ from ._conduits.labeling import LabelingProducer, LabelingTransformer
 from ._products.lineage import HasLineage, LineageOrigin
 
 __all__ = ["HasLineage", "LabelingProducer", "LabelingTransformer", "LineageOrigin"]
+
+# Users see, pickle and report what they import, not where it is written.
+for _public in [globals()[name] for name in __all__]:
+    _public.__module__ = __name__

@@ -7,7 +7,31 @@ from collections.abc import Iterable
 from .._errors import InvalidFlowError, InvalidNameError
 from .messages import shown
 
-__all__ = ["check_name", "identifier", "unique_names"]
+__all__ = ["UniqueNames", "check_name", "identifier", "unique_names"]
+
+
+class UniqueNames:
+    """Makes names unique as they come: one that occurs again is `name#1`, then `name#2`.
+
+    >>> names = UniqueNames()
+    >>> [names.add(name) for name in ("A", "B", "A", "A")]
+    ['A', 'B', 'A#1', 'A#2']
+    """
+
+    __slots__ = ("_counts", "_taken")
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._taken: set[str] = set()
+
+    def add(self, name: str) -> str:
+        """The name, or the first of its numbered forms that is free."""
+        unique = name
+        while unique in self._taken:  # also where somebody calls a step "A#1"
+            self._counts[name] = self._counts.get(name, 0) + 1
+            unique = f"{name}#{self._counts[name]}"
+        self._taken.add(unique)
+        return unique
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
@@ -16,15 +40,7 @@ def unique_names(names: Iterable[str]) -> list[str]:
     >>> unique_names(["A", "B", "A", "A"])
     ['A', 'B', 'A#1', 'A#2']
     """
-    counts: dict[str, int] = {}
-    unique: dict[str, None] = {}
-    for name in names:
-        candidate = name
-        while candidate in unique:  # also if somebody calls a product "A#1"
-            counts[name] = counts.get(name, 0) + 1
-            candidate = f"{name}#{counts[name]}"
-        unique[candidate] = None
-    return [*unique]
+    return [*map(UniqueNames().add, names)]
 
 
 def check_name(who: str, name: object) -> None:

@@ -1,30 +1,71 @@
-"""Texts as a drawing shows them: on one line, and no wider than there is room for."""
+"""Texts as people read them: times with their units, on one line, no wider than there is room."""
 
 from __future__ import annotations
 
 import functools
+import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["duration", "per_time", "printable", "seconds", "shortened", "table", "width_of"]
+__all__ = [
+    "elapsed_time",
+    "measured_time",
+    "per_time",
+    "printable",
+    "remaining_time",
+    "shortened",
+    "table",
+    "width_of",
+]
 
 
-def duration(seconds: float, *, precise: bool = False) -> str:
-    """A length of time in the two largest units that it has; `precise`, with tenths of seconds.
+def measured_time(seconds: float) -> str:
+    """Seconds that were measured, with three digits and their unit.
 
-    >>> [duration(seconds) for seconds in (0.2, 12.0, 200.0, 3_900.0, 100_000.0)]
-    ['0 s', '12 s', '3 min 20 s', '1 h 05 min', '1 d 3 h']
-    >>> duration(12.04, precise=True), duration(200.04, precise=True)
-    ('12.0 s', '3 min 20 s')
+    >>> [measured_time(seconds) for seconds in (0, 2.5e-6, 0.0123, 1, 59.96, 125, 7325)]
+    ['0 s', '2.5 µs', '12.3 ms', '1 s', '60 s', '2 min 5 s', '2 h 2 min']
     """
-    minutes, rest = divmod(round(seconds), 60)
-    if not minutes:
-        return f"{seconds:.1f} s" if precise else f"{rest} s"
+    if seconds >= 99.95:
+        minutes, rest = divmod(round(seconds), 60)
+        hours, left = divmod(minutes, 60)
+        return f"{hours} h {left} min" if hours else f"{minutes} min {rest} s"
+    if not seconds:
+        return "0 s"
+    factor, unit = 1e6, "µs"
+    if seconds >= 0.9995:
+        factor, unit = 1, "s"
+    elif seconds >= 9.995e-4:
+        factor, unit = 1e3, "ms"
+    return f"{float(f'{seconds * factor:.3g}'):g} {unit}"
+
+
+def elapsed_time(seconds: float) -> str:
+    """Seconds that have passed, and go on: with tenths, then in the two largest units.
+
+    >>> [elapsed_time(seconds) for seconds in (12.04, 200.04, 3_900.0, 100_000.0)]
+    ['12.0 s', '3 min 20 s', '1 h 05 min', '1 d 3 h']
+    """
+    whole = round(seconds)
+    return f"{seconds:.1f} s" if whole < 60 else _largest_units(whole)
+
+
+def remaining_time(seconds: float) -> str:
+    """Seconds that are to come, rounded up, in the two largest units.
+
+    >>> [remaining_time(seconds) for seconds in (0.2, 12.0, 200.0, 3_900.0, 100_000.0)]
+    ['1 s', '12 s', '3 min 20 s', '1 h 05 min', '1 d 3 h']
+    """
+    whole = math.ceil(seconds)
+    return f"{whole} s" if whole < 60 else _largest_units(whole)
+
+
+def _largest_units(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    if not hours:
-        return f"{minutes} min {rest:02} s"
     days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if days else f"{hours} h {minutes:02} min"
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
 def per_time(rate: float) -> str:
@@ -39,22 +80,6 @@ def per_time(rate: float) -> str:
             digits = 1 if 0 < number < 9.95 else 0
             return f"{number:,.{digits}f}/{unit}"
     raise AssertionError(rate)
-
-
-def seconds(time: float) -> str:
-    """A time with three digits and its unit.
-
-    >>> [seconds(time) for time in (0, 2.5e-6, 0.0123, 1, 59.96, 125, 7325)]
-    ['0 s', '2.5 µs', '12.3 ms', '1 s', '60 s', '2 min 5 s', '2 h 2 min']
-    """
-    if time >= 99.95:
-        minutes, rest = divmod(round(time), 60)
-        hours, left = divmod(minutes, 60)
-        return f"{hours} h {left} min" if hours else f"{minutes} min {rest} s"
-    if not time:
-        return "0 s"
-    factor, unit = (1, "s") if time >= 0.9995 else (1e3, "ms") if time >= 9.995e-4 else (1e6, "µs")
-    return f"{float(f'{time * factor:.3g}'):g} {unit}"
 
 
 #: The joiners that hold an emoji or a word together; all else that can't be printed is escaped.

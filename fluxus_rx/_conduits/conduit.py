@@ -183,11 +183,11 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
 
         return bundle_of(self, include, exclude)
 
-    def _flow_after(self, first: Conduit) -> Any:
-        """`first >> self`; each role knows what may stand before it."""
-        raise cannot_chain(first, self)
-
     if not TYPE_CHECKING:  # a type checker refuses what a role doesn't define; so do these
+
+        def _flow_after(self, first):
+            """`first >> self`; each role knows what may stand before it."""
+            raise cannot_chain(first, self)
 
         def __rshift__(self, other):
             raise cannot_chain(self, other)

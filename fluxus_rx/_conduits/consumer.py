@@ -15,7 +15,7 @@ from collections.abc import (
     Iterator,
 )
 from functools import partial, reduce
-from typing import Any, Generic, cast
+from typing import Any, Generic, cast, overload
 
 from .._common.event_loop import Loop
 from .._common.item_types import type_arguments
@@ -31,6 +31,7 @@ from .._typing import A, A_contra, R_co, T
 from .composites import Chain, check_types
 from .conduit import Conduit
 from .producer import Producer
+from .transformer import Transformer
 
 __all__ = ["AsyncConsumer", "Consumer", "Flow"]
 
@@ -60,7 +61,11 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
     def _flow_is_end(self) -> bool:
         return True
 
-    def _flow_after(self, first: Conduit) -> Any:
+    @overload
+    def _flow_after(self, first: Producer[A_contra], /) -> Flow[R_co]: ...
+    @overload
+    def _flow_after(self, first: Transformer[A, A_contra], /) -> Consumer[A, R_co]: ...
+    def _flow_after(self, first: Any, /) -> Any:
         if isinstance(first, Producer):
             return Flow(first, self)
         return Chain.of(_ChainedConsumer, first, self)

@@ -15,7 +15,7 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
-from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, overload
+from typing import Any, Generic, Literal, Never, Self, overload
 
 from aiostream import Stream
 from reactivex import Observable
@@ -34,13 +34,9 @@ from .._options.step_options import StepOptions
 from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
 from .._streams.iteration import iterated
-from .._typing import B, P_co, R, T
+from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
 from .conduit import Conduit, cannot_chain, cannot_group
-
-if TYPE_CHECKING:
-    from .consumer import Consumer, Flow
-    from .transformer import Transformer
 
 __all__ = [
     "AsyncProducer",
@@ -207,11 +203,7 @@ class Producer(Conduit, Generic[P_co]):
     def __aiter__(self) -> AsyncGenerator[P_co, None]:
         return async_items(self.to_observable())
 
-    @overload
-    def __rshift__(self, other: Transformer[P_co, B]) -> Producer[B]: ...
-    @overload
-    def __rshift__(self, other: Consumer[P_co, R]) -> Flow[R]: ...
-    def __rshift__(self, other: Any) -> Any:
+    def __rshift__(self, other: Behind[Producer[P_co], Whole]) -> Whole:
         if isinstance(other, Conduit):
             return other._flow_after(self)
         raise cannot_chain(self, other)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncIterable, Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Never, Self, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, overload
 
 from aiostream import Stream
 from reactivex import Observable
@@ -27,14 +27,11 @@ from .._rx.overflow import Overflow, OverflowPolicy
 from .._rx.run_settings import RunSettings
 from .._streams.context import Several
 from .._streams.iteration import iterated
-from .._typing import A, A_contra, B, B_co, C, P_co, R, T
+from .._typing import A, A_contra, B, B_co, Behind, C, P_co, T, Whole
 from .composites import Chain, Group, flat
 from .conduit import Conduit, cannot_chain, cannot_group, passthrough_chained
 from .producer import Producer, not_iterable
 from .transformer_stage import TransformerStage
-
-if TYPE_CHECKING:
-    from .consumer import Consumer
 
 __all__ = ["AsyncTransformer", "Buffer", "Passthrough", "Transformer", "group"]
 
@@ -119,7 +116,11 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
             " one item, as in flat_map: lambda item: reactivex.of(item) >> transformer"
         )
 
-    def _flow_after(self, first: Conduit) -> Any:
+    @overload
+    def _flow_after(self, first: Producer[A_contra], /) -> Producer[B_co]: ...
+    @overload
+    def _flow_after(self, first: Transformer[A, A_contra], /) -> Transformer[A, B_co]: ...
+    def _flow_after(self, first: Any, /) -> Any:
         if isinstance(first, Producer):
             return Chain.of(_ChainedProducer, first, self)
         return Chain.of(_ChainedTransformer, first, self)
@@ -141,11 +142,7 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         paths = await collect(self.connect(source), RunSettings(ordered=True))
         return [product for path in paths for product in path]
 
-    @overload
-    def __rshift__(self, other: Transformer[B_co, C]) -> Transformer[A_contra, C]: ...
-    @overload
-    def __rshift__(self, other: Consumer[B_co, R]) -> Consumer[A_contra, R]: ...
-    def __rshift__(self, other: Any) -> Any:
+    def __rshift__(self, other: Behind[Transformer[A_contra, B_co], Whole]) -> Whole:
         if isinstance(other, Conduit):
             return other._flow_after(self)
         raise cannot_chain(self, other)
@@ -203,8 +200,10 @@ class Passthrough(Conduit):
 
     _flow_is_passthrough = True
 
-    def _flow_after(self, first: Conduit) -> Never:
-        raise passthrough_chained()
+    if not TYPE_CHECKING:
+
+        def _flow_after(self, first):
+            raise passthrough_chained()
 
     def get_connections(
         self, *, ingoing: Collection[Conduit] = ()

@@ -9,6 +9,7 @@ from typing import Any
 
 from .._common.messages import note
 from .._errors import MissingAttributeError
+from .._monitoring.gauge import StepKind
 from .._rx.scheduler import FlowScheduler
 from .._streams.flat_map import FlatMap
 from .._streams.limit import Limit
@@ -28,8 +29,8 @@ def async_stage(
     size = options.limit
     idle_times = None
     if gauge is not None:
-        gauge.idle_times = idle_times = IdleTimes()
-        gauge.limit, gauge.is_inline = size, False
+        idle_times = IdleTimes()
+        gauge.runs_as(StepKind.CONCURRENT, idle_times, limit=size)
     ordered: bool | Callable[[Any], Hashable] = bool(options.ordered) or scope.settings.ordered
     if isinstance(options.ordered, str) and not scope.settings.ordered:
         ordered = partial(_attribute_of, options.ordered)

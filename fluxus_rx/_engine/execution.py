@@ -69,9 +69,7 @@ class Execution:
         self.scope = Scope(loop, settings, on_fail=self._failed)
         if meter is not None:
             for path in self._paths:
-                trail = getattr(path, "trail", None)
-                if trail is not None:
-                    meter.know(trail)
+                meter.gauges.know(getattr(path, "trail", None))
         _log.debug("takes the products of %d paths in %r", len(self._paths), self.scope)
         demand = self._channel if self._receivers is None else UNBOUNDED
         flow = FlowScheduler(loop, self.scope, demand)

@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from .._common.messages import also_raised
+from .._monitoring.gauge import StepKind
 from .._rx.scheduler import FlowScheduler
 from .._streams.context import Several, unmistakable
 from .._streams.iteration import END, Endable, aclose_all, cancel
@@ -139,9 +140,11 @@ class Fused(Endable[Any]):
         self._time_slice = flow.scope.time_slice
         self._flow = flow
         gauges = [bound_step.gauge for bound_step in bound_steps if bound_step.gauge is not None]
-        idle_times = IdleTimes() if gauges else None
-        for gauge in gauges:
-            gauge.idle_times, gauge.limit, gauge.is_inline = idle_times, 1, True
+        idle_times = None
+        if gauges:
+            idle_times = IdleTimes()
+            for gauge in gauges:
+                gauge.runs_as(StepKind.INLINE, idle_times, limit=1)
         self._stream = self._walking(base, bound_steps, stack, idle_times=idle_times)
         self._parts: list[Any] = [self._stream]
 

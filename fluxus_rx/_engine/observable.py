@@ -185,7 +185,7 @@ class FlowObservable(Observable[T]):
         trail = self._root_trail
         if meter is None or trail is None:
             return None
-        return ItemCounter(meter, meter.gauge(trail, trail.name, key))
+        return ItemCounter(meter, meter.gauges.at(trail, trail.name, key))
 
     def _source(self, root: Root, flow: FlowScheduler, owner: object) -> Any:
         """The items of a producer, counted if the run counts."""
@@ -193,7 +193,7 @@ class FlowObservable(Observable[T]):
         if meter is None or trail is None:
             source = root(flow, owner)
         else:
-            gauge = meter.gauge(trail, trail.name, ("source", trail))
+            gauge = meter.gauges.at(trail, trail.name, ("source", trail))
             source = metered_source(partial(root, flow, owner), gauge, meter)
         return drainable(source, flow.scope) if flow.scope.settings.drainable else source
 

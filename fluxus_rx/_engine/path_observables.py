@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Lock
@@ -13,7 +14,6 @@ from reactivex.disposable import Disposable
 from .._common.trail import Trail
 from .._rx.driver import RootObserver
 from .._rx.scheduler import FlowScheduler
-from .._rx.scope import Scope
 from .._typing import T
 from .observable import FlowObservable
 
@@ -22,8 +22,8 @@ __all__ = ["path_observables"]
 
 def path_observables(compiled: Callable[[], Sequence[FlowObservable[T]]]) -> list[Observable[T]]:
     """The paths of a flow, one observable for each."""
-    together = _RunSharing(compiled)
-    return [_PathObservable(together, index) for index in range(len(compiled()))]
+    sharing = _RunSharing(compiled)
+    return [_PathObservable(sharing, index) for index in range(len(compiled()))]
 
 
 class _RunSharing(Generic[T]):
@@ -31,77 +31,87 @@ class _RunSharing(Generic[T]):
 
     def __init__(self, compiled: Callable[[], Sequence[FlowObservable[T]]]) -> None:
         self._compiled = compiled
-        self._joint: _SharedRun[T] | None = None
+        self._latest: _SharedRun[T] | None = None
         #: paths may be subscribed to from any thread; a run begins on its loop
         self._lock = Lock()
 
     def join(
         self, index: int, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None
     ) -> abc.DisposableBase:
-        run = FlowScheduler.of_run(scheduler)
-        flow, outer = (run, run.scope) if run is not None else (FlowScheduler.of(scheduler), None)
+        outer = FlowScheduler.of_run(scheduler)
+        flow = FlowScheduler.of(scheduler) if outer is None else outer
         with self._lock:
-            joint = self._joint
-            first = joint is None or not joint.takes(index, flow, outer)
-            if joint is None or first:
-                joint = self._joint = _SharedRun(self._compiled(), flow, outer, self._lock)
-            complete = joint.add(index, observer, flow)
-        if complete:
-            flow.on_loop(joint.begin)
-        elif first:
-            flow.on_loop(partial(flow.loop.call_soon, joint.begin))
-        return Disposable(partial(joint.leave, index))
+            run = self._latest
+            is_first = run is None or not run.takes(index, flow, within=outer)
+            if run is None or is_first:
+                kind: Any = _OwnRun if outer is None else _RunWithin
+                run = self._latest = kind(self._compiled(), flow, self._lock)
+            is_complete = run.add(index, observer, flow)
+        if is_complete:
+            flow.on_loop(run.begin)
+        elif is_first:
+            flow.on_loop(partial(flow.loop.call_soon, run.begin))
+        return Disposable(partial(run.leave, index))
 
 
 class _PathObservable(Observable[T]):
     """One path of a flow."""
 
-    def __init__(self, together: _RunSharing[T], index: int) -> None:
+    def __init__(self, sharing: _RunSharing[T], index: int) -> None:
         super().__init__()
-        self._together = together
+        self._sharing = sharing
         self._index = index
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
-        return self._together.join(self._index, observer, scheduler)
+        return self._sharing.join(self._index, observer, scheduler)
 
 
-class _SharedRun(Generic[T]):
+class _PathSubscription(Generic[T]):
+    """Whoever has subscribed to one path of a shared run."""
+
+    __slots__ = ("flow", "inner", "is_over", "observer")
+
+    def __init__(self, observer: abc.ObserverBase[T], flow: FlowScheduler) -> None:
+        #: None once it has been disposed of, or has been told of the end
+        self.observer: abc.ObserverBase[T] | None = observer
+        #: has its demand
+        self.flow = flow
+        #: that to the path itself, once the run has begun
+        self.inner: abc.DisposableBase | None = None
+        #: whether the path is at its end, or nobody looks at it any more
+        self.is_over = False
+
+    def dispose(self) -> None:
+        if self.inner is not None:
+            self.inner.dispose()
+
+
+class _SharedRun(ABC, Generic[T]):
     """One run of some of the paths, or all; begins as soon as all are subscribed to, or else when
     the loop has its next turn."""
 
-    def __init__(
-        self,
-        paths: Sequence[FlowObservable[T]],
-        flow: FlowScheduler,
-        outer: Scope | None,
-        lock: Lock,
-    ) -> None:
+    def __init__(self, paths: Sequence[FlowObservable[T]], flow: FlowScheduler, lock: Lock) -> None:
         self._lock = lock
         self._paths = paths
         self._flow = flow
-        #: the run that it is a part of, if it is
-        self._outer = outer
         self._begun = False
-        self._observers: dict[int, abc.ObserverBase[T]] = {}
-        self._flows: dict[int, FlowScheduler] = {}
-        self._subscriptions: dict[int, abc.DisposableBase] = {}
-        self._run: abc.DisposableBase = Disposable()
-        #: the paths that are not at their end, once it has begun
-        self._open: set[int] = set()
-        self._root: Any = None
+        self._subscriptions: dict[int, _PathSubscription[T]] = {}
 
-    def takes(self, index: int, flow: FlowScheduler, outer: Scope | None) -> bool:
-        """Whether a path can join."""
-        fits = flow.loop is self._flow.loop and outer is self._outer
-        return fits and not self._begun and index not in self._flows
+    def takes(self, index: int, flow: FlowScheduler, within: FlowScheduler | None) -> bool:
+        """Whether a path can join that is subscribed to on this loop, within this run or none."""
+        fits = flow.loop is self._flow.loop and self._is_within(within)
+        return fits and not self._begun and index not in self._subscriptions
+
+    @abstractmethod
+    def _is_within(self, outer: FlowScheduler | None) -> bool:
+        """Whether it is a part of this run, or of none."""
 
     def add(self, index: int, observer: abc.ObserverBase[T], flow: FlowScheduler) -> bool:
         """One more path; whether they are all there now."""
-        self._observers[index] = observer
-        self._flows[index] = flow
-        return len(self._flows) == len(self._paths)
+        self._subscriptions[index] = _PathSubscription(observer, flow)
+        return len(self._subscriptions) == len(self._paths)
 
     def begin(self) -> None:
         """Subscribe to the paths."""
@@ -109,71 +119,107 @@ class _SharedRun(Generic[T]):
             if self._begun:
                 return
             self._begun = True
-            self._open = {*self._observers}
-        if self._outer is not None:
-            for index, observer in [*self._observers.items()]:
-                self._subscribe(index, observer.on_error, observer.on_completed)
-            self._excuse()
-        elif self._observers:
-            everybody: Any = self
-            self._run = RootObserver(everybody, self._flow).begin(self._begin_all)
-            if not self._observers:  # all have left at once
-                self._run.dispose()
+        if self._is_observed():
+            self._begin()
 
-    def _begin_all(self, root: Any, flow: FlowScheduler) -> abc.DisposableBase:
-        self._root, self._flow = root, flow
-        for index in [*self._observers]:
-            self._subscribe(index, root.on_error, partial(self._over, index))
-        self._excuse()
-        return Disposable(self._dispose)
+    @abstractmethod
+    def _begin(self) -> None:
+        """Subscribe to the paths, for those who have not left."""
 
-    def _over(self, index: int) -> None:
-        """A path is at its end, or nobody looks at it any more."""
-        self._open.discard(index)
-        if not self._open and self._observers and self._root is not None:
-            self._root.on_completed()
+    def _is_observed(self) -> bool:
+        return any(one.observer is not None for one in [*self._subscriptions.values()])
 
     def _subscribe(
         self, index: int, on_error: Callable[[Exception], None], on_completed: Callable[[], None]
     ) -> None:
-        observer = self._observers.get(index)
-        if observer is not None:
-            demand, downstream = self._flows[index].demand, self._flows[index].downstream
-            self._subscriptions[index] = self._paths[index].subscribe(
-                *(observer.on_next, on_error, on_completed),
-                scheduler=self._flow.demanding(demand, downstream),
-            )
-            if index not in self._observers:
-                self._subscriptions[index].dispose()
+        one = self._subscriptions[index]
+        if one.observer is None:
+            return
+        one.inner = self._paths[index].subscribe(
+            one.observer.on_next,
+            on_error,
+            on_completed,
+            scheduler=self._flow.demanding(one.flow.demand, one.flow.downstream),
+        )
+        if one.observer is None:  # has left meanwhile
+            one.dispose()
 
-    def _excuse(self) -> None:
+    def _excuse_absent(self) -> None:
         """Say for the paths that nobody has subscribed to that nobody will: the source of a group
         waits for all its branches."""
-        begun = {_source_of(self._paths[index]) for index in self._subscriptions}
+        present = {index for index, one in self._subscriptions.items() if one.inner is not None}
+        sources = {_source_of(self._paths[index]) for index in present}
         for index, path in enumerate(self._paths):
-            if index not in self._subscriptions and _source_of(path) in begun:
+            if index not in present and _source_of(path) in sources:
                 path.subscribe(scheduler=self._flow).dispose()
 
     def leave(self, index: int) -> None:
         """Nobody looks at a path any more."""
         with self._lock:
-            if self._observers.pop(index, None) is None:
+            one = self._subscriptions.get(index)
+            if one is None or one.observer is None:
                 return
+            one.observer = None
             if not self._begun:
-                del self._flows[index]
+                del self._subscriptions[index]
                 return
-        self._flow.on_loop(partial(self._left, index))
+        self._flow.on_loop(partial(self._left, one))
 
-    def _left(self, index: int) -> None:
-        if index in self._subscriptions:
-            self._subscriptions[index].dispose()
-        self._over(index)
-        if not self._observers:
+    def _left(self, one: _PathSubscription[T]) -> None:
+        one.dispose()
+
+
+class _RunWithin(_SharedRun[T]):
+    """As a part of another run, which goes on when this one ends."""
+
+    def _is_within(self, outer: FlowScheduler | None) -> bool:
+        return outer is not None and outer.scope is self._flow.scope
+
+    def _begin(self) -> None:
+        for index, one in [*self._subscriptions.items()]:
+            if one.observer is not None:
+                self._subscribe(index, one.observer.on_error, one.observer.on_completed)
+        self._excuse_absent()
+
+
+class _OwnRun(_SharedRun[T]):
+    """As a run by itself, whose end all hear together; is the observer of its root."""
+
+    def __init__(self, paths: Sequence[FlowObservable[T]], flow: FlowScheduler, lock: Lock) -> None:
+        super().__init__(paths, flow, lock)
+        self._root: Any = None
+        self._run: abc.DisposableBase = Disposable()
+
+    def _is_within(self, outer: FlowScheduler | None) -> bool:
+        return outer is None
+
+    def _begin(self) -> None:
+        everybody: Any = self
+        self._run = RootObserver(everybody, self._flow).begin(self._begin_below)
+        if not self._is_observed():  # all have left at once
+            self._run.dispose()
+
+    def _begin_below(self, root: Any, flow: FlowScheduler) -> abc.DisposableBase:
+        self._root, self._flow = root, flow
+        for index, one in [*self._subscriptions.items()]:
+            self._subscribe(index, root.on_error, partial(self._over, one))
+        self._excuse_absent()
+        return Disposable(self._dispose)
+
+    def _over(self, one: _PathSubscription[T]) -> None:
+        one.is_over = True
+        if all(each.is_over for each in self._subscriptions.values()) and self._is_observed():
+            self._root.on_completed()
+
+    def _left(self, one: _PathSubscription[T]) -> None:
+        super()._left(one)
+        self._over(one)
+        if not self._is_observed():
             self._run.dispose()
 
     def _dispose(self) -> None:
-        for subscription in self._subscriptions.values():
-            subscription.dispose()
+        for one in self._subscriptions.values():
+            one.dispose()
 
     def on_next(self, item: T) -> None:
         """Nothing comes this way: each path has its own observer."""
@@ -187,10 +233,13 @@ class _SharedRun(Generic[T]):
         self._tell(lambda observer: observer.on_completed())
 
     def _tell(self, event: Callable[[abc.ObserverBase[T]], None]) -> None:
-        observers, self._observers = [*self._observers.values()], {}
+        observers = [one.observer for one in self._subscriptions.values()]
+        for one in self._subscriptions.values():
+            one.observer = None
         for observer in observers:
             try:
-                event(observer)
+                if observer is not None:
+                    event(observer)
             except Exception as raised:
                 self._flow.scope.report(raised)
 

@@ -87,7 +87,7 @@ class StageInRun(NamedTuple):
             return bound_step
         settings = RunSettings() if scope is None else scope.settings
         if settings.meter is not None:
-            gauge = settings.meter.gauge(trail, stage.name, bound_step.key)
+            gauge = settings.meter.gauges.at(trail, stage.name, bound_step.key)
             bound_step = metered(bound_step, gauge, settings.meter)
         location_of = settings.location_of or Location.outside
         return resilient(

@@ -6,21 +6,17 @@ A run without a meter counts nothing, and does no more than it would without thi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from operator import length_hint
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from .._common.messages import short
-from .._common.trail import Trail
 from .._streams.timing import clock
 from .calls import Count, Record
 from .gauge import Gauge
+from .gauges import Gauges
 
 __all__ = ["ItemCounter", "Meter", "RunningCall", "length_of"]
-
-#: Names in the path of a call at most: all of them, for each step of a long chain, would take a
-#: memory that grows with the square of its length.
-_NAMES: Final = 32
 
 
 class Meter:
@@ -36,13 +32,9 @@ class Meter:
         self.started = self.clock() - elapsed
         #: the calls that are over, in the order in which they ended
         self.calls: list[Record] | None = [] if journal else None
-        self._gauges: dict[Trail, Gauge] = {}
-        self._labels: dict[Hashable, str] = {}
-        self._names: dict[str, int] = {}
-        self._taken: set[str] = set()
+        self.gauges = Gauges()
+        #: how often calls with a product have failed
         self._failures: dict[tuple[Gauge, str], int] = {}
-        self._known: set[Trail] = set()
-        self._strangers: dict[str, Gauge] = {}
 
     @property
     def elapsed(self) -> float:
@@ -56,52 +48,6 @@ class Meter:
             self.clock = now
             self.started = now() - self._elapsed_before
 
-    def know(self, trail: Trail) -> None:
-        """The steps on `trail` are those of the flow that is run."""
-        for step in trail:
-            if step in self._known:
-                break
-            self._known.add(step)
-
-    def gauge(self, trail: Trail, name: str, key: Hashable) -> Gauge:
-        """The counters of the step at the end of `trail`.
-
-        A step that doesn't belong to the flow itself, such as one that an Rx operator subscribes
-        to for each product, has them in common with all such steps of its name.
-        """
-        found = self._gauges.get(trail)
-        if found is not None:
-            return found
-        if trail not in self._known:
-            gauge = self._strangers.get(name)
-            if gauge is None:
-                key = ("stranger", name)
-                gauge = Gauge(self._label(str(name), key), key, str(name), 1)
-                self._strangers[name] = self._gauges[trail] = gauge
-            return gauge
-        gauge = Gauge(
-            self._label(str(name), key), key, trail.short_path(_NAMES), trail.depth, trail
-        )
-        self._gauges[trail] = gauge
-        return gauge
-
-    def expect(self, trail: Trail, length: int | None) -> None:
-        """The producer at the end of `trail` has this many products more."""
-        found = self._gauges.get(trail)
-        if found is not None and length is not None:
-            found.expect(length)
-
-    def _label(self, name: str, key: Hashable) -> str:
-        """The name of the step, told apart from other steps of that name."""
-        if key not in self._labels:
-            label = name
-            while label in self._taken:  # also where somebody calls a step "a#1"
-                self._names[name] = self._names.get(name, 0) + 1
-                label = f"{name}#{self._names[name]}"
-            self._taken.add(label)
-            self._labels[key] = label
-        return self._labels[key]
-
     def begin(self, gauge: Gauge, item: str) -> RunningCall:
         """A call begins; `item` is the position of what it is called with."""
         gauge.started += 1
@@ -113,86 +59,14 @@ class Meter:
         if item:
             self._failures[gauge, item] = self._failures.get((gauge, item), 0) + 1
 
-    def by_step(self) -> list[list[Gauge]]:
-        """The counters of each step at all its places, in the order of the flow."""
-        found: dict[Hashable, list[Gauge]] = {}
-        for gauge in [*self._gauges.values()]:
-            found.setdefault(gauge.key, []).append(gauge)
-        return sorted(found.values(), key=lambda places: max(gauge.depth for gauge in places))
-
     def journal(self) -> list[Record]:
         """The calls that are over, step by step in the order of the flow, then by their start."""
         ranks = {count.step: rank for rank, count in enumerate(self.counts())}
         return sorted(self.calls or (), key=lambda call: (ranks[call[0]], call[3]))
 
     def counts(self) -> list[Count]:
-        """How far each step has come, in the order of the flow: each step behind those before it.
-
-        >>> Meter().counts()
-        []
-        """
-        counts: dict[Hashable, Count] = {}
-        depths: dict[Hashable, int] = {}
-        expected = self._expected()
-        for trail, gauge in [*self._gauges.items()]:
-            own = Count(
-                gauge.label,
-                gauge.done,
-                gauge.started - gauge.over,
-                gauge.failed,
-                expected[trail],
-            )
-            other = counts.get(gauge.key)
-            counts[gauge.key] = own if other is None else _added_up(own, other)
-            depths[gauge.key] = max(depths.get(gauge.key, 0), gauge.depth)
-        return [counts[key] for key in sorted(counts, key=depths.__getitem__)]
-
-    def _expected(self) -> dict[Trail, int | None]:
-        """What the steps can expect, by the trails to them; sources first."""
-        found: dict[Trail, int | None] = {}
-        for trail in [*self._gauges]:
-            step: Trail | None = trail
-            unknown = []
-            while step is not None and step in self._gauges and step not in found:
-                unknown.append(step)
-                step = _named_before(step)
-            for one in reversed(unknown):
-                found[one] = self._expectation(one, found)
-        return found
-
-    def _expectation(self, trail: Trail, found: dict[Trail, int | None]) -> int | None:
-        gauge = self._gauges[trail]
-        before = _named_before(trail)
-        if before is None:
-            return gauge.total if trail in self._known else None
-        expected = found.get(before)
-        if expected is None:
-            return None
-        upstream = self._gauges[before]
-        expected -= upstream.dropped
-        if upstream.over >= expected:
-            return upstream.given
-        each = upstream.made / upstream.done if upstream.done else 1.0
-        return max(round(expected * each), upstream.given)
-
-
-def _named_before(trail: Trail) -> Trail | None:
-    """The trail of the step before; what has no name counts nothing."""
-    before = trail.before
-    while before is not None and not before.name:
-        before = before.before
-    return before
-
-
-def _added_up(one: Count, other: Count) -> Count:
-    known = one.expected is not None and other.expected is not None
-    return Count(
-        other.step,
-        other.done + one.done,
-        other.in_flight + one.in_flight,
-        other.failed + one.failed,
-        (other.expected or 0) + (one.expected or 0) if known else None,
-    )
+        """How far each step has come, in the order of the flow."""
+        return self.gauges.counts()
 
 
 class ItemCounter(NamedTuple):
@@ -214,8 +88,15 @@ class RunningCall:
     """A call that has begun. It is busy until it `rests`, and again after it `resumes`."""
 
     __slots__ = (
-        *("_attempt", "_busy", "_gauge", "_item", "_meter"),
-        *("_over", "_products", "_since", "_start"),
+        "_attempt",
+        "_busy",
+        "_gauge",
+        "_item",
+        "_meter",
+        "_over",
+        "_products",
+        "_since",
+        "_start",
     )
 
     def __init__(self, meter: Meter, gauge: Gauge, item: str, attempt: int) -> None:
@@ -228,12 +109,12 @@ class RunningCall:
         self._over = False
         self._start = meter.clock()
         self._since: float | None = self._start
-        gauge.works(self._start)
+        gauge.busy.start(self._start)
 
     def resume(self) -> None:
         """It is asked for more."""
         self._since = self._meter.clock()
-        self._gauge.works(self._since)
+        self._gauge.busy.start(self._since)
 
     def rest(self) -> None:
         """It has given a product, and waits."""
@@ -260,7 +141,7 @@ class RunningCall:
         if self._since is not None:
             now = self._meter.clock()
             self._busy += now - self._since
-            self._gauge.worked(self._since, now)
+            self._gauge.busy.stop(self._since, now)
             self._since = None
 
     def forget(self) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, TypeAlias
 
-from .._common.text import duration, per_time, printable
+from .._common.text import elapsed_time, per_time, printable, remaining_time
 
 __all__ = [
     "COLUMNS",
@@ -83,7 +82,7 @@ class StepProgress:
         if self.failed:
             details.append(f"{self.failed:,} failed")
         if self.eta:
-            details.append(f"ETA {duration(math.ceil(self.eta))}")
+            details.append(f"ETA {remaining_time(self.eta)}")
         amount = f"{printable(self.step)} {_amount(self)}"
         return f"{amount} ({', '.join(details)})" if details else amount
 
@@ -131,7 +130,7 @@ def step_cells(step: StepProgress) -> tuple[str, ...]:
         f"{step.in_flight:,}",
         f"{step.failed:,}",
         per_time(step.rate) if step.rate else "",
-        duration(math.ceil(step.eta)) if step.eta else "",
+        remaining_time(step.eta) if step.eta else "",
     )
 
 
@@ -157,10 +156,10 @@ def headline(progress: Progress) -> str:
     >>> headline(Progress(3.21, (), eta=None, state="failed"))
     'failed after 3.2 s'
     """
-    elapsed = duration(progress.elapsed, precise=True)
+    elapsed = elapsed_time(progress.elapsed)
     if progress.state != "running":
         return f"{progress.state} after {elapsed}"
-    return f"{elapsed}, ETA {duration(math.ceil(progress.eta))}" if progress.eta else elapsed
+    return f"{elapsed}, ETA {remaining_time(progress.eta)}" if progress.eta else elapsed
 
 
 def _amount(step: StepProgress) -> str:

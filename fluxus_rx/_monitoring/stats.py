@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
+from typing import Final
 
-from .._common.text import printable, seconds, shortened, table
+from .._common.text import measured_time, printable, shortened, table
 from .._common.trail import Trail
-from .gauge import Gauge
+from .gauge import Gauge, StepKind
 from .meter import Meter
 
 __all__ = ["Explanation", "RunStats", "StepStats", "stats_of"]
-
-_STATS_HEADINGS = (
-    *("step", "in flight", "waiting", "done", "failed", "retried", "dropped"),
-    *("busy", "starved", "blocked", "load"),
-)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,32 +48,25 @@ class StepStats:
     blocked: float
     load: float
     _open: float = dataclasses.field(repr=False, default=0.0)
-    _kind: str = dataclasses.field(repr=False, default="step")
+    _kind: StepKind = dataclasses.field(repr=False, default=StepKind.CONCURRENT)
     _trails: tuple[Trail, ...] = dataclasses.field(repr=False, compare=False, default=())
 
     @classmethod
     def of(cls, places: Sequence[Gauge]) -> StepStats:
         """The numbers of a step at these places."""
-        busy = held = starved = blocked = lasted = 0.0
-        for gauge in places:
-            worked, waited = gauge.seconds()
-            busy, held = busy + worked, held + waited
-            if gauge.idle_times is None:
-                continue
-            without, full, open_for = gauge.idle_times.now()
-            if gauge.is_source:
-                full = max(0.0, open_for - worked)
-            elif gauge.is_inline:
-                without = max(0.0, open_for - worked - full)
-            starved, blocked, lasted = starved + without, blocked + full, lasted + open_for
-        first = places[0]
-        inline = first.is_source or first.is_inline
-        load = busy / lasted if inline and lasted else 0.0
-        if not inline and lasted:
-            load = 1 - (starved + blocked) / lasted
+        first, times = places[0], [gauge.times() for gauge in places]
+        busy, starved = sum(one.busy for one in times), sum(one.starved for one in times)
+        blocked, opened = sum(one.blocked for one in times), sum(one.open for one in times)
+        load = 0.0
+        if opened and first.kind is StepKind.CONCURRENT:
+            load = 1 - (starved + blocked) / opened
+        elif opened:
+            load = busy / opened
         return cls(
             step=first.label,
-            in_flight=0 if first.is_source else sum(g.started - g.over for g in places),
+            in_flight=(
+                0 if first.kind is StepKind.SOURCE else sum(gauge.in_flight for gauge in places)
+            ),
             limit=None if first.limit in (None, inf) else int(first.limit or 0),
             waiting=sum(gauge.waiting for gauge in places),
             done=sum(gauge.done for gauge in places),
@@ -85,25 +74,30 @@ class StepStats:
             retried=sum(gauge.retried for gauge in places),
             dropped=sum(gauge.dropped for gauge in places),
             busy=busy,
-            held=held,
+            held=sum(one.held for one in times),
             starved=starved,
             blocked=blocked,
             load=min(max(load, 0.0), 1.0),
-            _open=lasted / len(places),
+            _open=opened / len(places),
+            _kind=first.kind,
             _trails=tuple(gauge.trail for gauge in places if gauge.trail is not None),
-            _kind="source" if first.is_source else "inline" if first.is_inline else "step",
         )
 
-    def _cells(self) -> tuple[str, ...]:
-        counts = (
-            *(self.in_flight, self.waiting, self.done, self.failed, self.retried),
-            self.dropped,
-        )
-        times = (self.busy, self.starved, self.blocked)
-        return (
-            *(shortened(printable(self.step), 40), *(f"{count:,}" for count in counts)),
-            *(*map(seconds, times), f"{self.load:.0%}"),
-        )
+
+#: The columns of the table: the heading, and the cell of a step.
+_STATS_COLUMNS: Final[dict[str, Callable[[StepStats], str]]] = {
+    "step": lambda step: shortened(printable(step.step), 40),
+    "in flight": lambda step: f"{step.in_flight:,}",
+    "waiting": lambda step: f"{step.waiting:,}",
+    "done": lambda step: f"{step.done:,}",
+    "failed": lambda step: f"{step.failed:,}",
+    "retried": lambda step: f"{step.retried:,}",
+    "dropped": lambda step: f"{step.dropped:,}",
+    "busy": lambda step: measured_time(step.busy),
+    "starved": lambda step: measured_time(step.starved),
+    "blocked": lambda step: measured_time(step.blocked),
+    "load": lambda step: f"{step.load:.0%}",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -125,10 +119,11 @@ class RunStats:
 
     def __str__(self) -> str:
         failures = f", {self.failures:,} failures" if self.failures else ""
-        head = f"{self.state} for {seconds(self.elapsed)}{failures}"
+        head = f"{self.state} for {measured_time(self.elapsed)}{failures}"
         if not self.steps:
             return head
-        return "\n".join([head, *table([_STATS_HEADINGS, *(step._cells() for step in self.steps)])])
+        rows = [[cell(step) for cell in _STATS_COLUMNS.values()] for step in self.steps]
+        return "\n".join([head, *table([[*_STATS_COLUMNS], *rows])])
 
     def __getitem__(self, step: str) -> StepStats:
         """The numbers of the step of this name; raises KeyError where there is none."""
@@ -142,7 +137,7 @@ class RunStats:
 
         >>> RunStats(1.5, "running", 0, ()).explain().bottleneck
         """
-        return _explanation(self)
+        return _Explaining(self).explanation()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -167,49 +162,70 @@ def stats_of(meter: Meter, state: str, failures: int = 0) -> RunStats:
     >>> stats_of(Meter(), "done").steps
     ()
     """
-    steps = tuple(StepStats.of(places) for places in meter.by_step())
+    steps = tuple(StepStats.of(places) for places in meter.gauges.by_step())
     return RunStats(meter.elapsed, state, failures, steps)
 
 
-def _explanation(stats: RunStats) -> Explanation:
-    elapsed = stats.elapsed
-    steps = [step for step in stats.steps if step.done or step.failed or step.in_flight]
-    if not steps or not elapsed:
-        return Explanation(None, "No step has been called yet.", stats)
+class _Explaining:
+    """Looks for the step that holds a run up, among those that were called."""
 
-    def weight(step: StepStats) -> float:
-        return step.load * step._open / elapsed
+    def __init__(self, stats: RunStats) -> None:
+        self._stats = stats
+        self._elapsed = stats.elapsed
+        self._steps = [step for step in stats.steps if step.done or step.failed or step.in_flight]
 
-    slowest = max(reversed(steps), key=weight)  # of equals the last one: it holds up the others
-    last = steps[-1]
-    reader = last.blocked / elapsed
-    if reader > weight(slowest) and reader > 0.5:
+    def explanation(self) -> Explanation:
+        """What holds the run up."""
+        if not self._steps or not self._elapsed:
+            return Explanation(None, "No step has been called yet.", self._stats)
+        # Of equals the last one: it holds up the others.
+        slowest = max(reversed(self._steps), key=self._weight)
+        reader = self._steps[-1].blocked / self._elapsed
+        if reader > self._weight(slowest) and reader > 0.5:
+            return self._reader_is_slow(reader)
+        if self._weight(slowest) < 0.5:
+            return self._nothing_is_slow()
+        return self._is_slow(slowest)
+
+    def _weight(self, step: StepStats) -> float:
+        """The part of the run in which a step was at work, and so were all its places."""
+        return step.load * step._open / self._elapsed
+
+    def _reader_is_slow(self, blocked: float) -> Explanation:
         return Explanation(
             "the reader",
-            f"The reader is the bottleneck: for {reader:.0%} of {seconds(elapsed)} products of"
-            f" {last.step} waited to be taken. Take them faster, or do what takes long in a step.",
-            stats,
+            f"The reader is the bottleneck: for {blocked:.0%} of {measured_time(self._elapsed)}"
+            f" products of {self._steps[-1].step} waited to be taken. Take them faster, or do what"
+            " takes long in a step.",
+            self._stats,
         )
-    if weight(slowest) < 0.5:
-        longest = max(steps, key=lambda step: step.busy)
+
+    def _nothing_is_slow(self) -> Explanation:
+        longest = max(self._steps, key=lambda step: step.busy)
         return Explanation(
             longest.step,
             f"No step held up the others; the calls of {longest.step} took longest:"
-            f" {seconds(longest.busy)} in sum, in {seconds(elapsed)}. All that could run at once"
-            " did; only faster calls make it faster.",
-            stats,
+            f" {measured_time(longest.busy)} in sum, in {measured_time(self._elapsed)}. All that"
+            " could run at once did; only faster calls make it faster.",
+            self._stats,
         )
-    told = [f"{slowest.step} is the bottleneck: {_why(slowest, weight(slowest), elapsed)}"]
-    index = steps.index(slowest)
-    for behind in steps[index + 1 :]:
-        if _leads_to(slowest, behind):
-            told.append(f"{behind.step}, behind it, was starved for {behind.starved / elapsed:.0%}")
-            break
-    for before in reversed(steps[:index]):
-        if _leads_to(before, slowest):
-            told.append(f"{before.step}, before it, was blocked for {before.blocked / elapsed:.0%}")
-            break
-    return Explanation(slowest.step, f"{'; '.join(told)}. {_remedy(slowest)}", stats)
+
+    def _is_slow(self, slowest: StepStats) -> Explanation:
+        why = _why(slowest, self._weight(slowest), self._elapsed)
+        sentences = [f"{slowest.step} is the bottleneck: {why}"]
+        index = self._steps.index(slowest)
+        for behind in self._steps[index + 1 :]:
+            if _leads_to(slowest, behind):
+                starved = behind.starved / self._elapsed
+                sentences.append(f"{behind.step}, behind it, was starved for {starved:.0%}")
+                break
+        for before in reversed(self._steps[:index]):
+            if _leads_to(before, slowest):
+                blocked = before.blocked / self._elapsed
+                sentences.append(f"{before.step}, before it, was blocked for {blocked:.0%}")
+                break
+        sentence = f"{'; '.join(sentences)}. {_remedy(slowest)}"
+        return Explanation(slowest.step, sentence, self._stats)
 
 
 def _leads_to(first: StepStats, second: StepStats) -> bool:
@@ -218,10 +234,10 @@ def _leads_to(first: StepStats, second: StepStats) -> bool:
 
 
 def _why(step: StepStats, weight: float, elapsed: float) -> str:
-    part = f"for {weight:.0%} of {seconds(elapsed)}"
-    if step._kind == "source":
+    part = f"for {weight:.0%} of {measured_time(elapsed)}"
+    if step._kind is StepKind.SOURCE:
         return f"it was busy {part} with giving products"
-    if step._kind == "inline":
+    if step._kind is StepKind.INLINE:
         return f"its function kept the loop busy {part}"
     if step.limit is None:
         return f"it was never without a product {part}, and has no limit"
@@ -231,13 +247,14 @@ def _why(step: StepStats, weight: float, elapsed: float) -> str:
 
 
 def _remedy(step: StepStats) -> str:
-    if step._kind == "source":
+    if step._kind is StepKind.SOURCE:
         return "Have it give products faster: nothing behind it can be ahead of it."
-    if step._kind == "inline":
+    if step._kind is StepKind.INLINE:
         return "Run it in processes (executor='process'), or in threads if it waits for something."
     if step.held > step.busy:
         return (
-            f"Its calls waited for its limiter, or for another attempt, for {seconds(step.held)} in"
-            f" sum, and worked for {seconds(step.busy)}: more places would not help."
+            "Its calls waited for its limiter, or for another attempt, for"
+            f" {measured_time(step.held)} in sum, and worked for {measured_time(step.busy)}: more"
+            " places would not help."
         )
     return "Raise its concurrency, if what it calls allows that, or make its calls faster."

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import ceil, fsum
+from typing import Final
 
-from .._common.text import printable, seconds, shortened, table
+from .._common.text import measured_time, printable, shortened, table
 from .calls import Call, Journal
 
 __all__ = ["StepSummary", "Summary"]
-
-_SUMMARY_HEADINGS = (
-    *("step", "calls", "failed", "retried", "products"),
-    *("p50", "p95", "max", "busy", "share", "peak"),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,13 +61,21 @@ class StepSummary:
             peak=peak,
         )
 
-    def _cells(self) -> tuple[str, ...]:
-        counts = (self.calls, self.failures, self.retries, self.products)
-        times = (self.p50, self.p95, self.max, self.busy)
-        return (
-            *(self.step, *(f"{count:,}" for count in counts)),
-            *(*map(seconds, times), f"{self.share:.0%}", f"{self.peak:,}"),
-        )
+
+#: The columns of the table: the heading, and the cell of a step.
+_SUMMARY_COLUMNS: Final[dict[str, Callable[[StepSummary], str]]] = {
+    "step": lambda step: step.step,
+    "calls": lambda step: f"{step.calls:,}",
+    "failed": lambda step: f"{step.failures:,}",
+    "retried": lambda step: f"{step.retries:,}",
+    "products": lambda step: f"{step.products:,}",
+    "p50": lambda step: measured_time(step.p50),
+    "p95": lambda step: measured_time(step.p95),
+    "max": lambda step: measured_time(step.max),
+    "busy": lambda step: measured_time(step.busy),
+    "share": lambda step: f"{step.share:.0%}",
+    "peak": lambda step: f"{step.peak:,}",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,16 +119,16 @@ class Summary:
         """What running calls at once has gained, in words."""
         if not any(step.calls for step in self.steps):
             return "No step was called."
-        work = f"{seconds(self.busy)} of work in {seconds(self.elapsed)}"
+        work = f"{measured_time(self.busy)} of work in {measured_time(self.elapsed)}"
         if self.speedup < 1.05:
             return f"{work}: no faster than one call after the other."
         return f"{work}: {self.speedup:,.1f} times as fast as one call after the other."
 
     def rows(self) -> Iterator[tuple[str, ...]]:
         """The cells of the table, as texts: the headings, then a row for each step."""
-        yield _SUMMARY_HEADINGS
+        yield (*_SUMMARY_COLUMNS,)
         for step in self.steps:
-            yield step._cells()
+            yield tuple(cell(step) for cell in _SUMMARY_COLUMNS.values())
 
     def __str__(self) -> str:
         if not self.steps:

@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
+from .._common.arguments import check_seconds, check_whole_number
 from .._common.messages import note, shown
 from .._errors import InvalidFlowError, InvalidOptionError
 from .failure import Failure
@@ -86,11 +87,9 @@ class StepOptions:
         return self
 
     def __post_init__(self) -> None:
-        _check_count(
-            "concurrency", self.concurrency, "a whole number of calls from 1 on", "no limit"
-        )
-        _check_count("window", self.window, "a whole number of calls from 1 on", "the default")
-        _check_count("buffer", self.buffer, "a whole number of products from 1 on", "the default")
+        check_whole_number("concurrency", self.concurrency, "calls", none="no limit")
+        check_whole_number("window", self.window, "calls", none="the default")
+        check_whole_number("buffer", self.buffer, "products", none="the default")
         if not isinstance(self.ordered, bool | str) or self.ordered == "":
             raise InvalidOptionError(
                 f"ordered={shown(self.ordered)}: expected True or False, or the name of an"
@@ -99,7 +98,7 @@ class StepOptions:
         if type(self.repeatable) is not bool:
             raise InvalidOptionError(f"repeatable={shown(self.repeatable)}: expected True or False")
         check_retry(self.retry)
-        _check_timeout(self.timeout)
+        check_seconds("timeout", self.timeout, none="no limit")
         _check_limiter(self.limiter)
         if self.on_error not in ("raise", "skip", "collect") and not callable(self.on_error):
             raise InvalidOptionError(
@@ -213,20 +212,6 @@ def _written(value: object) -> str:
         return repr(value)
     except Exception as error:
         return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
-
-
-def _check_count(name: str, value: object, expected: str, none: str) -> None:
-    if value is not None and (type(value) is not int or value < 1):
-        raise InvalidOptionError(f"{name}={shown(value)}: expected {expected}, or None for {none}")
-
-
-def _check_timeout(value: object) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e300:
-        raise InvalidOptionError(
-            f"timeout={shown(value)}: expected a number of seconds above 0, or None for no limit"
-        )
 
 
 def _check_limiter(value: object) -> None:

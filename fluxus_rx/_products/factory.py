@@ -59,7 +59,9 @@ class ProductFactory:
         """Tell the run how many products a producer gives, if it wants to know and they have a
         length."""
         if self.meter is not None and self.trail is not None:
-            self.meter.expect(self.trail, 1 if isinstance(given, Mapping) else length_of(given))
+            self.meter.gauges.expect(
+                self.trail, 1 if isinstance(given, Mapping) else length_of(given)
+            )
 
     def now(self) -> float | None:
         """Seconds since the run began, if the run wants to know."""

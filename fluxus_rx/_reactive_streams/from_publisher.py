@@ -7,6 +7,7 @@ from typing import Any, overload
 
 from reactivex import Observable
 
+from .._common.arguments import check_whole_number
 from .._common.messages import short, shown
 from .._common.names import check_name
 from .._common.trail import Trail
@@ -14,7 +15,7 @@ from .._conduits.from_observable import ForeignProducer
 from .._conduits.producer import Producer
 from .._engine.observable import FlowObservable
 from .._engine.stage import ForeignItems
-from .._errors import InvalidFlowError, InvalidOptionError
+from .._errors import InvalidFlowError
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import BUFFER
 from .._typing import T
@@ -102,8 +103,7 @@ def from_publisher(
         )
     if name is not None:
         check_name("from_publisher()", name)
-    if not isinstance(buffer, int) or isinstance(buffer, bool):
-        raise InvalidFlowError(f"from_publisher(): buffer={shown(buffer)} is no whole number")
-    if buffer < 1:
-        raise InvalidOptionError(f"from_publisher(): buffer={buffer} is less than 1")
+    check_whole_number(
+        "buffer", buffer, "items", who="from_publisher()", wrong_type=InvalidFlowError
+    )
     return FromPublisher(publisher, name, buffer)

@@ -6,8 +6,9 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from .._common.arguments import check_whole_number
 from .._common.messages import shown
-from .._errors import InvalidFlowError, InvalidOptionError
+from .._errors import InvalidFlowError
 from .._monitoring.calls import Journal, RunTimes
 from .._monitoring.meter import Meter
 from .._monitoring.summary import Summary
@@ -293,11 +294,7 @@ class RunResult(Sequence[list[Output]]):
         >>> table.to_pydict()
         {'path': [0, 0], 'item': [0, 1], 'src.x': [1.0, 0.5]}
         """
-        if type(batch_size) is not int or batch_size < 1:
-            raise InvalidOptionError(
-                f"to_arrow(): batch_size={shown(batch_size)}: expected a whole number of rows"
-                " from 1 on"
-            )
+        check_whole_number("batch_size", batch_size, "rows", who="to_arrow()")
         return arrow_table(self._rows(path), simplify, batch_size)
 
     def summary(self) -> Summary:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias, get_args
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from .._common.messages import shown
+from .._common.arguments import check_choice, check_whole_number
 from .._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError
 from .._monitoring.meter import ItemCounter
 from .._streams.iteration import END, Endable
@@ -46,19 +46,8 @@ class OverflowPolicy(NamedTuple):
         cls, who: str, label: str, argument: str, size: Any, overflow: Any, heeded: bool
     ) -> Self:
         """The policy, if these are one; `argument` is what the size is called by `who` takes it."""
-        if overflow not in _CHOICES:
-            raise InvalidOptionError(
-                f"{who}: overflow={shown(overflow)}: expected one of"
-                f" {', '.join(map(repr, _CHOICES))}"
-            )
-        if type(size) is not int:
-            raise InvalidFlowError(
-                f"{who}: {argument}={shown(size)}: expected a whole number of items from 1 on"
-            )
-        if size < 1:
-            raise InvalidOptionError(
-                f"{who}: {argument}={size}: expected a whole number of items from 1 on"
-            )
+        check_choice("overflow", overflow, _CHOICES, who=who)
+        check_whole_number(argument, size, "items", who=who, wrong_type=InvalidFlowError)
         if overflow == "latest" and size != 1:
             raise InvalidOptionError(
                 f"{who}: {argument}={size}: overflow='latest' keeps one item, the newest, so"

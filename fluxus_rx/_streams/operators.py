@@ -12,8 +12,9 @@ from typing import Any, Protocol, cast
 
 from aiostream import Stream, pipable_operator, sources_operator
 
+from .._common.arguments import check_whole_number
 from .._common.messages import shown
-from .._errors import InvalidFlowError, InvalidOptionError
+from .._errors import InvalidFlowError
 from .._typing import A, B, T
 from .channel import BUFFER
 from .context import Several
@@ -68,8 +69,8 @@ def flat_map(
     """
     if not callable(function):
         raise InvalidFlowError(f"flat_map(): {shown(function)} is no function")
-    _check_size("flat_map", "concurrency", concurrency, or_none=True)
-    _check_size("flat_map", "window", window, or_none=True)
+    _check_size("flat_map()", "concurrency", concurrency, "calls", none="no limit")
+    _check_size("flat_map()", "window", window, "calls", none="the default")
 
     async def call(item: A) -> Any:
         result = function(item)
@@ -126,14 +127,11 @@ def buffer(source: AsyncIterable[T], size: int) -> AsyncIterator[T]:
     >>> asyncio.run(main())
     [0, 1, 2]
     """
-    _check_size("buffer", "size", size)
+    _check_size("buffer()", "size", size, "items")
     return Merge((source,), size)
 
 
-def _check_size(operator: str, name: str, size: int | None, or_none: bool = False) -> None:
-    if size is None and or_none:
-        return
-    if type(size) is not int:
-        raise InvalidFlowError(f"{operator}(): {name}={shown(size)} is no whole number")
-    if size < 1:
-        raise InvalidOptionError(f"{operator}(): {name}={size} is less than 1")
+def _check_size(
+    operator: str, argument: str, size: int | None, unit: str, none: str | None = None
+) -> None:
+    check_whole_number(argument, size, unit, who=operator, none=none, wrong_type=InvalidFlowError)

@@ -20,19 +20,19 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from functools import partial
-from math import ulp
-from typing import Any, Final, TypeAlias, TypeVar, TypeVarTuple, Unpack
+from math import inf, ulp
+from typing import Any, Final, TypeAlias, Unpack
 
+from .._common.arguments import check_seconds
 from .._common.event_loop import new_loop
 from .._common.messages import also_raised, note, shown
 from .._errors import FlowError, InvalidFlowError, InvalidOptionError, UsageError
+from .._typing import T, Ts
 from ._foreign import redirected
 from ._waiting import waiting_tasks
 
 __all__ = ["PATIENCE", "DeadlockError", "VirtualTimeLoop", "run_virtual", "virtual_time"]
 
-T = TypeVar("T")
-_Ts = TypeVarTuple("_Ts")
 
 #: What can be run: a coroutine, or a function that makes one.
 Main: TypeAlias = Coroutine[Any, Any, T] | Callable[[], Coroutine[Any, Any, T]]
@@ -130,11 +130,12 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         selector = _Jumping()
         selector.loop = self
         super().__init__(selector)
-        if isinstance(patience, bool) or not isinstance(patience, int | float) or patience < 0:
-            self.close()
-            raise InvalidOptionError(
-                f"patience={shown(patience)}: expected a number of seconds from 0 on"
-            )
+        if patience != inf:
+            try:
+                check_seconds("patience", patience, zero_fits=True)
+            except InvalidOptionError:
+                self.close()
+                raise
 
     def time(self) -> float:
         """Seconds since the loop was made, by its own clock."""
@@ -159,8 +160,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[[Unpack[_Ts]], object],
-        *args: *_Ts,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call back at that time; of two at the same time, the first one first."""
@@ -177,8 +178,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def call_soon_threadsafe(
         self,
-        callback: Callable[[Unpack[_Ts]], object],
-        *args: *_Ts,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.Handle:
         """Call back soon, from whatever thread."""
@@ -192,8 +193,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def run_in_executor(
         self,
         executor: futures.Executor | None,
-        func: Callable[[Unpack[_Ts]], T],
-        *args: *_Ts,
+        func: Callable[[Unpack[Ts]], T],
+        *args: *Ts,
     ) -> asyncio.Future[T]:
         """Call `func` elsewhere; time doesn't jump over it."""
         future = super().run_in_executor(executor, func, *args)

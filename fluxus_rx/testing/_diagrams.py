@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from math import inf
 from typing import Any, Final, NamedTuple, NoReturn
 
+from .._common.arguments import check_seconds
 from .._common.messages import short, shown
-from .._errors import FlowError, InvalidOptionError
+from .._errors import FlowError
 
 __all__ = [
     "ENDS",
@@ -220,8 +220,7 @@ def by_time(events: Iterable[Event]) -> list[tuple[float, list[Event]]]:
     return groups
 
 
-def checked_seconds(unit: object, name: str = "unit") -> float:
+def checked_seconds(unit: Any, argument: str = "unit") -> float:
     """A number of seconds above 0; refuses anything else."""
-    if isinstance(unit, bool) or not isinstance(unit, int | float) or not 0 < unit < inf:
-        raise InvalidOptionError(f"{name}={shown(unit)}: expected a number of seconds above 0")
+    check_seconds(argument, unit)
     return float(unit)

@@ -19,18 +19,18 @@ from collections.abc import (
     Mapping,
 )
 from math import inf
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
 from .._common.messages import short, shown
 from .._errors import InvalidFlowError, InvalidOptionError
+from .._typing import T
 from ._marbles import on_this_loop
 
 __all__ = ["faulty"]
 
-T = TypeVar("T")
 
 #: What `error=` takes.
 FaultError = BaseException | type[BaseException]

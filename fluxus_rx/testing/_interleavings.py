@@ -11,17 +11,15 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
-from typing import Any, TypeVar, TypeVarTuple, Unpack
+from typing import Any, Unpack
 
 from .._common.event_loop import new_loop
 from .._common.messages import note, shown
 from .._errors import InvalidFlowError, InvalidOptionError, UsageError
+from .._typing import T, Ts
 from ._clock import PATIENCE, VirtualTimeLoop
 
 __all__ = ["InterleavingLoop", "interleavings"]
-
-T = TypeVar("T")
-_Ts = TypeVarTuple("_Ts")
 
 
 class _Ready(deque[asyncio.Handle]):
@@ -77,8 +75,8 @@ class InterleavingLoop(VirtualTimeLoop):
 
     def call_soon(
         self,
-        callback: Callable[[Unpack[_Ts]], object],
-        *args: *_Ts,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.Handle:
         """Call back in the next turn."""

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Collection, Mapping
 
+from .._common.arguments import check_choice
 from .._common.messages import shown
 from .._common.notebook import in_notebook, show_in_notebook
 from .._conduits.conduit import Conduit
@@ -13,7 +14,7 @@ from .._errors import InvalidFlowError, InvalidOptionError, UsageError
 from ._dot import DARK_COLOURS, LIGHT_COLOURS, digraph, has_dot, rendered
 from ._graph import FlowGraph
 from ._mermaid import mermaid
-from ._output import File, Format, Target, checked_choice, print_text, takes_text
+from ._output import File, Format, Target, print_text, takes_text
 from ._tree import to_tree
 
 __all__ = ["bundle_of", "draw"]
@@ -95,7 +96,7 @@ def draw(
 
 def _check_style(style: str | None, paths: bool) -> None:
     if style is not None:
-        checked_choice("style", style, FORMATS)
+        check_choice("style", style, FORMATS)
     if style == "text" and paths:
         raise InvalidOptionError("paths=True: style='text' has no edges; expected another style")
 

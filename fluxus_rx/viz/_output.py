@@ -6,15 +6,16 @@ import dataclasses
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
+from .._common.arguments import check_choice
 from .._common.messages import shown
 from .._common.notebook import in_notebook
 from .._errors import InvalidFlowError, InvalidOptionError, UsageError
 from .._typing import A_contra
 
-__all__ = ["File", "Format", "Target", "checked_choice", "in_notebook", "print_text", "takes_text"]
+__all__ = ["File", "Format", "Target", "in_notebook", "print_text", "takes_text"]
 
 
 class Writable(Protocol[A_contra]):
@@ -64,7 +65,7 @@ class Target:
             return cls(path, _format_of_path(path, format, formats, what), None)
         is_text = takes_text(file)
         names = {one.name: one for one in formats}
-        found = formats[0] if format is None else names[checked_choice("format", format, names)]
+        found = formats[0] if format is None else names[check_choice("format", format, names)]
         if is_text and not found.is_text:
             raise InvalidOptionError(
                 f"format={found.name!r} is binary, but file={shown(file)} takes text; open it in"
@@ -94,7 +95,7 @@ def _format_of_path(path: str, format: str | None, formats: Sequence[Format], wh
             )
         return by_ending[ending]
     names = {one.name: one for one in formats}
-    named = names[checked_choice("format", format, names)]
+    named = names[check_choice("format", format, names)]
     if by_ending.get(ending, named) is not named:
         raise InvalidOptionError(
             f"format={format!r} and file={path!r} contradict each other; leave out format, or use"
@@ -128,22 +129,6 @@ def takes_text(file: Any) -> bool:
             )
         return isinstance(nothing, str)
     raise InvalidFlowError(f"file={shown(file)} takes neither text nor bytes")
-
-
-def checked_choice(argument: str, value: object, choices: Iterable[str]) -> str:
-    """The value of an argument that has these choices.
-
-    >>> checked_choice("style", "grpah", ["graph", "tree"])
-    Traceback (most recent call last):
-        ...
-    fluxus_rx.InvalidOptionError: style='grpah' (str): expected one of 'graph', 'tree'
-    """
-    names = [*choices]
-    if isinstance(value, str) and value in names:
-        return value
-    raise InvalidOptionError(
-        f"{argument}={shown(value)}: expected one of {', '.join(map(repr, names))}"
-    )
 
 
 #: What stands for the characters of drawings where the encoding has none of them.

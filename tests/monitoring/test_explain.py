@@ -7,8 +7,10 @@ from functools import reduce
 from typing import Any
 
 import pytest
+import reactivex
+from reactivex import operators as ops
 
-from fluxus_rx import Explanation, RunStats, passthrough, start, step
+from fluxus_rx import Explanation, RunStats, passthrough, rx_pipe, start, step
 from tests.monitoring.test_stats import (
     Gaps,
     Row,
@@ -204,3 +206,15 @@ class TestText:
         sentence = over(flow).explain().sentence
         assert "None" not in sentence
         assert "inf" not in sentence
+
+
+def test_of_a_step_that_an_operator_subscribes_to_nothing_is_said_of_others() -> None:
+    """It stands at no place of the flow, and so neither in front of another step nor behind it."""
+    inner = slow("inner", 1)
+    pipe = rx_pipe(ops.flat_map(lambda product: reactivex.of(product) >> inner))
+    explanation = explained(
+        rows(10) >> slow("first", 0) >> (pipe & slow("other", 0.1, 3)),
+        "inner",
+        "inner is the bottleneck: its one place was taken for 100% of 10 s. Raise",
+    )
+    assert "first" not in explanation.sentence

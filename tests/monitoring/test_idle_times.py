@@ -126,17 +126,17 @@ class TestGauge:
     def test_adds_up_the_seconds_of_all_calls(self, clock: Clock) -> None:
         """Two calls at once for a second are two seconds; those under way count by now."""
         gauge = self.gauge()
-        gauge.works(clock.now)
-        gauge.works(clock.now)
+        gauge.busy.start(clock.now)
+        gauge.busy.start(clock.now)
         clock.now += 1
-        assert gauge.seconds() == (2, 0)
-        gauge.worked(clock.now - 1, clock.now)
+        assert gauge.times()[:2] == (2, 0)
+        gauge.busy.stop(clock.now - 1, clock.now)
         clock.now += 4
-        assert gauge.seconds() == (6, 0)
-        gauge.worked(clock.now - 5, clock.now)
+        assert gauge.times()[:2] == (6, 0)
+        gauge.busy.stop(clock.now - 5, clock.now)
         clock.now += 8
-        assert gauge.seconds() == (6, 0)
-        assert gauge.working == 0
+        assert gauge.times()[:2] == (6, 0)
+        assert gauge.busy.running == 0
 
     def test_tells_apart_what_is_held_up(self, clock: Clock) -> None:
         """Seconds before a limiter or an attempt are added up likewise; such a product waits."""
@@ -145,11 +145,11 @@ class TestGauge:
             clock.now += 1
             with gauge.holding():
                 clock.now += 2
-                assert (gauge.waiting, gauge.seconds()) == (2, (0, 5))
+                assert (gauge.waiting, gauge.times()[:2]) == (2, (0, 5))
             clock.now += 4
-            assert (gauge.waiting, gauge.seconds()) == (1, (0, 9))
+            assert (gauge.waiting, gauge.times()[:2]) == (1, (0, 9))
         clock.now += 8
-        assert (gauge.waiting, gauge.seconds()) == (0, (0, 9))
+        assert (gauge.waiting, gauge.times()[:2]) == (0, (0, 9))
 
     def test_ends_a_hold_on_an_error(self, clock: Clock) -> None:
         """Whatever ends the block."""
@@ -162,7 +162,7 @@ class TestGauge:
 
         with pytest.raises(ZeroDivisionError):
             held()
-        assert (gauge.waiting, gauge.seconds()) == (0, (0, 1))
+        assert (gauge.waiting, gauge.times()[:2]) == (0, (0, 1))
 
     def test_takes_a_further_attempt_for_the_same_call(self) -> None:
         """again() takes back a call that failed, and counts it as retried."""
@@ -180,17 +180,17 @@ class TestGauge:
     def test_of_a_call_counts_until_it_rests(self, clock: Clock) -> None:
         """A generator that waits for its reader doesn't work, but its call is under way."""
         meter = Meter()
-        gauge = meter.gauge(Trail("a"), "a", "key")
+        gauge = meter.gauges.at(Trail("a"), "a", "key")
         call = meter.begin(gauge, "")
         clock.now += 1
         call.rest()
         clock.now += 2
-        assert (gauge.seconds()[0], gauge.started - gauge.over) == (1, 1)
+        assert (gauge.times().busy, gauge.started - gauge.over) == (1, 1)
         call.resume()
         clock.now += 4
         call.end()
         clock.now += 8
-        assert (gauge.seconds()[0], gauge.done, gauge.given) == (5, 1, 1)
+        assert (gauge.times().busy, gauge.done, gauge.given) == (5, 1, 1)
 
 
 class TestNoMeter:

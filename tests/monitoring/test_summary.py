@@ -9,7 +9,7 @@ import pytest
 from reactivex import operators as ops
 
 from fluxus_rx import RunResult, parallel, run, rx_pipe, step
-from fluxus_rx._common.text import seconds, width_of
+from fluxus_rx._common.text import measured_time, width_of
 from fluxus_rx._monitoring.calls import Journal
 from fluxus_rx._monitoring.summary import StepSummary, Summary
 from tests.support.drawings import check
@@ -92,7 +92,7 @@ class TestNumbers:
     )  # fmt: skip
     def test_times_are_rounded_to_three_digits(self, time: float, text: str) -> None:
         """The unit is that of the rounded time."""
-        assert seconds(time) == text
+        assert measured_time(time) == text
 
 
 class TestWhereTimesComeFrom:

@@ -1,4 +1,4 @@
-"""What a user installs is what is in the checkout, and works without it."""
+"""What a user installs is what is in the checkout, and works without it; the sdist is all of it."""
 
 from __future__ import annotations
 
@@ -34,18 +34,34 @@ def run(*arguments: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
+def ignored() -> list[str]:
+    """The names of files and folders that are made in a checkout, and don't belong to it."""
+    lines = (CHECKOUT / ".gitignore").read_text(encoding="utf-8").split()
+    return [".git", *(line.strip("/").rpartition("/")[2] for line in lines)]
+
+
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory with the wheel and the sdist, built from a copy of what goes into them."""
-    source = tmp_path_factory.mktemp("source")
-    for name in ("setup.cfg", "setup.py", "README.rst", "LICENSE"):
-        shutil.copy(CHECKOUT / name, source)
-    for name in ("fluxus_rx", "tests", "docs/examples"):
-        if (CHECKOUT / name).exists():
-            ignore = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(CHECKOUT / name, source / name, ignore=ignore)
-    run("-m", "build", "--no-isolation", "--outdir", source / "dist", source, cwd=source)
-    return source / "dist"
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout, without what was made in it."""
+    copied = tmp_path_factory.mktemp("source") / "checkout"
+    return Path(shutil.copytree(CHECKOUT, copied, ignore=shutil.ignore_patterns(*ignored())))
+
+
+@pytest.fixture(scope="module")
+def built(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory with the sdist, and with the wheel that is built from it."""
+    target = tmp_path_factory.mktemp("dist")
+    run("-m", "build", "--no-isolation", "--outdir", target, source, cwd=source)
+    return target
+
+
+@pytest.fixture(scope="module")
+def unpacked(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is in the sdist."""
+    target = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(built / f"fluxus_rx-{version()}.tar.gz") as sdist:
+        sdist.extractall(target, filter="data")
+    return target / f"fluxus_rx-{version()}"
 
 
 def version() -> str:
@@ -70,13 +86,44 @@ def test_the_wheel_has_the_package_and_nothing_else(built: Path) -> None:
     assert names == modules()
 
 
-def test_the_sdist_has_the_package_and_its_licence(built: Path) -> None:
-    """A wheel can be built from the sdist, and its licence is with it."""
-    root = f"fluxus_rx-{version()}"
-    with tarfile.open(built / f"{root}.tar.gz") as sdist:
-        names = set(sdist.getnames())
-    wanted = modules() | {"LICENSE", "README.rst", "setup.cfg", "setup.py"}
-    assert {f"{root}/{name}" for name in wanted} <= names
+def files_in(root: Path) -> set[str]:
+    """The files below a folder, as paths from there."""
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+
+
+def test_the_sdist_has_each_file_of_the_checkout(source: Path, unpacked: Path) -> None:
+    """Package, licence, tests with their helpers, docs, benchmarks; and no more but metadata."""
+    wanted = {name for name in files_in(source) if ".egg-info/" not in name}
+    found = {name for name in files_in(unpacked) if ".egg-info/" not in name}
+    assert wanted - found == set()
+    assert found - wanted == {"PKG-INFO"}
+
+
+def test_all_tests_of_the_sdist_are_collected(unpacked: Path) -> None:
+    """Their helpers are there: no file fails to be imported."""
+    found = run("-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", cwd=unpacked)
+    assert "error" not in found.splitlines()[-1]
+    assert {"tests/repository/test_packaging.py", "fluxus_rx/__init__.py"} <= {
+        line.partition("::")[0] for line in found.splitlines()
+    }
+
+
+def test_tests_of_the_sdist_pass(unpacked: Path) -> None:
+    """With the package that is beside them: a fast choice, one with golden files among it."""
+    chosen = ("tests/common", "tests/products", "tests/viz/test_tree.py")
+    run("-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", *chosen, cwd=unpacked)
+
+
+def test_an_editable_install_is_a_path_that_type_checkers_follow(
+    source: Path, tmp_path: Path
+) -> None:
+    """`pip install -e .` needs no option for that: there is no import hook in between."""
+    code = f"from setuptools.build_meta import build_editable as b; b({str(tmp_path)!r})"
+    run("-c", code, cwd=source)
+    with zipfile.ZipFile(tmp_path / f"fluxus_rx-{version()}-0.editable-py3-none-any.whl") as wheel:
+        (name,) = [name for name in wheel.namelist() if ".dist-info/" not in name]
+        assert name.endswith(".pth")
+        assert source.samefile(wheel.read(name).decode().strip())
 
 
 def test_an_installed_wheel_works_outside_the_checkout(built: Path, tmp_path: Path) -> None:

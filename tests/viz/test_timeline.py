@@ -288,7 +288,7 @@ class TestWhereItGoes:
         """A page in a frame of its own, and a sentence where no picture can be shown."""
         shown: list[Any] = []
         monkeypatch.setattr("fluxus_rx.viz._timeline.draw.in_notebook", lambda: True)
-        monkeypatch.setattr("fluxus_rx.viz._timeline.draw.display", shown.append)
+        monkeypatch.setattr("fluxus_rx.viz._timeline.draw.show_in_notebook", shown.append)
         small().draw_timeline(style)
 
         assert shown[0][mime].startswith(begins)

@@ -374,7 +374,7 @@ def test_a_notebook_frame_shows_the_page(tmp_path: Path, monkeypatch: pytest.Mon
     """Sandboxed, the page works as it does alone; what is around it can't be reached."""
     shown: list[Any] = []
     monkeypatch.setattr("fluxus_rx.viz._timeline.draw.in_notebook", lambda: True)
-    monkeypatch.setattr("fluxus_rx.viz._timeline.draw.display", shown.append)
+    monkeypatch.setattr("fluxus_rx.viz._timeline.draw.show_in_notebook", shown.append)
     timelines.odd().draw_timeline()
     page = tmp_path / "notebook.html"
     page.write_text(f"<!DOCTYPE html><meta charset=utf-8>{shown[0]['text/html']}", "utf-8")

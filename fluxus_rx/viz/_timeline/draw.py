@@ -7,11 +7,12 @@ import html
 import os
 from typing import Final
 
+from ..._common.arguments import check_choice
 from ..._common.messages import shown
 from ..._common.notebook import in_notebook, show_in_notebook
 from ..._errors import InvalidOptionError, UsageError
 from ..._results.run_result import RunResult
-from .._output import File, Format, Target, checked_choice, print_text, takes_text
+from .._output import File, Format, Target, print_text, takes_text
 from .html import to_html
 from .matplot import to_picture
 from .model import Timeline
@@ -48,7 +49,7 @@ def draw_timeline(
 ) -> None:
     """What `RunResult.draw_timeline` does."""
     if style is not None:
-        checked_choice("style", style, TIMELINE_STYLES)
+        check_choice("style", style, TIMELINE_STYLES)
     if file is None:
         if format is not None:
             raise InvalidOptionError(

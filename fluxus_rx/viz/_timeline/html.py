@@ -33,8 +33,11 @@ def to_html(timeline: Timeline) -> str:
     data = json.dumps(_data(timeline), separators=(",", ":")).translate(_ESCAPES)
     # In this order: what looks like a mark in the data is none.
     for mark, text in (
-        *(("{style}\n", style), ("{script}\n", script)),
-        *(("/*light*/", _style(LIGHT)), ("/*dark*/", _style(DARK)), ("{data}", data)),
+        ("{style}\n", style),
+        ("{script}\n", script),
+        ("/*light*/", _style(LIGHT)),
+        ("/*dark*/", _style(DARK)),
+        ("{data}", data),
     ):
         page = page.replace(mark, text)
     return page

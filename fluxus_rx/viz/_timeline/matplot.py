@@ -21,10 +21,22 @@ __all__ = ["Fonts", "to_figure", "to_picture"]
 #: it lacks.
 _FONT_FAMILIES: Final = (
     "DejaVu Sans",
-    *("Noto Sans CJK JP", "Noto Sans CJK SC", "Source Han Sans", "WenQuanYi Micro Hei"),
-    *("Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo", "Arial Unicode MS"),
-    *("Yu Gothic", "Microsoft YaHei", "Malgun Gothic", "Segoe UI Symbol"),
-    *("Noto Sans Devanagari", "Noto Sans Thai", "Nirmala UI", "Noto Emoji"),
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Source Han Sans",
+    "WenQuanYi Micro Hei",
+    "Hiragino Sans",
+    "PingFang SC",
+    "Apple SD Gothic Neo",
+    "Arial Unicode MS",
+    "Yu Gothic",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "Segoe UI Symbol",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+    "Nirmala UI",
+    "Noto Emoji",
 )
 _MISSING_CHARACTER: Final = "□"
 
