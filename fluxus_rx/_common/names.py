@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from .._errors import InvalidFlowError, InvalidNameError
 from .messages import shown
 
-__all__ = ["UniqueNames", "check_name", "identifier", "unique_names"]
+__all__ = ["UniqueNames", "check_name", "identifier", "numbered", "unique_names"]
 
 
 class UniqueNames:
@@ -18,20 +18,29 @@ class UniqueNames:
     ['A', 'B', 'A#1', 'A#2']
     """
 
-    __slots__ = ("_counts", "_taken")
+    __slots__ = ("_numbers",)
 
     def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-        self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}
 
     def add(self, name: str) -> str:
         """The name, or the first of its numbered forms that is free."""
-        unique = name
-        while unique in self._taken:  # also where somebody calls a step "A#1"
-            self._counts[name] = self._counts.get(name, 0) + 1
-            unique = f"{name}#{self._counts[name]}"
-        self._taken.add(unique)
+        unique = numbered(name, self._numbers) if name in self._numbers else name
+        self._numbers[unique] = 0
         return unique
+
+
+def numbered(name: str, numbers: dict[str, int]) -> str:
+    """The first of `name#1`, `name#2` and so on that is free.
+
+    `numbers` has the names that are taken, `name` among them, each with the last number that it was
+    given.
+    """
+    while True:  # also where somebody calls a step "A#1"
+        numbers[name] += 1
+        unique = f"{name}#{numbers[name]}"
+        if unique not in numbers:
+            return unique
 
 
 def unique_names(names: Iterable[str]) -> list[str]:

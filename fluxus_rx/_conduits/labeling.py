@@ -9,7 +9,7 @@ from typing import Any, Self
 from reactivex import Observable
 
 from .._common.messages import note, shown
-from .._engine.bound_step import BoundStep
+from .._engine.bound_step import BoundStep, ItemCall
 from .._engine.observable import FlowObservable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidProductError
@@ -81,26 +81,35 @@ class LabelingTransformer(_Labeling, Transformer[A_contra, B_co]):
 
 def _label_products(conduit: _Labeling, path: FlowObservable[Any]) -> FlowObservable[Any]:
     """`path` with its products labelled, by a step of its own that has no name."""
-    labels = conduit._flow_labels
-    if not labels:
+    if not conduit._flow_labels:
         return path
+    call = _LabelCall(conduit.name, conduit._flow_labels)
 
-    def apply(product: Any) -> Any:
-        if not isinstance(product, HasLineage):
+    def bind(place: StepContext) -> BoundStep:
+        return call.bound(StepOptions())
+
+    return path.then(Stage(bind, key=None, is_async=False, name="", shows_items=True))
+
+
+class _LabelCall(ItemCall):
+    """Labels products."""
+
+    __slots__ = ("_giver", "_labels")
+
+    def __init__(self, giver: str, labels: Mapping[str, Any]) -> None:
+        self._giver = giver
+        self._labels = labels
+
+    def apply(self, item: Any) -> Any:
+        """A labelled copy of a product."""
+        if not isinstance(item, HasLineage):
             raise InvalidProductError(
-                f"{conduit.name} gave {shown(product)}, which can't be labelled; products that are"
+                f"{self._giver} gave {shown(item)}, which can't be labelled; products that are"
                 " labelled have a lineage: make their class a HasLineage, or leave out label()"
             )
         # With the labels that it has, which the copies of a class with slots of its own lose.
-        return copy.copy(product).label(**{**product.product_labels, **labels})
+        return copy.copy(item).label(**{**item.product_labels, **self._labels})
 
-    async def acall(product: Any) -> Any:
-        return apply(product)
-
-    def explain(error: BaseException, product: Any) -> None:
-        note(error, f"in {conduit.name}, as its product was labelled")
-
-    def bind(place: StepContext) -> BoundStep:
-        return BoundStep(apply, acall, explain, StepOptions(), None)
-
-    return path.then(Stage(bind, None, False, "", shows_items=True))
+    def explain(self, error: BaseException, item: Any) -> None:
+        """Add to an error that it came up here."""
+        note(error, f"in {self._giver}, as its product was labelled")

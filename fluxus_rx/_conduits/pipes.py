@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextvars import ContextVar
-from functools import reduce
-from typing import Any
+from functools import partial, reduce
+from typing import Any, NamedTuple
 
 from aiostream import stream as streams
 from reactivex import Observable, abc
-from reactivex import operators as ops
 
 from .._common.messages import short, shown
 from .._common.names import check_name
@@ -19,11 +17,10 @@ from .._common.trail import Trail
 from .._engine.observable import FlowObservable, flow_observable, is_driven
 from .._engine.stage import ForeignItems
 from .._errors import InvalidFlowError, UsageError
-from .._products.dict_product import DictProduct, MadeProduct
-from .._products.factory import from_foreign
 from .._rx.scheduler import FlowScheduler
 from .._streams.iteration import iterated, relay
 from .._streams.timing import TimeSlice
+from .remade import Remaker
 from .transformer import Transformer
 
 __all__ = ["_RxPipe", "_StreamPipe", "rx_pipe", "stream_pipe"]
@@ -64,17 +61,18 @@ class _RxPipe(_Pipe):
         upstream = flow_observable(source)
         trail = Trail(self.name, upstream.trail)
         foreign = ForeignItems(self._name or upstream.foreign_items.label, trail.depth)
-        remaker = None if self._name is None else _Remaker(foreign, upstream)
-        around = _SchedulerBypass(source if remaker is None else remaker.noted(source))
-        piped = around.inlet.pipe(*self._operators)
+        remaker: Remaker | None = None
+        if self._name is not None:
+            remaker = Remaker(foreign, has_products=not upstream.shows_items)
+        bypass = _SchedulerBypass(source if remaker is None else remaker.watched(source))
+        piped = bypass.inlet.pipe(*self._operators)
         if not isinstance(piped, Observable):
             if isinstance(piped, asyncio.Future) and piped.done():
                 piped.exception()  # which says the same, and now counts as looked at
             raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no Observable")
         if remaker is not None:
-            piped = remaker.made(piped)
-        root = around.outlet(piped)
-        driven = is_driven(source)
+            piped = remaker.remade(piped)
+        root, driven = bypass.outlet(piped), is_driven(source)
         return [FlowObservable(root, driven=driven, trail=trail, foreign_items=foreign)]
 
 
@@ -87,19 +85,26 @@ class _StreamPipe(_Pipe):
     def connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
         """The operators on an observable."""
         upstream = flow_observable(source, True)
-
-        def root(before: AsyncIterator[Any], owner: object) -> AsyncIterator[Any]:
-            items = streams.iterate(_IteratedOnce(before))
-            piped = reduce(lambda xs, pipe: pipe(xs), self._operators, items)
-            if not isinstance(piped, AsyncIterable):
-                raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no stream")
-            if self._name is None:
-                return iterated(piped)
-            return relay(piped, _Remaker(foreign, upstream).product, time_slice=TimeSlice())
-
         trail = Trail(self.name, upstream.trail)
         foreign = ForeignItems(self._name or upstream.foreign_items.label, trail.depth)
+        root = partial(self._open, foreign, not upstream.shows_items)
         return [FlowObservable(root, trail=trail, before=upstream, foreign_items=foreign)]
+
+    def _open(
+        self,
+        foreign: ForeignItems,
+        has_products: bool,
+        before: AsyncIterator[Any],
+        owner: object,
+    ) -> AsyncIterator[Any]:
+        items = streams.iterate(_IteratedOnce(before))
+        piped = reduce(lambda stream, operator: operator(stream), self._operators, items)
+        if not isinstance(piped, AsyncIterable):
+            raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no stream")
+        if self._name is None:
+            return iterated(piped)
+        remaker = Remaker(foreign, has_products=has_products)
+        return relay(piped, remaker.product, time_slice=TimeSlice())
 
 
 class _IteratedOnce(AsyncIterable[Any]):
@@ -120,139 +125,70 @@ class _IteratedOnce(AsyncIterable[Any]):
         return self._products
 
 
-#: the pipes that are being subscribed to, each with the scheduler of its run
-_subscribed: ContextVar[tuple[_SchedulerBypass, FlowScheduler, Any] | None] = ContextVar(
-    "_subscribed", default=None
-)
+class _Subscribing(NamedTuple):
+    """A pipe that is being subscribed to, in which run, and inside of which others."""
+
+    bypass: _SchedulerBypass
+    scheduler: FlowScheduler
+    outer: _Subscribing | None
+
+    def scheduler_of(self, bypass: _SchedulerBypass) -> FlowScheduler | None:
+        """The scheduler with which the pipe of `bypass` is being subscribed to."""
+        found: _Subscribing | None = self
+        while found is not None and found.bypass is not bypass:
+            found = found.outer
+        return None if found is None else found.scheduler
+
+
+_subscribing: ContextVar[_Subscribing | None] = ContextVar("_subscribing", default=None)
 
 
 class _SchedulerBypass:
-    """What is put around operators, so that the scheduler of a run passes by those that hand up one
-    of their own: without it their source would be another run, and know no demand.
+    """Leads the scheduler of a run past operators that hand up one of their own: without it their
+    source would be another run, and know no demand.
 
-    Remembered by context, and not here, because one pipe may be subscribed to by several runs; a
-    context is also that of what is subscribed to later, in a task or a callback of the run.
+    The operators stand between its inlet and its outlet. The scheduler is remembered by context,
+    and not here, because one pipe may be subscribed to by several runs; a context is also that of
+    what is subscribed to later, in a task or a callback of the run.
     """
 
     def __init__(self, source: Observable[Any]) -> None:
         self._source = source
-        self._made = False
+        self._piped: Observable[Any] | None = None
         #: the source, for the operators
-        self.inlet: Observable[Any] = Observable(self._subscribe)
+        self.inlet: Observable[Any] = Observable(self._subscribe_source)
 
-    def _subscribe(
+    def outlet(self, piped: Observable[Any]) -> Observable[Any]:
+        """What the operators have made of the inlet."""
+        self._piped = piped
+        return Observable(self._subscribe_piped)
+
+    def _subscribe_source(
         self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
-        if not self._made:
+        if self._piped is None:
             raise InvalidFlowError(
                 "an operator of a flow subscribes when the run does, and not before, as"
                 " ops.to_future() would; call it behind flow.to_observable()"
             )
         if not isinstance(scheduler, FlowScheduler):
-            found = _subscribed.get()
-            while found is not None and found[0] is not self:
-                found = found[2]
-            scheduler = scheduler if found is None else found[1]
+            innermost = _subscribing.get()
+            if innermost is not None:
+                scheduler = innermost.scheduler_of(self) or scheduler
         # Not by `subscribe`, which would wrap the observer once more, at a price for each item.
         return self._source._subscribe_core(observer, scheduler)
 
-    def outlet(self, piped: Observable[Any]) -> Observable[Any]:
-        """What the operators have made of the inlet."""
-        self._made = True
-
-        def subscribe(
-            observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
-        ) -> abc.DisposableBase:
-            if not isinstance(scheduler, FlowScheduler):
-                return piped._subscribe_core(observer, scheduler)
-            token = _subscribed.set((self, scheduler, _subscribed.get()))
-            try:
-                return piped._subscribe_core(observer, scheduler)
-            finally:
-                _subscribed.reset(token)
-
-        return Observable(subscribe)
-
-
-class _Remaker:
-    """Makes products of what operators make of products, where they make something else.
-
-    Only in a flow of dictionaries: until a product of one has come, items stay as they are, and a
-    step behind takes them in.
-    """
-
-    def __init__(self, kind: ForeignItems, source: FlowObservable[Any]) -> None:
-        self._kind = kind
-        #: whether it is a flow of dictionaries
-        self._named = not source.shows_items
-        #: the product that the operators are given at this moment
-        self._current: DictProduct | None = None
-        self._count = 0
-
-    def noted(self, source: Observable[Any]) -> Observable[Any]:
-        """`source`; what comes is known while the operators are given it."""
-
-        def subscribe(
-            observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
-        ) -> abc.DisposableBase:
-            def on_next(item: Any) -> None:
-                before, self._current = self._current, item
-                if not self._named:
-                    self._named = isinstance(item, DictProduct)
-                try:
-                    observer.on_next(item)
-                finally:
-                    self._current = before
-
-            return source.subscribe(
-                on_next, observer.on_error, observer.on_completed, scheduler=scheduler
-            )
-
-        return Observable(subscribe)
-
-    def made(self, piped: Observable[Any]) -> Observable[Any]:
-        """What the operators give, as products."""
-        return piped.pipe(ops.map(self.product))
-
-    def product(self, item: Any) -> Any:
-        """The product of what the operators have given."""
-        if isinstance(item, DictProduct):
-            return item
-        found = [] if item.__class__ in _PLAIN else _products_in(item)
-        if not found and isinstance(self._current, DictProduct):
-            found.append(self._current)
-        if not found and not self._named:
-            return item
-        self._count += 1
-        made = from_foreign(item, self._count - 1, None, "", *self._kind)
-        assert isinstance(made, MadeProduct)
-        made.made_of = tuple(found)
-        return made
-
-
-def _products_in(item: Any) -> list[DictProduct]:
-    """The products in what holds products, in their order; each container is looked into once."""
-    found: list[DictProduct] = []
-    seen: set[int] = set()
-    stack = [iter((item,))]  # and no recursion: an accumulator may nest deeper with each product
-    while stack:
-        for one in stack[-1]:
-            if one.__class__ in _PLAIN:
-                continue
-            if isinstance(one, dict | list | tuple | set | frozenset | deque):
-                if id(one) not in seen:
-                    seen.add(id(one))
-                    stack.append(iter(one.values() if isinstance(one, dict) else one))
-                    break
-            elif isinstance(one, DictProduct):
-                found.append(one)
-        else:
-            stack.pop()
-    return found
-
-
-#: what surely holds no products
-_PLAIN = frozenset({bool, bytes, complex, float, int, str, type(None)})
+    def _subscribe_piped(
+        self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        assert self._piped is not None
+        if not isinstance(scheduler, FlowScheduler):
+            return self._piped._subscribe_core(observer, scheduler)
+        token = _subscribing.set(_Subscribing(self, scheduler, _subscribing.get()))
+        try:
+            return self._piped._subscribe_core(observer, scheduler)
+        finally:
+            _subscribing.reset(token)
 
 
 def rx_pipe(*operators: Callable[[Any], Any], name: str | None = None) -> Transformer[Any, Any]:

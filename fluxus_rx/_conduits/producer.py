@@ -23,16 +23,16 @@ from reactivex import Observable
 from .._common.item_types import type_arguments
 from .._common.messages import shown
 from .._common.trail import Trail
+from .._engine.bound_step import offloaded
 from .._engine.conversions import arrivals, async_items, to_stream
 from .._engine.execution import Execution
 from .._engine.observable import FlowObservable, Merged
 from .._engine.path_observables import path_observables
 from .._errors import InvalidFlowError, InvalidProductError, UsageError
-from .._options.executors import check_picklable, in_processes, offload
+from .._options.executors import check_picklable, in_processes
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._rx.scheduler import FlowScheduler
-from .._rx.scope import Scope
 from .._streams.iteration import iterated
 from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
@@ -45,7 +45,6 @@ __all__ = [
     "SimpleProducer",
     "iterator_of",
     "not_iterable",
-    "offloaded",
 ]
 
 
@@ -181,7 +180,7 @@ class Producer(Conduit, Generic[P_co]):
         return to_stream(self.to_observable())
 
     def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
-        elsewhere = offloaded(self, flow.scope, self._flow_options)
+        elsewhere = offloaded(id(self), self._flow_label, flow.scope, self._flow_options)
         if elsewhere is None:
             return iterator_of(self.produce(), self, "produce")
         return self._flow_elsewhere(elsewhere)
@@ -256,28 +255,18 @@ class _ParallelProducers(Group, Producer[P_co]):
         return [path for producer in self.conduits for path in producer.observables()]
 
 
-def offloaded(conduit: Conduit, scope: Scope | None, options: StepOptions) -> Offload | None:
-    """Where the plain function of a conduit runs, if that isn't the loop's thread."""
-    executor = options.executor
-    if scope is None or executor is None:
-        return None
-
-    def made() -> Offload:
-        return scope.owns(offload(executor, conduit._flow_label, options.limit))
-
-    return scope.shared(("offload", id(conduit)), made)
-
-
 def iterator_of(products: Any, conduit: Conduit, method: str) -> Iterator[Any]:
+    """The iterator of what a method of a conduit has returned."""
     try:
         return iter(products)
     except TypeError:
         raise not_iterable(conduit, method, products, "a generator") from None
 
 
-def not_iterable(conduit: Conduit, method: str, products: Any, wanted: str) -> Exception:
+def not_iterable(conduit: Conduit, method: str, products: Any, wanted: str) -> InvalidProductError:
+    """The error for what a method of a conduit has returned, where it isn't what is `wanted`."""
     if inspect.iscoroutine(products):
-        products.close()
+        products.close()  # or it complains that it was never awaited
     hint = "" if method.startswith("a") else " (if it must await, there is the Async… base class)"
     return InvalidProductError(
         f"{conduit.name}.{method}() returned {shown(products)}; it must be {wanted}: yield the"

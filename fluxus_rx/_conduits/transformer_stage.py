@@ -10,15 +10,16 @@ from typing import Any, Final, Self, cast
 from reactivex import Observable
 
 from .._common.messages import note, short, shown
-from .._engine.bound_step import BoundStep
+from .._engine.bound_step import BoundStep, offloaded
 from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError
 from .._options.executors import check_picklable, in_processes
+from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._streams.context import Several
 from .conduit import Conduit
-from .producer import iterator_of, offloaded
+from .producer import iterator_of
 
 __all__ = ["TransformerStage"]
 
@@ -92,7 +93,10 @@ class TransformerStage(Conduit):
     def connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
         """This transformer on an observable: one observable per path, in path order."""
         stage = Stage(
-            *(self._flow_bind, ("limit", id(self)), self._flow_is_async, self.name),
+            bind=self._flow_bind,
+            key=("limit", id(self)),
+            is_async=self._flow_is_async,
+            name=self.name,
             shows_items=self._flow_shows_items,
             options=self._flow_settings,
             implied=self._flow_implied,
@@ -100,29 +104,17 @@ class TransformerStage(Conduit):
         return [flow_observable(source).then(stage)]
 
     def _flow_bind(self, place: StepContext) -> BoundStep:
-        def apply(product: Any) -> Any:
-            return Several(iterator_of(self.transform(product), self, "transform"))
-
-        def explain(error: BaseException, product: Any) -> None:
-            note(
-                error,
-                f"in {self.name}, path {place.trail.path}, with the input {short(product)}",
-            )
-
-        def given(replacement: Any, product: Any, count: int) -> Any:
-            return Several(iterator_of(replacement, self, "on_error"))
-
-        elsewhere = None if self._flow_awaits else offloaded(self, place.scope, place.options)
-
-        async def acall(product: Any) -> Any:
-            if elsewhere is None:
-                return await self._flow_acall(product)
-            products = await elsewhere.call(self.transform, product)
-            return Several(elsewhere.iterated(iterator_of(products, self, "transform")))
-
+        offload: Offload | None = None
+        if not self._flow_awaits:
+            offload = offloaded(id(self), self._flow_label, place.scope, place.options)
+        call = _TransformerCall(self, place, offload)
         return BoundStep(
-            *(apply, acall, explain, place.options, ("limit", id(self))),
-            given=given,
+            apply=call.apply,
+            acall=self._flow_acall if offload is None else call.acall_offloaded,
+            explain=call.explain,
+            options=place.options,
+            key=("limit", id(self)),
+            given=call.replace,
         )
 
     @property
@@ -131,3 +123,37 @@ class TransformerStage(Conduit):
 
     async def _flow_acall(self, product: Any) -> Any:
         return Several(iterator_of(self.transform(product), self, "transform"))
+
+
+class _TransformerCall:
+    """The calls of a transformer in one run, each with a product."""
+
+    __slots__ = ("_context", "_offload", "_transformer")
+
+    def __init__(
+        self, transformer: TransformerStage, context: StepContext, offload: Offload | None
+    ) -> None:
+        self._transformer = transformer
+        self._context = context
+        self._offload = offload
+
+    def apply(self, product: Any) -> Several[Any]:
+        """The outputs of a call."""
+        transformer = self._transformer
+        return Several(iterator_of(transformer.transform(product), transformer, "transform"))
+
+    async def acall_offloaded(self, product: Any) -> Several[Any]:
+        """The outputs of a call off the loop, each of them made there too."""
+        assert self._offload is not None
+        products = await self._offload.call(self._transformer.transform, product)
+        iterator = iterator_of(products, self._transformer, "transform")
+        return Several(self._offload.iterated(iterator))
+
+    def replace(self, replacement: Any, product: Any, count: int) -> Several[Any]:
+        """What stands in for the outputs of a call that has failed."""
+        return Several(iterator_of(replacement, self._transformer, "on_error"))
+
+    def explain(self, error: BaseException, product: Any) -> None:
+        """Add to an error which transformer was called, and with which product."""
+        path = self._context.trail.path
+        note(error, f"in {self._transformer.name}, path {path}, with the input {short(product)}")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Hashable
+from functools import partial
 from typing import Any, NamedTuple
 
 from .._monitoring.gauge import Gauge
+from .._options.executors import offload
+from .._options.offload import Offload
 from .._options.step_options import StepOptions
+from .._rx.scope import Scope
 
-__all__ = ["BoundStep", "Deferred"]
+__all__ = ["BoundStep", "Deferred", "ItemCall", "offloaded"]
 
 
 class BoundStep(NamedTuple):
@@ -35,6 +40,30 @@ class BoundStep(NamedTuple):
     kept: Callable[[Any], Any] | None = None
     given: Callable[[Any, Any, int], Any] | None = None
     gauge: Gauge | None = None
+
+
+class ItemCall(ABC):
+    """A call with one item after the other that never waits, bound to a run."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def apply(self, item: Any) -> Any:
+        """What becomes of an item."""
+
+    async def acall(self, item: Any) -> Any:
+        """The same, in a stage that awaits its calls."""
+        return self.apply(item)
+
+    @abstractmethod
+    def explain(self, error: BaseException, item: Any) -> None:
+        """Add to an error where it came up."""
+
+    def bound(self, options: StepOptions, key: Hashable = None) -> BoundStep:
+        """The call as all that runs steps knows it."""
+        return BoundStep(
+            apply=self.apply, acall=self.acall, explain=self.explain, options=options, key=key
+        )
 
 
 class Deferred:
@@ -77,3 +106,21 @@ class Deferred:
             self._source.close()
         if self._closed is not None:
             self._closed(GeneratorExit())
+
+
+def offloaded(
+    key: Hashable, label: str, scope: Scope | None, options: StepOptions
+) -> Offload | None:
+    """Where the plain function of a step runs in this run, if that isn't the loop's thread.
+
+    The same for all places of the step that has this `key`; `label` is what messages call it.
+    """
+    executor = options.executor
+    if scope is None or executor is None:
+        return None
+    return scope.shared(("offload", key), partial(_offload, scope, label, options))
+
+
+def _offload(scope: Scope, label: str, options: StepOptions) -> Offload:
+    assert options.executor is not None
+    return scope.owns(offload(options.executor, label, options.limit))

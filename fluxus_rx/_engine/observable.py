@@ -173,7 +173,7 @@ class FlowObservable(Observable[T]):
         if isinstance(root, BufferedObservable):
             is_source = trail is None or trail.before is None
             counter = self._item_counter(root.key, flow.scope.settings.meter)
-            intake = root.taken_in(flow, downstream, counter)
+            intake = root.intake(flow, downstream, counter)
         else:
             intake = Intake(root, flow, downstream)
         if flow.scope.settings.drainable and is_source and not isinstance(root, Branch):

@@ -18,7 +18,7 @@ from .._conduits.producer import Producer
 from .._conduits.transformer import Passthrough, Transformer, group
 from .._errors import InvalidFlowError, InvalidNameError
 from .._products.dict_product import MISSING, DictProduct, checked
-from .._products.factory import ITEM, ITEM_EACH
+from .._products.factory import EACH_A_MAPPING, MAPPING
 from .source_step import SourceStep
 from .step import Step
 
@@ -136,10 +136,10 @@ def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
 def _check_data(name: str, given: Any) -> None:
     """What can be known now: the items of a collection, not those of a generator."""
     if isinstance(given, Mapping):
-        checked(given, name, ("the data", ITEM))
+        checked(given, name, "the data", MAPPING)
     elif isinstance(given, list | tuple):
         for index, item in enumerate(given):
-            checked(item, name, (f"item {index} of the data", ITEM_EACH))
+            checked(item, name, f"item {index} of the data", EACH_A_MAPPING)
 
 
 def passthrough() -> Passthrough:

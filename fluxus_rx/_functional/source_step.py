@@ -6,6 +6,7 @@ import inspect
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
+    Awaitable,
     Callable,
     Collection,
     Iterable,
@@ -21,11 +22,12 @@ from .._common.messages import note, short
 from .._common.signatures import function_name, is_async_function
 from .._common.trail import Trail
 from .._conduits.conduit import options_repr
-from .._conduits.producer import Producer, offloaded
-from .._engine.bound_step import BoundStep
+from .._conduits.producer import Producer
+from .._engine.bound_step import BoundStep, ItemCall, offloaded
 from .._engine.observable import FlowObservable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError, UsageError
+from .._monitoring.meter import length_of
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
@@ -69,50 +71,40 @@ class SourceStep(Producer[DictProduct]):
 
     def observables(self) -> list[FlowObservable[DictProduct]]:
         """The one path of a step."""
-        trail = Trail(self._name)
         if isinstance(self._source, Observable) and not self._is_function:
-            stage = Stage(self._bind_items, ("items", id(self)), False, self._name, False)
+            stage = Stage(
+                bind=self._bind_emitted,
+                key=("items", id(self)),
+                is_async=False,
+                name=self._name,
+                shows_items=False,
+            )
             return [FlowObservable(self._source).then(stage)]
-        root = partial(self._products, trail)
+        trail = Trail(self._name)
+        root = partial(self._open, trail)
         return [FlowObservable(root, trail=trail, shows_items=False)]
 
-    def _bind_items(self, place: StepContext) -> BoundStep:
-        factory = ProductFactory(self._name, place.scope, place.owner)
-        index = -1
+    def _bind_emitted(self, place: StepContext) -> BoundStep:
+        meter = None if place.scope is None else place.scope.meter
+        factory = ProductFactory(self._name, place.owner, meter)
+        return _EmittedItems(self._name, factory).bound(StepOptions(), ("items", id(self)))
 
-        def apply(item: Any) -> DictProduct:
-            nonlocal index
-            index += 1
-            return factory.item(index, item, "observable", None, factory.now())
-
-        def explain(error: BaseException, item: Any) -> None:
-            note(error, f"in step {self._name!r}, at item {index}")
-
-        async def acall(item: Any) -> Any:
-            return apply(item)
-
-        return BoundStep(apply, acall, explain, StepOptions(), ("items", id(self)))
-
-    def _products(
+    def _open(
         self, trail: Trail, flow: FlowScheduler, owner: object
     ) -> Iterator[Any] | AsyncIterator[Any]:
-        factory = ProductFactory(self._name, flow.scope, owner, trail)
-        elsewhere = offloaded(self, flow.scope, self._flow_options)
-        if self._is_function and elsewhere is not None:
-            given = self._called(elsewhere)
-            return _AwaitedItems(given, partial(self._opened, factory=factory), self._name, factory)
+        meter = flow.scope.meter
+        factory = ProductFactory(self._name, owner, meter)
+        expect = None if meter is None else partial(meter.gauges.expect, trail)
+        products = _SourceProducts(self._name, factory, expect)
+        offload = offloaded(id(self), self._flow_label, flow.scope, self._flow_options)
         if self._is_function:
-            return self._given(factory)
+            if offload is None:
+                return products.of_call(self._source)
+            return products.of_offloaded_call(self._source, offload)
         self._use()
-        if elsewhere is not None and not isinstance(self._source, Collection):
-            return self._opened(elsewhere.iterated(self._source), factory)
-        return self._opened(self._source, factory)
-
-    async def _called(self, elsewhere: Offload) -> Any:
-        given = await elsewhere.call(self._source)
-        if inspect.isawaitable(given):
-            given = await given
-        return elsewhere.iterated(given) if isinstance(given, Iterator) else given
+        if offload is None or isinstance(self._source, Collection):
+            return products.of(self._source)
+        return products.of(offload.iterated(self._source))
 
     @property
     def _flow_called(self) -> Any:
@@ -121,35 +113,6 @@ class SourceStep(Producer[DictProduct]):
         raise InvalidFlowError(
             f"step {self._name!r} is data, which no process could make; use executor='thread'"
         )
-
-    def _given(self, factory: ProductFactory) -> Iterator[Any] | AsyncIterator[Any]:
-        try:
-            given = self._source()
-        except BaseException as error:
-            raised = unmistakable(error)
-            note(raised, f"in step {self._name!r}, before its first item")
-            if raised is error:
-                raise
-            raise raised from error
-        if inspect.isawaitable(given) and not isinstance(given, AsyncIterable):
-            return _AwaitedItems(given, partial(self._opened, factory=factory), self._name, factory)
-        return self._opened(given, factory)
-
-    def _opened(
-        self, given: Any, factory: ProductFactory, start: float | None = None
-    ) -> Iterator[DictProduct] | AsyncIterator[DictProduct]:
-        if isinstance(given, AsyncIterable):
-            return factory.amany(given, described_kind(given), None, start)
-        return self._items(given, factory)
-
-    def _items(self, given: Any, factory: ProductFactory) -> Iterator[DictProduct]:
-        start = factory.now()
-        factory.expect(given)
-        if isinstance(given, Mapping):
-            return iter((factory.one(given, None, start),))
-        if isinstance(given, Iterable) and not isinstance(given, str | bytes):
-            return factory.many(given, described_kind(given), None, start)
-        raise no_products(self._name, given)
 
     def _use(self) -> None:
         source = self._source
@@ -167,23 +130,111 @@ class SourceStep(Producer[DictProduct]):
         return f"step({self._name!r}, {source}){options_repr(self)}"
 
 
+class _EmittedItems(ItemCall):
+    """Makes products of what an observable emits."""
+
+    __slots__ = ("_factory", "_index", "_name")
+
+    def __init__(self, name: str, factory: ProductFactory) -> None:
+        self._name = name
+        self._factory = factory
+        self._index = -1
+
+    def apply(self, item: Any) -> DictProduct:
+        """The product of an item."""
+        self._index += 1
+        return self._factory.from_item(self._index, item, "observable", None, self._factory.now())
+
+    def explain(self, error: BaseException, item: Any) -> None:
+        """Add to an error which item it was."""
+        note(error, f"in step {self._name!r}, at item {self._index}")
+
+
+class _SourceProducts:
+    """The products of a source in one run: of data, or of what its function gives.
+
+    `expect` is told how many there will be, if that is known and the run counts.
+    """
+
+    __slots__ = ("_expect", "_factory", "_name")
+
+    def __init__(
+        self, name: str, factory: ProductFactory, expect: Callable[[int | None], None] | None
+    ) -> None:
+        self._name = name
+        self._factory = factory
+        self._expect = expect
+
+    def of(
+        self, given: Any, start: float | None = None
+    ) -> Iterator[DictProduct] | AsyncIterator[DictProduct]:
+        """The products of what is there; `start` is when it was asked for, if that was before."""
+        factory, kind = self._factory, described_kind(given)
+        if isinstance(given, AsyncIterable):
+            return factory.from_async_iterable(given, kind, None, start)
+        start = factory.now()
+        if self._expect is not None:
+            self._expect(1 if isinstance(given, Mapping) else length_of(given))
+        if isinstance(given, Mapping):
+            return iter((factory.from_mapping(given, None, start),))
+        if isinstance(given, Iterable) and not isinstance(given, str | bytes):
+            return factory.from_iterable(given, kind, None, start)
+        raise no_products(self._name, given)
+
+    def of_call(
+        self, function: Callable[[], Any]
+    ) -> Iterator[DictProduct] | AsyncIterator[DictProduct]:
+        """The products of what a function gives, which may have to be awaited."""
+        try:
+            given = function()
+        except BaseException as error:
+            raised = unmistakable(error)
+            note(raised, f"in step {self._name!r}, before its first item")
+            if raised is error:
+                raise
+            raise raised from error
+        if inspect.isawaitable(given) and not isinstance(given, AsyncIterable):
+            return self._of_awaitable(given)
+        return self.of(given)
+
+    def of_offloaded_call(
+        self, function: Callable[[], Any], offload: Offload
+    ) -> AsyncIterator[DictProduct]:
+        """The products of what a function gives that is called, and iterated, off the loop."""
+        return self._of_awaitable(_called_off_loop(function, offload))
+
+    def _of_awaitable(self, given: Awaitable[Any]) -> AsyncIterator[DictProduct]:
+        return _AwaitedItems(given, self.of, self._name, self._factory)
+
+
+async def _called_off_loop(function: Callable[[], Any], offload: Offload) -> Any:
+    given = await offload.call(function)
+    if inspect.isawaitable(given):
+        given = await given
+    return offload.iterated(given) if isinstance(given, Iterator) else given
+
+
 class _AwaitedItems(AsyncIterator[DictProduct]):
     """The products of what an awaitable comes to; it is awaited when the first is asked for."""
 
     def __init__(
-        self, given: Any, opened: Callable[..., Any], name: str, factory: ProductFactory
+        self,
+        given: Awaitable[Any],
+        products_of: Callable[..., Any],
+        name: str,
+        factory: ProductFactory,
     ) -> None:
         self._given = given
-        self._opened = opened
+        self._products_of = products_of
         self._name = name
-        self._making = factory
+        self._factory = factory
         self._items: Any = None
 
     async def __anext__(self) -> DictProduct:
         if self._items is None:
-            start = self._making.now()
+            start = self._factory.now()
             try:
-                self._items = self._opened(await self._given, start=start)
+                self._items = self._products_of(await self._given, start=start)
             except BaseException as error:
                 raised = unmistakable(error)
                 note(raised, f"in step {self._name!r}, at item 0")
@@ -206,7 +257,7 @@ class _AwaitedItems(AsyncIterator[DictProduct]):
 
     async def aclose(self) -> None:
         """Close what it came to; a coroutine would complain that it was never awaited."""
-        items = self._given if self._items is None else self._items
+        items: Any = self._given if self._items is None else self._items
         if hasattr(items, "aclose"):
             await items.aclose()
         elif hasattr(items, "close"):

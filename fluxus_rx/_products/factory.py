@@ -1,4 +1,4 @@
-"""Makes products of what the functions of steps give."""
+"""Makes products of what the functions of steps give, and of items from elsewhere."""
 
 from __future__ import annotations
 
@@ -7,86 +7,75 @@ from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, 
 from typing import Any
 
 from .._common.messages import note, shown
-from .._common.trail import Trail
 from .._errors import InvalidProductError
-from .._monitoring.meter import length_of
-from .._rx.scope import Scope
+from .._monitoring.meter import Meter
 from .._streams.iteration import relay
-from .dict_product import DictProduct, MadeProduct, checked, known_names
+from .dict_product import DictProduct, RemadeProduct, checked, known_names
 
 __all__ = [
-    "GIVEN",
-    "ITEM",
-    "ITEM_EACH",
-    "SAID",
+    "EACH_A_MAPPING",
+    "MAPPING",
     "ProductFactory",
     "described_kind",
     "from_foreign",
     "no_products",
 ]
 
-ITEM = "it must be a mapping of attribute names to values, such as {'x': 1}"
+MAPPING = "it must be a mapping of attribute names to values, such as {'x': 1}"
+EACH_A_MAPPING = "each item must be a mapping of attribute names to values, such as {'x': 1}"
 
-
-ITEM_EACH = "each item must be a mapping of attribute names to values, such as {'x': 1}"
-
-
-_RETURN = (
+_ANY_RESULT = (
     "return a mapping, an iterable or async iterable of mappings, or an awaitable of one of these."
     " To drop an item, return []"
 )
 
 
-SAID = ("what it returned", _RETURN)
-GIVEN = ("what it gave", ITEM)
-
-
 class ProductFactory:
-    """Makes the products of one step in one run."""
+    """Makes the products of one step in one run.
 
-    def __init__(
-        self, name: str, scope: Scope | None, owner: object, trail: Trail | None = None
-    ) -> None:
-        self.name = name
-        self.owner = owner
-        self.trail = trail
-        self.meter = meter = scope.meter if scope is not None else None
-        #: what tells the time, if the run wants to know
-        self.clock = meter.clock if meter is not None and meter.calls is not None else None
-        self.zero = meter.started if meter is not None else 0.0
+    A `precursor` is the product that the step was called with; a source has none. In a run that
+    keeps the times of its calls, `start` is when a call began; in any other it is None.
+    """
 
-    def expect(self, given: object) -> None:
-        """Tell the run how many products a producer gives, if it wants to know and they have a
-        length."""
-        if self.meter is not None and self.trail is not None:
-            self.meter.gauges.expect(
-                self.trail, 1 if isinstance(given, Mapping) else length_of(given)
-            )
+    __slots__ = ("_name", "_owner", "_timer")
+
+    def __init__(self, name: str, owner: object, meter: Meter | None) -> None:
+        self._name = name
+        self._owner = owner
+        self._timer = meter if meter is not None and meter.calls is not None else None
+
+    @property
+    def keeps_times(self) -> bool:
+        """Whether products get the times of the calls that gave them."""
+        return self._timer is not None
 
     def now(self) -> float | None:
-        """Seconds since the run began, if the run wants to know."""
-        return self.clock() - self.zero if self.clock else None
+        """Seconds since the run began, if products get times."""
+        return None if self._timer is None else self._timer.elapsed
 
-    def times(self, start: float | None) -> tuple[float, float] | None:
-        """From `start` until now, if the run wants to know."""
-        return None if start is None or not self.clock else (start, self.clock() - self.zero)
+    def _times(self, start: float | None) -> tuple[float, float] | None:
+        """From `start` until now, if products get times."""
+        return None if start is None or self._timer is None else (start, self._timer.elapsed)
 
-    def one(
+    def from_mapping(
         self, attributes: Any, precursor: DictProduct | None, start: float | None
     ) -> DictProduct:
-        """The product of a mapping: the precursor itself, extended, if nobody else can see it."""
-        attributes = checked(attributes, self.name, SAID if precursor is not None else GIVEN)
-        times = self.times(start)
+        """The only product of a call: the precursor itself, extended, if nobody else can see it."""
+        if precursor is None:
+            attributes = checked(attributes, self._name, "what it gave", MAPPING)
+        else:
+            attributes = checked(attributes, self._name, "what it returned", _ANY_RESULT)
+        times = self._times(start)
         if (
             precursor is not None
-            and precursor.owner is self.owner
+            and precursor.owner is self._owner
             # What came from elsewhere than a step has no times, and could keep none for this one.
             and (times is None or precursor.times is not None)
         ):
-            return precursor.extend(self.name, attributes, times)
-        return DictProduct(self.name, attributes, precursor, 0, self.owner, times)
+            return precursor.extend(self._name, attributes, times)
+        return DictProduct(self._name, attributes, precursor, 0, self._owner, times)
 
-    def item(
+    def from_item(
         self,
         index: int,
         attributes: Any,
@@ -94,28 +83,33 @@ class ProductFactory:
         precursor: DictProduct | None,
         start: float | None,
     ) -> DictProduct:
-        """The product of one of several mappings."""
-        said = (f"item {index} of the {kind}", "it must be a mapping" if precursor else ITEM_EACH)
-        attributes = checked(attributes, self.name, said)
-        return DictProduct(self.name, attributes, precursor, index, self.owner, self.times(start))
+        """One of several products of a call."""
+        if attributes.__class__ is dict and known_names.issuperset(attributes):
+            attributes = attributes.copy()
+        else:
+            wanted = EACH_A_MAPPING if precursor is None else "it must be a mapping"
+            attributes = checked(attributes, self._name, f"item {index} of the {kind}", wanted)
+        times = self._times(start)
+        return DictProduct(self._name, attributes, precursor, index, self._owner, times)
 
-    def many(
+    def from_iterable(
         self, items: Iterable[Any], kind: str, precursor: DictProduct | None, start: float | None
     ) -> Generator[DictProduct, None, None]:
         """The products of an iterable."""
-        name, owner, clock = self.name, self.owner, self.clock
+        name, owner, timer = self._name, self._owner, self._timer
         iterator = iter(items)
         count, outside = 0, False
         try:
             for index, given in enumerate(iterator):
-                if given.__class__ is dict and not clock and known_names.issuperset(given):
+                # The usual case is not worth a call: 0.3 µs an item (benchmarks/bench_fanout.py).
+                if given.__class__ is dict and timer is None and known_names.issuperset(given):
                     product = DictProduct(name, given.copy(), precursor, index, owner)
                 else:
-                    product = self.item(index, given, kind, precursor, start)
+                    product = self.from_item(index, given, kind, precursor, start)
                 outside = True
                 yield product
                 outside, count = False, index + 1
-                start = self.now() if clock else None
+                start = None if timer is None else timer.elapsed
         except BaseException as error:
             if precursor is None and not outside:  # else the step that gave them tells where
                 note(error, f"in step {name!r}, at item {count}")
@@ -125,7 +119,7 @@ class ProductFactory:
             if close is not None:
                 close()
 
-    def amany(
+    def from_async_iterable(
         self,
         items: AsyncIterable[Any],
         kind: str,
@@ -134,67 +128,98 @@ class ProductFactory:
     ) -> AsyncGenerator[DictProduct, None]:
         """The products of an asynchronous iterable; without a `start` it is when the first item is
         asked for."""
-        index = 0
+        reading = _AsyncReading(self, self._name, kind, precursor, start)
+        if precursor is not None and self._timer is None:
+            return relay(items, reading.product)
+        return relay(items, reading.product, asked=reading.begin, failed=reading.fail)
 
-        def change(attributes: Any) -> DictProduct:
-            nonlocal index
-            product = self.item(index, attributes, kind, precursor, start)
-            index += 1
-            return product
 
-        if precursor is not None and not self.clock:
-            return relay(items, change)
+class _AsyncReading:
+    """How far the items of an asynchronous iterable have been read."""
 
-        def asked() -> None:
-            nonlocal start
-            if index or start is None:
-                start = self.now()
+    __slots__ = ("_factory", "_index", "_kind", "_name", "_precursor", "_start")
 
-        def failed(error: BaseException) -> None:
-            if precursor is None:  # else the step that it comes of tells where
-                note(error, f"in step {self.name!r}, at item {index}")
+    def __init__(
+        self,
+        factory: ProductFactory,
+        name: str,
+        kind: str,
+        precursor: DictProduct | None,
+        start: float | None,
+    ) -> None:
+        self._factory = factory
+        self._name = name
+        self._kind = kind
+        self._precursor = precursor
+        self._start = start
+        self._index = 0
 
-        return relay(items, change, asked=asked, failed=failed)
+    def begin(self) -> None:
+        """An item is asked for."""
+        if self._index or self._start is None:
+            self._start = self._factory.now()
+
+    def product(self, item: Any) -> DictProduct:
+        """The product of the item that has come."""
+        product = self._factory.from_item(
+            self._index, item, self._kind, self._precursor, self._start
+        )
+        self._index += 1
+        return product
+
+    def fail(self, error: BaseException) -> None:
+        """An error has come instead."""
+        if self._precursor is None:  # else the step that gave the items tells where
+            note(error, f"in step {self._name!r}, at item {self._index}")
 
 
 def from_foreign(
-    item: Any, position: int, owner: object, said: str, label: str | None = None, depth: int = 0
+    item: Any,
+    position: int,
+    owner: object,
+    recipient: str,
+    label: str | None = None,
+    depth: int = 0,
+    made_of: tuple[DictProduct, ...] = (),
 ) -> DictProduct:
     """A product of an item that comes from elsewhere than a step.
 
     Of a product, one that comes of it and adds nothing; of any other mapping, one named `label`, or
     `input`. What is no mapping becomes the attribute `label` of a product of that name. `depth`
-    tells how far down their path operators have made such items anew.
+    tells how far down their path operators have made such items anew, `made_of` of which products.
+    `recipient` begins the message for what can be no product, such as `"step 'double' was given"`.
     """
     if item.__class__ is not dict and isinstance(item, DictProduct):
         return DictProduct("", {}, item, position, owner)
     if item.__class__ is dict or isinstance(item, Mapping):
         name = label or "input"
-        attributes = checked(item, name, SAID)
+        attributes = checked(item, name, "what it returned", _ANY_RESULT)
     elif label is not None:
         name, attributes = label, {label: item}
     else:
-        raise _no_product(said, item)
+        raise _no_product(recipient, item)
     if depth:
-        return MadeProduct(name, attributes, position, owner, depth)
+        return RemadeProduct(name, attributes, position, owner, depth, made_of)
     return DictProduct(name, attributes, None, position, owner)
 
 
-def _no_product(said: str, item: Any) -> InvalidProductError:
+def _no_product(recipient: str, item: Any) -> InvalidProductError:
     return InvalidProductError(
-        f"{said} {shown(item)}; expected a product of a step, or a mapping of attribute names to"
-        " values, such as {'x': 1}. Name what else a source or an Rx operator gives:"
+        f"{recipient} {shown(item)}; expected a product of a step, or a mapping of attribute names"
+        " to values, such as {'x': 1}. Name what else a source or an Rx operator gives:"
         " from_observable(…, name='x') and rx_pipe(…, name='x') give products with the attribute"
         " 'x'"
     )
 
 
 def described_kind(items: object) -> str:
+    """What a message calls the kind of several items that a function returned."""
     name = type(items).__name__
     return {"async_generator": "asynchronous generator"}.get(name, name) + " it returned"
 
 
 def no_products(name: str, given: Any) -> InvalidProductError:
+    """The error for what a step returned, if no products can be made of it."""
     if inspect.iscoroutine(given):
-        given.close()
-    return InvalidProductError(f"step {name!r} returned {shown(given)}; {_RETURN}")
+        given.close()  # or it complains that it was never awaited
+    return InvalidProductError(f"step {name!r} returned {shown(given)}; {_ANY_RESULT}")

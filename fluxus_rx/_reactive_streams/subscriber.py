@@ -6,20 +6,21 @@ Rules of this file, beside those of the specification:
    loop, in their order. So do all calls of the subscription.
 2. What was requested and has not come, what waits, and what was taken and not requested again are
    `buffer` items together.
+3. `_StrictSubscriber` knows what the publisher may signal, in any thread; `SubscriberStream` what
+   its reader wants, on the loop. Neither touches the state of the other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable
-from functools import partial
+from enum import Enum
 from threading import Lock
-from typing import Final
+from typing import Final, Generic
 
 from .._common.messages import note, shown
 from .._errors import BufferOverflowError, InvalidFlowError, InvalidProductError, UsageError
+from .._rx.inbox import Inbox
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import Channel
 from .._streams.iteration import END, Endable
@@ -34,92 +35,102 @@ _log = logging.getLogger(__name__)
 SUBSCRIBE_PATIENCE: Final = 5.0
 
 
+class _StreamState(Enum):
+    """What the reader of a stream wants of it."""
+
+    IDLE = "nothing yet"
+    SUBSCRIBED = "items"
+    LEFT = "no more items"
+    CLOSED = "no more items, and no errors either"
+
+
 class SubscriberStream(Endable[T]):
-    """What a publisher gives, as a stream; subscribes when the first item is asked for."""
+    """What a publisher gives, as a stream; subscribes when the first item is asked for.
+
+    It lives on the loop of its run, but for `has_left` and `warn`.
+    """
 
     def __init__(self, publisher: Publisher[T], label: str, size: int, flow: FlowScheduler) -> None:
+        self.label = label
         self._publisher = publisher
-        self._label = label
         self._size = size
         self._batch = (size + 1) // 2
-        self._flow = flow
+        self._loop = flow.loop
+        self._scope = flow.scope
         self._channel: Channel[T] = Channel(size)
-        self._inbox: deque[Callable[[], None]] = deque()
-        self._lock = Lock()
-        #: requested, and not come
-        self._outstanding = 0
-        #: taken, and not requested again
-        self._taken = 0
-        self._subscribing = self._subscribed = self._told_first = False
-        #: whether the publisher has said that it is at its end, or broken a rule
-        self._ended = self._broke = False
-        #: whether nobody wants anything any more, and whether nobody looks any more
-        self._left = self._closed = False
-        #: the one that was accepted first, and the same as long as it is of use
-        self._given: Subscription | None = None
+        self._subscriber = _StrictSubscriber(self, self._channel, Inbox(flow.loop))
+        self._state = _StreamState.IDLE
+        #: the subscription, for as long as it is of use
         self._subscription: Subscription | None = None
+        #: room for which no item has been requested
+        self._unrequested = size
         self._patience: asyncio.TimerHandle | None = None
-        self._complained = False
+        self._warned = False
 
     @property
     def channel(self) -> Channel[T]:
         """Where its items wait to be taken."""
         return self._channel
 
+    @property
+    def has_left(self) -> bool:
+        """Whether the reader wants no more items."""
+        return self._state in (_StreamState.LEFT, _StreamState.CLOSED)
+
+    # the reader
+
     def poll(self) -> T:
         """An item that is ready, or END."""
         item = self._channel.poll()
         if item is not END:
-            self._took()
+            self._free_room()
         return item
 
     async def __anext__(self) -> T:
-        if not self._subscribing:
+        if self._state is _StreamState.IDLE:
             self.subscribe()
         item = await self._channel.__anext__()
-        self._took()
+        self._free_room()
         return item
 
-    def _took(self) -> None:
-        self._taken += 1
-        if self._taken >= self._batch:
-            self._taken, taken = 0, self._taken
-            self._request(taken)
+    def _free_room(self) -> None:
+        self._unrequested += 1
+        if self._unrequested >= self._batch:
+            self._request()
 
     def subscribe(self) -> None:
         """Subscribe now."""
-        self._subscribing = True
-        if self._left:
+        if self._state is not _StreamState.IDLE:
             return
-        self._patience = self._flow.loop.call_later(SUBSCRIBE_PATIENCE, self._wait_no_more)
+        self._state = _StreamState.SUBSCRIBED
+        self._patience = self._loop.call_later(SUBSCRIBE_PATIENCE, self._warn_of_silence)
         try:
-            first = getattr(self._publisher, "initial_request_n", None)
-            if callable(first):
+            tell_first_number = getattr(self._publisher, "initial_request_n", None)
+            if callable(tell_first_number):
                 # rsocket-py sends the first number along with its request, and a number in front of
                 # that would be lost.
-                first(self._size)
-                self._told_first = True
-                self._outstanding = self._size
-            self._publisher.subscribe(self)
+                tell_first_number(self._size)
+                self._unrequested = 0
+                self._subscriber.expect(self._size)
+            self._publisher.subscribe(self._subscriber)
         except BaseException as error:
-            note(error, f"in subscribe() of {self._label}")
-            self._breaks(error)
+            note(error, f"in subscribe() of {self.label}")
+            self._subscriber.fail(error)
 
-    def _request(self, n: int) -> None:
+    def _request(self) -> None:
+        number, self._unrequested = self._unrequested, 0
         subscription = self._subscription
-        if subscription is None or self._ended or self._left:
+        if not number or subscription is None or self._subscriber.has_ended or self.has_left:
             return
-        with self._lock:
-            self._outstanding += n
+        self._subscriber.expect(number)
         try:
-            subscription.request(n)
+            subscription.request(number)
         except BaseException as error:
-            note(error, f"in request({n}) of {self._label}")
-            self._breaks(error)
+            note(error, f"in request({number}) of {self.label}")
+            self._subscriber.fail(error)
 
     def end(self) -> None:
         """Take no more: cancel the subscription, and end after the items that wait."""
-        self._subscribing = True
         self._leave()
         self._channel.close()
 
@@ -131,66 +142,154 @@ class SubscriberStream(Endable[T]):
     async def aclose(self) -> None:
         """The same as `cancel`."""
         self.cancel()
-        self._closed = True
+        self._state = _StreamState.CLOSED
 
     def _leave(self) -> None:
-        if self._left:
+        if self.has_left:
             return
-        self._left = True
-        if self._patience is not None:
-            self._patience.cancel()
+        self._state = _StreamState.LEFT
+        self._stop_patience()
         subscription, self._subscription = self._subscription, None
-        if subscription is not None and not self._ended:
-            self._refuse(subscription)
+        if subscription is not None and not self._subscriber.has_ended:
+            self.refuse(subscription)
 
-    def _refuse(self, subscription: Subscription) -> None:
+    # events of the subscriber
+
+    def begin(self, subscription: Subscription) -> None:
+        """The publisher has accepted: ask it for items."""
+        self._stop_patience()
+        if self.has_left or self._subscriber.has_failed:
+            self.refuse(subscription)
+        else:
+            self._subscription = subscription
+            self._request()
+
+    def close(self, error: BaseException | None = None) -> None:
+        """The publisher is at its end: so is this, after the items that wait."""
+        self._stop_patience()
+        self._subscription = None
+        if error is not None and self.has_left:
+            self.warn("failed after its subscription was cancelled", error)
+        self._channel.close(error)
+
+    def abort(self, error: BaseException) -> None:
+        """The publisher has broken a rule: cancel its subscription, and end with the error."""
+        subscription = self._subscription
+        self.close(error)
+        if subscription is not None:
+            self.refuse(subscription)
+
+    def refuse(self, subscription: Subscription) -> None:
+        """Cancel a subscription."""
         try:
             subscription.cancel()
         except BaseException as error:
-            note(error, f"in cancel() of {self._label}")
-            scope = self._flow.scope
-            (scope.report if self._closed else scope.lost)(error)
+            note(error, f"in cancel() of {self.label}")
+            if self._state is _StreamState.CLOSED:
+                self._scope.report(error)
+            else:
+                self._scope.lost(error)
 
-    # the Subscriber: from any thread
+    def warn(self, what: str, error: BaseException | None = None) -> None:
+        """Log what nobody is to be stopped by; an error each time, anything else once."""
+        if error is not None or not self._warned:
+            self._warned = True
+            _log.warning("%s %s", self.label, what, exc_info=error)
+
+    def _warn_of_silence(self) -> None:
+        self.warn(
+            f"has not called on_subscribe() for {SUBSCRIBE_PATIENCE:g} s after subscribe():"
+            " nothing will come of it until it does (rule 1.9)"
+        )
+
+    def _stop_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+
+
+class _PublisherState(Enum):
+    """What a publisher may still do, by what it has signalled."""
+
+    ACTIVE = "signal"
+    ENDED = "nothing: it has signalled its end"
+    FAILED = "nothing: it has broken a rule, or raised"
+
+
+# Looked at for each item: an attribute of an Enum costs twice as much as a global.
+_ACTIVE, _ENDED, _FAILED = _PublisherState
+
+
+class _StrictSubscriber(Generic[T]):
+    """The Subscriber that a publisher gets; holds it to the rules of the specification.
+
+    Each signal is judged in the thread it comes from, and becomes an event of the stream on the
+    loop if the publisher may give it. The first rule that is broken ends the stream with an error.
+    """
+
+    def __init__(self, stream: SubscriberStream[T], channel: Channel[T], inbox: Inbox) -> None:
+        self._stream = stream
+        self._put = channel.put
+        self._post = inbox.post
+        self._lock = Lock()
+        self._state = _ACTIVE
+        self._subscription: Subscription | None = None
+        #: how many items were requested and have not come
+        self._outstanding = 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the publisher is at its end, whichever way."""
+        return self._state is not _ACTIVE
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the publisher has broken a rule, or raised."""
+        return self._state is _FAILED
+
+    def expect(self, n: int) -> None:
+        """Let the publisher give `n` more items."""
+        with self._lock:
+            self._outstanding += n
 
     def on_subscribe(self, subscription: Subscription, /) -> None:
         """The publisher has accepted the subscription."""
         if subscription is None:
-            raise self._broken(InvalidFlowError, "called on_subscribe(None)", "2.13")
+            raise self._violation(InvalidFlowError, "called on_subscribe(None)", "2.13")
         lacks = missing(subscription, "request", "cancel")
         if lacks:
             what = f"called on_subscribe() with {shown(subscription)}, which has no {lacks}"
-            raise self._broken(InvalidFlowError, what, "1.9")
+            raise self._violation(InvalidFlowError, what, "1.9")
         with self._lock:
-            again, self._subscribed = self._subscribed, True
-            if not again:
-                self._given = subscription
-        if again and subscription is self._given:
-            self._broken(UsageError, "called on_subscribe() twice with one subscription", "2.12")
-        elif again:
-            self._complain("called on_subscribe() again (rule 2.12)")
-            self._refuse(subscription)
-        elif not self._later(partial(self._begin, subscription)):
-            self._refuse(subscription)
+            earlier = self._subscription
+            if earlier is None:
+                self._subscription = subscription
+        if earlier is None:
+            if not self._post(self._stream.begin, subscription):
+                self._stream.refuse(subscription)
+        elif earlier is subscription:
+            self._violation(UsageError, "called on_subscribe() twice with one subscription", "2.12")
+        else:
+            self._stream.warn("called on_subscribe() again (rule 2.12)")
+            self._stream.refuse(subscription)
 
     def on_next(self, value: T, /, is_complete: bool = False) -> None:
         """An item; the last one if it says so, as rsocket-py does."""
         if value is None:
-            raise self._broken(InvalidProductError, "gave None", "2.13")
+            raise self._violation(InvalidProductError, "gave None", "2.13")
         with self._lock:
-            late, early = self._ended, not self._subscribed
-            unasked = not self._outstanding
-            if not (late or early or unasked):
+            state, early = self._state, self._subscription is None
+            unrequested = not self._outstanding
+            if state is _ACTIVE and not (early or unrequested):
                 self._outstanding -= 1
-        if late:
-            if not (self._left or self._broke):
-                self._complain("gave an item after its end (rule 1.7)")
+        if state is not _ACTIVE:
+            if state is _ENDED and not self._stream.has_left:
+                self._stream.warn("gave an item after its end (rule 1.7)")
         elif early:
-            self._broken(UsageError, "gave an item before it called on_subscribe()", "1.9")
-        elif unasked:
-            self._broken(BufferOverflowError, "gave more items than were requested", "1.1")
+            self._violation(UsageError, "gave an item before it called on_subscribe()", "1.9")
+        elif unrequested:
+            self._violation(BufferOverflowError, "gave more items than were requested", "1.1")
         else:
-            self._later(partial(self._channel.put, value))
+            self._post(self._put, value)
             if is_complete:
                 self.on_complete()
 
@@ -198,101 +297,45 @@ class SubscriberStream(Endable[T]):
         """The end, with an error."""
         if not isinstance(exception, BaseException):
             what = f"called on_error() with {shown(exception)}, which is no exception"
-            error = self._broken(InvalidFlowError, what, "2.13")
+            error = self._violation(InvalidFlowError, what, "2.13")
             if exception is None:
                 raise error
             return
-        if self._is_end("on_error", exception) and not self._later(partial(self._close, exception)):
-            self._complain("failed when the loop of its run was closed", exception)
+        if self._may_end("on_error", exception) and not self._post(self._stream.close, exception):
+            self._stream.warn("failed when the loop of its run was closed", exception)
 
     def on_complete(self) -> None:
         """The end."""
-        if self._is_end("on_complete", None):
-            self._later(partial(self._close, None))
+        if self._may_end("on_complete", None):
+            self._post(self._stream.close)
 
-    def _is_end(self, signal: str, error: BaseException | None) -> bool:
-        """Whether this signal is the end, and the first."""
+    def _may_end(self, signal: str, error: BaseException | None) -> bool:
+        """Take note of an end; whether it is the first, and comes when it may."""
         with self._lock:
-            late, early = self._ended, not self._subscribed
-            self._ended = self._ended or not early
+            state, early = self._state, self._subscription is None
+            if state is _ACTIVE and not early:
+                self._state = _ENDED
         if early:
             what = f"called {signal}() before it called on_subscribe()"
-            broken = self._broken(UsageError, what, "1.9")
+            violation = self._violation(UsageError, what, "1.9")
             if error is not None:
-                broken.__cause__ = error
-        elif late and (error is not None or not self._broke):
-            self._complain(f"called {signal}() after its end (rule 1.7)", error)
-        return not (early or late)
-
-    # what happens on the loop
-
-    def _later(self, event: Callable[[], None]) -> bool:
-        """Have this happen on the loop, after all that came before; whether it will."""
-        self._inbox.append(event)
-        if self._flow.here:
-            self._drain()
-            return True
-        try:
-            self._flow.loop.call_soon_threadsafe(self._drain)
-        except RuntimeError:
-            if not self._flow.loop.is_closed():
-                raise
+                violation.__cause__ = error
             return False
-        return True
+        if state is _ENDED or (state is _FAILED and error is not None):
+            self._stream.warn(f"called {signal}() after its end (rule 1.7)", error)
+        return state is _ACTIVE
 
-    def _drain(self) -> None:
-        # So many, and not all that come meanwhile: threads may be faster than this.
-        for _ in range(len(self._inbox)):
-            if self._inbox:
-                self._inbox.popleft()()
-        if self._inbox:
-            self._flow.loop.call_soon(self._drain)
-
-    def _begin(self, subscription: Subscription) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-        if self._left or self._broke:
-            self._refuse(subscription)
-            return
-        self._subscription = subscription
-        if not self._told_first:
-            self._request(self._size)
-
-    def _close(self, error: BaseException | None) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-        self._subscription = None
-        if error is not None and self._left:
-            self._complain("failed after its subscription was cancelled", error)
-        self._channel.close(error)
-
-    def _broken(self, kind: type[Exception], what: str, rule: str) -> Exception:
-        """The error for a rule that the publisher has broken; it ends the run, too."""
-        error = kind(f"{self._label} {what} (rule {rule} of Reactive Streams)")
-        self._breaks(error)
+    def _violation(self, kind: type[Exception], what: str, rule: str) -> Exception:
+        """The error for a rule that the publisher has broken; it ends the stream, too."""
+        error = kind(f"{self._stream.label} {what} (rule {rule} of Reactive Streams)")
+        self.fail(error)
         return error
 
-    def _breaks(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
+        """End because of the publisher, unless it is at its end already."""
         with self._lock:
-            first, self._ended = not self._ended, True
-            self._broke = self._broke or first
-        if not first or not self._later(partial(self._give_up, error)):
-            self._complain("went wrong after its end", error)
-
-    def _give_up(self, error: BaseException) -> None:
-        subscription = self._subscription
-        self._close(error)
-        if subscription is not None:
-            self._refuse(subscription)
-
-    def _complain(self, what: str, error: BaseException | None = None) -> None:
-        """Log what nobody is to be stopped by; an error each time, anything else once."""
-        if error is not None or not self._complained:
-            self._complained = True
-            _log.warning("%s %s", self._label, what, exc_info=error)
-
-    def _wait_no_more(self) -> None:
-        self._complain(
-            f"has not called on_subscribe() for {SUBSCRIBE_PATIENCE:g} s after subscribe():"
-            " nothing will come of it until it does (rule 1.9)"
-        )
+            first = self._state is _ACTIVE
+            if first:
+                self._state = _FAILED
+        if not first or not self._post(self._stream.abort, error):
+            self._stream.warn("went wrong after its end", error)

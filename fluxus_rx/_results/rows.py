@@ -58,7 +58,7 @@ class PathOutputs:
     def of_products(cls, products: list[DictProduct]) -> PathOutputs:
         """Those of a path that has given these products, in whatever order."""
         path = cls(None)
-        if all(product.origin is None for product in products):
+        if all(product.parent is None for product in products):
             path._products = sorted(products, key=attrgetter("position"))  # a tenth of the price
         else:
             path._products = sorted(products, key=DictProduct.positions)

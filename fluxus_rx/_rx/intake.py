@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Hashable, Mapping
 from typing import Final
 
 from reactivex import abc
@@ -15,12 +13,10 @@ from .._monitoring.meter import ItemCounter
 from .._streams.channel import BUFFER, Channel
 from .._streams.iteration import Endable
 from .._typing import T
+from .inbox import Inbox, running_loop
 from .scheduler import FlowScheduler
 
 __all__ = ["Intake"]
-
-# asyncio's own, for those who write loops: None where no loop runs, which costs no exception.
-_running_loop = asyncio._get_running_loop
 
 _log = logging.getLogger(__name__)
 
@@ -33,8 +29,8 @@ class Intake(Endable[T]):
     """The items of an observable, as a stream; subscribes when the first one is asked for.
 
     Events may come from any thread. At most `size` items wait here if the source heeds demand;
-    from one that can't wait nothing is lost: its items queue up, and past 10,000 the logger
-    `fluxus_rx._bridge` warns once.
+    from one that can't wait nothing is lost: its items queue up, and past 10,000 the logger of this
+    module warns once.
     """
 
     def __init__(
@@ -45,21 +41,20 @@ class Intake(Endable[T]):
         size: int = BUFFER,
         tally: ItemCounter | None = None,
     ) -> None:
-        self._tally = tally
         self._source = source
+        self._tally = tally
+        self._loop = flow.loop
+        self._inbox = Inbox(flow.loop)
+        self._posted = self._inbox.waiting
         self._channel: Channel[T] = Channel(size)
+        self._waiting = self._channel.items
+        self._put = self._channel.put
         #: an item that is ready, or END
         self.poll = self._channel.poll
-        self._put = self._channel.put
-        self._waiting = self._channel.items
-        #: whether the loop is to look at the inbox, and has not done so yet
-        self._ringing = False
-        self._loop = flow.loop
         self._flow = flow.demanding(self._channel, downstream)
         self._subscription: abc.DisposableBase | None = None
-        self._inbox: deque[Callable[[], None]] = deque()
+        self._cancelled = False
         self._warned = False
-        self._closed = False
 
     @property
     def channel(self) -> Channel[T]:
@@ -80,20 +75,21 @@ class Intake(Endable[T]):
 
     def subscribe(self) -> None:
         """Subscribe now: to a source that emits before anybody can read."""
-        if self._subscription is None and not self._closed:
+        if self._subscription is None and not self._cancelled:
             self._subscription = Disposable()
             subscription = self._source.subscribe(
                 self._on_next, self.fail, self._on_completed, scheduler=self._flow
             )
             self._subscription = subscription
-            if self._closed:
+            if self._cancelled:
                 subscription.dispose()
 
     def _on_next(self, item: T) -> None:
-        if _running_loop() is self._loop and not self._inbox:
+        # On the loop, with nothing in front of it, an item needs no inbox (bench_hot.py).
+        if running_loop() is self._loop and not self._posted:
             self._take(item)
-        else:
-            self._later(lambda: self._take(item))
+        elif not self._cancelled:
+            self._inbox.post(self._take, item)
 
     def _take(self, item: T) -> None:
         if self._tally is not None:
@@ -103,37 +99,13 @@ class Intake(Endable[T]):
             self._warn()
 
     def _on_completed(self) -> None:
-        self._later(self._channel.close)
+        if not self._cancelled:
+            self._inbox.post(self._channel.close)
 
     def fail(self, error: BaseException) -> None:
         """End with `error`, after the items that wait."""
-        self._later(lambda: self._channel.close(error))
-
-    def _later(self, event: Callable[[], None]) -> None:
-        if self._closed:
-            return
-        # One queue for all threads: an event that was emitted later never overtakes.
-        self._inbox.append(event)
-        if _running_loop() is self._loop:
-            self._drain()
-        elif not self._ringing:
-            self._ringing = True
-            try:
-                self._flow.loop.call_soon_threadsafe(self._drain)
-            except RuntimeError:
-                if not self._flow.loop.is_closed():
-                    raise
-
-    def _drain(self) -> None:
-        # First: a thread that finds it set has added its event to those that are done now.
-        self._ringing = False
-        # So many, and not all that come meanwhile: threads may be faster than this.
-        for _ in range(len(self._inbox)):
-            if self._inbox:
-                self._inbox.popleft()()
-        if self._inbox and not self._ringing:
-            self._ringing = True
-            self._loop.call_soon(self._drain)
+        if not self._cancelled:
+            self._inbox.post(self._channel.close, error)
 
     def _warn(self) -> None:
         if not self._warned:
@@ -153,7 +125,7 @@ class Intake(Endable[T]):
 
     def cancel(self) -> None:
         """Unsubscribe, and drop what waits."""
-        self._closed = True
+        self._cancelled = True
         # In this order: a source that waits for demand must be gone before the channel lets it go
         # on.
         if self._subscription is not None:

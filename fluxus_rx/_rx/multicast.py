@@ -134,28 +134,34 @@ class _MergeObserver(Generic[T]):
 
     def __init__(self, observer: abc.ObserverBase[T], count: int) -> None:
         self._observer = observer
-        self._left = count
-        self._over = False
-        self.subscriptions: list[abc.DisposableBase] = []
+        self._running = count
+        self._is_over = False
+        self._subscriptions: list[abc.DisposableBase] = []
+
+    def add(self, subscription: abc.DisposableBase) -> None:
+        """Keep a subscription to one of the observables; dispose of it if nothing is wanted."""
+        self._subscriptions.append(subscription)
+        if self._is_over:
+            subscription.dispose()
 
     def on_next(self, item: T) -> None:
-        if not self._over:
+        if not self._is_over:
             self._observer.on_next(item)
 
     def on_error(self, error: Exception) -> None:
-        if not self._over:
+        if not self._is_over:
             self.dispose()
             self._observer.on_error(error)
 
     def on_completed(self) -> None:
-        self._left -= 1
-        if not self._left and not self._over:
-            self._over = True
+        self._running -= 1
+        if not self._running and not self._is_over:
+            self._is_over = True
             self._observer.on_completed()
 
     def dispose(self) -> None:
-        self._over = True
-        for subscription in self.subscriptions:
+        self._is_over = True
+        for subscription in self._subscriptions:
             subscription.dispose()
 
 
@@ -171,7 +177,5 @@ def subscribe_merged(
         subscription = source.subscribe(
             merging.on_next, merging.on_error, merging.on_completed, scheduler=scheduler
         )
-        merging.subscriptions.append(subscription)
-        if merging._over:
-            subscription.dispose()
+        merging.add(subscription)
     return Disposable(merging.dispose)

@@ -17,6 +17,7 @@ from .._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError
 from .._monitoring.meter import ItemCounter
 from .._streams.iteration import END, Endable
 from .._typing import T
+from .inbox import Wakeup
 from .intake import Intake
 from .scheduler import UNBOUNDED, FlowScheduler
 
@@ -80,13 +81,13 @@ class BufferedObservable(Observable[T]):
     ) -> abc.DisposableBase:
         return self.source.subscribe(observer, scheduler=scheduler)
 
-    def taken_in(
+    def intake(
         self, flow: FlowScheduler, downstream: Mapping[Hashable, int], tally: ItemCounter | None
     ) -> UnboundedIntake[T] | BoundedIntake[T]:
         """Its items as a stream."""
         kind: Any = UnboundedIntake if self.policy.overflow == "keep" else BoundedIntake
-        taken: UnboundedIntake[T] | BoundedIntake[T] = kind(self, flow, downstream, tally)
-        return taken
+        intake: UnboundedIntake[T] | BoundedIntake[T] = kind(self, flow, downstream, tally)
+        return intake
 
 
 class UnboundedIntake(Intake[T]):
@@ -130,12 +131,12 @@ class BoundedIntake(Endable[T]):
         self._tally = tally
         self._items: deque[T] = deque()
         self._lock = Lock()
-        self._came = self._dropped = 0
+        self._received = self._dropped = 0
         self._subscription: abc.DisposableBase | None = None
         self._ended = False
         self._error: BaseException | None = None
         self._reader: asyncio.Future[None] | None = None
-        self._ringing = False
+        self._wakeup = Wakeup(flow.loop, self._wake_reader)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -159,15 +160,15 @@ class BoundedIntake(Endable[T]):
         with self._lock:
             if self._ended:
                 return
-            self._came += 1
-            if len(self._items) < self._size or self._makes_room():
+            self._received += 1
+            if len(self._items) < self._size or self._make_room():
                 self._items.append(item)
         if self._ended and self._subscription is not None:
             self._subscription.dispose()
-        if self._reader is not None:
-            self._ring()
+        if self._reader is not None and not self._wakeup.is_due:
+            self._wakeup.request()
 
-    def _makes_room(self) -> bool:
+    def _make_room(self) -> bool:
         """Whether one of those that wait has been dropped, and not the one that has come."""
         overflow = self._policy.overflow
         if overflow == "error":
@@ -195,17 +196,10 @@ class BoundedIntake(Endable[T]):
             if self._ended:
                 return
             self._ended, self._error = True, error
-        self._ring()
+        if self._reader is not None:
+            self._wakeup.request()
 
-    def _ring(self) -> None:
-        """Wake the reader, from whatever thread."""
-        if self._reader is None or self._ringing:
-            return
-        self._ringing = True
-        self._flow.on_loop(self._wake)
-
-    def _wake(self) -> None:
-        self._ringing = False
+    def _wake_reader(self) -> None:
         reader = self._reader
         if reader is not None and not reader.done():
             reader.set_result(None)
@@ -230,7 +224,7 @@ class BoundedIntake(Endable[T]):
                 raise StopAsyncIteration
             self._reader = asyncio.get_running_loop().create_future()
             try:
-                # Looked at again: a thread that found nobody to wake has rung for nobody.
+                # Looked at again: a thread that found no reader has woken none.
                 if not self._items and not self._ended:
                     await self._reader
             finally:
@@ -253,7 +247,10 @@ class BoundedIntake(Endable[T]):
         if dropped:
             _log.info(
                 "%s: %d of %d items were dropped (buffer=%d, overflow=%r)",
-                *(self._policy.label, dropped, self._came, self._policy.size),
+                self._policy.label,
+                dropped,
+                self._received,
+                self._policy.size,
                 self._policy.overflow,
             )
 

@@ -6,7 +6,6 @@ through any operator that hands its scheduler on, as nearly all of them do."""
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar
 
@@ -16,6 +15,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeSch
 
 from .._errors import UsageError
 from .._typing import Demand
+from .inbox import call_soon
 from .scope import Scope
 
 __all__ = ["UNBOUNDED", "FlowScheduler"]
@@ -120,11 +120,7 @@ class FlowScheduler(AsyncIOScheduler):
         if self.here:
             action()
         else:
-            try:
-                self.loop.call_soon_threadsafe(action, context=contextvars.copy_context())
-            except RuntimeError:
-                if not self.loop.is_closed():
-                    raise
+            call_soon(self.loop, action)
 
     def schedule(
         self, action: rx_typing.ScheduledAction[_S], state: _S | None = None

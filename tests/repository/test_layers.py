@@ -35,7 +35,7 @@ LEVELS = {folder: level for level, folders in enumerate(ORDER) for folder in fol
 #: What is opened later in this change: folders that still import from above.
 PENDING = {
     ("_check", "_conduits"), ("_check", "_functional"), ("_check", "_reactive_streams"),
-    ("_products", "_rx"), ("viz", "_conduits"), ("viz", "_functional"), ("viz", "_results"),
+    ("viz", "_conduits"), ("viz", "_functional"), ("viz", "_results"),
 }  # fmt: skip
 
 #: Where the engines may be imported: the folders that wrap them, and those that take their objects

@@ -198,7 +198,7 @@ class TestExecutors:
         self, how: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         """After a while, as they are at the end of a run; the log says so."""
-        monkeypatch.setattr(_offload, "GRACE", 0.05)
+        monkeypatch.setattr(_offload, "GRACE_SECONDS", 0.05)
         options = {"executor": "process", "concurrency": 2}
         flow = step("src", [{"x": x} for x in (0, 1, 1)]) >> step("s", row_or_hang).options(
             **untyped(options)

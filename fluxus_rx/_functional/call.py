@@ -1,0 +1,304 @@
+"""The calls of a step's function, bound to a run: arguments, products, explanations of errors."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import (
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from functools import partial
+from types import FunctionType
+from typing import Any
+
+from .._common.messages import note, short
+from .._common.signatures import Parameters, function_name
+from .._engine.bound_step import Deferred
+from .._engine.stage import StepContext
+from .._errors import MissingAttributeError
+from .._options.offload import Offload
+from .._products.dict_product import MISSING, DictProduct, known_names
+from .._products.factory import ProductFactory, described_kind, no_products
+from .._streams.context import Several
+
+__all__ = ["OffloadedCall", "StepCall", "StepFunction", "TimedCall", "by_value"]
+
+
+class StepFunction:
+    """The function of a step, as one of products.
+
+    Its arguments are looked up by name in the lineage of a product, or fixed; `warn_of_fixed` is
+    told of each product that it is called with while arguments are fixed. `by_value` is the
+    function as one of the value of its first argument, and `only` the name of that, if it is the
+    only one; else what is no attribute of any product.
+    """
+
+    __slots__ = (
+        "_fixed",
+        "_function",
+        "_needed",
+        "_optional",
+        "_parameters",
+        "_warn_of_fixed",
+        "by_value",
+        "name",
+        "only",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        by_value: Callable[[Any], Any],
+        parameters: Parameters,
+        fixed: Mapping[str, Any],
+        warn_of_fixed: Callable[[DictProduct], None],
+    ) -> None:
+        self.name = name
+        self.by_value = by_value
+        self._function = function
+        self._parameters = parameters
+        self._fixed = fixed
+        self._warn_of_fixed = warn_of_fixed
+        self._needed = [name for name in parameters.needed if name not in fixed]
+        self._optional = [name for name in parameters.optional if name not in fixed]
+        takes_more = self._optional or fixed or parameters.takes_all
+        self.only: Any = self._needed[0] if len(self._needed) == 1 and not takes_more else MISSING
+
+    @property
+    def awaits(self) -> bool:
+        """Whether each call of it must be awaited."""
+        return inspect.iscoroutinefunction(self._function)
+
+    def call(self, product: DictProduct) -> Any:
+        """What it gives for a product."""
+        return self._function(**self._arguments(product))
+
+    def call_offloaded(self, product: DictProduct, offload: Offload) -> Awaitable[Any]:
+        """What it gives for a product, off the loop."""
+        return offload.call(self._function, **self._arguments(product))
+
+    def _arguments(self, product: DictProduct) -> dict[str, Any]:
+        found = product.flat() if self._parameters.takes_all else {}
+        missing = []
+        for name in self._needed:
+            value = product.find(name)
+            if value is MISSING:
+                missing.append(name)
+            found[name] = value
+        if missing:
+            raise self._missing(missing, product)
+        for name in self._optional:
+            value = product.find(name)
+            if value is not MISSING:
+                found[name] = value
+        if self._fixed:
+            self._warn_of_fixed(product)
+            found.update(self._fixed)
+        return found
+
+    def _missing(self, missing: list[str], product: DictProduct) -> MissingAttributeError:
+        origins: dict[str, str] = {}
+        for step, attributes in product.steps():
+            for attribute in attributes:
+                origins.setdefault(attribute, step)
+        given = ", ".join(f"{name!r} (from {origin!r})" for name, origin in origins.items())
+        needs = ", ".join(map(repr, missing))
+        call = f"step({self.name!r}, {function_name(self._function)}, {missing[0]}=…)"
+        return MissingAttributeError(
+            f"step {self.name!r} needs the attribute{'s' * (len(missing) > 1)} {needs}, which"
+            f" nothing before it provides; it was given {given or 'none'}. Give the parameter a"
+            f" default, or a fixed value: {call}"
+        )
+
+    def described_arguments(self, product: DictProduct) -> str:
+        """The arguments for a product, as far as there are any, for a message."""
+        values = product.flat() if self._parameters.takes_all else {}
+        for name in self._parameters.names:
+            if (value := product.find(name)) is not MISSING:
+                values[name] = value
+        values.update(self._fixed)
+        return ", ".join(f"{name}={short(value)}" for name, value in values.items())
+
+
+class StepCall:
+    """The calls of a step in one run, each with a product; they give products."""
+
+    __slots__ = (
+        "_awaits",
+        "_by_value",
+        "_call",
+        "_context",
+        "_factory",
+        "_function",
+        "_name",
+        "_only",
+        "_owner",
+    )
+
+    def __init__(
+        self, function: StepFunction, factory: ProductFactory, context: StepContext
+    ) -> None:
+        self._function = function
+        self._factory = factory
+        self._context = context
+        # At hand, because each of them is read once a call.
+        self._name = function.name
+        self._only = function.only
+        self._by_value = function.by_value
+        self._call = function.call
+        self._awaits = function.awaits
+        self._owner = context.owner
+
+    # With the usual case first: a function of one attribute of the latest product, which gives a
+    # dictionary. Each call that is spared is 0.1 µs of 1.0 a step (benchmarks/bench_sync.py).
+
+    def apply(self, product: DictProduct) -> Any:
+        """The product of a call, or `Several`."""
+        entries = product.entries
+        latest = entries[-1]
+        only = self._only
+        given = self._by_value(latest[only]) if only in latest else self._call(product)
+        if given.__class__ is not dict or not known_names.issuperset(given):
+            return self._outcome(given, product, None)
+        if product.owner is not self._owner:
+            return DictProduct(self._name, given.copy(), product, 0, self._owner)
+        entries += (self._name, given.copy())
+        return product
+
+    async def acall(self, product: DictProduct) -> Any:
+        """The same, of what the function awaits."""
+        entries = product.entries
+        latest = entries[-1]
+        only = self._only
+        given = self._by_value(latest[only]) if only in latest else self._call(product)
+        if self._awaits or inspect.isawaitable(given):
+            given = await given
+        if given.__class__ is not dict or not known_names.issuperset(given):
+            return self._outcome(given, product, None, is_awaited=True)
+        if product.owner is not self._owner:
+            return DictProduct(self._name, given.copy(), product, 0, self._owner)
+        entries += (self._name, given.copy())
+        return product
+
+    def _outcome(
+        self, given: Any, product: DictProduct, start: float | None, is_awaited: bool = False
+    ) -> Any:
+        """What a function gave, as a product or `Several`.
+
+        If it `is_awaited`, nothing in it may be awaited once more; else what must be is `Deferred`.
+        """
+        if isinstance(given, Mapping):
+            return self._factory.from_mapping(given, product, start)
+        if isinstance(given, AsyncIterable):
+            products = self._factory.from_async_iterable(
+                given, described_kind(given), product, start
+            )
+            return Several(products if is_awaited else Deferred(products, _several))
+        if inspect.isawaitable(given):
+            if is_awaited:
+                raise no_products(self._name, given)
+            return Several(Deferred(given, partial(self._awaited_outcome, product, start)))
+        if isinstance(given, Iterable) and not isinstance(given, str | bytes):
+            items = self._factory.from_iterable(given, described_kind(given), product, start)
+            return Several(items, ready=isinstance(given, Collection))
+        raise no_products(self._name, given)
+
+    async def _awaited_outcome(
+        self, product: DictProduct, start: float | None, given: Awaitable[Any]
+    ) -> Any:
+        return self._outcome(await given, product, start, is_awaited=True)
+
+    def replace(self, replacement: Any, product: DictProduct, count: int) -> Any:
+        """The outcome for a product whose call has failed after it had given `count` products."""
+        start = self._factory.now()
+        if not count:
+            return self._outcome(replacement, product, start)
+        several = [replacement] if isinstance(replacement, Mapping) else replacement
+        if not isinstance(several, Iterable) or isinstance(several, str | bytes):
+            raise no_products(self._name, replacement)
+        return Several(
+            self._factory.from_item(index, one, "replacement", product, start)
+            for index, one in enumerate(several, count)
+        )
+
+    def explain(self, error: BaseException, product: Any) -> None:
+        """Add to an error in which step and for which product it came up."""
+        if not isinstance(product, DictProduct):
+            path = self._context.trail.path
+            note(error, f"in step {self._name!r}, path {path}, given {short(product)}")
+            return
+        called = self._function.described_arguments(product) or "no arguments"
+        path = " → ".join((*product.path(), self._name))
+        where = f"item {product.where()} of path {path}"
+        note(error, f"in step {self._name!r}, {where}, called with {called}")
+
+
+class TimedCall(StepCall):
+    """Calls whose products get the times at which they were made."""
+
+    __slots__ = ()
+
+    def apply(self, product: DictProduct) -> Any:
+        """The product of a call, or `Several`."""
+        start = self._factory.now()
+        return self._outcome(self._call(product), product, start)
+
+    async def acall(self, product: DictProduct) -> Any:
+        """The same, of what the function awaits."""
+        start = self._factory.now()
+        given = self._call(product)
+        if inspect.isawaitable(given):
+            given = await given
+        return self._outcome(given, product, start, is_awaited=True)
+
+
+class OffloadedCall(StepCall):
+    """Calls off the loop, of a function that doesn't await."""
+
+    __slots__ = ("_offload",)
+
+    def __init__(
+        self,
+        function: StepFunction,
+        factory: ProductFactory,
+        context: StepContext,
+        offload: Offload,
+    ) -> None:
+        super().__init__(function, factory, context)
+        self._offload = offload
+
+    async def acall(self, product: DictProduct) -> Any:
+        """The product of a call, or `Several`."""
+        start = self._factory.now()
+        given = await self._function.call_offloaded(product, self._offload)
+        if inspect.isawaitable(given):
+            given = await given
+        if isinstance(given, Iterator):
+            given = self._offload.iterated(given)
+        return self._outcome(given, product, start, is_awaited=True)
+
+
+async def _several(products: Any) -> Several[DictProduct]:
+    return Several(products)
+
+
+def by_value(function: Callable[..., Any], name: str) -> Callable[[Any], Any]:
+    """A function of one argument called `name`, as one of its value.
+
+    By position where that is sure to be the same, which costs a fifth of a call with keywords: for
+    a plain function that nothing wraps and whose signature nobody has set.
+    """
+    by_position = (
+        type(function) is FunctionType
+        and not hasattr(function, "__wrapped__")
+        and not hasattr(function, "__signature__")
+        and next(iter(inspect.signature(function).parameters.values())).kind
+        is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    )
+    return function if by_position else lambda value: function(**{name: value})
