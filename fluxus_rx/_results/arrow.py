@@ -22,7 +22,13 @@ __all__ = ["arrow_table"]
 #: 1.0, a number for a duration, a string for bytes. Of all else it mixes what goes together, and
 #: refuses the rest.
 _TYPE_FAMILIES: Final = (
-    *(dt.datetime, dt.date, dt.time, dt.timedelta, bool, Number, str),
+    dt.datetime,
+    dt.date,
+    dt.time,
+    dt.timedelta,
+    bool,
+    Number,
+    str,
     (bytes, bytearray, memoryview),
 )
 

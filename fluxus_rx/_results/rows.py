@@ -32,8 +32,17 @@ OutputItems = Iterable[tuple[str, dict[str, Any]]]
 Column = tuple[str, str]
 
 _SIMPLE: Final = (
-    *(bool, int, float, complex, Decimal, str, bytes, type(None)),
-    *(dt.date, dt.time, dt.timedelta),
+    bool,
+    int,
+    float,
+    complex,
+    Decimal,
+    str,
+    bytes,
+    type(None),
+    dt.date,
+    dt.time,
+    dt.timedelta,
 )
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
+from .._common.arguments import check_whole_number
 from .._common.messages import shown
 from .._common.signatures import is_async_function
 from .._common.trail import Trail
@@ -75,7 +76,7 @@ class RunSettings:
         check_progress(progress)
         counted = steered or timestamps or not (progress is None or progress is False)
         _check_options(options)
-        _check_max_failures(max_failures)
+        check_whole_number("max_failures", max_failures, "failures", least=0, none="no limit")
         _check_on_failure(on_failure)
         return cls(
             meter=Meter(journal=timestamps, elapsed=elapsed) if counted else None,
@@ -90,14 +91,6 @@ def _check_options(options: object) -> None:
     if not (options is None or isinstance(options, StepOptions)):
         raise InvalidOptionError(
             f"options={shown(options)}: expected StepOptions(…), such as StepOptions(concurrency=3)"
-        )
-
-
-def _check_max_failures(limit: object) -> None:
-    if limit is not None and (type(limit) is not int or limit < 0):
-        raise InvalidOptionError(
-            f"max_failures={shown(limit)}: expected a whole number of failures from 0 on, or"
-            " None for no limit"
         )
 
 

@@ -54,6 +54,7 @@ EXPECTED: dict[str, str] = {
     "fluxus_rx.DictProduct.trail: kind": _SLOTS,
     "fluxus_rx.Run: signature": "`start` alone makes runs; a private class has another name",
     "fluxus_rx.Run.__init__: signature": "`start` alone makes runs",
+    "fluxus_rx.*RunResult.__setstate__: *": "for pickle, whose data stays",
     "fluxus_rx.testing.*assert_marbles: signature": "the private `Error` is `ExpectedError`",
     "fluxus_rx.testing.faulty: signature": "the private `Error` is `FaultError`",
 }
