@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from .._monitoring.gauge import Gauge
 from .._monitoring.meter import Meter, RunningCall, length_of
 from .._streams.context import Several
-from .._streams.iteration import aclose
+from .._streams.iteration import Reader, aclose
 from .._streams.timing import IdleTimes
 from .bound_step import BoundStep, Deferred
 
@@ -189,39 +188,33 @@ class _CountedAsyncItems:
     def __init__(self, source: Any, watch: _OneCall | _CallPerItem) -> None:
         self._source = source
         self._watch = watch
-        self._iterator: Any = None
+        self._reader: Reader[Any] | None = None
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self
 
     async def __anext__(self) -> Any:
-        self._watch.begin()
-        return await self._counted(self._next)
-
-    def _next(self) -> Awaitable[Any]:
-        if self._iterator is None:
-            self._iterator = aiter(self._source)
-        awaited: Awaitable[Any] = self._iterator.__anext__()
-        return awaited
-
-    async def athrow(self, error: BaseException) -> Any:
-        if not hasattr(self._iterator, "athrow"):
-            raise error
-        self._watch.begin()
-        return await self._counted(partial(self._iterator.athrow, error))
-
-    async def _counted(self, asked: Callable[[], Awaitable[Any]]) -> Any:
+        watch = self._watch
+        watch.begin()
         try:
-            item = await asked()
+            if self._reader is None:
+                self._reader = Reader(self._source)
+            item = await self._reader.next()
         except StopAsyncIteration:
-            self._watch.over()
+            watch.over()
             raise
         except BaseException as error:
-            self._watch.failed(error)
+            watch.failed(error)
             raise
-        self._watch.gave()
+        watch.gave()
         return item
+
+    async def athrow(self, error: BaseException) -> Any:
+        if self._reader is None:
+            raise error
+        self._reader.throw(error)
+        return await self.__anext__()
 
     async def aclose(self) -> None:
         self._watch.failed(GeneratorExit())
-        await aclose(self._source if self._iterator is None else self._iterator)
+        await (aclose(self._source) if self._reader is None else self._reader.aclose())

@@ -24,7 +24,7 @@ from .._errors import UsageError
 from .._options.failure import Failure, FailureLog
 from .._options.retry import Attempts, retries
 from .._streams.context import Several, unmistakable
-from .._streams.iteration import aclose
+from .._streams.iteration import Reader, aclose
 from .bound_step import BoundStep, Deferred
 
 __all__ = ["resilient"]
@@ -198,30 +198,25 @@ class _Resilience:
         now: _Attempt | None = attempt
         while now is not None:
             passed = given
-            items = now.items(outcome.source)
+            reader = Reader(now.items(outcome.source))
             try:
-                awaited = items.__anext__()
                 while True:
                     try:
-                        product = await awaited
+                        product = await reader.next()
                     except StopAsyncIteration:
                         return
                     passed -= 1
                     if passed >= 0:
-                        awaited = items.__anext__()
                         continue
                     given += 1
                     try:
                         yield product
                     except asyncio.CancelledError as cancelled:
-                        # By a time-out or cancel scope that the call holds across its yield.
-                        awaited = items.athrow(cancelled)
-                    else:
-                        awaited = items.__anext__()
+                        reader.throw(cancelled)
             except Exception as error:
                 failed: Exception = error
             finally:
-                await items.aclose()
+                await reader.aclose()
             now, outcome = await self._begun(attempt.item, attempts, failed, given)
             if outcome.__class__ is not Several:
                 if now is None or not given:
@@ -309,12 +304,11 @@ class _Attempt:
     async def items(self, source: Any) -> AsyncGenerator[Any, None]:
         """What the call yields; then the limiter is left."""
         lends = self._control.lends and self._inside
-        iterator: Any = aiter(_as_async_iterable(source))
+        reader = Reader(_as_async_iterable(source))
         try:
-            awaited = iterator.__anext__()
             while True:
                 try:
-                    product = await self._timed(awaited)
+                    product = await self._timed(reader.next())
                 except StopAsyncIteration:
                     break
                 if lends:
@@ -324,18 +318,14 @@ class _Attempt:
                 try:
                     yield product
                 except asyncio.CancelledError as cancelled:
-                    if not hasattr(iterator, "athrow"):
-                        raise
-                    awaited = iterator.athrow(cancelled)
-                else:
-                    awaited = iterator.__anext__()
+                    reader.throw(cancelled)
                 if lends:
                     await self._enter()
         except BaseException as error:
-            await aclose(iterator)
+            await reader.aclose()
             await self._leave(error)
             raise
-        await aclose(iterator)
+        await reader.aclose()
         await self._leave(None)
 
     async def _enter(self) -> None:

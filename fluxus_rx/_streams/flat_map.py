@@ -17,7 +17,7 @@ from typing import Any, Final
 from .._typing import A, B
 from .channel import BUFFER, Channel
 from .context import Several, resumed, unmistakable
-from .iteration import END, Endable, aclose, cancel, iterate_in_context, poll_nothing
+from .iteration import END, Endable, aclose, cancel, poll_nothing, reader_in_context
 from .limit import Limit
 from .task_group import TaskGroup
 from .timing import IdleTimes, TimeSlice
@@ -238,14 +238,13 @@ class FlatMap(Endable[B]):
     async def _emit_several(self, slot: _Slot | None, source: Any, run: Callable[..., Any]) -> None:
         """Emit what a call yields, each item only when the one before it has been taken."""
         time_slice = self._time_slice
-        items = iterate_in_context(source, run, self._pass_turn)
+        reader = reader_in_context(source, run, self._pass_turn)
         left: deque[Any] = deque()
         count, over = 0, False
         try:
-            step = items.__anext__()
             while True:
                 try:
-                    left.append(await step)
+                    left.append(await reader.next())
                 except StopAsyncIteration:
                     over = True
                 count += 1
@@ -262,15 +261,13 @@ class FlatMap(Endable[B]):
                 except asyncio.CancelledError as error:
                     if self._task_group.closing or over:
                         raise
-                    # By a time-out or cancel scope that the call holds across its yield. What it
-                    # gives in answer comes after what it has given before.
-                    step = items.athrow(error)
+                    # What the call gives in answer comes after what it has given before.
+                    reader.throw(error)
                     continue
                 if over:
                     return
-                step = items.__anext__()
         finally:
-            await items.aclose()
+            await reader.aclose()
 
     async def _emit_parked(self, slot: _Slot | None, left: deque[Any], full: bool) -> None:
         """Emit the first that is left, and take it away once it is out."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable
 from functools import partial
 from time import perf_counter
 from typing import Any
 
 from .._typing import T
 from .channel import Channel
-from .iteration import END, Endable, closing
+from .iteration import END, Endable, Reader
 from .task_group import TaskGroup
 from .timing import TimeSlice
 
@@ -58,12 +58,12 @@ class Merge(Endable[T]):
     async def _pump(self, source: AsyncIterable[T]) -> None:
         task = asyncio.current_task()
         assert task is not None
-        async with closing(source) as items:
+        async with Reader(source) as reader:
             if self._ended:
                 return
             self._readers[task] = None
             try:
-                await self._read(items)
+                await self._read(reader)
             except asyncio.CancelledError:
                 if not self._ended or self._task_group.closing:
                     raise
@@ -71,18 +71,14 @@ class Merge(Endable[T]):
             finally:
                 self._readers.pop(task, None)
 
-    async def _read(self, items: AsyncIterator[T]) -> None:
+    async def _read(self, reader: Reader[T]) -> None:
         pump, out, task_group, share = _Pump(), self._out, self._task_group, self._share
         time_slice = self._time_slice or TimeSlice()
-        athrow, read = getattr(items, "athrow", None), items.__anext__
-        thrown: BaseException | None = None
         while True:
             if time_slice.gate is not None:
                 await time_slice.yield_to_loop()
-            awaited = read() if thrown is None else athrow(thrown)  # type: ignore[misc]  # thrown only if there is one
-            thrown = None
             try:
-                item = await awaited
+                item = await reader.next()
             except StopAsyncIteration:
                 return
             if self._ended or task_group.closing:
@@ -96,11 +92,10 @@ class Merge(Endable[T]):
                 if perf_counter() > time_slice.due:
                     await time_slice.yield_to_loop()
             except asyncio.CancelledError as error:
-                if athrow is None or self._ended or task_group.closing:
+                if self._ended or task_group.closing:
                     raise
-                # By a time-out or cancel scope that the source holds across its yield; it may have
-                # one more item in answer, for which there is room then.
-                thrown = error
+                # The source may have one more item in answer, for which there is room then.
+                reader.throw(error)
 
     def end(self) -> None:
         """Give no more than what has been read: stop reading the sources, close them, and end the
