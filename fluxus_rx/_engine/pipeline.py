@@ -10,7 +10,7 @@ from .._rx.intake import Intake
 from .._rx.overflow import BoundedIntake
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import BUFFER, Channel
-from .._streams.iteration import Endable, aclose_all, cancel, poll_nothing
+from .._streams.iteration import Endable, aclose_all, cancel, poller
 from .._streams.merge import Merge
 from .._typing import T
 from .async_stage import async_stage
@@ -102,8 +102,7 @@ class Pipeline(Endable[T]):
     @property
     def poll(self) -> Callable[[], T]:
         """An item that is ready, or END."""
-        poll: Callable[[], T] = getattr(self._last, "poll", poll_nothing)
-        return poll
+        return poller(self._last)
 
     def __anext__(self) -> Awaitable[T]:
         awaitable: Awaitable[T] = self._last.__anext__()

@@ -18,7 +18,7 @@ from reactivex.disposable import Disposable
 
 from .._common.messages import also_raised
 from .._streams.channel import BUFFER, Channel
-from .._streams.iteration import END, aclose, cancel, poll_nothing
+from .._streams.iteration import END, aclose, cancel, poller
 from .._typing import T
 from .scheduler import FlowScheduler
 
@@ -73,7 +73,7 @@ class Driver(Generic[T]):
 
     async def _emit(self, stream: Any) -> None:
         demand, on_next, scope = self._flow.demand, self._observer.on_next, self._flow.scope
-        poll: Callable[[], T] = getattr(stream, "poll", poll_nothing)
+        poll: Callable[[], T] = poller(stream)
         read = stream.__anext__
         scheduled = scope.scheduled
         thrown: asyncio.CancelledError | None = None

@@ -34,7 +34,7 @@ __all__ = [
     "aclose_all",
     "cancel",
     "iterated",
-    "poll_nothing",
+    "poller",
     "reader_in_context",
     "relay",
 ]
@@ -44,8 +44,12 @@ __all__ = [
 END: Final[Any] = object()
 
 
-def poll_nothing() -> Any:
-    """What polling a stream gives that can't be polled: END."""
+def poller(stream: object) -> Callable[[], Any]:
+    """What gives an item of `stream` that is ready, or END; always END, if it can't be polled."""
+    return getattr(stream, "poll", _never_ready)
+
+
+def _never_ready() -> Any:
     return END
 
 
