@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from .._monitoring.gauge import Gauge
 from .._options.step_options import StepOptions
+from .._streams.context import Several
 
-__all__ = ["BoundStep", "Deferred"]
+__all__ = ["BoundStep", "Deferred", "settle"]
 
 
 class BoundStep(NamedTuple):
@@ -77,3 +78,10 @@ class Deferred:
             self._source.close()
         if self._closed is not None:
             self._closed(GeneratorExit())
+
+
+async def settle(outcome: Any) -> Any:
+    """The outcome of a step, awaited as long as it is deferred."""
+    while outcome.__class__ is Several and outcome.source.__class__ is Deferred:
+        outcome = await outcome.source.outcome()
+    return outcome

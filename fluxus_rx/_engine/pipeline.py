@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from .._rx.intake import Intake
 from .._rx.overflow import BoundedIntake
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import BUFFER, Channel
-from .._streams.iteration import Endable, aclose_all, cancel, poller
+from .._streams.iteration import Endable, StartWith, aclose_all, cancel, poller
 from .._streams.merge import Merge
 from .._typing import T
 from .async_stage import async_stage
 from .bound_step import BoundStep
-from .fused import Frame, Fused
+from .fused import Fused
 
-__all__ = ["Pipeline", "StartWith"]
+__all__ = ["Pipeline"]
 
 
 class Pipeline(Endable[T]):
@@ -70,14 +69,9 @@ class Pipeline(Endable[T]):
             self._own(BUFFER)
         self._is_drainable = False
         if bound_steps or not hasattr(self._last, "__anext__"):
-            base: Any = self._last
-            stack: list[Frame] = []
-            if not hasattr(base, "__anext__"):
-                stack.append(Frame(0, base, None, None))
-                base = None
             channel = self._channel
-            self._add(Fused(base, bound_steps, stack, self._flow))
-            self._channel = channel  # a walk keeps nothing
+            self._add(Fused.over(self._last, bound_steps, self._flow))
+            self._channel = channel  # fused steps keep nothing
 
     def own_all(self) -> None:
         """Let a task of its own read all of it: an operator of aiostream that fails may close what
@@ -138,22 +132,3 @@ class Pipeline(Endable[T]):
         self.cancel()
         parts, self._parts = self._parts, []
         await aclose_all(reversed(parts))
-
-
-class StartWith(Endable[Any]):
-    """Items that are there already, then those of a stream, which somebody else closes."""
-
-    def __init__(self, items: Iterable[Any], rest: AsyncIterator[Any]) -> None:
-        self._items = deque(items)
-        self._rest = rest
-
-    async def __anext__(self) -> Any:
-        return self._items.popleft() if self._items else await self._rest.__anext__()
-
-    def cancel(self) -> None:
-        """Drop the items."""
-        self._items.clear()
-
-    async def aclose(self) -> None:
-        """The same as `cancel`."""
-        self.cancel()

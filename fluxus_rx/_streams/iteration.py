@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
+from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -30,6 +31,7 @@ __all__ = [
     "END",
     "Endable",
     "Reader",
+    "StartWith",
     "aclose",
     "aclose_all",
     "cancel",
@@ -100,6 +102,29 @@ async def aclose_all(sources: Iterable[object]) -> None:
                 also_raised(first, error)
     if first is not None:
         raise first
+
+
+class StartWith(Endable[Any]):
+    """Items that are there already, then those of a stream, which somebody else closes."""
+
+    def __init__(self, items: Iterable[Any], rest: AsyncIterator[Any]) -> None:
+        self._items = deque(items)
+        self._rest = rest
+
+    def __anext__(self) -> Awaitable[Any]:
+        return _ready(self._items.popleft()) if self._items else self._rest.__anext__()
+
+    def cancel(self) -> None:
+        """Drop the items."""
+        self._items.clear()
+
+    async def aclose(self) -> None:
+        """The same as `cancel`."""
+        self.cancel()
+
+
+async def _ready(item: T) -> T:
+    return item
 
 
 def iterated(source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
