@@ -18,7 +18,7 @@ from reactivex.disposable import Disposable
 
 from .._common.messages import also_raised
 from .._streams.channel import BUFFER, Channel
-from .._streams.iteration import END, aclose, cancel, poller
+from .._streams.iteration import END, Reader, aclose, cancel, poller
 from .._typing import T
 from .scheduler import FlowScheduler
 
@@ -74,18 +74,17 @@ class Driver(Generic[T]):
     async def _emit(self, stream: Any) -> None:
         demand, on_next, scope = self._flow.demand, self._observer.on_next, self._flow.scope
         poll: Callable[[], T] = poller(stream)
-        read = stream.__anext__
+        reader: Reader[T] = Reader(stream)
         scheduled = scope.scheduled
-        thrown: asyncio.CancelledError | None = None
+        is_thrown = False
         queue = demand if isinstance(demand, Channel) else None
         waiting = unseen = 0
         while True:
-            item = END if thrown is not None else poll()
+            item = END if is_thrown else poll()
             if item is END:
-                awaited = read() if thrown is None else stream.throw(thrown)
-                thrown = None
+                is_thrown = False
                 try:
-                    item = await awaited
+                    item = await reader.next()
                 except StopAsyncIteration:
                     return
             if scope.scheduled != scheduled:
@@ -97,11 +96,11 @@ class Driver(Generic[T]):
                 try:
                     await demand.wait()
                 except asyncio.CancelledError as error:
-                    if self._disposed or scope.closing or getattr(stream, "throw", None) is None:
+                    throw = getattr(stream, "throw", None)
+                    if self._disposed or scope.closing or throw is None:
                         raise
-                    # By a time-out or cancel scope that the source holds across its yield. What it
-                    # gives in answer comes behind this item.
-                    thrown = error
+                    reader.throw(error, throw)  # what is given in answer comes behind this item
+                    is_thrown = True
             if self._disposed:
                 return
             on_next(item)
