@@ -29,7 +29,7 @@ def metered(work: BoundStep, gauge: Gauge, meter: Meter) -> BoundStep:
         except BaseException as error:
             call.end(error, item)
             raise
-        return _count_outcome(outcome, call, item)
+        return _meter_outcome(outcome, call, item)
 
     async def acall(item: Any) -> Any:
         call = meter.begin(gauge, "" if locate is None else locate(item))
@@ -38,23 +38,23 @@ def metered(work: BoundStep, gauge: Gauge, meter: Meter) -> BoundStep:
         except BaseException as error:
             call.end(error, item)
             raise
-        return _count_outcome(outcome, call, item)
+        return _meter_outcome(outcome, call, item)
 
     return work._replace(apply=apply, acall=acall, gauge=gauge)
 
 
-def _count_outcome(outcome: Any, call: RunningCall, item: Any) -> Any:
+def _meter_outcome(outcome: Any, call: RunningCall, item: Any) -> Any:
     """What a call gave; if it is still to come, it is watched until it has."""
     if outcome.__class__ is not Several:
         call.alone()
         return outcome
     source = outcome.source
     if source.__class__ is Deferred:
-        return Several(source.then(lambda value: _count_outcome(value, call, item), call.end))
+        return Several(source.then(lambda value: _meter_outcome(value, call, item), call.end))
     call.pause()
     watch = _OneCall(call, item)
     watched = (
-        _CountedAsyncItems(source, watch) if _is_async(source) else _CountedItems(source, watch)
+        _MeteredAsyncItems(source, watch) if _is_async(source) else _MeteredItems(source, watch)
     )
     return Several(watched, outcome.ready)
 
@@ -76,7 +76,7 @@ def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any
         gauge.expect(length)
     gauge.idle_times, gauge.is_source = IdleTimes(), True
     watch = _CallPerItem(gauge, meter, first)
-    return _CountedAsyncItems(source, watch) if _is_async(source) else _CountedItems(source, watch)
+    return _MeteredAsyncItems(source, watch) if _is_async(source) else _MeteredItems(source, watch)
 
 
 def _is_async(source: object) -> bool:
@@ -148,8 +148,8 @@ class _CallPerItem:
         self.over()
 
 
-class _CountedItems:
-    """An iterable whose items are counted."""
+class _MeteredItems:
+    """An iterable; `watch` is told when an item is asked for, and what comes of it."""
 
     def __init__(self, source: Any, watch: _OneCall | _CallPerItem) -> None:
         self._source = source
@@ -182,8 +182,8 @@ class _CountedItems:
             close()
 
 
-class _CountedAsyncItems:
-    """An asynchronous iterable whose items are counted."""
+class _MeteredAsyncItems:
+    """The same of an asynchronous iterable."""
 
     def __init__(self, source: Any, watch: _OneCall | _CallPerItem) -> None:
         self._source = source

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from .._typing import A, B
 from .channel import BUFFER, Channel
-from .context import Several, resumed, unmistakable
+from .context import Several, resume, unmistakable
 from .iteration import END, Endable, aclose, cancel, poller, reader_in_context
 from .limit import Limit
 from .ordering import Ordering, Slot
@@ -135,7 +135,7 @@ class FlatMap(Endable[B]):
                     outcome = stop.value
                 else:
                     self._pass_turn()
-                    outcome = await resumed(calling, run, value)
+                    outcome = await resume(calling, run, value)
                 if outcome.__class__ is Several:
                     await self._emit_several(slot, outcome.source, run)
             except BaseException as error:

@@ -24,7 +24,7 @@ from aiostream.core import Streamer
 
 from .._common.messages import also_raised
 from .._typing import T
-from .context import in_context, resumed
+from .context import in_context, resume
 from .timing import TimeSlice
 
 __all__ = [
@@ -253,7 +253,7 @@ class _ContextReader:
         except StopIteration as stop:
             return stop.value
         self._suspended()
-        return await resumed(reading, run, value)
+        return await resume(reading, run, value)
 
     async def aclose(self) -> None:
         """Close the iterable, if it can be closed."""
