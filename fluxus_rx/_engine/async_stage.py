@@ -10,7 +10,7 @@ from typing import Any
 from .._common.messages import note
 from .._errors import MissingAttributeError
 from .._rx.scheduler import FlowScheduler
-from .._streams.flat_map import FlatMap
+from .._streams.flat_map import FlatMap, Runtime
 from .._streams.limit import Limit
 from .._streams.timing import IdleTimes
 from .bound_step import BoundStep
@@ -39,12 +39,14 @@ def async_stage(
         concurrency=size,
         ordered=ordered,
         window=options.window,
-        limit=scope.get_or_create(bound_step.key, lambda: Limit(size)) if size != inf else None,
-        depth=bound_step.depth,
-        time_slice=scope.time_slice,
-        idle_times=idle_times,
-        explain=bound_step.explain,
         owns_source=False,
+        runtime=Runtime(
+            time_slice=scope.time_slice,
+            limit=scope.get_or_create(bound_step.key, lambda: Limit(size)) if size != inf else None,
+            depth=bound_step.depth,
+            idle_times=idle_times,
+            explain=bound_step.explain,
+        ),
     )
 
 

@@ -13,8 +13,9 @@ from .._options.executors import offload
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._rx.scope import Scope
+from .._streams.context import Several
 
-__all__ = ["BoundStep", "Deferred", "ItemCall", "offloaded"]
+__all__ = ["BoundStep", "Deferred", "ItemCall", "offloaded", "settle"]
 
 
 class BoundStep(NamedTuple):
@@ -124,3 +125,10 @@ def offloaded(
 def _offload(scope: Scope, label: str, options: StepOptions) -> Offload:
     assert options.executor is not None
     return scope.add_resource(offload(options.executor, label, options.limit))
+
+
+async def settle(outcome: Any) -> Any:
+    """The outcome of a step, awaited as long as it is deferred."""
+    while outcome.__class__ is Several and outcome.source.__class__ is Deferred:
+        outcome = await outcome.source.outcome()
+    return outcome

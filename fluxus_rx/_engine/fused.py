@@ -9,109 +9,227 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from functools import partial
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from .._common.messages import also_raised
 from .._rx.scheduler import FlowScheduler
 from .._streams.context import Several, unmistakable
-from .._streams.iteration import END, Endable, aclose_all, cancel
+from .._streams.iteration import END, Endable, StartWith, aclose_all, cancel
 from .._streams.timing import IdleTimes, TimeSlice
 from .async_stage import async_stage
-from .bound_step import BoundStep, Deferred
+from .bound_step import BoundStep, Deferred, settle
 
-__all__ = ["Frame", "Fused", "Suspension", "close_frames", "run_fused"]
+__all__ = ["Cursor", "Fused", "FusedLoop", "PendingCall"]
 
 
-class Frame(NamedTuple):
-    """Where a walk stands in what one step gave for one item."""
+class Cursor(NamedTuple):
+    """How far the loop has come in the items of a source, or in what a step gave for one item."""
 
-    at: int
+    #: the index of the step that takes the items
+    taker: int
     items: Iterator[Any]
-    owner: BoundStep | None
-    given: Any
+    #: who gave them, and for which item; None for those of a source
+    caller: BoundStep | None = None
+    argument: Any = None
 
 
-class Suspension(NamedTuple):
-    """A walk can't go on by itself: the loop is due a turn, or the outcome must be awaited."""
+class PendingCall(NamedTuple):
+    """The call of a step that has turned out to be asynchronous: its outcome must be awaited."""
 
-    at: int
-    outcome: Any
-    given: Any
-
-
-_YIELD_TO_LOOP: Final = Suspension(-1, None, None)
+    #: of the step
+    position: int
+    outcome: Deferred
+    argument: Any
 
 
-def run_fused(
-    bound_steps: list[BoundStep], stack: list[Frame], time_slice: TimeSlice | None
-) -> Iterator[Any]:
-    """Take items through synchronous steps, depth first, with a stack instead of recursion.
+#: Comes among the products where the loop of the run is due a turn.
+_YIELD_TO_LOOP: Final = object()
 
-    Gives products, and `Suspension` where it can't go on; after one that isn't `_YIELD_TO_LOOP` the
-    stack tells what is left to do.
-    """
-    applies = [bound_step.apply for bound_step in bound_steps]
-    end = len(applies)
-    while stack:
-        if time_slice is not None and time_slice.gate is not None:
-            yield _YIELD_TO_LOOP
-        at, items, owner, given = stack[-1]
-        index, outside = -1, False
-        item = None
-        try:
-            for item in items:
-                if time_slice is not None and perf_counter() > time_slice.due:
-                    outside = True
-                    yield _YIELD_TO_LOOP
-                    outside = False
-                for index in range(at, end):
-                    outcome = applies[index](item)
-                    if outcome.__class__ is Several:
-                        break
-                    item = outcome
+
+class FusedLoop:
+    """Takes items through synchronous steps, depth first, with a stack instead of recursion."""
+
+    __slots__ = ("_applies", "_bound_steps", "_cursors", "_time_slice")
+
+    def __init__(
+        self,
+        bound_steps: list[BoundStep],
+        cursors: list[Cursor],
+        time_slice: TimeSlice | None = None,
+    ) -> None:
+        self._bound_steps = bound_steps
+        self._applies = [bound_step.apply for bound_step in bound_steps]
+        self._cursors = cursors
+        self._time_slice = time_slice
+
+    def push(self, items: Iterator[Any]) -> None:
+        """Take these items through all the steps, before what is left to do."""
+        self._cursors.append(Cursor(0, items))
+
+    def release(self) -> list[Cursor]:
+        """What is left to do, which is the matter of somebody else from now on."""
+        cursors, self._cursors = self._cursors, []
+        return cursors
+
+    def products(self) -> Iterator[Any]:
+        """What the steps give for all that is left to do; `_YIELD_TO_LOOP`, where the event loop
+        is due a turn; and where a call is pending that `PendingCall`, as the last."""
+        cursors, applies, time_slice = self._cursors, self._applies, self._time_slice
+        end = len(applies)
+        while cursors:
+            if time_slice is not None and time_slice.gate is not None:
+                yield _YIELD_TO_LOOP
+            taker, items = cursors[-1][:2]
+            index, item, outside = -1, None, False
+            try:
+                for item in items:
+                    if time_slice is not None and perf_counter() > time_slice.due:
+                        outside = True
+                        yield _YIELD_TO_LOOP
+                        outside = False
+                    for index in range(taker, end):
+                        outcome = applies[index](item)
+                        if outcome.__class__ is Several:
+                            break
+                        item = outcome
+                    else:
+                        outside = True
+                        yield item
+                        outside, index = False, -1
+                        continue
+                    if outcome.source.__class__ is Deferred:
+                        outside = True
+                        yield PendingCall(index, outcome.source, item)
+                        return
+                    step = self._bound_steps[index]
+                    cursors.append(Cursor(index + 1, outcome.source, step, item))
+                    break
                 else:
-                    outside = True
-                    yield item
-                    outside, index = False, -1
-                    continue
-                if outcome.source.__class__ is Deferred:
-                    outside = True
-                    yield Suspension(index, outcome.source, item)
-                    return
-                stack.append(Frame(index + 1, outcome.source, bound_steps[index], item))
-                break
-            else:
-                stack.pop()
-        except BaseException as error:
-            if outside:
-                raise
-            if index >= 0:
-                owner, given = bound_steps[index], item
-            raised = unmistakable(error)
-            if owner is not None:
-                owner.explain(raised, given)
-            if raised is error:
-                raise
-            raise raised from error
+                    cursors.pop()
+            except BaseException as error:
+                if outside:
+                    raise
+                raised = self._explain_error(error, index, item)
+                if raised is error:
+                    raise
+                raise raised from error
+
+    def _explain_error(self, error: BaseException, index: int, item: Any) -> BaseException:
+        """The error to raise for one of the step with this index, or of the items, if it's -1."""
+        caller, argument = self._cursors[-1][2:]
+        if index >= 0:
+            caller, argument = self._bound_steps[index], item
+        raised = unmistakable(error)
+        if caller is not None:
+            caller.explain(raised, argument)
+        return raised
+
+    def close(self) -> None:
+        """Close the iterators that are open, the innermost first."""
+        first: BaseException | None = None
+        while self._cursors:
+            close = getattr(self._cursors.pop().items, "close", None)
+            if close is None:
+                continue
+            try:
+                close()
+            except BaseException as error:
+                if first is None:
+                    first = error
+                else:
+                    also_raised(first, error)
+        if first is not None:
+            raise first
 
 
-def close_frames(stack: list[Frame]) -> None:
-    """Close the iterators that a walk has left open, the innermost first."""
-    first: BaseException | None = None
-    while stack:
-        close = getattr(stack.pop().items, "close", None)
-        if close is None:
-            continue
+class _Section:
+    """Neighbouring steps as one loop, for what is left to do at `cursors`, then for what `base`
+    gives."""
+
+    __slots__ = ("_base", "_idle_times", "_loop", "_run", "_time_slice", "bound_steps")
+
+    def __init__(
+        self,
+        base: AsyncIterator[Any] | None,
+        bound_steps: list[BoundStep],
+        time_slice: TimeSlice,
+        *,
+        cursors: list[Cursor] | None = None,
+        run: Callable[..., Any] | None = None,
+        idle_times: IdleTimes | None = None,
+    ) -> None:
+        self._base = base
+        self.bound_steps = bound_steps
+        self._time_slice = time_slice
+        self._loop = FusedLoop(bound_steps, cursors or [], time_slice)
+        # All of it in one context, whichever task reads: what a generator sets it can reset.
+        self._run = run
+        self._idle_times = idle_times
+
+    def before(self, index: int) -> _Section:
+        """The steps before that with this index, on all that is left to do."""
+        return _Section(
+            self._base,
+            self.bound_steps[:index],
+            self._time_slice,
+            cursors=self._loop.release(),
+            run=self._run,
+        )
+
+    async def products(self) -> AsyncGenerator[Any, None]:
+        """What the steps give; where a call is pending that `PendingCall`, as the last."""
+        run = self._run = self._run or contextvars.copy_context().run
+        time_slice, idle_times = self._time_slice, self._idle_times
+        poll, read = getattr(self._base, "poll", None), getattr(self._base, "__anext__", None)
+        if idle_times is not None and read is not None:
+            read = partial(idle_times.wait_for_item, read)
         try:
-            close()
+            while True:
+                products = self._loop.products()
+                while (product := run(next, products, END)) is not END:
+                    if product is _YIELD_TO_LOOP:
+                        await time_slice.yield_to_loop()
+                        continue
+                    if idle_times is None or product.__class__ is PendingCall:
+                        yield product
+                    else:
+                        idle_times.block()
+                        yield product
+                        idle_times.unblock()
+                    if time_slice.gate is not None:
+                        await time_slice.yield_to_loop()
+                if read is None:
+                    if idle_times is not None:
+                        idle_times.close()
+                    return
+                if time_slice.gate is not None:
+                    await time_slice.yield_to_loop()
+                try:
+                    item = await read()
+                except StopAsyncIteration:
+                    return
+                self._loop.push(iter((item,)) if poll is None else _ready_items(item, poll))
         except BaseException as error:
-            if first is None:
-                first = error
-            else:
-                also_raised(first, error)
-    if first is not None:
-        raise first
+            self._close_after(error)
+            raise
+
+    def _close_after(self, error: BaseException) -> None:
+        try:
+            self.close()
+        except BaseException as late:
+            # A cancellation is of nobody who would look at its notes.
+            if isinstance(error, GeneratorExit | asyncio.CancelledError):
+                raise
+            also_raised(error, late)
+
+    def close(self) -> None:
+        """Close the iterators that are open, in the context in which they were opened."""
+        if self._run is None:
+            self._loop.close()
+        else:
+            self._run(self._loop.close)
 
 
 def _ready_items(item: Any, poll: Callable[[], Any]) -> Iterator[Any]:
@@ -123,125 +241,79 @@ def _ready_items(item: Any, poll: Callable[[], Any]) -> Iterator[Any]:
 
 
 class Fused(Endable[Any]):
-    """Takes what is on a stack, then the items of `base`, through synchronous steps.
+    """What neighbouring synchronous steps give, as a stream.
 
     Where a step turns out to be asynchronous, it is a stage from there on, and the steps behind it
     read from that; this stream goes over to them, so that 500 such steps are no recursion.
     """
 
-    def __init__(
-        self,
-        base: AsyncIterator[Any] | None,
-        bound_steps: list[BoundStep],
-        stack: list[Frame],
-        flow: FlowScheduler,
-    ) -> None:
-        self._time_slice = flow.scope.time_slice
+    __slots__ = ("_flow", "_parts", "_section", "_stream")
+
+    def __init__(self, section: _Section, flow: FlowScheduler) -> None:
         self._flow = flow
+        self._parts: list[Any] = []
+        self._read(section)
+
+    @classmethod
+    def over(
+        cls,
+        source: Any,
+        bound_steps: list[BoundStep],
+        flow: FlowScheduler,
+    ) -> Fused:
+        """The steps on the items of `source`, an iterator or an asynchronous one; their gauges are
+        told of it."""
         gauges = [bound_step.gauge for bound_step in bound_steps if bound_step.gauge is not None]
         idle_times = None
         if gauges:
             idle_times = IdleTimes()
             for gauge in gauges:
                 gauge.runs_as("inline", idle_times, limit=1)
-        self._stream = self._walking(base, bound_steps, stack, idle_times=idle_times)
-        self._parts: list[Any] = [self._stream]
+        is_async = hasattr(source, "__anext__")
+        section = _Section(
+            source if is_async else None,
+            bound_steps,
+            flow.scope.time_slice,
+            cursors=[] if is_async else [Cursor(0, source)],
+            idle_times=idle_times,
+        )
+        return cls(section, flow)
+
+    def _read(self, section: _Section) -> None:
+        self._section = section
+        self._stream = section.products()
+        # A generator that was never begun closes nothing: the section is a part of its own.
+        self._parts += (section, self._stream)
 
     async def __anext__(self) -> Any:
         while True:
-            item = await self._stream.__anext__()
-            if item.__class__ is not _Continuation:
-                return item
-            self._stream = item.stream
+            product = await self._stream.__anext__()
+            if product.__class__ is not PendingCall:
+                return product
+            self._go_over(product)
 
-    async def _walking(
-        self,
-        base: AsyncIterator[Any] | None,
-        bound_steps: list[BoundStep],
-        stack: list[Frame],
-        run: Callable[..., Any] | None = None,
-        idle_times: IdleTimes | None = None,
-    ) -> AsyncGenerator[Any, None]:
-        # All of it in one context, whichever task reads: what a generator sets it can reset.
-        run = run or contextvars.copy_context().run
-        time_slice = self._time_slice
-        poll = getattr(base, "poll", None)
-        try:
-            while True:
-                products = run_fused(bound_steps, stack, time_slice)
-                while (product := run(next, products, END)) is not END:
-                    if product.__class__ is not Suspension:
-                        if idle_times is None:
-                            yield product
-                        else:
-                            idle_times.block()
-                            yield product
-                            idle_times.unblock()
-                        if time_slice.gate is not None:
-                            await time_slice.yield_to_loop()
-                    elif product is _YIELD_TO_LOOP:
-                        await time_slice.yield_to_loop()
-                    else:
-                        left, stack = stack, []
-                        yield self._go_over(product, base, bound_steps, left, run)
-                        return
-                if base is None:
-                    if idle_times is not None:
-                        idle_times.close()
-                    return
-                if time_slice.gate is not None:
-                    await time_slice.yield_to_loop()
-                try:
-                    if idle_times is not None:
-                        idle_times.starve()
-                    item = await base.__anext__()
-                except StopAsyncIteration:
-                    if idle_times is not None:
-                        idle_times.close()
-                    return
-                finally:
-                    if idle_times is not None:
-                        idle_times.feed()
-                items = iter((item,)) if poll is None else _ready_items(item, poll)
-                stack.append(Frame(0, items, None, None))
-        except BaseException as error:
-            try:
-                run(close_frames, stack)
-            except BaseException as late:
-                # A cancellation is of nobody who would look at its notes.
-                if isinstance(error, GeneratorExit | asyncio.CancelledError):
-                    raise
-                also_raised(error, late)
-            raise
-
-    def _go_over(
-        self,
-        halt: Suspension,
-        base: AsyncIterator[Any] | None,
-        bound_steps: list[BoundStep],
-        stack: list[Frame],
-        run: Callable[..., Any],
-    ) -> _Continuation:
-        bound_step = bound_steps[halt.at]
-        before = self._walking(base, bound_steps[: halt.at], stack, run)
+    def _go_over(self, pending: PendingCall) -> None:
+        """Make a stage of the step whose call is pending, and go over to the steps behind it."""
+        section = self._section
+        bound_step = section.bound_steps[pending.position]
 
         async def call(item: Any) -> Any:
-            outcome = (
-                Several(item.outcome) if item.__class__ is Suspension else bound_step.apply(item)
-            )
-            while outcome.__class__ is Several and outcome.source.__class__ is Deferred:
-                outcome = await outcome.source.outcome()
-            return outcome
+            if item is pending:
+                return await settle(Several(pending.outcome))
+            return await settle(bound_step.apply(item))
 
         def explain(error: BaseException, item: Any) -> None:
-            bound_step.explain(error, item.given if item.__class__ is Suspension else item)
+            bound_step.explain(error, pending.argument if item is pending else item)
 
-        source = _start_with(halt, before)
-        pool = async_stage(source, bound_step._replace(explain=explain), call, self._flow)
-        rest = self._walking(pool, bound_steps[halt.at + 1 :], [])
-        # A generator that was never begun closes nothing: the levels are a part of their own.
-        self._parts += (halt.outcome, _OpenFrames(stack, run), before, source, pool, rest)
-        return _Continuation(rest)
+        before = Fused(section.before(pending.position), self._flow)
+        source = StartWith((pending,), before)
+        stage = async_stage(source, bound_step._replace(explain=explain), call, self._flow)
+        self._parts += (pending.outcome, before, source, stage)
+        self._read(
+            _Section(
+                stage, section.bound_steps[pending.position + 1 :], self._flow.scope.time_slice
+            )
+        )
 
     def cancel(self) -> None:
         """Tell the stages to end."""
@@ -253,26 +325,3 @@ class Fused(Endable[Any]):
         self.cancel()
         parts, self._parts = self._parts, []
         await aclose_all(reversed(parts))
-
-
-class _OpenFrames(NamedTuple):
-    """What a walk has left open, to be closed in the context in which it was opened."""
-
-    stack: list[Frame]
-    run: Callable[..., Any]
-
-    def close(self) -> None:
-        """Close it, if nobody has."""
-        self.run(close_frames, self.stack)
-
-
-class _Continuation(NamedTuple):
-    """Where a walk goes on."""
-
-    stream: AsyncGenerator[Any, None]
-
-
-async def _start_with(halt: Suspension, rest: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
-    yield halt
-    async for item in rest:
-        yield item

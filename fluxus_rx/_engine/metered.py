@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from .._monitoring.gauge import Gauge
 from .._monitoring.meter import Meter, RunningCall, length_of
 from .._streams.context import Several
-from .._streams.iteration import aclose
+from .._streams.iteration import Reader, aclose
 from .._streams.timing import IdleTimes
 from .bound_step import BoundStep, Deferred
 
@@ -30,7 +29,7 @@ def metered(work: BoundStep, gauge: Gauge, meter: Meter) -> BoundStep:
         except BaseException as error:
             call.end(error, item)
             raise
-        return _count_outcome(outcome, call, item)
+        return _meter_outcome(outcome, call, item)
 
     async def acall(item: Any) -> Any:
         call = meter.begin(gauge, "" if locate is None else locate(item))
@@ -39,23 +38,23 @@ def metered(work: BoundStep, gauge: Gauge, meter: Meter) -> BoundStep:
         except BaseException as error:
             call.end(error, item)
             raise
-        return _count_outcome(outcome, call, item)
+        return _meter_outcome(outcome, call, item)
 
     return work._replace(apply=apply, acall=acall, gauge=gauge)
 
 
-def _count_outcome(outcome: Any, call: RunningCall, item: Any) -> Any:
+def _meter_outcome(outcome: Any, call: RunningCall, item: Any) -> Any:
     """What a call gave; if it is still to come, it is watched until it has."""
     if outcome.__class__ is not Several:
         call.alone()
         return outcome
     source = outcome.source
     if source.__class__ is Deferred:
-        return Several(source.then(lambda value: _count_outcome(value, call, item), call.end))
+        return Several(source.then(lambda value: _meter_outcome(value, call, item), call.end))
     call.pause()
     watch = _OneCall(call, item)
     watched = (
-        _CountedAsyncItems(source, watch) if _is_async(source) else _CountedItems(source, watch)
+        _MeteredAsyncItems(source, watch) if _is_async(source) else _MeteredItems(source, watch)
     )
     return Several(watched, outcome.ready)
 
@@ -77,7 +76,7 @@ def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any
         gauge.expect(length)
     gauge.runs_as("source", IdleTimes())
     watch = _CallPerItem(gauge, meter, first)
-    return _CountedAsyncItems(source, watch) if _is_async(source) else _CountedItems(source, watch)
+    return _MeteredAsyncItems(source, watch) if _is_async(source) else _MeteredItems(source, watch)
 
 
 def _is_async(source: object) -> bool:
@@ -149,8 +148,8 @@ class _CallPerItem:
         self.over()
 
 
-class _CountedItems:
-    """An iterable whose items are counted."""
+class _MeteredItems:
+    """An iterable; `watch` is told when an item is asked for, and what comes of it."""
 
     def __init__(self, source: Any, watch: _OneCall | _CallPerItem) -> None:
         self._source = source
@@ -183,45 +182,39 @@ class _CountedItems:
             close()
 
 
-class _CountedAsyncItems:
-    """An asynchronous iterable whose items are counted."""
+class _MeteredAsyncItems:
+    """The same of an asynchronous iterable."""
 
     def __init__(self, source: Any, watch: _OneCall | _CallPerItem) -> None:
         self._source = source
         self._watch = watch
-        self._iterator: Any = None
+        self._reader: Reader[Any] | None = None
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self
 
     async def __anext__(self) -> Any:
-        self._watch.begin()
-        return await self._counted(self._next)
-
-    def _next(self) -> Awaitable[Any]:
-        if self._iterator is None:
-            self._iterator = aiter(self._source)
-        awaited: Awaitable[Any] = self._iterator.__anext__()
-        return awaited
-
-    async def athrow(self, error: BaseException) -> Any:
-        if not hasattr(self._iterator, "athrow"):
-            raise error
-        self._watch.begin()
-        return await self._counted(partial(self._iterator.athrow, error))
-
-    async def _counted(self, asked: Callable[[], Awaitable[Any]]) -> Any:
+        watch = self._watch
+        watch.begin()
         try:
-            item = await asked()
+            if self._reader is None:
+                self._reader = Reader(self._source)
+            item = await self._reader.next()
         except StopAsyncIteration:
-            self._watch.over()
+            watch.over()
             raise
         except BaseException as error:
-            self._watch.failed(error)
+            watch.failed(error)
             raise
-        self._watch.gave()
+        watch.gave()
         return item
+
+    async def athrow(self, error: BaseException) -> Any:
+        if self._reader is None:
+            raise error
+        self._reader.throw(error)
+        return await self.__anext__()
 
     async def aclose(self) -> None:
         self._watch.failed(GeneratorExit())
-        await aclose(self._source if self._iterator is None else self._iterator)
+        await (aclose(self._source) if self._reader is None else self._reader.aclose())

@@ -9,13 +9,12 @@ from .._rx.intake import Intake
 from .._rx.overflow import BoundedIntake
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import BUFFER, Channel
-from .._streams.iteration import Endable, aclose_all, cancel, poll_nothing
+from .._streams.iteration import Endable, StartWith, aclose_all, cancel, poller
 from .._streams.merge import Merge
 from .._typing import T
 from .async_stage import async_stage
 from .bound_step import BoundStep
-from .fused import Frame, Fused
-from .replay import StartWith
+from .fused import Fused
 
 __all__ = ["Pipeline"]
 
@@ -70,14 +69,9 @@ class Pipeline(Endable[T]):
             self._own(BUFFER)
         self._is_drainable = False
         if bound_steps or not hasattr(self._last, "__anext__"):
-            base: Any = self._last
-            stack: list[Frame] = []
-            if not hasattr(base, "__anext__"):
-                stack.append(Frame(0, base, None, None))
-                base = None
             channel = self._channel
-            self._add(Fused(base, bound_steps, stack, self._flow))
-            self._channel = channel  # a walk keeps nothing
+            self._add(Fused.over(self._last, bound_steps, self._flow))
+            self._channel = channel  # fused steps keep nothing
 
     def own_all(self) -> None:
         """Let a task of its own read all of it: an operator of aiostream that fails may close what
@@ -102,8 +96,7 @@ class Pipeline(Endable[T]):
     @property
     def poll(self) -> Callable[[], T]:
         """An item that is ready, or END."""
-        poll: Callable[[], T] = getattr(self._last, "poll", poll_nothing)
-        return poll
+        return poller(self._last)
 
     def __anext__(self) -> Awaitable[T]:
         awaitable: Awaitable[T] = self._last.__anext__()

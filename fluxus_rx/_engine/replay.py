@@ -5,15 +5,13 @@ The settings of such a run have a `replay`: what enters at each step, by the tra
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .._common.trail import Trail
 from .._rx.run_settings import RunSettings
-from .._streams.iteration import Endable
 
-__all__ = ["StartWith", "entering", "is_reached"]
+__all__ = ["entering", "is_reached"]
 
 
 def is_reached(trail: Trail | None, settings: RunSettings) -> bool:
@@ -35,22 +33,3 @@ def entering(trail: Trail, settings: RunSettings) -> Sequence[Any]:
     if settings.replay is None or not trail.name:
         return ()
     return settings.replay.get(trail, ())
-
-
-class StartWith(Endable[Any]):
-    """Items that are there already, then those of a stream, which somebody else closes."""
-
-    def __init__(self, items: Iterable[Any], rest: AsyncIterator[Any]) -> None:
-        self._items = deque(items)
-        self._rest = rest
-
-    async def __anext__(self) -> Any:
-        return self._items.popleft() if self._items else await self._rest.__anext__()
-
-    def cancel(self) -> None:
-        """Drop the items."""
-        self._items.clear()
-
-    async def aclose(self) -> None:
-        """The same as `cancel`."""
-        self.cancel()

@@ -24,8 +24,8 @@ from .._errors import UsageError
 from .._options.failure import Failure, FailureLog
 from .._options.retry import Attempts, retries
 from .._streams.context import Several, unmistakable
-from .._streams.iteration import aclose
-from .bound_step import BoundStep, Deferred
+from .._streams.iteration import Reader, aclose
+from .bound_step import BoundStep, Deferred, settle
 
 __all__ = ["resilient"]
 
@@ -54,10 +54,10 @@ def resilient(
             " with run() or arun(), give stream(), astream() or the run() of a flow on_failure=…,"
             " or have a function for on_error"
         )
-    control = _Resilience(work, step, place, log, lends)
+    resilience = _Resilience(work, step, place, log, lends)
     # A function that replaces what has failed may turn out to be asynchronous.
     may_wait = work.may_wait or callable(options.on_error)
-    return work._replace(apply=control.apply, acall=control.acall, may_wait=may_wait)
+    return work._replace(apply=resilience.apply, acall=resilience.acall, may_wait=may_wait)
 
 
 class _Resilience:
@@ -92,31 +92,31 @@ class _Resilience:
         try:
             outcome = self.work.apply(item)
         except Exception as error:
-            return self._settled(error, item, 1, 0)
+            return self._handle(error, item, 1, 0)
         if outcome.__class__ is not Several:
             return outcome
         source = outcome.source
         if source.__class__ is Deferred:
-            return Several(Deferred(source, partial(self._finished, item)))
-        return Several(self._watched(source, item))
+            return Several(Deferred(source, partial(self._finish, item)))
+        return Several(self._guard(source, item))
 
-    async def _finished(self, item: Any, later: Deferred) -> Any:
+    async def _finish(self, item: Any, later: Deferred) -> Any:
         try:
-            outcome = await _settled_outcome(Several(later))
+            outcome = await settle(Several(later))
         except Exception as error:
-            return await _settled_outcome(self._settled(error, item, 1, 0))
+            return await settle(self._handle(error, item, 1, 0))
         if outcome.__class__ is Several:
             return Several(self._products(_Attempt(self, item), outcome.source, None))
         return outcome
 
-    def _watched(self, source: Iterable[Any], item: Any) -> Iterator[Any]:
+    def _guard(self, source: Iterable[Any], item: Any) -> Iterator[Any]:
         given = 0
         try:
             for product in source:
                 yield product
                 given += 1
         except Exception as error:
-            outcome = self._settled(error, item, 1, given)
+            outcome = self._handle(error, item, 1, given)
             if outcome.__class__ is not Several:
                 yield outcome
             elif outcome.source.__class__ is Deferred:
@@ -144,34 +144,34 @@ class _Resilience:
                 outcome = await self.work.acall(item)
                 if outcome.__class__ is not Several:
                     return outcome
-                outcome = await _settled_outcome(outcome)
+                outcome = await settle(outcome)
             except Exception as error:
                 failed = error
             else:
                 if outcome.__class__ is not Several:
                     return outcome
                 return Several(self._products(_Attempt(self, item), outcome.source, attempts))
-        attempt, outcome = await self._begun(item, attempts, failed, 0)
+        attempt, outcome = await self._begin(item, attempts, failed, 0)
         if attempt is None or outcome.__class__ is not Several:
             return outcome
         return Several(self._products(attempt, outcome.source, attempts))
 
-    async def _begun(
+    async def _begin(
         self, item: Any, attempts: Attempts | None, error: Exception | None, given: int
     ) -> tuple[_Attempt | None, Any]:
         """The next attempt that gives something, and what it gives; where there is none, what the
         failure comes to."""
         while True:
-            if error is not None and not await self._again(attempts, error, given):
+            if error is not None and not await self._may_retry(attempts, error, given):
                 number = 1 if attempts is None else attempts.number
-                return None, await _settled_outcome(self._settled(error, item, number, given))
+                return None, await settle(self._handle(error, item, number, given))
             attempt = _Attempt(self, item)
             try:
                 return attempt, await attempt.begin()
             except Exception as raised:
                 error = raised
 
-    async def _again(self, attempts: Attempts | None, error: Exception, given: int) -> bool:
+    async def _may_retry(self, attempts: Attempts | None, error: Exception, given: int) -> bool:
         """Whether to try once more after a call has failed that had given so much; waits before."""
         if attempts is None or (given and not self._repeatable):
             return False
@@ -185,7 +185,7 @@ class _Resilience:
             gauge.given_up()
         return goes_on
 
-    def held(self) -> AbstractContextManager[None]:
+    def hold(self) -> AbstractContextManager[None]:
         """A call waits, for the limiter or for its next attempt."""
         return contextlib.nullcontext() if self._gauge is None else self._gauge.holding()
 
@@ -198,31 +198,26 @@ class _Resilience:
         now: _Attempt | None = attempt
         while now is not None:
             passed = given
-            items = now.items(outcome.source)
+            reader = Reader(now.items(outcome.source))
             try:
-                awaited = items.__anext__()
                 while True:
                     try:
-                        product = await awaited
+                        product = await reader.next()
                     except StopAsyncIteration:
                         return
                     passed -= 1
                     if passed >= 0:
-                        awaited = items.__anext__()
                         continue
                     given += 1
                     try:
                         yield product
                     except asyncio.CancelledError as cancelled:
-                        # By a time-out or cancel scope that the call holds across its yield.
-                        awaited = items.athrow(cancelled)
-                    else:
-                        awaited = items.__anext__()
+                        reader.throw(cancelled)
             except Exception as error:
                 failed: Exception = error
             finally:
-                await items.aclose()
-            now, outcome = await self._begun(attempt.item, attempts, failed, given)
+                await reader.aclose()
+            now, outcome = await self._begin(attempt.item, attempts, failed, given)
             if outcome.__class__ is not Several:
                 if now is None or not given:
                     yield outcome
@@ -236,7 +231,7 @@ class _Resilience:
 
     # What failed
 
-    def _settled(self, error: Exception, item: Any, attempts: int, given: int) -> Any:
+    def _handle(self, error: Exception, item: Any, attempts: int, given: int) -> Any:
         """What a failure comes to, after a call has given so many products: an outcome, or the
         error itself."""
         raised = unmistakable(error)
@@ -257,26 +252,26 @@ class _Resilience:
         if isinstance(self._on_error, str):
             _log.debug("%s; on_error=%r", failure, self._on_error)
             return Several(())
-        with self._told_of(failure):
+        with self._explain(failure):
             replacement = self._on_error(failure)
             if not inspect.isawaitable(replacement):
-                return self._replaced(replacement, item, given)
+                return self._replace(replacement, item, given)
 
         async def finish(awaited: Awaitable[Any]) -> Any:
-            with self._told_of(failure):
-                return self._replaced(await awaited, item, given)
+            with self._explain(failure):
+                return self._replace(await awaited, item, given)
 
         return Several(Deferred(replacement, finish))
 
     @contextlib.contextmanager
-    def _told_of(self, failure: Failure) -> Iterator[None]:
+    def _explain(self, failure: Failure) -> Iterator[None]:
         try:
             yield
         except Exception as error:
             note(error, f"in on_error of step {self.step!r}, for the failure: {failure}")
             raise
 
-    def _replaced(self, replacement: Any, item: Any, given: int) -> Any:
+    def _replace(self, replacement: Any, item: Any, given: int) -> Any:
         if replacement is None:
             return Several(())
         assert self.work.given is not None
@@ -286,19 +281,23 @@ class _Resilience:
 class _Attempt:
     """One attempt of one call."""
 
-    def __init__(self, control: _Resilience, item: Any) -> None:
+    __slots__ = ("_is_inside", "_left", "_limiter", "_resilience", "item")
+
+    def __init__(self, resilience: _Resilience, item: Any) -> None:
         self.item = item
-        self._control = control
-        self._limiter = control.limiter
-        self._left = control.timeout
+        self._resilience = resilience
+        self._limiter = resilience.limiter
+        self._is_inside = False
+        #: seconds
+        self._left = resilience.timeout
 
     async def begin(self) -> Any:
         """Make the call; what it gives, with the limiter left unless that is still to come."""
         await self._enter()
         try:
-            outcome = await self._timed(self._control.work.acall(self.item))
-            while outcome.__class__ is Several and outcome.source.__class__ is Deferred:
-                outcome = await self._timed(outcome.source.outcome())
+            outcome = await self._time_out(self._resilience.work.acall(self.item))
+            if outcome.__class__ is Several:
+                outcome = await self._time_out(settle(outcome))
         except BaseException as error:
             await self._leave(error)
             raise
@@ -308,13 +307,12 @@ class _Attempt:
 
     async def items(self, source: Any) -> AsyncGenerator[Any, None]:
         """What the call yields; then the limiter is left."""
-        lends = self._control.lends and self._inside
-        iterator: Any = aiter(_as_async_iterable(source))
+        lends = self._resilience.lends and self._is_inside
+        reader = Reader(_as_async_iterable(source))
         try:
-            awaited = iterator.__anext__()
             while True:
                 try:
-                    product = await self._timed(awaited)
+                    product = await self._time_out(reader.next())
                 except StopAsyncIteration:
                     break
                 if lends:
@@ -324,44 +322,38 @@ class _Attempt:
                 try:
                     yield product
                 except asyncio.CancelledError as cancelled:
-                    if not hasattr(iterator, "athrow"):
-                        raise
-                    awaited = iterator.athrow(cancelled)
-                else:
-                    awaited = iterator.__anext__()
+                    reader.throw(cancelled)
                 if lends:
                     await self._enter()
         except BaseException as error:
-            await aclose(iterator)
+            await reader.aclose()
             await self._leave(error)
             raise
-        await aclose(iterator)
+        await reader.aclose()
         await self._leave(None)
 
     async def _enter(self) -> None:
         if self._limiter is not None:
-            with self._control.held():
+            with self._resilience.hold():
                 try:
                     await self._limiter.__aenter__()
                 except RuntimeError as error:
                     if "different event loop" not in str(error):
                         raise
                     raise UsageError(
-                        f"step {self._control.step!r}: limiter={short(self._limiter)} belongs to"
+                        f"step {self._resilience.step!r}: limiter={short(self._limiter)} belongs to"
                         " the loop that it was first used on, and each run() has a loop of its own:"
                         " share it between runs on one loop, with arun()"
                     ) from error
-            self._inside = True
+            self._is_inside = True
 
     async def _leave(self, error: BaseException | None) -> None:
-        if self._inside and self._limiter is not None:
-            self._inside = False
+        if self._is_inside and self._limiter is not None:
+            self._is_inside = False
             trace = None if error is None else error.__traceback__
             await self._limiter.__aexit__(None if error is None else type(error), error, trace)
 
-    _inside = False
-
-    async def _timed(self, awaitable: Awaitable[Any]) -> Any:
+    async def _time_out(self, awaitable: Awaitable[Any]) -> Any:
         """Await, for the seconds that are left to this attempt."""
         if self._left is None:
             return await awaitable
@@ -375,7 +367,7 @@ class _Attempt:
             if not scope.expired():
                 raise  # one of the step's own
             raise TimeoutError(
-                f"step {self._control.step!r} took longer than {self._control.timeout:g} s"
+                f"step {self._resilience.step!r} took longer than {self._resilience.timeout:g} s"
             ) from error
         finally:
             self._left -= loop.time() - began
@@ -394,9 +386,3 @@ async def _async_items(source: Any) -> AsyncGenerator[Any, None]:
         close = getattr(source, "close", None)
         if close is not None:
             close()
-
-
-async def _settled_outcome(outcome: Any) -> Any:
-    while outcome.__class__ is Several and outcome.source.__class__ is Deferred:
-        outcome = await outcome.source.outcome()
-    return outcome

@@ -14,7 +14,7 @@ from collections.abc import (
     Mapping,
 )
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from reactivex import Observable
 
@@ -36,6 +36,7 @@ from .._products.dict_product import DictProduct
 from .._products.factory import ProductFactory, described_kind, no_products
 from .._rx.scheduler import FlowScheduler
 from .._streams.context import unmistakable
+from .._streams.iteration import Reader
 
 __all__ = ["SourceStep"]
 
@@ -241,6 +242,7 @@ class _AwaitedItems(AsyncIterator[DictProduct]):
         self._name = name
         self._factory = factory
         self._items: Any = None
+        self._reader: Reader[DictProduct] | None = None
 
     async def __anext__(self) -> DictProduct:
         if self._items is None:
@@ -253,19 +255,20 @@ class _AwaitedItems(AsyncIterator[DictProduct]):
                 if raised is error:
                     raise
                 raise raised from error
-        if hasattr(self._items, "__anext__"):
-            product: DictProduct = await self._items.__anext__()
-            return product
+            if hasattr(self._items, "__anext__"):
+                self._reader = Reader(self._items)
+        if self._reader is not None:
+            return await self._reader.next()
         for product in self._items:
-            return product
+            return cast(DictProduct, product)
         raise StopAsyncIteration
 
     async def athrow(self, error: BaseException) -> DictProduct:
         """Throw an error into what it came to, if that takes it."""
-        if not hasattr(self._items, "athrow"):
+        if self._reader is None:
             raise error
-        product: DictProduct = await self._items.athrow(error)
-        return product
+        self._reader.throw(error)
+        return await self._reader.next()
 
     async def aclose(self) -> None:
         """Close what it came to; a coroutine would complain that it was never awaited."""

@@ -18,7 +18,7 @@ from reactivex.disposable import Disposable
 
 from .._common.messages import also_raised
 from .._streams.channel import BUFFER, Channel
-from .._streams.iteration import END, aclose, cancel, poll_nothing
+from .._streams.iteration import END, Reader, aclose, cancel, poller
 from .._typing import T
 from .scheduler import FlowScheduler
 from .scope import Scope
@@ -76,19 +76,18 @@ class Driver(Generic[T]):
 
     async def _emit(self, stream: Any) -> None:
         demand, on_next, scope = self._flow.demand, self._observer.on_next, self._scope
-        poll: Callable[[], T] = getattr(stream, "poll", poll_nothing)
-        read = stream.__anext__
+        poll: Callable[[], T] = poller(stream)
+        reader: Reader[T] = Reader(stream)
         scheduled = scope.scheduled
-        thrown: asyncio.CancelledError | None = None
+        is_thrown = False
         queue = demand if isinstance(demand, Channel) else None
         queued = unseen = 0
         while True:
-            item = END if thrown is not None else poll()
+            item = END if is_thrown else poll()
             if item is END:
-                awaited = read() if thrown is None else stream.throw(thrown)
-                thrown = None
+                is_thrown = False
                 try:
-                    item = await awaited
+                    item = await reader.next()
                 except StopAsyncIteration:
                     return
             if scope.scheduled != scheduled:
@@ -97,7 +96,7 @@ class Driver(Generic[T]):
                 await asyncio.sleep(0)
                 scheduled = scope.scheduled
             if not demand.ready:
-                thrown = await self._wait_for_demand(stream)
+                is_thrown = await self._wait_for_demand(stream, reader)
             if self._disposed:
                 return
             on_next(item)
@@ -112,8 +111,8 @@ class Driver(Generic[T]):
                     unseen = 0
                     await asyncio.sleep(0)
 
-    async def _wait_for_demand(self, stream: Any) -> asyncio.CancelledError | None:
-        """Wait for room; give a cancellation that comes meanwhile and is the stream's to handle.
+    async def _wait_for_demand(self, stream: Any, reader: Reader[T]) -> bool:
+        """Wait for room; whether a cancellation that came meanwhile is thrown into the stream.
 
         It may be by a time-out or cancel scope that the source holds across its yield. What the
         stream gives in answer comes behind the item that waits.
@@ -121,10 +120,12 @@ class Driver(Generic[T]):
         try:
             await self._flow.demand.wait()
         except asyncio.CancelledError as error:
-            if self._disposed or self._scope.closing or getattr(stream, "throw", None) is None:
+            throw = getattr(stream, "throw", None)
+            if self._disposed or self._scope.closing or throw is None:
                 raise
-            return error
-        return None
+            reader.throw(error, throw)
+            return True
+        return False
 
     def _end(self, error: BaseException | None) -> None:
         scope = self._scope

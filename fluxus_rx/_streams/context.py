@@ -8,7 +8,7 @@ from typing import Any, Generic, cast
 
 from .._typing import B, T
 
-__all__ = ["Several", "in_context", "resumed", "unmistakable"]
+__all__ = ["Several", "in_context", "resume", "unmistakable"]
 
 
 class Several(Generic[T]):
@@ -35,7 +35,7 @@ def unmistakable(error: BaseException, who: str = "a step") -> BaseException:
 
 
 @types.coroutine
-def resumed(
+def resume(
     calling: Coroutine[Any, Any, B], run: Callable[..., Any], value: Any
 ) -> Generator[Any, Any, B]:
     """Go on with a coroutine that has given `value`, inside its own context, in this task.
@@ -66,4 +66,4 @@ async def in_context(awaitable: Awaitable[T], run: Callable[..., Any]) -> T:
         value = run(calling.send, None)
     except StopIteration as stop:
         return cast(T, stop.value)
-    return await resumed(calling, run, value)
+    return await resume(calling, run, value)

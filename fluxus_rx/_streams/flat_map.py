@@ -1,9 +1,4 @@
-"""Many calls at once: the engine of every asynchronous step.
-
-Workers take turns to read the source, and await the call directly, so that an item costs no task,
-queue or future. Whoever's call suspends passes the turn: to a worker that is free, else to a new
-one as long as the limit allows. Calls that never suspend are all served by one worker.
-"""
+"""Many calls at once: the engine of every asynchronous step."""
 
 from __future__ import annotations
 
@@ -11,18 +6,21 @@ import asyncio
 import contextvars
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable
+from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
 from .._typing import A, B
 from .channel import BUFFER, Channel
-from .context import Several, resumed, unmistakable
-from .iteration import END, Endable, aclose, cancel, iterate_in_context, poll_nothing
+from .context import Several, resume, unmistakable
+from .iteration import END, Endable, aclose, cancel, poller, reader_in_context
 from .limit import Limit
+from .ordering import Ordering, Slot
 from .task_group import TaskGroup
 from .timing import IdleTimes, TimeSlice
 
-__all__ = ["CONCURRENCY", "FlatMap"]
+__all__ = ["CONCURRENCY", "FlatMap", "Runtime"]
 
 #: Calls in flight at most where nothing else is said.
 CONCURRENCY: Final = 256
@@ -31,18 +29,20 @@ CONCURRENCY: Final = 256
 CallFunction = Callable[[A], Coroutine[Any, Any, B]]
 
 
-class _Slot:
-    """Where the products of one call wait for their turn, in an ordered `FlatMap`; `line` are the
-    calls that it keeps its order with."""
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What the run around a stage hands to it.
 
-    __slots__ = ("done", "head", "items", "key", "line")
+    The stage shares the `limit` with others, and stands at `depth` for it. It takes its turns from
+    `time_slice` and tells `idle_times` when it has to wait. `explain` adds to an error of a call
+    where it came up.
+    """
 
-    def __init__(self, key: Hashable, line: deque[_Slot]) -> None:
-        self.items: deque[Any] = deque()
-        self.done = False
-        self.head: asyncio.Future[None] | None = None
-        self.key = key
-        self.line = line
+    time_slice: TimeSlice = field(default_factory=TimeSlice)
+    limit: Limit | None = None
+    depth: int = 0
+    idle_times: IdleTimes | None = None
+    explain: Callable[[BaseException, Any], None] | None = None
 
 
 class FlatMap(Endable[B]):
@@ -61,36 +61,26 @@ class FlatMap(Endable[B]):
         concurrency: float = CONCURRENCY,
         ordered: bool | Callable[[A], Hashable] = False,
         window: float | None = None,
-        limit: Limit | None = None,
-        depth: int = 0,
-        time_slice: TimeSlice | None = None,
-        idle_times: IdleTimes | None = None,
-        explain: Callable[[BaseException, Any], None] | None = None,
         owns_source: bool = True,
+        runtime: Runtime | None = None,
     ) -> None:
-        self._explain = explain
-        self._owns_source = owns_source
         self._source = source
         self._call = call
         self._concurrency = concurrency
-        self._limit = limit
-        self._depth = depth
-        self._time_slice = time_slice or TimeSlice()
-        self._idle_times = idle_times
+        self._owns_source = owns_source
+        self._runtime = runtime or Runtime()
         self._out: Channel[B] = Channel(BUFFER)
         #: an item that is ready, or END
         self.poll = self._out.poll
+        self._ordering: Ordering | None = None
+        if ordered:
+            key = partial(self._key_of, ordered) if callable(ordered) else None
+            self._ordering = Ordering(self._out, window or 4 * concurrency, key)
         self._task_group = TaskGroup(self._out)
         self._context: contextvars.Context | None = None
         self._reading = False
         self._exhausted = False
         self._idle: deque[asyncio.Future[None]] = deque()
-        #: the calls that keep the order among each other, by their key, each with its line
-        self._lines: dict[Hashable, deque[_Slot]] | None = {} if ordered else None
-        self._key = ordered if callable(ordered) else None
-        self._slots = 0
-        self._window = window or 4 * concurrency
-        self._slot_free: asyncio.Future[None] | None = None
 
     @property
     def channel(self) -> Channel[B]:
@@ -106,11 +96,12 @@ class FlatMap(Endable[B]):
     # The workers
 
     async def _work(self) -> None:
-        base = self._context
-        assert base is not None
-        out, limit, call, time_slice = self._out, self._limit, self._call, self._time_slice
-        read = self._source.__anext__
-        poll: Callable[[], Any] = getattr(self._source, "poll", poll_nothing)
+        # One function: a coroutine more for each item costs 5 % of it (benchmark "streams").
+        assert self._context is not None
+        copy_context = self._context.copy
+        call, out, ordering = self._call, self._out, self._ordering
+        limit, time_slice = self._runtime.limit, self._runtime.time_slice
+        poll, read = self._reading_functions()
         slot = None
         while True:
             while self._reading:
@@ -119,13 +110,9 @@ class FlatMap(Endable[B]):
                 return
             self._reading = True
             try:
-                if self._lines is not None:
-                    await self._slot_room()
-                item = poll()
+                item = poll() if ordering is None else END
                 if item is END:
-                    item = await (read() if self._idle_times is None else self._starved(read))
-                if self._lines is not None:
-                    slot = self._slot(self._lines, item)
+                    item = await read()
             except StopAsyncIteration:
                 self._exhausted = True
                 return
@@ -133,20 +120,22 @@ class FlatMap(Endable[B]):
                 self._reading = False
                 if self._exhausted:
                     self._release_idle()
+            if ordering is not None:
+                slot = ordering.open_slot(item)
             if limit is not None and not limit.try_enter():
-                await limit.enter(self._depth)
+                await limit.enter(self._runtime.depth)
             try:
                 if time_slice.gate is not None:
                     await time_slice.yield_to_loop()
                 calling = call(item)
-                run = base.copy().run
+                run = copy_context().run
                 try:
                     value = run(calling.send, None)
                 except StopIteration as stop:
                     outcome = stop.value
                 else:
                     self._pass_turn()
-                    outcome = await resumed(calling, run, value)
+                    outcome = await resume(calling, run, value)
                 if outcome.__class__ is Several:
                     await self._emit_several(slot, outcome.source, run)
             except BaseException as error:
@@ -157,10 +146,10 @@ class FlatMap(Endable[B]):
             finally:
                 if limit is not None:
                     limit.leave()
-            if slot is not None:
+            if ordering is not None and slot is not None:
                 if outcome.__class__ is not Several:
                     await self._emit(slot, outcome)
-                self._close_slot(slot)
+                ordering.close_slot(slot)
             elif outcome.__class__ is not Several and not out.offer(outcome):
                 await self._room()
                 out.put(outcome)
@@ -168,25 +157,43 @@ class FlatMap(Endable[B]):
             if perf_counter() > time_slice.due:
                 await time_slice.yield_to_loop()
 
+    def _reading_functions(self) -> tuple[Callable[[], Any], Callable[[], Awaitable[Any]]]:
+        """The two that a worker reads by: one gives an item that is ready, or END, and isn't asked
+        where order is kept; the other one waits for an item."""
+        poll, read = poller(self._source), self._source.__anext__
+        if self._runtime.idle_times is not None:
+            read = partial(self._runtime.idle_times.wait_for_item, read)
+        if self._ordering is None:
+            return poll, read
+        return poll, partial(self._read_in_order, self._ordering, poll, read)
+
+    async def _read_in_order(
+        self,
+        ordering: Ordering,
+        poll: Callable[[], Any],
+        read: Callable[[], Awaitable[Any]],
+    ) -> Any:
+        """The next item, once there is a slot for its call."""
+        if ordering.count >= ordering.window:
+            await ordering.wait_for_slot()
+        if not self._out.ready:
+            await self._room()
+        item = poll()
+        return await read() if item is END else item
+
+    def _key_of(self, key: Callable[[Any], Hashable], item: Any) -> Hashable:
+        try:
+            return key(item)
+        except BaseException as error:
+            raise self._explain_error(error, item) from None
+
     def _explain_error(self, error: BaseException, item: Any) -> BaseException:
         if self._task_group.closing and isinstance(error, asyncio.CancelledError | GeneratorExit):
             return error
         raised = unmistakable(error)
-        if self._explain is not None:
-            self._explain(raised, item)
+        if self._runtime.explain is not None:
+            self._runtime.explain(raised, item)
         return raised
-
-    async def _starved(self, read: Callable[[], Awaitable[A]]) -> A:
-        """The next item; that a call could begin but for it is told."""
-        assert self._idle_times is not None
-        self._idle_times.starve()
-        try:
-            return await read()
-        except StopAsyncIteration:
-            self._idle_times.close()
-            raise
-        finally:
-            self._idle_times.feed()
 
     async def _wait_idle(self) -> None:
         idle = asyncio.get_running_loop().create_future()
@@ -215,41 +222,40 @@ class FlatMap(Endable[B]):
 
     async def _room(self) -> None:
         """Wait until there is room for an item."""
-        if self._idle_times is None:
+        idle_times = self._runtime.idle_times
+        if idle_times is None:
             await self._out.wait()
             return
-        self._idle_times.block()
+        idle_times.block()
         try:
             await self._out.wait()
         finally:
-            self._idle_times.unblock()
+            idle_times.unblock()
 
-    async def _emit(self, slot: _Slot | None, item: B) -> None:
+    async def _emit(self, slot: Slot | None, item: B) -> None:
         if slot is not None and slot is not slot.line[0]:
-            if len(slot.items) < BUFFER:
+            if not slot.is_full:
                 slot.items.append(item)
                 return
-            slot.head = asyncio.get_running_loop().create_future()
-            await slot.head
+            await slot.wait_turn()
         if not self._out.offer(item):
             await self._room()
             self._out.put(item)
 
-    async def _emit_several(self, slot: _Slot | None, source: Any, run: Callable[..., Any]) -> None:
+    async def _emit_several(self, slot: Slot | None, source: Any, run: Callable[..., Any]) -> None:
         """Emit what a call yields, each item only when the one before it has been taken."""
-        time_slice = self._time_slice
-        items = iterate_in_context(source, run, self._pass_turn)
+        time_slice = self._runtime.time_slice
+        reader = reader_in_context(source, run, self._pass_turn)
         left: deque[Any] = deque()
         count, over = 0, False
         try:
-            step = items.__anext__()
             while True:
                 try:
-                    left.append(await step)
+                    left.append(await reader.next())
                 except StopAsyncIteration:
                     over = True
                 count += 1
-                full = not self._out.ready or (slot is not None and len(slot.items) >= BUFFER)
+                full = not self._out.ready or (slot is not None and slot.is_full)
                 if full and count > BUFFER:
                     # Others must not starve behind a call without end; but while nobody takes what
                     # there is, a call that gives one product or two is no reason to begin another.
@@ -262,69 +268,29 @@ class FlatMap(Endable[B]):
                 except asyncio.CancelledError as error:
                     if self._task_group.closing or over:
                         raise
-                    # By a time-out or cancel scope that the call holds across its yield. What it
-                    # gives in answer comes after what it has given before.
-                    step = items.athrow(error)
+                    # What the call gives in answer comes after what it has given before.
+                    reader.throw(error)
                     continue
                 if over:
                     return
-                step = items.__anext__()
         finally:
-            await items.aclose()
+            await reader.aclose()
 
-    async def _emit_parked(self, slot: _Slot | None, left: deque[Any], full: bool) -> None:
+    async def _emit_parked(self, slot: Slot | None, left: deque[Any], full: bool) -> None:
         """Emit the first that is left, and take it away once it is out."""
-        limit = self._limit
+        limit, depth = self._runtime.limit, self._runtime.depth
         if not full or limit is None:
             await self._emit(slot, left[0])
             left.popleft()
             return
-        limit.park(self._depth)
+        limit.park(depth)
         try:
             await self._emit(slot, left[0])
             left.popleft()
         except BaseException:
-            limit.unpark(self._depth)
+            limit.unpark(depth)
             raise
-        await limit.resume(self._depth)
-
-    def _slot(self, lines: dict[Hashable, deque[_Slot]], item: Any) -> _Slot:
-        """A slot for the call with this item, the last one in its line."""
-        key = None
-        if self._key is not None:
-            try:
-                key = self._key(item)
-            except BaseException as error:
-                raise self._explain_error(error, item) from None
-        line = lines.setdefault(key, deque())
-        slot = _Slot(key, line)
-        line.append(slot)
-        self._slots += 1
-        return slot
-
-    async def _slot_room(self) -> None:
-        while self._slots >= self._window:
-            self._slot_free = asyncio.get_running_loop().create_future()
-            await self._slot_free
-        if not self._out.ready:
-            await self._room()
-
-    def _close_slot(self, slot: _Slot) -> None:
-        slot.done = True
-        line = slot.line
-        while line and line[0].done:
-            line.popleft()
-            self._slots -= 1
-            if line:
-                head = line[0]
-                while head.items:
-                    self._out.put(head.items.popleft())
-                if head.head is not None and not head.head.done():
-                    head.head.set_result(None)
-        if not line and self._lines is not None:
-            self._lines.pop(slot.key, None)
-        if self._slot_free is not None and not self._slot_free.done():
-            self._slot_free.set_result(None)
+        await limit.resume(depth)
 
     # The end
 

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable
 from functools import partial
 from time import perf_counter
 from typing import Any
 
 from .._typing import T
 from .channel import Channel
-from .iteration import END, Endable, closing
+from .iteration import END, Endable, Reader
 from .task_group import TaskGroup
 from .timing import TimeSlice
 
 __all__ = ["Merge"]
 
 
-class _Pump:
-    """One source of a merge: how many of its items wait, and whether it waits for room."""
+class _Backlog:
+    """How many items of one source wait to be taken, and what its reader waits for if too many."""
 
-    __slots__ = ("held", "writer")
+    __slots__ = ("size", "writer")
 
     def __init__(self) -> None:
-        self.held = 0
+        self.size = 0
         self.writer: asyncio.Future[None] | None = None
 
 
@@ -36,7 +36,7 @@ class Merge(Endable[T]):
         self._sources = sources
         self._time_slice = time_slice
         self._share = max(1, size // max(1, len(sources)))
-        self._out: Channel[tuple[_Pump, T]] = Channel(float("inf"))
+        self._out: Channel[tuple[_Backlog, T]] = Channel(float("inf"))
         self._task_group = TaskGroup(self._out)
         self._started = False
         self._ended = False
@@ -44,7 +44,7 @@ class Merge(Endable[T]):
         self._readers: dict[asyncio.Task[Any], None] = {}
 
     @property
-    def channel(self) -> Channel[tuple[_Pump, T]]:
+    def channel(self) -> Channel[tuple[_Backlog, T]]:
         """Where items wait to be taken."""
         return self._out
 
@@ -53,17 +53,17 @@ class Merge(Endable[T]):
         if not self._sources:
             self._out.close()
         for source in self._sources:
-            self._task_group.start(partial(self._pump, source))
+            self._task_group.start(partial(self._drain, source))
 
-    async def _pump(self, source: AsyncIterable[T]) -> None:
+    async def _drain(self, source: AsyncIterable[T]) -> None:
         task = asyncio.current_task()
         assert task is not None
-        async with closing(source) as items:
+        async with Reader(source) as reader:
             if self._ended:
                 return
             self._readers[task] = None
             try:
-                await self._read(items)
+                await self._read(reader)
             except asyncio.CancelledError:
                 if not self._ended or self._task_group.closing:
                     raise
@@ -71,36 +71,31 @@ class Merge(Endable[T]):
             finally:
                 self._readers.pop(task, None)
 
-    async def _read(self, items: AsyncIterator[T]) -> None:
-        pump, out, task_group, share = _Pump(), self._out, self._task_group, self._share
+    async def _read(self, reader: Reader[T]) -> None:
+        backlog, out, task_group, share = _Backlog(), self._out, self._task_group, self._share
         time_slice = self._time_slice or TimeSlice()
-        athrow, read = getattr(items, "athrow", None), items.__anext__
-        thrown: BaseException | None = None
         while True:
             if time_slice.gate is not None:
                 await time_slice.yield_to_loop()
-            awaited = read() if thrown is None else athrow(thrown)  # type: ignore[misc]  # thrown only if there is one
-            thrown = None
             try:
-                item = await awaited
+                item = await reader.next()
             except StopAsyncIteration:
                 return
             if self._ended or task_group.closing:
                 return  # the source has told nobody that it was cancelled
-            pump.held += 1
-            out.put((pump, item))
+            backlog.size += 1
+            out.put((backlog, item))
             try:
-                while pump.held >= share:
-                    pump.writer = asyncio.get_running_loop().create_future()
-                    await pump.writer
+                while backlog.size >= share:
+                    backlog.writer = asyncio.get_running_loop().create_future()
+                    await backlog.writer
                 if perf_counter() > time_slice.due:
                     await time_slice.yield_to_loop()
             except asyncio.CancelledError as error:
-                if athrow is None or self._ended or task_group.closing:
+                if self._ended or task_group.closing:
                     raise
-                # By a time-out or cancel scope that the source holds across its yield; it may have
-                # one more item in answer, for which there is room then.
-                thrown = error
+                # The source may have one more item in answer, for which there is room then.
+                reader.throw(error)
 
     def end(self) -> None:
         """Give no more than what has been read: stop reading the sources, close them, and end the
@@ -126,11 +121,11 @@ class Merge(Endable[T]):
         """An item that is ready, or END."""
         if not self._out.items:
             return END  # type: ignore[no-any-return]  # a mark of any type
-        pump, item = self._out.poll()
-        pump.held -= 1
-        writer = pump.writer
+        backlog, item = self._out.poll()
+        backlog.size -= 1
+        writer = backlog.writer
         if writer is not None:
-            pump.writer = None
+            backlog.writer = None
             if not writer.done():
                 writer.set_result(None)
         return item

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from math import inf
 from time import perf_counter
 from typing import Any, Final
+
+from .._typing import T
 
 __all__ = ["IdleTimes", "TimeSlice", "clock"]
 
@@ -16,8 +18,15 @@ class IdleTimes:
     long what it gave had to wait for room. A moment counts once: as blocked, if it is both."""
 
     __slots__ = (
-        *("_blocked_since", "_blocking", "_closed", "_opened", "_starved_since", "_starving"),
-        *("_clock", "blocked", "starved"),
+        "_blocked_since",
+        "_blocking",
+        "_clock",
+        "_closed",
+        "_opened",
+        "_starved_since",
+        "_starving",
+        "blocked",
+        "starved",
     )
 
     def __init__(self) -> None:
@@ -38,6 +47,17 @@ class IdleTimes:
         if self._starving and not self._blocking:
             self.starved += self._clock() - self._starved_since
         self._starving = False
+
+    async def wait_for_item(self, read: Callable[[], Awaitable[T]]) -> T:
+        """What `read()` comes to; the stage starves meanwhile. Its StopAsyncIteration closes."""
+        self.starve()
+        try:
+            return await read()
+        except StopAsyncIteration:
+            self.close()
+            raise
+        finally:
+            self.feed()
 
     def block(self) -> None:
         """One of its products waits for room."""
@@ -94,7 +114,7 @@ def clock(loop: asyncio.AbstractEventLoop | None = None) -> Callable[[], float]:
 class TimeSlice:
     """Gives the loop a turn when a task has held it for too long.
 
-    Checked once per item: `if perf_counter() > turn.due: await turn.give()`. One for all tasks of a
+    Checked once per item: `if perf_counter() > due: await yield_to_loop()`. One for all tasks of a
     run, or a hundred tasks would hold the loop for a hundred slices. A run that is paused gets no
     turn until it goes on.
     """

@@ -26,6 +26,7 @@ from reactivex.disposable import CompositeDisposable, Disposable
 
 from .._common.messages import short, shown
 from .._errors import InvalidFlowError, InvalidOptionError
+from .._streams.iteration import Reader
 from .._typing import T
 from ._marbles import on_this_loop
 
@@ -217,10 +218,10 @@ def _coroutine_function(function: Callable[..., Any], plan: _Plan) -> Callable[.
 
 
 def _async_generator_function(function: Callable[..., Any], plan: _Plan) -> Callable[..., Any]:
-    return _relaying(function, at_start=plan.acome)
+    return _relay_function(function, at_start=plan.acome)
 
 
-def _relaying(
+def _relay_function(
     opens: Callable[..., AsyncIterable[Any]],
     at_start: Callable[[], Awaitable[None]] | None = None,
     at_item: Callable[[], Awaitable[None]] | None = None,
@@ -231,14 +232,10 @@ def _relaying(
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
         if at_start is not None:
             await at_start()
-        items: Any = aiter(opens(*args, **kwargs))
-        thrown: BaseException | None = None
-        try:
+        async with Reader(opens(*args, **kwargs)) as reader:
             while True:
-                step = items.__anext__() if thrown is None else items.athrow(thrown)
-                thrown = None
                 try:
-                    item = await step
+                    item = await reader.next()
                 except StopAsyncIteration:
                     return
                 if at_item is not None:
@@ -248,12 +245,7 @@ def _relaying(
                 except GeneratorExit:
                     raise
                 except BaseException as error:
-                    if not hasattr(items, "athrow"):
-                        raise
-                    thrown = error
-        finally:
-            if hasattr(items, "aclose"):
-                await items.aclose()
+                    reader.throw(error)
 
     return call
 
@@ -288,7 +280,7 @@ class _FaultyAsyncIterable(AsyncIterable[Any]):
         self._plan = plan
 
     def __aiter__(self) -> AsyncGenerator[Any, None]:
-        return _relaying(lambda: self._source, at_item=self._plan.acome)()
+        return _relay_function(lambda: self._source, at_item=self._plan.acome)()
 
     def __repr__(self) -> str:
         return f"faulty({short(self._source)})"

@@ -172,6 +172,27 @@ def test_500_plain_functions_that_return_awaitables_can_be_chained() -> None:
     assert run(chain(step("src", {"x": 0}), *steps))[0][0]["s499"] == {"x": 500}
 
 
+def test_plain_functions_may_return_awaitables_later_than_those_behind_them() -> None:
+    """A step becomes a stage in front of one that is a stage already."""
+
+    async def plus(x: int) -> dict[str, int]:
+        await asyncio.sleep(0)
+        return {"x": x + 1}
+
+    def from_on(number: int) -> Callable[[int], Any]:
+        """Gives awaitables from this item on."""
+        return lambda x: plus(x) if x % 100 >= number else {"x": x + 100}
+
+    steps = [step(f"s{number}", from_on(20 - number)) for number in range(20)]
+    outputs = run(chain(step("src", [{"x": x} for x in range(25)]), *steps))[0]
+    expected = []
+    for x in range(25):
+        for number in range(20):
+            x += 1 if x % 100 >= 20 - number else 100
+        expected.append(x)
+    assert sorted(output["s19"]["x"] for output in outputs) == sorted(expected)
+
+
 @pytest.mark.parametrize("pipe", [rx_pipe, stream_pipe])
 def test_an_operator_that_gives_something_else_is_named(pipe: Callable[..., Any]) -> None:
     """What an operator of a pipe gave is shown, with the pipe."""

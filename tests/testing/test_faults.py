@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import reactivex
+from aiostream import stream
 from reactivex import operators as ops
 
 from fluxus_rx import arun, run, step
@@ -119,6 +120,12 @@ def test_the_count_goes_on_from_run_to_run() -> None:
     with pytest.raises(Broken):
         run(flow)
     run(flow)
+
+
+async def test_a_stream_of_aiostream_is_entered() -> None:
+    """It would warn of being iterated outside of its context."""
+    given = faulty(stream.range(3), at=3, delay=0.001)
+    assert [number async for number in given] == [0, 1, 2]
 
 
 def test_several_faults_nest() -> None:

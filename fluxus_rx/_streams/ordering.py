@@ -1,0 +1,91 @@
+"""Keeping order while many calls run at once: lines of calls, and a window over all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from .channel import BUFFER, Channel
+
+__all__ = ["Ordering", "Slot"]
+
+
+class Slot:
+    """Where the products of one call wait for their turn, which comes when the calls before it in
+    its `line` have ended."""
+
+    __slots__ = ("is_done", "items", "key", "line", "turn")
+
+    def __init__(self, key: Hashable, line: deque[Slot]) -> None:
+        self.key = key
+        self.line = line
+        self.items: deque[Any] = deque()
+        self.is_done = False
+        self.turn: asyncio.Future[None] | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many products wait as may."""
+        return len(self.items) >= BUFFER
+
+    async def wait_turn(self) -> None:
+        """Wait until the calls before this one have ended."""
+        self.turn = asyncio.get_running_loop().create_future()
+        await self.turn
+
+
+class Ordering:
+    """Keeps the products of calls in the order of the calls, on their way to `out`.
+
+    Calls of the same key stand in one line; without a `key`, all of them do. A slow call holds back
+    those behind it in its line; `window` is the number of calls that may have begun and not been
+    let through, in all lines.
+    """
+
+    __slots__ = ("_key", "_lines", "_out", "_slot_free", "count", "window")
+
+    def __init__(
+        self, out: Channel[Any], window: float, key: Callable[[Any], Hashable] | None = None
+    ) -> None:
+        self._out = out
+        self.window = window
+        #: the calls in the window
+        self.count = 0
+        self._key = key
+        self._lines: dict[Hashable, deque[Slot]] = {}
+        self._slot_free: asyncio.Future[None] | None = None
+
+    async def wait_for_slot(self) -> None:
+        """Wait until the window has room for a call."""
+        while self.count >= self.window:
+            self._slot_free = asyncio.get_running_loop().create_future()
+            await self._slot_free
+
+    def open_slot(self, item: Any) -> Slot:
+        """A slot for the call with this item, the last one in its line."""
+        key = None if self._key is None else self._key(item)
+        line = self._lines.setdefault(key, deque())
+        slot = Slot(key, line)
+        line.append(slot)
+        self.count += 1
+        return slot
+
+    def close_slot(self, slot: Slot) -> None:
+        """The call has ended: let through those behind it, as far as they have come."""
+        slot.is_done = True
+        line = slot.line
+        while line and line[0].is_done:
+            line.popleft()
+            self.count -= 1
+            if line:
+                head = line[0]
+                while head.items:
+                    self._out.put(head.items.popleft())
+                if head.turn is not None and not head.turn.done():
+                    head.turn.set_result(None)
+        if not line:
+            self._lines.pop(slot.key, None)
+        if self._slot_free is not None and not self._slot_free.done():
+            self._slot_free.set_result(None)
