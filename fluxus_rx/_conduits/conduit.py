@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from abc import ABC
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakKeyDictionary
 
 from .._check.check import Finding, check
 from .._common.messages import short, shown
 from .._errors import InvalidFlowError
-from .._graph.parts import Description, Part
+from .._graph.parts import Description, Part, part_of
 from .._graph.wiring import connections
 from .._options.step_options import StepOptions
 
@@ -87,7 +89,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
 
         None lead into a producer: a ValueError tells of conduits that would.
         """
-        yield from connections(self.describe(), ingoing)
+        yield from connections(part_of(self), ingoing)
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """The arguments that make this conduit, as far as they differ from the defaults."""
@@ -114,8 +116,6 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
             "name": self.name,
             "kind": type(self).__name__,
             "awaits": self._flow_awaits,
-            "input_type": getattr(self, "input_type", Any),
-            "product_type": getattr(self, "product_type", Any),
             "source": self,
         }
         if "arguments" not in facts:
@@ -233,22 +233,32 @@ def _keyword_list(arguments: Mapping[str, str]) -> str:
 
 def _init_arguments(conduit: Conduit) -> dict[str, Any]:
     """The arguments of `__init__` that are kept under their name, or under `_name`."""
-    try:
-        parameters = inspect.signature(type(conduit)).parameters.values()
-    except (TypeError, ValueError):
-        return {}
     kept = vars(conduit)
     found: dict[str, Any] = {}
-    for parameter in parameters:
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
+    for parameter in _init_parameters(type(conduit)):
         value = kept.get(parameter.name, kept.get(f"_{parameter.name}", _NOT_KEPT))
         if value is not _NOT_KEPT and not _same(value, parameter.default):
             found[parameter.name] = value
     return found
 
 
+#: Reading a signature takes ten times as long as all else that a conduit says of itself.
+_PARAMETERS: WeakKeyDictionary[type, tuple[inspect.Parameter, ...]] = WeakKeyDictionary()
+
+
+def _init_parameters(kind: type) -> tuple[inspect.Parameter, ...]:
+    if kind not in _PARAMETERS:
+        found: list[inspect.Parameter] = []
+        with contextlib.suppress(TypeError, ValueError):  # a class without a signature
+            found += inspect.signature(kind).parameters.values()
+        several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        _PARAMETERS[kind] = tuple(one for one in found if one.kind not in several)
+    return _PARAMETERS[kind]
+
+
 def _same(value: object, default: object) -> bool:
+    if default is inspect.Parameter.empty:
+        return False  # and nothing is compared, which may take long
     try:
         return value is default or bool(value == default)
     except Exception:  # an array has no truth value; then it is shown

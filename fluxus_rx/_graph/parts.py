@@ -53,8 +53,7 @@ class Description:
       becomes of those for which there is no room, empty where the source is asked to wait
     - `emission`: how its data emits, if that is an observable: `"with demand"`, `"thinned out"` by
       an operator, or `"hot"`, whether or not anybody takes it
-    - `input_type`, `product_type`: the types of its products, as far as it tells
-    - `source`: the conduit; two descriptions of the same one have the same `source`
+    - `source`: the conduit, to tell by identity whether two descriptions are of the same one
     """
 
     role: Literal["producer", "transformer", "consumer"]
@@ -72,10 +71,18 @@ class Description:
     buffer: int | None = None
     overflow: str = ""
     emission: Literal["", "with demand", "thinned out", "hot"] = ""
-    input_type: Any = Any
-    product_type: Any = Any
     source: object = dataclasses.field(default=None, repr=False)
     n_paths = n_entries = 1
+
+    @property
+    def input_type(self) -> Any:
+        """The type of what the conduit takes, as far as that tells."""
+        return getattr(self.source, "input_type", Any)
+
+    @property
+    def product_type(self) -> Any:
+        """The type of what the conduit gives, as far as that tells."""
+        return getattr(self.source, "product_type", Any)
 
     @property
     def is_step(self) -> bool:
@@ -133,10 +140,15 @@ class Through:
 
 
 @dataclasses.dataclass(frozen=True)
-class Series:
-    """Parts one behind the other."""
+class _Composite:
+    """What a series and a group have in common."""
 
     parts: tuple[Part, ...]
+
+
+# Neither is a dataclass of its own, as each of them would make the import of the library longer.
+class Series(_Composite):
+    """Parts one behind the other."""
 
     @functools.cached_property
     def n_paths(self) -> int:
@@ -149,11 +161,8 @@ class Series:
         return self.parts[0].n_entries
 
 
-@dataclasses.dataclass(frozen=True)
-class Parallel:
+class Parallel(_Composite):
     """Parts side by side."""
-
-    parts: tuple[Part, ...]
 
     @functools.cached_property
     def n_paths(self) -> int:
@@ -194,6 +203,9 @@ def part_of(flow: Describable) -> Part:
             f"{type(flow).__name__}.describe() returned {shown(part)}; expected a Description, or a"
             " Series or Parallel of them"
         )
+    if isinstance(part, Description) and part.source is None:
+        kind = part.kind or type(flow).__name__
+        part = dataclasses.replace(part, kind=kind, source=flow)
     return part
 
 

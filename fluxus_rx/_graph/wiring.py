@@ -100,7 +100,8 @@ def connections(
             for branch in part.parts:
                 exits += yield from connections(branch, feeding)
             return exits
-        case Description(source=conduit):
+        case Description():
+            conduit = part if part.source is None else part.source
             if feeding and part.role == "producer":
                 names = ", ".join(one.name for one in feeding)
                 raise ValueError(

@@ -146,6 +146,10 @@ def test_groups_with_many_edges_between_them_are_told_as_one() -> None:
     assert len(many) == 5 + 5
     assert many[-1].step == "5 steps → b4"
     assert numbers(many[-1].text) == (16 + 5 + 1 + 16, 5)
+    # Edges are counted, not branches: two of these begin with a group.
+    nested = parallel(*(group(name, 3) >> group(f"{name}_", 1) for name in "bc"))
+    assert len(check(Steps().source() >> group("a", 4) >> nested)) == 4 + 24 + 6
+    assert len(check(Steps().source() >> group("a", 5) >> nested)) == 5 + 6 + 6
 
 
 @pytest.mark.parametrize("grouped", [False, True])

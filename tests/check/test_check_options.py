@@ -26,6 +26,7 @@ from fluxus_rx import (
 )
 from tests.support.capacities import told
 from tests.support.conduits import Add, Collect, Fetch, Numbers
+from tests.support.errors import untyped
 
 
 def plain(x: int) -> dict[str, int]:
@@ -293,6 +294,14 @@ def test_options_of_operators_have_no_effect(conduit: Any) -> None:
         )
     ]
     assert told((SRC >> conduit).options(ordered=True)) == []
+
+
+def test_a_buffer_makes_no_calls_that_options_could_be_of() -> None:
+    """What is set on a chain is checked for its steps alone."""
+    chain = Fetch().buffered(2, "drop_oldest")
+    for options in ({"repeatable": True, "retry": 3}, {"concurrency": None}, {"window": 3}):
+        found = told(untyped(chain).options(**options))
+        assert {name for _, name, *_ in found} <= {"Fetch"}
 
 
 @pytest.mark.parametrize(
