@@ -158,8 +158,8 @@ def test_two_thousand_steps_take_no_time(grouped: bool) -> None:
     one = step("f", fetch).options(concurrency=2)
     part: Any = (one & passthrough()) if grouped else one
     flow = chain(SRC, *[part] * (300 if grouped else 2_000))
-    start = time.perf_counter()
+    start = time.process_time()
     found = check(flow)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert 300 <= len(found) <= 300 * 24
     assert len(check(chain(SRC, parallel([one] * 1_000), part, part))) < 4_000

@@ -187,7 +187,7 @@ def test_a_result_is_the_same_in_every_order(name: str) -> None:
 
 
 @given(flows(depth=2), seeds)
-@settings(max_examples=20)
+@settings(max_examples=as_many(20, thoroughly=500))
 def test_a_random_flow_gives_what_the_oracle_says_in_every_order(graph: Graph, seed: int) -> None:
     """And each step is called with what the oracle says, no more often."""
     expected, calls = with_oracle(graph)

@@ -23,7 +23,7 @@ every_operator = pytest.mark.parametrize("name", OPERATORS)
 
 class TestOnFlows:
     @every_operator
-    def test_what_comes_and_when(self, name: str) -> None:
+    def test_all_comes_at_its_time(self, name: str) -> None:
         """As from any other observable of these times; afterwards nothing is left."""
         make, expected, end = OPERATORS[name]
         world = World()
@@ -247,7 +247,7 @@ class TestLineage:
             lambda w: ops.flat_map(untyped(reactivex.of)),
         ],
     )
-    def test_of_products_that_pass(self, operator: Any) -> None:
+    def test_products_that_pass_keep_it(self, operator: Any) -> None:
         """The source is in the output."""
         world = World()
 
@@ -259,7 +259,7 @@ class TestLineage:
 
         run_virtual(main)
 
-    def test_of_an_inner_flow_per_group(self) -> None:
+    def test_an_inner_flow_per_group_adds_to_it(self) -> None:
         """The steps of the inner flow are behind those of the outer one."""
         world = World()
 
@@ -280,7 +280,7 @@ class TestLineage:
 
         run_virtual(main)
 
-    def test_of_two_flows_that_are_merged(self) -> None:
+    def test_two_flows_that_are_merged_keep_theirs(self) -> None:
         """Each product has its own."""
         world = World()
 
@@ -294,7 +294,7 @@ class TestLineage:
 
 
 class TestGroups:
-    def test_branches_with_operators_of_their_own(self) -> None:
+    def test_branches_may_have_operators_of_their_own(self) -> None:
         """Each in its own time; the source runs once."""
         world = World()
 
@@ -312,7 +312,7 @@ class TestGroups:
 
         run_virtual(main)
 
-    def test_a_flow_that_is_zipped_with_itself(self) -> None:
+    def test_a_flow_may_be_zipped_with_itself(self) -> None:
         """Runs twice, as each subscription is a run; once behind share()."""
         for shared, count in ((False, 2), (True, 1)):
             world = World()
@@ -324,7 +324,7 @@ class TestGroups:
 
             run_virtual(main)
 
-    def test_awaiting_a_flow_of_nothing(self) -> None:
+    def test_to_await_a_flow_of_nothing_is_an_error_of_rx(self) -> None:
         """Is Rx's own error; a list of it is empty."""
 
         async def main() -> None:

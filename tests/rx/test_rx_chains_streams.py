@@ -164,7 +164,7 @@ every_stream = pytest.mark.parametrize("name", STREAMS)
 
 class TestOnFlows:
     @every_stream
-    def test_what_comes_and_when(self, name: str) -> None:
+    def test_all_comes_at_its_time(self, name: str) -> None:
         """As from any other stream of these times; afterwards nothing is left."""
         make, expected, end = STREAMS[name]
         world = Late()

@@ -62,7 +62,7 @@ class TestCleanUp:
         assert alone()
 
     @every_flow
-    async def test_at_any_time(self, flow: str) -> None:
+    async def test_it_is_done_at_any_time(self, flow: str) -> None:
         """Before the first turn of the loop, too: what was opened is closed."""
         for scheduler, after in itertools.product(("none", "Flow"), (0, 1, 2, 3, 5, 8)):
             careful = Careful()

@@ -43,7 +43,7 @@ def of_a_kind(*row: str) -> bool:
 
 class TestWhatComes:
     @all_values("kind, how, name", [*DOUBLES], [*WAYS], [*SOURCES], keep=of_a_kind)
-    def test_all_of_it_at_its_time(self, kind: str, how: str, name: str) -> None:
+    def test_all_of_it_comes_at_its_time(self, kind: str, how: str, name: str) -> None:
         """On a loop, in each of the ways to run a flow; nothing is left behind."""
         make, numbers, seconds = SOURCES[name]
 
@@ -59,7 +59,7 @@ class TestWhatComes:
         assert seconds is None or ended in (seconds, seconds + late)
 
     @all_values("how, name", ["run", "stream", "for"], [*SOURCES], keep=of_a_kind)
-    def test_without_a_loop(self, how: str, name: str) -> None:
+    def test_all_of_it_comes_without_a_loop(self, how: str, name: str) -> None:
         """By what makes a loop of its own."""
         make, numbers, _ = SOURCES[name]
         with virtual_time():
@@ -74,7 +74,7 @@ class TestWhatComes:
         assert found == [2 * number for number in numbers]
 
     @pytest.mark.parametrize("name", SOURCES)
-    def test_in_front_of_classes(self, name: str) -> None:
+    def test_it_may_stand_in_front_of_classes(self, name: str) -> None:
         """`observable >> fetch >> parse` is an Observable, of any items."""
         make, numbers, _ = SOURCES[name]
 
@@ -89,7 +89,7 @@ class TestWhatComes:
         run_virtual(main)
 
     @pytest.mark.parametrize("name", SOURCES)
-    def test_as_input(self, name: str) -> None:
+    def test_it_may_be_the_input(self, name: str) -> None:
         """Of a flow without a source."""
         make, numbers, _ = SOURCES[name]
 
@@ -99,7 +99,7 @@ class TestWhatComes:
 
         run_virtual(main)
 
-    async def test_a_subject_that_is_fed_meanwhile(self) -> None:
+    async def test_a_subject_may_be_fed_meanwhile(self) -> None:
         """Of each kind: from the moment that the run subscribes, and what it had before that."""
         for subject, numbers in (
             (Subject[Row](), [5, 6]),
@@ -117,7 +117,7 @@ class TestWhatComes:
             result = await task
             assert [output["ticks"]["x"] for output in result[0]] == numbers
 
-    def test_two_sources_side_by_side(self) -> None:
+    def test_two_sources_may_stand_side_by_side(self) -> None:
         """Each on a path of its own, in its own time."""
 
         async def main() -> None:

@@ -372,7 +372,7 @@ def test_a_run_without_outputs_can_be_drawn(made: RunResult, name: str, tmp_path
 def test_ten_thousand_outputs_are_drawn_at_once(name: str, tmp_path: Path) -> None:
     """Within seconds, also on a machine that is busy; measured: 0.5 to 1.5 s."""
     made = big()
-    begun = time.perf_counter()
+    begun = time.process_time()
     made.draw_timeline(file=tmp_path / name)
 
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
