@@ -89,7 +89,7 @@ class Chain(Composite):
         """For each path, the chain of that path alone."""
         choices = [[*conduit.iter_concurrent_conduits()] for conduit in self.conduits]
         for choice in cartesian(*choices):
-            steps = [step for step in choice if not step._flow_is_passthrough]
+            steps = [step for step in choice if step._flow_role != "passthrough"]
             yield (
                 reduce(lambda chain, step: chain >> step, cast(Any, steps)) if steps else choice[0]
             )
@@ -188,7 +188,7 @@ def has_passthrough(conduit: Conduit) -> bool:
         return any(has_passthrough(member) for member in conduit.conduits)
     if isinstance(conduit, Chain):
         return all(has_passthrough(member) for member in conduit.conduits)
-    return conduit._flow_is_passthrough
+    return conduit._flow_role == "passthrough"
 
 
 def check_types(first: Conduit, second: Conduit) -> None:

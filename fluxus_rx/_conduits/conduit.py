@@ -6,7 +6,7 @@ import contextlib
 import inspect
 from abc import ABC
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 from weakref import WeakKeyDictionary
 
 from .._check.check import Finding, check
@@ -21,12 +21,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Conduit",
+    "Role",
     "cannot_chain",
     "cannot_group",
     "options_of",
     "options_repr",
     "passthrough_chained",
+    "role_of",
 ]
+
+#: what a conduit is in a flow; one of none of the roles is a conduit, and stands nowhere
+Role: TypeAlias = Literal["producer", "transformer", "consumer", "flow", "passthrough", "conduit"]
+
+#: the roles that nothing can stand behind
+_LAST = ("consumer", "flow")
 
 _NOT_KEPT: Any = object()
 
@@ -128,7 +136,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
     def _flow_firsts(self) -> Iterator[Conduit]:
         yield self
 
-    _flow_is_passthrough = False
+    _flow_role: Role = "conduit"
     #: whether what it calls is asynchronous
     _flow_awaits = False
 
@@ -143,14 +151,6 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
 
     def _flow_check_options(self, defaults: StepOptions) -> None:  # noqa: B027 - most have none
         """Refuse options that can't work, with these for what has none of its own."""
-
-    @property
-    def _flow_is_source(self) -> bool:
-        return False
-
-    @property
-    def _flow_is_end(self) -> bool:
-        return False
 
     @property
     def _flow_why_source(self) -> str:
@@ -227,6 +227,15 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
             raise cannot_group(self, other)
 
 
+def role_of(thing: object) -> Role | None:
+    """The role of a conduit; None of anything else. Other folders ask this, and no class.
+
+    >>> role_of(5) is None
+    True
+    """
+    return thing._flow_role if isinstance(thing, Conduit) else None
+
+
 def _keyword_list(arguments: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in arguments.items())
 
@@ -280,16 +289,16 @@ def options_repr(conduit: Conduit) -> str:
 def cannot_chain(first: object, second: object) -> InvalidFlowError:
     """The error for a chain of two things that can't be chained."""
     ends = [one if isinstance(one, Conduit) else None for one in (first, second)]
-    if any(end is not None and end._flow_is_passthrough for end in ends):
+    if any(end is not None and end._flow_role == "passthrough" for end in ends):
         return passthrough_chained()
     names = [one._flow_label if isinstance(one, Conduit) else shown(one) for one in (first, second)]
     text = f"cannot chain {names[0]} into {names[1]}"
-    if ends[1] is not None and ends[1]._flow_is_source:
+    if ends[1] is not None and ends[1]._flow_role == "producer":
         return InvalidFlowError(
             f"{text}: {names[1]} is a producer {ends[1]._flow_why_source}, and a producer can only"
             " come first"
         )
-    if ends[0] is not None and ends[0]._flow_is_end:
+    if ends[0] is not None and ends[0]._flow_role in _LAST:
         return InvalidFlowError(f"{text}: a consumer ends a flow, so it can only come last")
     hint = ""
     for one, name in zip((first, second), names, strict=True):
@@ -309,10 +318,10 @@ def cannot_group(first: Conduit, second: object) -> InvalidFlowError:
     """The error for a group of two things that can't stand side by side."""
     if not isinstance(second, Conduit):
         label = shown(second)
-    elif first._flow_is_end or second._flow_is_end:
+    elif first._flow_role in _LAST or second._flow_role in _LAST:
         label = second._flow_label
     else:
-        pair = (first, second) if first._flow_is_source else (second, first)
+        pair = (first, second) if first._flow_role == "producer" else (second, first)
         return InvalidFlowError(
             f"& cannot mix producers ({pair[0]._flow_label}) with transformers"
             f" ({pair[1]._flow_label}): either all branches take input, or none does"

@@ -29,7 +29,7 @@ from .._rx.run_settings import RunSettings
 from .._streams.context import unmistakable
 from .._typing import A, A_contra, R_co, T
 from .composites import Chain, check_types
-from .conduit import Conduit
+from .conduit import Conduit, Role
 from .producer import Producer
 from .transformer import Transformer
 
@@ -48,6 +48,8 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
     ...         return sum(product for path, product in products)
     """
 
+    _flow_role: Role = "consumer"
+
     @abstractmethod
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
         """Take pairs of a path index and a product, as they come, and give the result."""
@@ -61,10 +63,6 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
         """This consumer as data, see `Conduit.describe`."""
         function = getattr(self, "aconsume", self.consume)
         return self._flow_description(role="consumer", function=function)
-
-    @property
-    def _flow_is_end(self) -> bool:
-        return True
 
     @overload
     def _flow_after(self, first: Producer[A_contra], /) -> Flow[R_co]: ...
@@ -148,6 +146,8 @@ class Flow(Conduit, Generic[R_co]):
     3
     """
 
+    _flow_role: Role = "flow"
+
     def __init__(self, producer: Producer[A], consumer: Consumer[A, R_co]) -> None:
         if isinstance(consumer, _ChainedConsumer):
             *steps, last = consumer.conduits
@@ -192,10 +192,6 @@ class Flow(Conduit, Generic[R_co]):
 
     def _flow_firsts(self) -> Iterator[Conduit]:
         return self.producer._flow_firsts()
-
-    @property
-    def _flow_is_end(self) -> bool:
-        return True
 
     def options(self, **options: Any) -> Flow[R_co]:
         """A copy with these options for all steps in it that have none of their own; as that of a

@@ -30,7 +30,7 @@ from .._streams.context import Several
 from .._streams.iteration import iterated
 from .._typing import A, A_contra, B, B_co, Behind, C, P_co, T, Whole
 from .composites import Chain, Group, flat
-from .conduit import Conduit, cannot_chain, cannot_group, passthrough_chained
+from .conduit import Conduit, Role, cannot_chain, cannot_group, passthrough_chained
 from .producer import Producer, not_iterable
 from .transformer_stage import TransformerStage
 
@@ -199,7 +199,7 @@ class Passthrough(Conduit):
     It can't be chained, and there can be one in a group at most: a second would double the outputs.
     """
 
-    _flow_is_passthrough = True
+    _flow_role: Role = "passthrough"
 
     if not TYPE_CHECKING:
 
@@ -359,11 +359,11 @@ class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
 
 def group(conduits: Collection[Conduit]) -> Transformer[Any, Any]:
     """Two or more transformers and at most one passthrough, side by side."""
-    if sum(map(_passes_through, conduits)) > 1:
+    if sum(map(passes_through, conduits)) > 1:
         raise InvalidFlowError(
             "a group got 2 passthroughs; the second would double the outputs, leave it out"
         )
-    through = any(map(_passes_through, conduits))
+    through = any(map(passes_through, conduits))
     made: _ParallelTransformers[Any, Any] = _ParallelTransformers(flat(conduits), through)
     if through:
         for first in made._flow_firsts():
@@ -377,7 +377,8 @@ def group(conduits: Collection[Conduit]) -> Transformer[Any, Any]:
     return made
 
 
-def _passes_through(conduit: Conduit) -> bool:
+def passes_through(conduit: Conduit) -> bool:
+    """Whether this is a passthrough, or a group with one in it."""
     # Kept by the group, so that `a & b & c & …` looks at each branch once.
     if isinstance(conduit, _ParallelTransformers):
         return conduit.passes_through

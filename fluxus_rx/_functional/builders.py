@@ -12,10 +12,9 @@ from reactivex import Observable
 from .._common.messages import shown
 from .._common.names import identifier
 from .._common.signatures import function_name, parameters_of
-from .._conduits.composites import Group
-from .._conduits.conduit import Conduit, passthrough_chained
+from .._conduits.conduit import passthrough_chained, role_of
 from .._conduits.producer import Producer
-from .._conduits.transformer import Passthrough, Transformer, group
+from .._conduits.transformer import Passthrough, Transformer, group, passes_through
 from .._errors import InvalidFlowError, InvalidNameError
 from .._products.dict_product import MISSING, DictProduct, checked
 from .._products.factory import EACH_A_MAPPING, MAPPING
@@ -108,11 +107,7 @@ def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
             f" step({name!r}, {called})"
         )
     is_data = isinstance(given, Mapping | Iterable | AsyncIterable | Observable)
-    if (
-        is_data
-        and not (callable(given) and isinstance(given, type))
-        and not isinstance(given, Conduit)
-    ):
+    if is_data and not (callable(given) and isinstance(given, type)) and role_of(given) is None:
         if fixed:
             raise InvalidFlowError(
                 f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but data takes"
@@ -120,7 +115,7 @@ def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
             )
         _check_data(name, given)
         return SourceStep(name, given, False)
-    if not callable(given) or isinstance(given, Conduit):
+    if not callable(given) or role_of(given) is not None:
         raise InvalidFlowError(f"step {name!r}: {shown(given)} is neither data nor a function")
     parameters = parameters_of(name, given)
     if parameters.names or parameters.takes_all:
@@ -165,7 +160,7 @@ def chain(first: Any = MISSING, /, *more: Any) -> Any:
     if first is MISSING:
         raise InvalidFlowError("chain() needs at least one step")
     for index, conduit in enumerate((first, *more)):
-        if isinstance(conduit, Conduit) or (index and isinstance(first, Conduit)):
+        if role_of(conduit) is not None or (index and role_of(first) is not None):
             continue
         if isinstance(conduit, Collection) and not isinstance(conduit, str | bytes | Mapping):
             raise InvalidFlowError(
@@ -175,7 +170,7 @@ def chain(first: Any = MISSING, /, *more: Any) -> Any:
         raise InvalidFlowError(
             f"chain(): argument {index} is {shown(conduit)}; expected a step, a group or a flow"
         )
-    if isinstance(first, Passthrough):
+    if role_of(first) == "passthrough":
         raise passthrough_chained()
     return reduce(lambda chained, conduit: chained >> conduit, more, first)
 
@@ -196,7 +191,7 @@ def parallel(*steps: Any) -> Any:
     for index, argument in enumerate(steps):
         place = f"argument {index}"
         if (
-            isinstance(argument, Conduit)
+            role_of(argument) is not None
             or not isinstance(argument, Iterable)
             or isinstance(argument, str | bytes | Mapping)
         ):
@@ -209,8 +204,8 @@ def parallel(*steps: Any) -> Any:
             f"parallel() needs at least one step; the {kind} that it was given is empty"
         )
     for one, place in members:
-        if not isinstance(one, Producer | Transformer | Passthrough):
-            what = one._flow_label if isinstance(one, Conduit) else shown(one)
+        if role_of(one) not in ("producer", "transformer", "passthrough"):
+            what = shown(one) if role_of(one) is None else one._flow_label
             raise InvalidFlowError(
                 f"parallel(): {place} is {what}; expected a step, a passthrough or a flow"
             )
@@ -219,11 +214,11 @@ def parallel(*steps: Any) -> Any:
 
 def _parallel(members: list[tuple[Any, str]]) -> Any:
     conduits = [one for one, _ in members]
-    through = [place for one, place in members if isinstance(one, Passthrough)]
+    through = [place for one, place in members if role_of(one) == "passthrough"]
     nested = [
         f"one in the nested group of {place}"
         for one, place in members
-        if isinstance(one, Group) and any(isinstance(inner, Passthrough) for inner in one.conduits)
+        if passes_through(one) and role_of(one) != "passthrough"
     ]
     if len(through) + len(nested) > 1:
         places = _argument_list(through, nested)
@@ -238,12 +233,11 @@ def _parallel(members: list[tuple[Any, str]]) -> Any:
                 " out the group"
             )
         return conduits[0]
-    producers = [one for one in conduits if isinstance(one, Producer)]
+    producers = [one for one in conduits if role_of(one) == "producer"]
     if producers and len(producers) < len(conduits):
-        other = next(one for one in conduits if not isinstance(one, Producer))
-        what = (
-            "a passthrough" if isinstance(other, Passthrough) else f"transformers ({other.name!r})"
-        )
+        other = next(one for one in conduits if role_of(one) != "producer")
+        is_through = role_of(other) == "passthrough"
+        what = "a passthrough" if is_through else f"transformers ({other.name!r})"
         raise InvalidFlowError(
             f"parallel() cannot mix producers ({producers[0].name!r}) with {what}: either all"
             " branches take input, or none does"

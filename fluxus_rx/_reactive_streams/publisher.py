@@ -14,12 +14,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable
 from threading import Lock
-from typing import Any, Final, Generic
+from typing import Any, Final, Generic, cast
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from .._common.messages import short, shown
+from .._conduits.conduit import role_of
 from .._conduits.producer import Producer, SimpleAsyncProducer
 from .._engine.observable import flow_observable
 from .._errors import InvalidFlowError, InvalidOptionError, InvalidProductError, UsageError
@@ -166,7 +167,7 @@ class _PublisherSubscription(Generic[T]):
 
     def _drive(self, root: Any, flow: FlowScheduler) -> abc.DisposableBase:
         source = self._source
-        source = source.to_observable() if isinstance(source, Producer) else source
+        source = source if isinstance(source, Observable) else source.to_observable()
         inner = FlowScheduler(flow.loop, flow.scope)
         # One driver for all paths: what several drivers read ahead would be several products.
         pipeline = flow_observable(source, True).open(inner)
@@ -324,8 +325,10 @@ def to_publisher(
     a
     b
     """
-    if isinstance(flow, Producer | Observable):
+    if isinstance(flow, Observable):
         return _FlowPublisher(flow, flow, scheduler)
+    if role_of(flow) == "producer":
+        return _FlowPublisher(flow, cast(Producer[T], flow), scheduler)
     if isinstance(flow, AsyncIterable):
         return _FlowPublisher(flow, SimpleAsyncProducer(flow), scheduler)
     raise InvalidFlowError(

@@ -13,16 +13,16 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AbstractContextManager
-from typing import Any, Final, Unpack
+from typing import Any, Final, Unpack, cast
 
 from reactivex import Observable
 
 from .._common.item_types import fits, type_name
 from .._common.messages import shown
 from .._common.trail import Trail
-from .._conduits.consumer import Consumer, Flow
+from .._conduits.conduit import role_of
 from .._conduits.producer import Producer
-from .._conduits.transformer import Passthrough, Transformer
+from .._conduits.transformer import Transformer
 from .._engine.execution import Execution
 from .._engine.observable import flow_observable
 from .._errors import FailureLimitError, InvalidFlowError
@@ -190,16 +190,17 @@ def _checked_producer(who: str, flow: Any, given: Any) -> Producer[Any]:
 
 
 def _with_input(who: str, flow: Any, given: Any) -> Producer[Any]:
-    if isinstance(flow, Producer):
+    role = role_of(flow)
+    if role == "producer":
         if given is not None:
             first = next(flow._flow_firsts())
             raise InvalidFlowError(
                 f"{who} got input=, but the flow begins with the producer {first.name!r}; leave out"
                 " one of the two"
             )
-        return flow
-    if isinstance(flow, Transformer):
-        return _input_step(who, given) >> flow
+        return cast(Producer[Any], flow)
+    if role == "transformer":
+        return _input_step(who, given) >> cast(Transformer[Any, Any], flow)
     raise _no_flow(who, flow)
 
 
@@ -216,9 +217,9 @@ def _input_step(who: str, given: Any) -> Producer[Any]:
 
 
 def _no_flow(who: str, flow: Any) -> InvalidFlowError:
-    if isinstance(flow, Passthrough):
+    if role_of(flow) == "passthrough":
         return InvalidFlowError(f"{who} needs a flow; a passthrough alone does nothing")
-    if isinstance(flow, Flow | Consumer):
+    if role_of(flow) in ("flow", "consumer"):
         return InvalidFlowError(
             f"{who} takes the outputs itself, but {flow!r} ends with a consumer; call its own"
             " run(), or leave out the consumer"

@@ -11,9 +11,7 @@ from typing import Any, Final
 from reactivex import Observable
 
 from .._common.messages import short, shown
-from .._conduits.conduit import Conduit
-from .._conduits.producer import Producer
-from .._conduits.transformer import Transformer
+from .._conduits.conduit import Conduit, role_of
 from .._engine.conversions import to_observable
 from .._engine.execution import Execution
 from .._errors import InvalidFlowError
@@ -49,8 +47,9 @@ def subject(flow: Any, source: Observable[Any] | None) -> Callable[[], Compiled]
 
     Raises InvalidFlowError (a TypeError) for what can't be watched.
     """
-    takes = isinstance(flow, Transformer) or (
-        callable(flow) and not isinstance(flow, Conduit | Observable | AsyncIterable)
+    role = role_of(flow)
+    takes = role == "transformer" or (
+        role is None and callable(flow) and not isinstance(flow, Observable | AsyncIterable)
     )
     if takes and source is None:
         raise InvalidFlowError(f"{short(flow)} takes products: give it some, by source='--a-b-|'")
@@ -59,9 +58,9 @@ def subject(flow: Any, source: Observable[Any] | None) -> Callable[[], Compiled]
             f"source= is for what takes products, a transformer or an Rx operator; {shown(flow)}"
             " begins by itself"
         )
-    if isinstance(flow, Producer):
+    if role == "producer":
         return lambda: (flow.observables(), _settings_for(flow))
-    if isinstance(flow, Transformer):
+    if role == "transformer":
         given: Any = source
         return lambda: (flow.connect(given), _settings_for(flow))
     if isinstance(flow, Observable):
