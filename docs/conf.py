@@ -29,6 +29,7 @@ autodoc_typehints = "signature"
 doctest_default_flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 doctest_global_setup = """
 from fluxus_rx import *
+from fluxus_rx.graph import *
 from fluxus_rx.lineage import *
 from fluxus_rx.reactive_streams import *
 from fluxus_rx.rx import *

@@ -30,7 +30,7 @@ branch 2
 from __future__ import annotations
 
 from ._graph.flow_graph import Edge, FlowGraph, Paths
-from ._graph.parts import Describable, Description, Node, Parallel, Series, Through
+from ._graph.parts import Describable, Description, Node, Parallel, Part, Series, Through
 
 __all__ = [
     "Describable",
@@ -39,6 +39,7 @@ __all__ = [
     "FlowGraph",
     "Node",
     "Parallel",
+    "Part",
     "Paths",
     "Series",
     "Through",

@@ -171,10 +171,10 @@ class _Checking(Wiring[Port]):
         port = self._pass(one, ports)
         if one.is_step:
             settled, _ = settled_options(one, self._options)
-            missing, known = missing_attributes(one, settled, [port.known for port in ports])
+            missing, known = missing_attributes(one, settled, [way.known for way in ports])
             self._tell(one.name, (Remark("error", *texts) for texts in missing))
             port = port._replace(known=known)
-        return [port._replace(many=len(ports) > 1 or any(port.many for port in ports))]
+        return [port._replace(many=len(ports) > 1 or any(way.many for way in ports))]
 
     def pass_by(self, through: Through, ports: list[Port]) -> list[Port]:
         """The same: nothing waits in a passthrough."""

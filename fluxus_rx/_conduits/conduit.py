@@ -24,7 +24,6 @@ __all__ = [
     "Role",
     "cannot_chain",
     "cannot_group",
-    "options_of",
     "options_repr",
     "passthrough_chained",
     "role_of",
@@ -274,15 +273,10 @@ def _same(value: object, default: object) -> bool:
         return False
 
 
-def options_of(conduit: Conduit) -> StepOptions:
-    """The options that are set on a conduit, and on what it is in."""
-    own: StepOptions = getattr(conduit, "_flow_options", StepOptions())
-    return own.over(getattr(conduit, "_flow_defaults", StepOptions()))
-
-
 def options_repr(conduit: Conduit) -> str:
     """The options of a conduit as they are written; empty if none are set."""
-    texts = ", ".join(options_of(conduit).texts())
+    own: StepOptions = getattr(conduit, "_flow_options", StepOptions())
+    texts = ", ".join(own.over(getattr(conduit, "_flow_defaults", StepOptions())).texts())
     return f".options({texts})" if texts else ""
 
 
