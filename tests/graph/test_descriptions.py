@@ -240,7 +240,7 @@ class TestKinds:
             (AsyncNumbers(3), False),
             (rx_pipe(ops.take(3)), False),
         ],
-        ids=str,
+        ids=lambda one: getattr(one, "name", str(one)),
     )
     def test_it_says_whether_its_function_is_a_generator(
         self, conduit: Any, expected: bool
