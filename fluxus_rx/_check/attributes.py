@@ -12,8 +12,7 @@ import typing_extensions
 
 from .._common.messages import short
 from .._common.signatures import function_name
-from .._functional.source_step import SourceStep
-from .._functional.step import Step
+from .._graph.parts import Description
 from .._options.step_options import StepOptions
 
 __all__ = ["KnownAttributes", "attributes_of", "merged_attributes", "missing_attributes"]
@@ -46,26 +45,25 @@ class _AnnotatedAttributes(NamedTuple):
     drops: bool
 
 
-def attributes_of(producer: object) -> KnownAttributes | None:
+def attributes_of(producer: Description) -> KnownAttributes | None:
     """What is known of the products of a producer; None if nothing is.
 
-    >>> attributes_of(SourceStep("src", [{"x": 1, "y": 2}, {"x": 3}], False)).sure
+    >>> data = [{"x": 1, "y": 2}, {"x": 3}]
+    >>> attributes_of(Description(role="producer", name="src", data=data)).sure
     frozenset({'x'})
     """
-    if not isinstance(producer, SourceStep):
-        return None
-    source = producer._source
-    if producer._is_function:
-        says = _annotated_attributes(source)
+    if producer.is_step and producer.function is not None:
+        says = _annotated_attributes(producer.function)
         return None if says is None else _begin(producer.name, says.names, [says.names], None)
-    if isinstance(source, Mapping):
-        return _begin(producer.name, tuple(source), [source], None)
-    if not isinstance(source, list | tuple) or not source:
+    data = producer.data
+    if isinstance(data, Mapping):
+        return _begin(producer.name, tuple(data), [data], None)
+    if not isinstance(data, list | tuple) or not data:
         return None
-    if not all(isinstance(item, Mapping) for item in source):
+    if not all(isinstance(item, Mapping) for item in data):
         return None  # the list was changed since; the run will say so
-    names = tuple(dict.fromkeys(name for item in source for name in item))
-    return _begin(producer.name, names, source, source)
+    names = tuple(dict.fromkeys(name for item in data for name in item))
+    return _begin(producer.name, names, data, data)
 
 
 def _begin(
@@ -81,7 +79,7 @@ def _begin(
 def merged_attributes(ways: Iterable[KnownAttributes | None]) -> KnownAttributes | None:
     """What is known where these ways come together; of those that nothing is known of, nothing.
 
-    >>> given = attributes_of(SourceStep("src", {"x": 1}, False))
+    >>> given = attributes_of(Description(role="producer", name="src", data={"x": 1}))
     >>> merged_attributes([given, None]) is given
     True
     """
@@ -92,11 +90,13 @@ def merged_attributes(ways: Iterable[KnownAttributes | None]) -> KnownAttributes
 
 
 def missing_attributes(
-    step: Step, options: StepOptions, ways: Collection[KnownAttributes | None]
+    step: Description, options: StepOptions, ways: Collection[KnownAttributes | None]
 ) -> tuple[list[tuple[str, str]], KnownAttributes | None]:
     """What a step that is reached by these ways is sure to miss, as texts and ways out; and what is
     known behind it."""
-    needed = [name for name in step._parameters.needed if name not in step._fixed]
+    assert step.function is not None
+    assert step.parameters is not None
+    needed = [name for name in step.parameters.needed if name not in step.arguments]
     found = []
     for way in ways:
         missing = [] if way is None else [name for name in needed if name not in way.sure]
@@ -106,7 +106,7 @@ def missing_attributes(
             missing = [name for name in missing if name not in alike]
             if _lacks(path, alike[0]) is not None:
                 found.append((_missing(step, alike, path), _way_out(step, alike[0])))
-    says = None if callable(options.on_error) else _annotated_attributes(step._function)
+    says = None if callable(options.on_error) else _annotated_attributes(step.function)
     known = tuple(way for way in ways if way is not None)
     if says is None or not known:
         return found, None
@@ -149,7 +149,7 @@ def _lacks(path: list[KnownAttributes], name: str) -> int | None:
     return next((n for n, item in enumerate(source.data) if name not in item), None)
 
 
-def _missing(step: Step, names: list[str], path: list[KnownAttributes]) -> str:
+def _missing(step: Description, names: list[str], path: list[KnownAttributes]) -> str:
     needs = f"needs the attribute{'s' * (len(names) > 1)} {_name_list(map(repr, names))}"
     steps = [place.step for place in path if place.step is not None]
     item = _lacks(path, names[0])
@@ -166,9 +166,9 @@ def _missing(step: Step, names: list[str], path: list[KnownAttributes]) -> str:
     )
 
 
-def _way_out(step: Step, name: str) -> str:
-    fixed = "".join(f", {key}={short(value)}" for key, value in step._fixed.items())
-    call = f"step({step.name!r}, {function_name(step._function)}{fixed}, {name}=…)"
+def _way_out(step: Description, name: str) -> str:
+    fixed = "".join(f", {key}={short(value)}" for key, value in step.arguments.items())
+    call = f"step({step.name!r}, {function_name(step.function)}{fixed}, {name}=…)"
     return f"give the parameter a default, or a fixed value: {call}"
 
 

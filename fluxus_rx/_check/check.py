@@ -1,25 +1,29 @@
 """What can be known of a flow before it runs: what it can hold, and what is wrong with it.
 
-Follows how stages are put together in `_stages` and `_pipelines`; a test holds each number to what
-a run does.
+Follows how `_engine.observable` and `_engine.pipeline` put stages together; a test holds each
+number to what a run does.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from math import inf
-from typing import Any, Final
+from typing import Final
 
 from .._common.messages import shown
 from .._common.text import printable
-from .._conduits.composites import Group
-from .._conduits.conduit import Conduit
-from .._conduits.consumer import AsyncConsumer
-from .._conduits.pipes import _RxPipe, _StreamPipe
-from .._conduits.transformer import Buffer, Transformer
 from .._errors import InvalidFlowError, InvalidOptionError
-from .._functional.step import Step
+from .._graph.parts import (
+    Describable,
+    Description,
+    Node,
+    Through,
+    is_describable,
+    last_role,
+    part_of,
+)
+from .._graph.wiring import Wiring
 from .._options.step_options import StepOptions
 from .._streams.channel import BUFFER
 from .attributes import attributes_of, merged_attributes, missing_attributes
@@ -28,7 +32,6 @@ from .edges import (
     Capacity,
     CheckedEdge,
     Port,
-    buffer_size_of,
     capacity_of_calls,
     joined_ports,
     port_keys,
@@ -37,8 +40,6 @@ from .options import (
     Remark,
     Severity,
     calls_of,
-    emission_of,
-    is_awaited,
     producer_remarks,
     settled_options,
     step_remarks,
@@ -46,8 +47,8 @@ from .options import (
 
 __all__ = ["Finding", "check"]
 
-#: From how many edges at one junction on they are told as one for each step behind it.
-MANY_EDGES: Final = 25
+#: Above, the edges at one junction are told as one for each step behind it.
+MOST_EDGES: Final = 24
 
 _SEVERITIES: Final = ("error", "warning", "info")
 
@@ -82,7 +83,7 @@ class _Findings(list[Finding]):
         return "\n".join(map(str, self)) or "[]"
 
 
-def check(flow: Conduit, *, options: StepOptions | None = None) -> list[Finding]:
+def check(flow: Describable, *, options: StepOptions | None = None) -> list[Finding]:
     """What can be known of a flow, or of a part of one, before it runs: errors first, then
     warnings, then infos, each in the order of the flow.
 
@@ -111,21 +112,23 @@ def check(flow: Conduit, *, options: StepOptions | None = None) -> list[Finding]
     y=…)
     info: src → add: no products wait; 'add' takes them one at a time
     """
-    if not isinstance(flow, Conduit):
+    if not is_describable(flow):
         raise InvalidFlowError(f"check() takes a flow, or a part of one, not {shown(flow)}")
     if options is not None and not isinstance(options, StepOptions):
         raise InvalidOptionError(
             f"options={shown(options)}: expected StepOptions(…), such as StepOptions(concurrency=3)"
         )
-    *_, last = flow.chained_conduits
-    checking = _Checking(options or StepOptions(), last._flow_is_end)
+    whole = part_of(flow)
+    checking = _Checking(options or StepOptions(), last_role(whole) == "consumer")
     # What comes into a transformer that is checked alone, nobody knows.
-    checking.lay(flow, [Port(None, next(port_keys), queues=(UNKNOWN,))])
+    checking.lay(whole, [Port(None, next(port_keys), queues=(UNKNOWN,))])
     return checking.findings()
 
 
-class _Checking:
+class _Checking(Wiring[Port]):
     """Walks through a flow once, from its sources on."""
+
+    most_edges = MOST_EDGES
 
     def __init__(self, options: StepOptions, has_consumer: bool) -> None:
         self._options = options
@@ -148,79 +151,73 @@ class _Checking:
     def _tell(self, name: str, told: Iterable[Remark]) -> None:
         self._found += [(name, one) for one in told]
 
-    def _once(self, conduit: Conduit) -> bool:
-        """Whether this conduit is seen for the first time: it may stand in several places."""
-        if id(conduit) in self._seen:
+    def _once(self, one: Description) -> bool:
+        """Whether a conduit is seen for the first time: it may stand in several places."""
+        if _identity(one) in self._seen:
             return False
-        self._seen.add(id(conduit))
+        self._seen.add(_identity(one))
         return True
 
-    def lay(self, conduit: Conduit, ports: list[Port]) -> list[Port]:
-        """Feed a conduit from these ports, and give its own.
-
-        Recursive in the depth to which groups are nested, not in the length of chains.
-        """
-        if isinstance(conduit, Group):
-            return self._split(conduit, ports)
-        if not conduit.is_atomic:
-            for one in conduit.chained_conduits:
-                ports = self.lay(one, ports)
-            return ports
-        if conduit._flow_is_passthrough:
-            return ports
-        if conduit._flow_is_source:
-            return [self._begun(conduit)]
-        if conduit._flow_is_end:
-            self._end(conduit, ports)
+    def reach(self, one: Description | Node, ports: list[Port]) -> list[Port]:
+        """Check a conduit, and the edges to it."""
+        assert isinstance(one, Description)
+        if one.role == "producer":
+            return [self._begin(one)]
+        if one.role == "consumer":
+            self._end(one, ports)
             return []
-        assert isinstance(conduit, Transformer)
-        if self._once(conduit):
-            self._tell(conduit.name, step_remarks(conduit, self._options, self._has_consumer))
-        port = self._reach(conduit, ports)
-        if isinstance(conduit, Step):
-            settled, _ = settled_options(conduit, self._options)
-            missing, known = missing_attributes(conduit, settled, [one.known for one in ports])
-            self._tell(conduit.name, (Remark("error", *one) for one in missing))
+        if self._once(one):
+            self._tell(one.name, step_remarks(one, self._options, self._has_consumer))
+        port = self._pass(one, ports)
+        if one.is_step:
+            settled, _ = settled_options(one, self._options)
+            missing, known = missing_attributes(one, settled, [port.known for port in ports])
+            self._tell(one.name, (Remark("error", *texts) for texts in missing))
             port = port._replace(known=known)
-        return [port._replace(many=len(ports) > 1 or any(one.many for one in ports))]
+        return [port._replace(many=len(ports) > 1 or any(port.many for port in ports))]
 
-    def _split(self, group: Group, ports: list[Port]) -> list[Port]:
-        if not group._flow_is_source:
-            ports = [port.emitted() for port in ports]
-            if len(ports) > 1 and len(ports) * len(group.conduits) >= MANY_EDGES:
-                ports = [joined_ports(ports)]
-        # One for each step: a passthrough may lie beside a chain of groups that have one each.
-        distinct: dict[int, Port] = {}
-        for branch in group.conduits:
-            for port in self.lay(branch, ports):
-                same = distinct.setdefault(port.key, port)
-                if same is not port:
-                    known = merged_attributes((same.known, port.known))
-                    distinct[port.key] = same._replace(many=True, known=known)
-        return [*distinct.values()]
+    def pass_by(self, through: Through, ports: list[Port]) -> list[Port]:
+        """The same: nothing waits in a passthrough."""
+        return ports
 
-    def _begun(self, producer: Any) -> Port:
+    def fan_out(self, ports: list[Port]) -> list[Port]:
+        """The ports out of their pipelines, for all branches to share."""
+        return [port.emitted() for port in ports]
+
+    def join(self, ports: list[Port]) -> Port:
+        """What the one holds that holds most."""
+        return joined_ports(ports)
+
+    def origin(self, port: Port) -> Hashable:
+        """The step, at this place."""
+        return port.key
+
+    def meet(self, ports: list[Port]) -> Port:
+        """The step, and what is known of all ways from it."""
+        known = merged_attributes(port.known for port in ports)
+        return ports[0]._replace(many=True, known=known)
+
+    def _begin(self, producer: Description) -> Port:
         name = producer.name
         if self._once(producer):
             self._tell(name, producer_remarks(producer))
         port = Port(name, next(port_keys), known=attributes_of(producer))
-        if (most := buffer_size_of(producer)) is not None:
-            return port._replace(parts=(Capacity(most, f"in the buffer of {name!r}"),))
-        match emission_of(producer):
-            case "" if is_awaited(producer):
-                held = Capacity(0, f"read ahead from {name!r}", ahead=True)
+        if producer.buffer is not None and producer.overflow != "keep":
+            held = Capacity(producer.buffer, f"in the buffer of {name!r}")
+            return port._replace(parts=(held,))
+        match producer.emission:
             case "":
-                return port
+                if not producer.awaits and producer.options.get("executor") is None:
+                    return port
+                held = Capacity(0, f"read ahead from {name!r}", ahead=True)
             case "with demand":
-                policy = getattr(producer, "policy", None)
-                held = Capacity(policy.size if policy else BUFFER, f"in the queue behind {name!r}")
+                held = Capacity(producer.buffer or BUFFER, f"in the queue behind {name!r}")
             case _:
                 return port._replace(parts=(Capacity(inf, "emitted without heeding demand"),))
         return port._replace(parts=(held,), queues=(held,))
 
-    def _end(self, consumer: Conduit, ports: list[Port]) -> None:
-        alone = isinstance(consumer, AsyncConsumer)
-        takes = "them one at a time" if alone else f"up to {BUFFER} at once"
+    def _end(self, consumer: Description, ports: list[Port]) -> None:
+        takes = "them one at a time" if consumer.awaits else f"up to {BUFFER} at once"
         queue = Capacity(BUFFER, "in the queue of the consumer, from all paths")
         for port in [port.emitted() for port in ports]:
             fed = port._replace(parts=(*port.parts, queue))
@@ -230,70 +227,77 @@ class _Checking:
         if port.source is not None:
             self._found.append((f"{port.source} → {target}", CheckedEdge(port, taken).told))
 
-    def _reach(self, conduit: Transformer[Any, Any], ports: list[Port]) -> Port:
+    def _pass(self, one: Description, ports: list[Port]) -> Port:
         """Lay the edges to a transformer, and give the port behind it."""
-        name = conduit.name
+        name = one.name
         port = Port(name, next(port_keys))
         taken = f"{name!r} takes them one at a time"
-        if type(conduit).connect in _OURS:
-            ports = [one.taken_in() for one in ports]
-            settled, is_async = settled_options(conduit, self._options)
-            if is_async:
-                self._size(conduit, settled, ports)
-                calls = calls_of(settled)
-                number = "any number" if calls == inf else f"up to {calls:,}"
-                taken = f"{number} are in calls of {name!r}"
-                queue = Capacity(BUFFER, f"in the queue behind {name!r}")
-                parts = (queue, capacity_of_calls(conduit, settled))
-                port = port._replace(parts=parts, queues=(queue,))
-            else:
-                if isinstance(conduit, Step) or callable(settled.on_error):
-                    _read_ahead(ports)  # it may turn out to be asynchronous
-                queues = dict.fromkeys(queue for one in ports for queue in one.queues)
-                port = port._replace(queues=tuple(queues))
-        elif isinstance(conduit, Buffer):
-            taken = f"{name!r} takes them at once"
-            most = inf if conduit.policy.overflow == "keep" else conduit.policy.size
-            port = port._replace(parts=(Capacity(most, "in the buffer"),))
-        elif isinstance(conduit, _RxPipe | _StreamPipe):
-            taken += ", and its operators may hold more"
-            if isinstance(conduit, _RxPipe):
-                ports = [one.emitted() for one in ports]
+        match one.connection:
+            case "stage":
+                return self._call(one, [port.taken_in() for port in ports], port)
+            case "buffer":
+                taken = f"{name!r} takes them at once"
+                most = inf if one.overflow == "keep" or one.buffer is None else one.buffer
+                port = port._replace(parts=(Capacity(most, "in the buffer"),))
+            case "reactivex":
+                taken += ", and its operators may hold more"
+                ports = [port.emitted() for port in ports]
                 port = port._replace(come="through operators")
-            else:
-                ports = [one.taken_in() for one in ports]
+            case "aiostream":
+                taken += ", and its operators may hold more"
+                ports = [port.taken_in() for port in ports]
                 ahead = Capacity(0, f"read ahead from {name!r}", ahead=True)
                 port = port._replace(parts=(ahead,), queues=(ahead,))
-        else:
-            ports = [one._replace(parts=(*one.parts, UNKNOWN)) for one in ports]
-            port = port._replace(parts=(UNKNOWN,), queues=(UNKNOWN,))
-        for one in ports:
-            self._edge(one, name, taken)
+            case _:
+                ports = [port._replace(parts=(*port.parts, UNKNOWN)) for port in ports]
+                port = port._replace(parts=(UNKNOWN,), queues=(UNKNOWN,))
+        for before in ports:
+            self._edge(before, name, taken)
         return port
 
-    def _size(
-        self, conduit: Transformer[Any, Any], settled: StepOptions, ports: list[Port]
-    ) -> None:
+    def _call(self, step: Description, ports: list[Port], port: Port) -> Port:
+        """The same for a transformer that calls its function for each product, in a pipeline."""
+        name = step.name
+        taken = f"{name!r} takes them one at a time"
+        settled, is_async = settled_options(step, self._options)
+        if is_async:
+            self._size(step, settled, ports)
+            calls = calls_of(settled)
+            number = "any number" if calls == inf else f"up to {calls:,}"
+            taken = f"{number} are in calls of {name!r}"
+            queue = Capacity(BUFFER, f"in the queue behind {name!r}")
+            port = port._replace(parts=(queue, capacity_of_calls(step, settled)), queues=(queue,))
+        else:
+            if step.is_step or callable(settled.on_error):
+                _read_ahead(ports)  # it may turn out to be asynchronous
+            queues = dict.fromkeys(queue for before in ports for queue in before.queues)
+            port = port._replace(queues=tuple(queues))
+        for before in ports:
+            self._edge(before, name, taken)
+        return port
+
+    def _size(self, step: Description, settled: StepOptions, ports: list[Port]) -> None:
         """Set the sizes of the queues in front of an asynchronous step."""
-        buffer, name = settled.buffer, conduit.name
+        buffer, name, key = settled.buffer, step.name, _identity(step)
         for queue in dict.fromkeys(queue for port in ports for queue in port.queues):
-            self._buffered.add(id(conduit))
+            self._buffered.add(key)
             if queue is UNKNOWN:
                 continue
             queue.lower = f"buffer= of {name!r}"
             if queue.ahead or buffer is not None:
                 queue.size = buffer or BUFFER
-        if conduit._flow_options.buffer is not None:
+        if step.options.get("buffer") is not None:
             told = Remark(
                 "warning",
                 f"buffer={buffer} has no effect: there is no queue in front of it that has a limit",
                 "leave it out",
             )
-            self._found.append((name, lambda: None if id(conduit) in self._buffered else told))
+            self._found.append((name, lambda: None if key in self._buffered else told))
 
 
-#: What puts a step into a flow, and how it does that is known.
-_OURS: Final = (Transformer.connect, Step.connect)
+def _identity(one: Description) -> int:
+    """The same for all descriptions of one conduit, while its flow is checked."""
+    return id(one if one.source is None else one.source)
 
 
 def _read_ahead(ports: list[Port]) -> None:

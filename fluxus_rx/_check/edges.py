@@ -9,24 +9,19 @@ from __future__ import annotations
 import dataclasses
 from itertools import count
 from math import inf, isnan, nan
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from .._common.signatures import is_generator
-from .._conduits.from_observable import ObservableProducer
-from .._conduits.transformer import Transformer
-from .._functional.step import Step
+from .._graph.parts import Description
 from .._options.step_options import StepOptions
-from .._reactive_streams.from_publisher import FromPublisher
 from .._streams.channel import BUFFER
 from .attributes import KnownAttributes, merged_attributes
-from .options import Remark, calls_of, function_of
+from .options import Remark, calls_of
 
 __all__ = [
     "UNKNOWN",
     "Capacity",
     "CheckedEdge",
     "Port",
-    "buffer_size_of",
     "capacity_of_calls",
     "joined_ports",
     "port_keys",
@@ -129,22 +124,15 @@ class CheckedEdge(NamedTuple):
         return Remark("info", f"{most}{each} ({detail}); {self.taken}", remedy)
 
 
-def buffer_size_of(producer: Any) -> int | None:
-    """The size of the buffer of a producer that has one of its own, and nobody else's to set."""
-    if isinstance(producer, ObservableProducer) and producer.policy.overflow != "keep":
-        return producer.policy.size
-    return producer.buffer if isinstance(producer, FromPublisher) else None
-
-
-def capacity_of_calls(conduit: Transformer[Any, Any], settled: StepOptions) -> Capacity:
+def capacity_of_calls(step: Description, settled: StepOptions) -> Capacity:
     """What an asynchronous step holds beside its queue."""
-    name, calls = conduit.name, calls_of(settled)
+    name, calls = step.name, calls_of(settled)
     if not settled.ordered:
         words = f"with calls of {name!r} that wait for room"
         return Capacity(calls, words, f"concurrency= of {name!r}")
     others = (settled.window or 4 * settled.limit) - 1
     # The last one begins while there is room in the queue for one more.
     held = others
-    if not isinstance(conduit, Step) or is_generator(function_of(conduit)):
+    if not step.is_step or step.is_generator:
         held = others * BUFFER + calls  # each of the calls in flight has one more in its hand
     return Capacity(held, f"in the window of {name!r}", f"window= of {name!r}")

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Iterator
+from collections.abc import Iterator
 from math import inf
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from .._common.signatures import is_async_function, is_generator
-from .._conduits.conduit import Conduit
-from .._conduits.from_observable import ObservableProducer
-from .._conduits.pipes import _RxPipe, _StreamPipe
-from .._conduits.transformer import Transformer
-from .._engine.observable import is_driven
-from .._errors import InvalidFlowError
-from .._functional.source_step import SourceStep
-from .._functional.step import Step
-from .._options.executors import in_processes
+from .._graph.parts import Description
+from .._options.executors import in_processes, unpicklable
 from .._options.step_options import StepOptions
 
 __all__ = [
     "Remark",
     "Severity",
     "calls_of",
-    "emission_of",
-    "function_of",
-    "is_awaited",
     "producer_remarks",
     "settled_options",
     "step_remarks",
@@ -42,20 +31,14 @@ class Remark(NamedTuple):
     remedy: str = ""
 
 
-#: Where operators come from that thin out what they are given.
-_THINNING: Final = {
-    f"reactivex.operators.{name}" for name in ("_debounce", "_sample", "_throttlefirst")
-}
-
-#: How many operators an observable is followed up through, to what they were put on.
-_FAR: Final = 100
-
-
-def settled_options(conduit: Transformer[Any, Any], run: StepOptions) -> tuple[StepOptions, bool]:
+def settled_options(one: Description, run: StepOptions) -> tuple[StepOptions, bool]:
     """The options that a step comes to in a run with these, and whether it is asynchronous then, a
     stage of its own."""
-    settled = conduit._flow_settings.over(run).over(conduit._flow_implied)
-    return settled, conduit._flow_is_async or settled.waits
+    set_on_it = {**one.inherited, **one.options}
+    settled = StepOptions(**{**one.implied, **run.given(), **set_on_it})
+    # Stages are put together before the options of the run are known, which may say executor=None.
+    by_itself = one.awaits or StepOptions(**{**one.implied, **set_on_it}).waits
+    return settled, by_itself or settled.waits
 
 
 def calls_of(settled: StepOptions) -> float:
@@ -69,82 +52,18 @@ def calls_of(settled: StepOptions) -> float:
     return settled.limit
 
 
-def function_of(conduit: Conduit) -> Callable[..., Any]:
-    """What a step calls for each product."""
-    if isinstance(conduit, Step):
-        return conduit._function
-    kind: Any = type(conduit)
-    method: Callable[..., Any] = kind.atransform if conduit._flow_awaits else kind.transform
-    return method
-
-
-def is_awaited(producer: Any) -> bool:
-    """Whether the products of a producer are awaited."""
-    if producer._flow_awaits or producer._flow_options.executor is not None:
-        return True
-    if not isinstance(producer, SourceStep):
-        return False
-    source = producer._source
-    return is_async_function(source) if producer._is_function else isinstance(source, AsyncIterable)
-
-
-def emission_of(producer: Any) -> Literal["", "with demand", "thinned out", "hot"]:
-    """Whether the data of a producer is an observable of which all is kept, and how that emits."""
-    source = kept_source_of(producer)
-    if not _is_a(source, "Observable"):
-        return ""
-    for _ in range(_FAR):
-        if is_driven(source):
-            return "with demand"
-        subscribe = getattr(source, "_subscribe", None)
-        if getattr(subscribe, "__module__", None) in _THINNING:
-            return "thinned out"
-        before = [one for one in _closed_over(subscribe) if _is_a(one, "Observable")]
-        if _is_a(source, "Subject") or len(before) != 1:
-            return "hot"
-        source = before[0]
-    return "hot"
-
-
-def kept_source_of(producer: Any) -> Any:
-    """The observable, or whatever else it is that a producer has as data, and of which it drops
-    nothing."""
-    if isinstance(producer, ObservableProducer):
-        return producer.observable if producer.policy.overflow == "keep" else None
-    if isinstance(producer, SourceStep) and not producer._is_function:
-        return producer._source
-    return None
-
-
-def _is_a(value: object, name: str) -> bool:
-    return any(
-        kind.__name__ == name and kind.__module__.startswith("reactivex.")
-        for kind in type(value).__mro__
-    )
-
-
-def _closed_over(function: Any) -> Iterator[Any]:
-    for cell in getattr(function, "__closure__", None) or ():
-        try:
-            yield cell.cell_contents
-        except ValueError:  # empty
-            continue
-
-
-def producer_remarks(producer: Any) -> Iterator[Remark]:
+def producer_remarks(producer: Description) -> Iterator[Remark]:
     """What is wrong with a producer, or good to know."""
-    if emission_of(producer) == "hot":
-        kind = type(kept_source_of(producer)).__name__
+    if producer.emission == "hot":
         yield Remark(
             "warning",
-            f"its {kind} emits without heeding demand: what comes faster than it is taken queues up"
-            " without bound",
+            f"its {type(producer.data).__name__} emits without heeding demand: what comes faster"
+            " than it is taken queues up without bound",
             "say what may be dropped: from_observable(…, overflow='drop_oldest'); or emit more"
             " slowly, thin it out before (ops.sample, ops.throttle_first), or let the slow step run"
             " more calls at once",
         )
-    made = producer._source if isinstance(producer, SourceStep) else type(producer).produce
-    if in_processes(producer._flow_options.executor) and is_generator(made):
+    if in_processes(producer.options.get("executor")) and producer.is_generator:
         yield _ALL_AT_ONCE
 
 
@@ -156,34 +75,33 @@ _ALL_AT_ONCE: Final = Remark(
 )
 
 
-def step_remarks(
-    conduit: Transformer[Any, Any], run: StepOptions, has_consumer: bool
-) -> Iterator[Remark]:
+def step_remarks(one: Description, run: StepOptions, has_consumer: bool) -> Iterator[Remark]:
     """What is wrong with the options of a step in a run with these, or good to know."""
-    if isinstance(conduit, _RxPipe | _StreamPipe):
-        if texts := ", ".join(conduit._flow_options.texts()):
+    if one.connection in ("reactivex", "aiostream"):
+        if texts := ", ".join(StepOptions(**one.options).texts()):
             yield Remark(
                 "warning",
                 f"options({texts}) has no effect: its operators run as they do by themselves",
                 "leave it out, or set it on the steps beside it",
             )
         return
-    try:
-        conduit._flow_check_options(run)
-    except InvalidFlowError as error:
-        text, _, remedy = str(error).removeprefix(f"{conduit._flow_label}: ").rpartition("; ")
-        yield Remark("error", text, remedy)
-    settled, is_async = settled_options(conduit, run)
+    if one.connection == "buffer":
+        return  # it makes no calls that options could be of
+    settled, is_async = settled_options(one, run)
+    elsewhere = not one.awaits and in_processes(settled.executor)
+    if elsewhere and one.function is not None:
+        refused = unpicklable(one.function, one.arguments if one.is_step else {})
+        if refused is not None:
+            yield Remark("error", refused.text, refused.remedy)
     if is_async:
-        yield from _of_limits(conduit, settled)
+        yield from _of_limits(one, settled)
     else:
-        yield from _of_no_queue(conduit)
-    if not conduit._flow_awaits and settled.executor is None:
-        yield from _of_loop(conduit, settled)
-    yield from _of_order(conduit, settled, is_async)
-    yield from _of_attempts(conduit, settled)
-    elsewhere = not conduit._flow_awaits and in_processes(settled.executor)
-    if elsewhere and is_generator(function_of(conduit)):
+        yield from _of_no_queue(one)
+    if not one.awaits and settled.executor is None:
+        yield from _of_loop(one, settled)
+    yield from _of_order(one, settled, is_async)
+    yield from _of_attempts(one, settled)
+    if elsewhere and one.is_generator:
         yield _ALL_AT_ONCE
     if settled.on_error == "collect" and has_consumer:
         yield Remark(
@@ -193,11 +111,11 @@ def step_remarks(
         )
 
 
-def _of_limits(conduit: Conduit, settled: StepOptions) -> Iterator[Remark]:
+def _of_limits(one: Description, settled: StepOptions) -> Iterator[Remark]:
     """Of an asynchronous step."""
     window, calls = settled.window if settled.ordered else None, calls_of(settled)
     if calls == inf:
-        thread = settled.executor == "thread" and not conduit._flow_awaits
+        thread = settled.executor == "thread" and not one.awaits
         yield Remark(
             "warning",
             "has no limit (concurrency=None): it takes products as fast as they can be made"
@@ -236,9 +154,9 @@ def _permits_of(limiter: object) -> float:
     return inf
 
 
-def _of_no_queue(conduit: Transformer[Any, Any]) -> Iterator[Remark]:
+def _of_no_queue(one: Description) -> Iterator[Remark]:
     """Of a synchronous step, that has the options of an asynchronous one."""
-    own = conduit._flow_options
+    own = StepOptions(**one.options)
     if own.buffer is not None:
         yield Remark(
             "warning",
@@ -254,9 +172,9 @@ def _of_no_queue(conduit: Transformer[Any, Any]) -> Iterator[Remark]:
         )
 
 
-def _of_loop(conduit: Transformer[Any, Any], settled: StepOptions) -> Iterator[Remark]:
+def _of_loop(one: Description, settled: StepOptions) -> Iterator[Remark]:
     """Of a plain function that runs on the loop."""
-    own = conduit._flow_options
+    own = StepOptions(**one.options)
     if own.has("concurrency") and own.limit > 1:
         yield Remark(
             "warning",
@@ -273,10 +191,8 @@ def _of_loop(conduit: Transformer[Any, Any], settled: StepOptions) -> Iterator[R
         )
 
 
-def _of_order(
-    conduit: Transformer[Any, Any], settled: StepOptions, is_async: bool
-) -> Iterator[Remark]:
-    where = settled if is_async else conduit._flow_options
+def _of_order(one: Description, settled: StepOptions, is_async: bool) -> Iterator[Remark]:
+    where = settled if is_async else StepOptions(**one.options)
     if where.window is not None and not settled.ordered:
         yield Remark(
             "warning",
@@ -285,7 +201,7 @@ def _of_order(
         )
 
 
-def _of_attempts(conduit: Transformer[Any, Any], settled: StepOptions) -> Iterator[Remark]:
+def _of_attempts(one: Description, settled: StepOptions) -> Iterator[Remark]:
     tries = settled.retry not in (None, 1) and getattr(settled.retry, "enabled", True)
     if settled.repeatable and not tries:
         yield Remark(
@@ -293,7 +209,7 @@ def _of_attempts(conduit: Transformer[Any, Any], settled: StepOptions) -> Iterat
             "repeatable=True has no effect without retry",
             "set retry= to a number of attempts, or leave repeatable out",
         )
-    elif settled.repeatable and not is_generator(function_of(conduit)):
+    elif settled.repeatable and not one.is_generator:
         yield Remark(
             "info",
             "repeatable=True is for generators, and its function is none: it counts only if what"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
 from itertools import product as cartesian
 from typing import Any, Self, Union, cast
 
 from .._common.item_types import fits, type_name
 from .._errors import InvalidFlowError
+from .._graph.parts import Parallel, Part, in_series, part_of
 from .._options.step_options import StepOptions
 from .._typing import T
 from .conduit import Conduit
@@ -93,14 +94,9 @@ class Chain(Composite):
                 reduce(lambda chain, step: chain >> step, cast(Any, steps)) if steps else choice[0]
             )
 
-    def get_connections(
-        self, *, ingoing: Collection[Conduit] = ()
-    ) -> Iterator[tuple[Conduit, Conduit]]:
-        """The edges of the graph, as pairs of atomic conduits."""
-        feeding = [*ingoing]
-        for conduit in self.conduits:
-            yield from conduit.get_connections(ingoing=feeding)
-            feeding = conduit._flow_finals(feeding)
+    def describe(self) -> Part:
+        """A `Series` of what its conduits say of themselves."""
+        return in_series(map(part_of, self.conduits))
 
     def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
         # From the last conduit that lets nothing pass by it, or a chain built step by step would be
@@ -150,12 +146,9 @@ class Group(Composite):
         for conduit in self.conduits:
             yield from conduit.iter_concurrent_conduits()
 
-    def get_connections(
-        self, *, ingoing: Collection[Conduit] = ()
-    ) -> Iterator[tuple[Conduit, Conduit]]:
-        """The edges of the graph, as pairs of atomic conduits."""
-        for conduit in self.conduits:
-            yield from conduit.get_connections(ingoing=ingoing)
+    def describe(self) -> Part:
+        """A `Parallel` of what its conduits say of themselves."""
+        return Parallel(tuple(map(part_of, self.conduits)))
 
     def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
         return [final for conduit in self.conduits for final in conduit._flow_finals(ingoing)]

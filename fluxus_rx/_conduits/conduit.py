@@ -7,12 +7,14 @@ from abc import ABC
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from .._check.check import Finding, check
 from .._common.messages import short, shown
 from .._errors import InvalidFlowError
+from .._graph.parts import Description, Part
+from .._graph.wiring import connections
 from .._options.step_options import StepOptions
 
 if TYPE_CHECKING:
-    from .._check.check import Finding
     from ..viz._output import File
 
 __all__ = [
@@ -81,13 +83,44 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
     def get_connections(
         self, *, ingoing: Collection[Conduit] = ()
     ) -> Iterator[tuple[Conduit, Conduit]]:
-        """The edges of the graph, as pairs of atomic conduits; `ingoing` are those that feed it."""
-        for conduit in ingoing:
-            yield conduit, self
+        """The edges of the graph, as pairs of atomic conduits; `ingoing` are those that feed it.
+
+        None lead into a producer: a ValueError tells of conduits that would.
+        """
+        yield from connections(self.describe(), ingoing)
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """The arguments that make this conduit, as far as they differ from the defaults."""
         return _init_arguments(self)
+
+    def describe(self) -> Part:
+        """This conduit as data: all that drawings, checks and connections read of it.
+
+        An atomic conduit gives a `Description`, a chain a `Series`, a group a `Parallel` of those
+        of its conduits, a passthrough a `Through` (`fluxus_rx.graph`). That of a class follows from
+        its methods, its name and its options. A class overrides it to say more.
+
+        >>> from fluxus_rx import step
+        >>> description = step("add", lambda x, by: {"y": x + by}, by=3).describe()
+        >>> description.role, description.name, description.arguments
+        ('transformer', 'add', {'by': 3})
+        """
+        return self._flow_description()
+
+    def _flow_description(self, **facts: Any) -> Description:
+        """What every atomic conduit says of itself, and these facts."""
+        said: dict[str, Any] = {
+            "role": "transformer",
+            "name": self.name,
+            "kind": type(self).__name__,
+            "awaits": self._flow_awaits,
+            "input_type": getattr(self, "input_type", Any),
+            "product_type": getattr(self, "product_type", Any),
+            "source": self,
+        }
+        if "arguments" not in facts:
+            said["arguments"] = self.get_repr_attributes()
+        return Description(**said | facts)
 
     def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
         return [self]
@@ -169,8 +202,6 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         warning: fetch: window=3 has no effect without ordered; set ordered=True, or leave window
         out
         """
-        from .._check.check import check
-
         return check(self, options=options)
 
     def _repr_mimebundle_(

@@ -9,7 +9,6 @@ from collections.abc import (
     AsyncIterable,
     AsyncIterator,
     Callable,
-    Collection,
     Generator,
     Iterable,
     Iterator,
@@ -21,8 +20,9 @@ from .._common.event_loop import Loop
 from .._common.item_types import type_arguments
 from .._common.messages import also_raised, note, short, shown
 from .._engine.conversions import arrivals
-from .._engine.execution import Execution, consumed_in_thread
+from .._engine.execution import Execution, consume_in_thread
 from .._errors import InvalidProductError
+from .._graph.parts import Part, in_series, part_of
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
 from .._rx.run_settings import RunSettings
@@ -57,6 +57,11 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
         """The type of what is taken, as the class says it; Any if it doesn't."""
         return type_arguments(self, Consumer)[0]
 
+    def describe(self) -> Part:
+        """This consumer as data, see `Conduit.describe`."""
+        function = getattr(self, "aconsume", self.consume)
+        return self._flow_description(role="consumer", function=function)
+
     @property
     def _flow_is_end(self) -> bool:
         return True
@@ -71,7 +76,7 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
         return Chain.of(_ChainedConsumer, first, self)
 
     async def _flow_aconsume(self, channel: Any) -> R_co:
-        result = await consumed_in_thread(self.consume, channel)
+        result = await consume_in_thread(self.consume, channel)
         _check_result(self, result)
         return result
 
@@ -83,6 +88,8 @@ class AsyncConsumer(Consumer[A_contra, R_co]):
     ...     async def aconsume(self, products):
     ...         return sum([product async for path, product in products])
     """
+
+    _flow_awaits = True
 
     @abstractmethod
     async def aconsume(self, products: AsyncIterable[tuple[int, A_contra]]) -> R_co:
@@ -176,12 +183,9 @@ class Flow(Conduit, Generic[R_co]):
         for producer in self.producer.iter_concurrent_conduits():
             yield Flow(cast("Producer[Any]", producer), self.consumer)
 
-    def get_connections(
-        self, *, ingoing: Collection[Conduit] = ()
-    ) -> Iterator[tuple[Conduit, Conduit]]:
-        """The edges of the graph, as pairs of atomic conduits."""
-        yield from self.producer.get_connections(ingoing=ingoing)
-        yield from self.consumer.get_connections(ingoing=self.producer._flow_finals([]))
+    def describe(self) -> Part:
+        """A `Series` of what its conduits say of themselves."""
+        return in_series(map(part_of, (self.producer, self.consumer)))
 
     def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
         return [self.consumer]

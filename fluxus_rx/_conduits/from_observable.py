@@ -9,8 +9,10 @@ from reactivex import Observable
 
 from .._common.messages import short, shown
 from .._common.names import check_name
+from .._engine.emission import emission_of
 from .._engine.observable import FlowObservable, buffered
 from .._errors import InvalidFlowError
+from .._graph.parts import Part
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._streams.channel import BUFFER
 from .._typing import T
@@ -66,6 +68,20 @@ class ObservableProducer(ForeignProducer[T]):
     def observables(self) -> list[FlowObservable[T]]:
         """The one path of an observable."""
         return [buffered(self.observable, self.policy, ("held", id(self)), self.name, self._name)]
+
+    def describe(self) -> Part:
+        """This producer as data, see `Conduit.describe`; of a source that may drop, it doesn't
+        matter how that emits."""
+        size, overflow = self.policy.size, self.policy.overflow
+        emission = emission_of(self.observable) if overflow == "keep" else ""
+        return self._flow_description(
+            role="producer",
+            data=self.observable,
+            options=self._flow_options.given(),
+            buffer=size,
+            overflow=overflow,
+            emission=emission,
+        )
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """The arguments that differ from the defaults."""

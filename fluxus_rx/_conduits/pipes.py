@@ -17,6 +17,7 @@ from .._common.trail import Trail
 from .._engine.observable import FlowObservable, flow_observable, is_driven
 from .._engine.stage import ForeignItems
 from .._errors import InvalidFlowError, UsageError
+from .._graph.parts import Part
 from .._rx.scheduler import FlowScheduler
 from .._streams.iteration import iterated, relay
 from .._streams.timing import TimeSlice
@@ -30,6 +31,8 @@ class _Pipe(Transformer[Any, Any]):
     """Operators of another library as a transformer."""
 
     _flow_kind = ""
+    #: the library whose operators they are
+    _flow_library = ""
 
     def __init__(
         self, operators: tuple[Callable[[Any], Any], ...], name: str | None = None
@@ -46,6 +49,12 @@ class _Pipe(Transformer[Any, Any]):
         """What messages, results and drawings call it."""
         return self._name or self._flow_kind
 
+    def describe(self) -> Part:
+        """The operators as data, see `Conduit.describe`; what they do is not known."""
+        return self._flow_description(
+            connection=self._flow_library, options=self._flow_options.given()
+        )
+
     def __repr__(self) -> str:
         named = [] if self._name is None else [f"name={self._name!r}"]
         return f"{self._flow_kind}({', '.join([*map(short, self._operators), *named])})"
@@ -55,6 +64,7 @@ class _RxPipe(_Pipe):
     """Rx operators as a transformer."""
 
     _flow_kind = "rx_pipe"
+    _flow_library = "reactivex"
 
     def connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
         """The operators on an observable."""
@@ -80,6 +90,7 @@ class _StreamPipe(_Pipe):
     """aiostream operators as a transformer."""
 
     _flow_kind = "stream_pipe"
+    _flow_library = "aiostream"
     _flow_awaits = True
 
     def connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:

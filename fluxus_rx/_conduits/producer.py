@@ -10,7 +10,6 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
-    Collection,
     Generator,
     Iterable,
     Iterator,
@@ -29,6 +28,7 @@ from .._engine.execution import Execution
 from .._engine.observable import FlowObservable, Merged
 from .._engine.path_observables import path_observables
 from .._errors import InvalidFlowError, InvalidProductError, UsageError
+from .._graph.parts import Part
 from .._options.executors import check_picklable, in_processes
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
@@ -79,18 +79,13 @@ class Producer(Conduit, Generic[P_co]):
         """A producer takes nothing."""
         return Never
 
-    def get_connections(
-        self, *, ingoing: Collection[Conduit] = ()
-    ) -> Iterator[tuple[Conduit, Conduit]]:
-        """The edges of the graph, as pairs of atomic conduits; none lead into a producer, so it is
-        a
-        ValueError to name conduits that would."""
-        if ingoing:
-            names = ", ".join(conduit.name for conduit in ingoing)
-            raise ValueError(
-                f"{self.name} is a producer: nothing goes into it, but got ingoing={names}"
-            )
-        return iter(())
+    def describe(self) -> Part:
+        """This producer as data, see `Conduit.describe`."""
+        return self._flow_description(
+            role="producer",
+            function=getattr(self, "aproduce", self.produce),
+            options=self._flow_options.given(),
+        )
 
     @property
     def _flow_is_source(self) -> bool:

@@ -23,6 +23,7 @@ from .._engine.observable import (
     is_driven,
 )
 from .._errors import InvalidFlowError
+from .._graph.parts import Part, Through
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._rx.run_settings import RunSettings
 from .._streams.context import Several
@@ -205,11 +206,9 @@ class Passthrough(Conduit):
         def _flow_after(self, first):
             raise passthrough_chained()
 
-    def get_connections(
-        self, *, ingoing: Collection[Conduit] = ()
-    ) -> Iterator[tuple[Conduit, Conduit]]:
-        """None: it is not seen in the graph."""
-        return iter(())
+    def describe(self) -> Part:
+        """A `Through`: it is no node of a graph."""
+        return Through()
 
     def connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
         """The source itself."""
@@ -263,6 +262,11 @@ class Buffer(Transformer[T, T]):
     def connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
         """The buffer on an observable."""
         return [buffered(source, self.policy, ("held", id(self)), self.name)]
+
+    def describe(self) -> Part:
+        """The buffer as data, see `Conduit.describe`."""
+        size, overflow = self.policy.size, self.policy.overflow
+        return self._flow_description(connection="buffer", buffer=size, overflow=overflow)
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """Its size and its policy."""

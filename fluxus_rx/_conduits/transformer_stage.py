@@ -14,6 +14,7 @@ from .._engine.bound_step import BoundStep, offloaded
 from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError
+from .._graph.parts import Part
 from .._options.executors import check_picklable, in_processes
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
@@ -49,6 +50,18 @@ class TransformerStage(Conduit):
         object.__setattr__(changed, "_flow_options", replaced)
         changed._flow_check_options(StepOptions())
         return changed
+
+    def describe(self) -> Part:
+        """This transformer as data, see `Conduit.describe`; one with a `connect` of its own says
+        nothing of what waits there."""
+        is_stage = type(self).connect is TransformerStage.connect
+        return self._flow_description(
+            function=getattr(self, "atransform", self.transform),
+            options=self._flow_options.given(),
+            inherited=self._flow_defaults.given(),
+            implied=self._flow_implied.given(),
+            connection="stage" if is_stage else "own",
+        )
 
     @property
     def _flow_settings(self) -> StepOptions:

@@ -9,7 +9,6 @@ from typing import Any
 
 from .._common.messages import note
 from .._errors import MissingAttributeError
-from .._monitoring.gauge import StepKind
 from .._rx.scheduler import FlowScheduler
 from .._streams.flat_map import FlatMap
 from .._streams.limit import Limit
@@ -30,7 +29,7 @@ def async_stage(
     idle_times = None
     if gauge is not None:
         idle_times = IdleTimes()
-        gauge.runs_as(StepKind.CONCURRENT, idle_times, limit=size)
+        gauge.runs_as("step", idle_times, limit=size)
     ordered: bool | Callable[[Any], Hashable] = bool(options.ordered) or scope.settings.ordered
     if isinstance(options.ordered, str) and not scope.settings.ordered:
         ordered = partial(_attribute_of, options.ordered)
@@ -40,7 +39,7 @@ def async_stage(
         concurrency=size,
         ordered=ordered,
         window=options.window,
-        limit=scope.shared(bound_step.key, lambda: Limit(size)) if size != inf else None,
+        limit=scope.get_or_create(bound_step.key, lambda: Limit(size)) if size != inf else None,
         depth=bound_step.depth,
         time_slice=scope.time_slice,
         idle_times=idle_times,

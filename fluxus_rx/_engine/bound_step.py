@@ -118,9 +118,9 @@ def offloaded(
     executor = options.executor
     if scope is None or executor is None:
         return None
-    return scope.shared(("offload", key), partial(_offload, scope, label, options))
+    return scope.get_or_create(("offload", key), partial(_offload, scope, label, options))
 
 
 def _offload(scope: Scope, label: str, options: StepOptions) -> Offload:
     assert options.executor is not None
-    return scope.owns(offload(options.executor, label, options.limit))
+    return scope.add_resource(offload(options.executor, label, options.limit))

@@ -17,7 +17,7 @@ from .._rx.scope import Scope
 from .._streams.channel import Channel
 from .._streams.iteration import iterated
 from .._typing import T
-from .execution import Arrival, Execution, all_ready, close_scope
+from .execution import Arrival, Execution, close_scope, ready_items
 from .observable import FlowObservable, flow_observable
 
 __all__ = ["arrivals", "async_items", "to_observable", "to_stream"]
@@ -25,9 +25,8 @@ __all__ = ["arrivals", "async_items", "to_observable", "to_stream"]
 
 async def async_items(source: Observable[T]) -> AsyncGenerator[T, None]:
     """The items of an observable as they come; leaving early ends the run."""
-    scope = Scope(asyncio.get_running_loop())
+    scope = Scope(asyncio.get_running_loop(), on_fail=lambda error: pipeline.fail(error))
     pipeline = flow_observable(source, True).open(FlowScheduler(scope.loop, scope))
-    scope.on_fail = pipeline.fail
     error: BaseException | None = None
     try:
         async for item in pipeline:
@@ -37,7 +36,7 @@ async def async_items(source: Observable[T]) -> AsyncGenerator[T, None]:
     try:
         await pipeline.aclose()
     except BaseException as late:
-        scope.lost(late)
+        scope.add_error(late)
     error = await close_scope(scope, error)
     try:
         if error is not None:
@@ -93,21 +92,22 @@ def to_observable(source: AsyncIterable[T]) -> Observable[T]:
     return FlowObservable(lambda flow, owner: iterated(source))
 
 
-def arrivals(opens: Callable[[], Execution]) -> Generator[Arrival, None, None]:
+def arrivals(execute: Callable[[], Execution]) -> Generator[Arrival, None, None]:
     """What arrives, as it comes, for a synchronous reader; the loop runs while it waits."""
 
-    async def open_paths() -> tuple[Execution, Channel[Arrival]]:
-        opened = opens()
-        return opened, await opened.__aenter__()
+    # Entered and left by hand: each is a call of its own into the loop.
+    async def enter() -> tuple[Execution, Channel[Arrival]]:
+        execution = execute()
+        return execution, await execution.__aenter__()
 
     with Loop() as loop:
-        opened, channel = loop.call(open_paths)
+        execution, channel = loop.call(enter)
         error: BaseException | None = None
         try:
-            while batch := loop.call(partial(all_ready, channel)):
+            while batch := loop.call(partial(ready_items, channel)):
                 yield from batch
         except BaseException as raised:
             error = raised
-        loop.call(partial(opened.__aexit__, None, error, None))
+        loop.call(partial(execution.__aexit__, None, error, None))
         if error is not None:
             raise error

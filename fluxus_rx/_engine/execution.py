@@ -24,7 +24,7 @@ from .._streams.context import unmistakable
 from .._typing import T
 from .stage import StepLocations
 
-__all__ = ["Arrival", "Execution", "all_ready", "close_scope", "collect", "consumed_in_thread"]
+__all__ = ["Arrival", "Execution", "close_scope", "collect", "consume_in_thread", "ready_items"]
 
 _log = logging.getLogger(__name__)
 
@@ -59,14 +59,15 @@ class Execution:
         self._beside = beside
         self._channel: Channel[Arrival] = Channel()
         self._subscriptions: list[DisposableBase] = []
-        self._left = len(paths)
+        #: paths that are not at their end
+        self._unfinished = len(paths)
         self._failure: BaseException | None = None
 
     async def __aenter__(self) -> Channel[Arrival]:
         loop, meter = asyncio.get_running_loop(), self._settings.meter
         location_of = StepLocations(self._paths).location_of
         settings = dataclasses.replace(self._settings, location_of=location_of)
-        self.scope = Scope(loop, settings, on_fail=self._failed)
+        self.scope = Scope(loop, settings, on_fail=self._on_error)
         if meter is not None:
             for path in self._paths:
                 meter.gauges.know(getattr(path, "trail", None))
@@ -81,14 +82,14 @@ class Execution:
                 self.scope.start(self._beside())
             for path, receive in zip(self._paths, receivers, strict=True):
                 self._subscriptions.append(
-                    path.subscribe(receive, self._failed, self._completed, scheduler=flow)
+                    path.subscribe(receive, self._on_error, self._on_completed, scheduler=flow)
                 )
         except BaseException as error:
             await self.__aexit__(None, error, None)
             raise
         return self._channel
 
-    def _failed(self, error: BaseException) -> None:
+    def _on_error(self, error: BaseException) -> None:
         if self._failure is None:
             self._failure = error
         else:
@@ -96,9 +97,9 @@ class Execution:
         self._channel.close(error)
         self.scope.cancel()
 
-    def _completed(self) -> None:
-        self._left -= 1
-        if not self._left:
+    def _on_completed(self) -> None:
+        self._unfinished -= 1
+        if not self._unfinished:
             self._channel.close()
 
     async def __aexit__(self, kind: object, raised: BaseException | None, trace: object) -> None:
@@ -152,8 +153,8 @@ async def collect(
     return results
 
 
-async def all_ready(channel: Channel[T]) -> list[T]:
-    """All that waits, as soon as there is something; empty at the end."""
+async def ready_items(channel: Channel[T]) -> list[T]:
+    """The items that wait, as soon as there are some; none at the end."""
     if not await channel.filled():
         try:
             await channel.__anext__()
@@ -162,28 +163,14 @@ async def all_ready(channel: Channel[T]) -> list[T]:
     return [channel.poll() for _ in range(len(channel))]
 
 
-async def consumed_in_thread(
+async def consume_in_thread(
     consume: Callable[[Iterator[Arrival]], T], channel: Channel[Arrival]
 ) -> T:
     """Feed a synchronous consumer, in a thread of its own, while the loop goes on."""
     loop = asyncio.get_running_loop()
-
-    def arrivals() -> Generator[Arrival, None, None]:
-        while batch := asyncio.run_coroutine_threadsafe(all_ready(channel), loop).result():
-            yield from batch
-
-    def work() -> T:
-        items = arrivals()
-        try:
-            return consume(items)
-        except (StopIteration, StopAsyncIteration) as error:  # a future can't carry the first
-            raise unmistakable(error, "a consumer") from error
-        finally:
-            items.close()
-
     with futures.ThreadPoolExecutor(1, thread_name_prefix="fluxus_rx consumer") as executor:
-        context = contextvars.copy_context()
-        future = loop.run_in_executor(executor, partial(context.run, work))
+        work = partial(_consume_arrivals, consume, channel, loop)
+        future = loop.run_in_executor(executor, partial(contextvars.copy_context().run, work))
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError as cancelled:
@@ -194,3 +181,23 @@ async def consumed_in_thread(
             if not future.cancelled() and (error := future.exception()) is not None:
                 note(cancelled, f"the consumer, told to end, raised {error!r}")
             raise
+
+
+def _consume_arrivals(
+    consume: Callable[[Iterator[Arrival]], T],
+    channel: Channel[Arrival],
+    loop: asyncio.AbstractEventLoop,
+) -> T:
+    """What the consumer gives; it waits for the loop, in another thread, to have more for it."""
+
+    def arrivals() -> Generator[Arrival, None, None]:
+        while batch := asyncio.run_coroutine_threadsafe(ready_items(channel), loop).result():
+            yield from batch
+
+    items = arrivals()
+    try:
+        return consume(items)
+    except (StopIteration, StopAsyncIteration) as error:  # a future can't carry the first
+        raise unmistakable(error, "a consumer") from error
+    finally:
+        items.close()

@@ -13,7 +13,6 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from .._common.messages import also_raised
-from .._monitoring.gauge import StepKind
 from .._rx.scheduler import FlowScheduler
 from .._streams.context import Several, unmistakable
 from .._streams.iteration import END, Endable, aclose_all, cancel
@@ -144,7 +143,7 @@ class Fused(Endable[Any]):
         if gauges:
             idle_times = IdleTimes()
             for gauge in gauges:
-                gauge.runs_as(StepKind.INLINE, idle_times, limit=1)
+                gauge.runs_as("inline", idle_times, limit=1)
         self._stream = self._walking(base, bound_steps, stack, idle_times=idle_times)
         self._parts: list[Any] = [self._stream]
 

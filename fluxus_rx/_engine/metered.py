@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any
 
-from .._monitoring.gauge import Gauge, StepKind
+from .._monitoring.gauge import Gauge
 from .._monitoring.meter import Meter, RunningCall, length_of
 from .._streams.context import Several
 from .._streams.iteration import aclose
@@ -75,7 +75,7 @@ def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any
     first.pause()
     if gauge.total == total and (length := length_of(source)) is not None:
         gauge.expect(length)
-    gauge.runs_as(StepKind.SOURCE, IdleTimes())
+    gauge.runs_as("source", IdleTimes())
     watch = _CallPerItem(gauge, meter, first)
     return _CountedAsyncItems(source, watch) if _is_async(source) else _CountedItems(source, watch)
 

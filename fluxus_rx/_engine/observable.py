@@ -23,7 +23,7 @@ from .._rx.intake import Intake
 from .._rx.multicast import Branch, Hub, subscribe_merged
 from .._rx.overflow import BufferedObservable, OverflowPolicy
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
-from .._rx.scope import Scope, drainable
+from .._rx.scope import Scope, make_drainable
 from .._typing import T
 from .bound_step import BoundStep
 from .metered import metered_source
@@ -150,9 +150,10 @@ class FlowObservable(Observable[T]):
     ) -> Pipeline[Any]:
         root, settings = self._root, flow.scope.settings
         if isinstance(root, Observable):
-            # The same for all branches of a group, which have a root that is no step.
-            trail = self._stages[0].trail if self._stages else None
-            reached = is_reached(self._root_trail or trail, settings)
+            trail = self._root_trail  # the same for all branches of a group
+            if trail is None and self._stages:
+                trail = self._stages[0].trail
+            reached = is_reached(trail, settings)
             return Pipeline(flow, self._intake(root, flow, downstream) if reached else iter(()))
         if self._before is None:
             reached = is_reached(self._root_trail, settings)
@@ -177,7 +178,7 @@ class FlowObservable(Observable[T]):
         else:
             intake = Intake(root, flow, downstream)
         if flow.scope.settings.drainable and is_source and not isinstance(root, Branch):
-            return flow.scope.feed(intake)
+            return flow.scope.add_source(intake)
         return intake
 
     def _item_counter(self, key: Hashable, meter: Meter | None) -> ItemCounter | None:
@@ -195,7 +196,7 @@ class FlowObservable(Observable[T]):
         else:
             gauge = meter.gauges.at(trail, trail.name, ("source", trail))
             source = metered_source(partial(root, flow, owner), gauge, meter)
-        return drainable(source, flow.scope) if flow.scope.settings.drainable else source
+        return make_drainable(source, flow.scope) if flow.scope.settings.drainable else source
 
     def _subscribe_plainly(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None

@@ -241,7 +241,7 @@ class _OwnRun(_SharedRun[T]):
                 if observer is not None:
                     event(observer)
             except Exception as raised:
-                self._flow.scope.report(raised)
+                self._flow.scope.call_exception_handler(raised)
 
 
 def _source_of(path: FlowObservable[Any]) -> Trail | None:

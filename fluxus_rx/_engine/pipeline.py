@@ -91,7 +91,7 @@ class Pipeline(Endable[T]):
         if not isinstance(self._last, Endable) or isinstance(self._last, also):
             self._parts.remove(self._last)
             merge = Merge((self._last,), size, self._flow.scope.time_slice)
-            self._add(self._flow.scope.feed(merge) if self._is_drainable else merge)
+            self._add(self._flow.scope.add_source(merge) if self._is_drainable else merge)
             self._is_drainable = False
 
     def _add(self, stream: AsyncIterator[Any]) -> None:

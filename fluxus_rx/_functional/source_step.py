@@ -19,14 +19,16 @@ from typing import Any
 from reactivex import Observable
 
 from .._common.messages import note, short
-from .._common.signatures import function_name, is_async_function
+from .._common.signatures import Parameters, function_name, is_async_function
 from .._common.trail import Trail
 from .._conduits.conduit import options_repr
 from .._conduits.producer import Producer
 from .._engine.bound_step import BoundStep, ItemCall, offloaded
+from .._engine.emission import emission_of
 from .._engine.observable import FlowObservable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError, UsageError
+from .._graph.parts import Part
 from .._monitoring.meter import length_of
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
@@ -64,6 +66,16 @@ class SourceStep(Producer[DictProduct]):
     @property
     def _flow_label(self) -> str:
         return f"step {self._name!r}"
+
+    def describe(self) -> Part:
+        """This step as data, see `Conduit.describe`."""
+        given: dict[str, Any]
+        if self._is_function:
+            given = {"function": self._source, "parameters": Parameters((), (), False)}
+        else:
+            given = {"data": self._source, "emission": emission_of(self._source)}
+        options = self._flow_options.given()
+        return self._flow_description(role="producer", arguments={}, options=options, **given)
 
     def produce(self) -> Iterable[DictProduct]:
         """The products, for a synchronous reader."""

@@ -18,6 +18,7 @@ from .._engine.bound_step import BoundStep, ItemCall, offloaded
 from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import ForeignItems, Stage, StepContext
 from .._errors import InvalidFlowError, InvalidNameError
+from .._graph.parts import Part
 from .._options.offload import Offload
 from .._products.dict_product import MISSING, DictProduct
 from .._products.factory import ProductFactory, from_foreign
@@ -70,6 +71,16 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
     @property
     def _flow_called(self) -> tuple[Callable[..., Any], Mapping[str, Any]]:
         return self._function, self._fixed
+
+    def describe(self) -> Part:
+        """This step as data, see `Conduit.describe`."""
+        return self._flow_description(
+            function=self._function,
+            parameters=self._parameters,
+            options=self._flow_options.given(),
+            inherited=self._flow_defaults.given(),
+            implied=self._flow_implied.given(),
+        )
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """The fixed arguments."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -142,11 +142,19 @@ class RunTimes(NamedTuple):
 
 
 class Timed(Protocol):
-    """A result that tells of its calls."""
+    """A result that tells of its calls: outputs by path, and the journal of the run."""
 
     @property
     def _flow_journal(self) -> Journal:
         """The calls; raises UsageError for a result without times."""
+        ...
+
+    def __len__(self) -> int:
+        """The number of paths."""
+        ...
+
+    def __iter__(self) -> Iterator[Sequence[Mapping[str, Mapping[str, Any]]]]:
+        """The outputs of each path."""
         ...
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Hashable, Iterator, Sized
-from enum import Enum
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from .._common.trail import Trail
 from .._streams.timing import IdleTimes, clock
@@ -13,15 +12,10 @@ from .._streams.timing import IdleTimes, clock
 __all__ = ["Gauge", "StepKind", "StepTimes", "Stopwatch"]
 
 
-class StepKind(Enum):
-    """How a step works, which tells what its idle times mean."""
-
-    #: gives without being called
-    SOURCE = "source"
-    #: is called by the loop itself, which does nothing else meanwhile
-    INLINE = "inline"
-    #: has calls beside each other
-    CONCURRENT = "concurrent"
+#: How a step works, which tells what its idle times mean: a source gives without being called, an
+#: inline step is called by the loop itself, which does nothing else meanwhile; any other step may
+#: have several calls at once.
+StepKind: TypeAlias = Literal["source", "inline", "step"]
 
 
 class StepTimes(NamedTuple):
@@ -106,7 +100,7 @@ class Gauge:
         #: products that have been given, those of them by calls that are done, and those that it
         #: had no room for
         self.given = self.made = self.dropped = 0
-        self.kind = StepKind.CONCURRENT
+        self.kind: StepKind = "step"
         #: calls at once at most, where that is known
         self.limit: float | None = None
         self.idle_times: IdleTimes | None = None
@@ -154,9 +148,9 @@ class Gauge:
         if self.idle_times is None:
             return StepTimes(busy, held)
         starved, blocked, opened = self.idle_times.now()
-        if self.kind is StepKind.SOURCE:
+        if self.kind == "source":
             blocked = max(0.0, opened - busy)
-        elif self.kind is StepKind.INLINE:
+        elif self.kind == "inline":
             starved = max(0.0, opened - busy - blocked)
         return StepTimes(busy, held, starved, blocked, opened)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 from .._common.text import measured_time, printable, shortened, table
-from .._common.trail import Trail
-from .gauge import Gauge, StepKind
+from .gauge import Gauge
 from .meter import Meter
 
 __all__ = ["Explanation", "RunStats", "StepStats", "stats_of"]
@@ -48,8 +47,8 @@ class StepStats:
     blocked: float
     load: float
     _open: float = dataclasses.field(repr=False, default=0.0)
-    _kind: StepKind = dataclasses.field(repr=False, default=StepKind.CONCURRENT)
-    _trails: tuple[Trail, ...] = dataclasses.field(repr=False, compare=False, default=())
+    _kind: str = dataclasses.field(repr=False, default="step")
+    _trails: tuple[Any, ...] = dataclasses.field(repr=False, compare=False, default=())
 
     @classmethod
     def of(cls, places: Sequence[Gauge]) -> StepStats:
@@ -58,15 +57,13 @@ class StepStats:
         busy, starved = sum(one.busy for one in times), sum(one.starved for one in times)
         blocked, opened = sum(one.blocked for one in times), sum(one.open for one in times)
         load = 0.0
-        if opened and first.kind is StepKind.CONCURRENT:
+        if opened and first.kind == "step":
             load = 1 - (starved + blocked) / opened
         elif opened:
             load = busy / opened
         return cls(
             step=first.label,
-            in_flight=(
-                0 if first.kind is StepKind.SOURCE else sum(gauge.in_flight for gauge in places)
-            ),
+            in_flight=(0 if first.kind == "source" else sum(gauge.in_flight for gauge in places)),
             limit=None if first.limit in (None, inf) else int(first.limit or 0),
             waiting=sum(gauge.waiting for gauge in places),
             done=sum(gauge.done for gauge in places),
@@ -235,9 +232,9 @@ def _leads_to(first: StepStats, second: StepStats) -> bool:
 
 def _why(step: StepStats, weight: float, elapsed: float) -> str:
     part = f"for {weight:.0%} of {measured_time(elapsed)}"
-    if step._kind is StepKind.SOURCE:
+    if step._kind == "source":
         return f"it was busy {part} with giving products"
-    if step._kind is StepKind.INLINE:
+    if step._kind == "inline":
         return f"its function kept the loop busy {part}"
     if step.limit is None:
         return f"it was never without a product {part}, and has no limit"
@@ -247,9 +244,9 @@ def _why(step: StepStats, weight: float, elapsed: float) -> str:
 
 
 def _remedy(step: StepStats) -> str:
-    if step._kind is StepKind.SOURCE:
+    if step._kind == "source":
         return "Have it give products faster: nothing behind it can be ahead of it."
-    if step._kind is StepKind.INLINE:
+    if step._kind == "inline":
         return "Run it in processes (executor='process'), or in threads if it waits for something."
     if step.held > step.busy:
         return (

@@ -16,6 +16,7 @@ from .._conduits.producer import Producer
 from .._engine.observable import FlowObservable
 from .._engine.stage import ForeignItems
 from .._errors import InvalidFlowError
+from .._graph.parts import Part
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import BUFFER
 from .._typing import T
@@ -43,7 +44,16 @@ class FromPublisher(ForeignProducer[T]):
     def _inflow(self, flow: FlowScheduler, owner: object) -> Any:
         label = f"publisher {self._name or short(self._publisher)}"
         inflow = SubscriberStream(self._publisher, label, self.buffer, flow)
-        return flow.scope.feed(inflow) if flow.scope.settings.drainable else inflow
+        return flow.scope.add_source(inflow) if flow.scope.settings.drainable else inflow
+
+    def describe(self) -> Part:
+        """This producer as data, see `Conduit.describe`."""
+        return self._flow_description(
+            role="producer",
+            data=self._publisher,
+            options=self._flow_options.given(),
+            buffer=self.buffer,
+        )
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """The arguments that differ from the defaults."""

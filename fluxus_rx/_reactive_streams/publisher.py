@@ -24,6 +24,7 @@ from .._conduits.producer import Producer, SimpleAsyncProducer
 from .._engine.observable import flow_observable
 from .._errors import InvalidFlowError, InvalidOptionError, InvalidProductError, UsageError
 from .._rx.driver import Driver, RootObserver
+from .._rx.inbox import Wakeup
 from .._rx.scheduler import FlowScheduler
 from .._typing import T
 from .protocols import Publisher, Subscriber, missing
@@ -53,13 +54,7 @@ class _FlowPublisher(Generic[T]):
 
     def subscribe(self, subscriber: Subscriber[T], /) -> None:
         """Run the flow for this subscriber."""
-        if subscriber is None:
-            raise InvalidFlowError("subscribe() takes a subscriber, not None (rule 1.9)")
-        lacks = missing(subscriber, "on_subscribe", "on_next", "on_error", "on_complete")
-        if lacks:
-            raise InvalidFlowError(
-                f"subscribe() takes a subscriber, and {shown(subscriber)} has no {lacks}"
-            )
+        _check_subscriber(subscriber)
         try:
             loop = FlowScheduler.of(self._scheduler).loop
         except UsageError as error:
@@ -70,12 +65,22 @@ class _FlowPublisher(Generic[T]):
         try:
             subscriber.on_subscribe(run)
         except BaseException as error:
-            run.blame("on_subscribe", error)
+            run.drop_subscriber("on_subscribe", error)
         else:
             run.flow.on_loop(run.begin)
 
     def __repr__(self) -> str:
         return f"to_publisher({short(self._flow)})"
+
+
+def _check_subscriber(subscriber: object) -> None:
+    if subscriber is None:
+        raise InvalidFlowError("subscribe() takes a subscriber, not None (rule 1.9)")
+    lacks = missing(subscriber, "on_subscribe", "on_next", "on_error", "on_complete")
+    if lacks:
+        raise InvalidFlowError(
+            f"subscribe() takes a subscriber, and {shown(subscriber)} has no {lacks}"
+        )
 
 
 class _EndedSubscription:
@@ -103,14 +108,17 @@ class _PublisherSubscription(Generic[T]):
         # A run of its own, also where the scheduler is that of another one.
         self.flow = FlowScheduler(loop, demand=self)
         self._source = source
-        self._subscriber: Subscriber[T] | None = subscriber
         self._lock = Lock()
-        self._demand = 0
-        self._waiter: asyncio.Future[None] | None = None
+        #: None once nothing more is to be signalled
+        self._subscriber: Subscriber[T] | None = subscriber
         #: why it is to end before its time, if the subscriber is to hear of that
         self._fault: Exception | None = None
+        #: items that were requested and have not been signalled
+        self._requested = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._wakeup = Wakeup(loop, self._wake)
         self._root: RootObserver[T] | None = None
-        self._running: abc.DisposableBase | None = None
+        self._run: abc.DisposableBase | None = None
 
     # the Subscription: from any thread, and from within any signal
 
@@ -120,30 +128,26 @@ class _PublisherSubscription(Generic[T]):
         From 2**63 - 1 on, there is no limit any more. Anything else than a whole number from 1 on
         ends the subscription with an InvalidOptionError (a ValueError), as rule 3.9 has it.
         """
+        valid = isinstance(n, int) and not isinstance(n, bool) and n > 0
         with self._lock:
-            if self._subscriber is None or self._fault is not None:
+            if self._is_over:
                 return
-            if isinstance(n, int) and not isinstance(n, bool) and n > 0:
-                self._demand = min(self._demand + n, UNLIMITED)
-                wakes = self._waiter is not None
-                action = self._wake
+            if valid:
+                self._requested = min(self._requested + n, UNLIMITED)
             else:
                 self._fault = InvalidOptionError(
                     f"request({shown(n)}): a subscriber asks for a whole number of items from 1 on"
                     " (rule 3.9)"
                 )
-                wakes = True
-                action = self._give_up
-        if wakes:
-            self.flow.on_loop(action)
+        if not valid:
+            self.flow.on_loop(self._fail)
+        elif self._waiter is not None:
+            self._wakeup.request()
 
     def cancel(self) -> None:
         """Ask for nothing more: the run ends and cleans up, and the subscriber is let go of."""
-        with self._lock:
-            if self._subscriber is None:
-                return
-            self._subscriber = None
-        self.flow.on_loop(self._leave)
+        if self._release_subscriber() is not None:
+            self.flow.on_loop(self._stop)
 
     # what happens on the loop
 
@@ -156,7 +160,7 @@ class _PublisherSubscription(Generic[T]):
             self._root.on_error(self._fault)
             return
         try:
-            self._running = self._root.begin(self._drive)
+            self._run = self._root.begin(self._drive)
         except BaseException as error:
             self._root.on_error(error)
 
@@ -181,18 +185,18 @@ class _PublisherSubscription(Generic[T]):
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def _give_up(self) -> None:
+    def _fail(self) -> None:
         self._wake()
         if self._root is not None and self._fault is not None:
             self._root.on_error(self._fault)
 
-    def _leave(self) -> None:
+    def _stop(self) -> None:
         self._wake()
-        if self._running is not None:
-            self._running.dispose()
+        if self._run is not None:
+            self._run.dispose()
 
     @property
-    def _over(self) -> bool:
+    def _is_over(self) -> bool:
         return self._subscriber is None or self._fault is not None
 
     # the demand of the run
@@ -200,7 +204,7 @@ class _PublisherSubscription(Generic[T]):
     @property
     def ready(self) -> bool:
         """Whether one more product may be signalled."""
-        return self._demand > 0 or self._over
+        return self._requested > 0 or self._is_over
 
     async def wait(self) -> None:
         """Return when one more product may be signalled, or nobody will take any."""
@@ -224,52 +228,52 @@ class _PublisherSubscription(Generic[T]):
                     "to_publisher(): the flow gave None, which is no item of a publisher (rule"
                     " 2.13): drop it, or wrap it"
                 )
-            elif self._demand < UNLIMITED:
-                self._demand -= 1
+            elif self._requested < UNLIMITED:
+                self._requested -= 1
         if self._fault is not None:
-            self._give_up()
+            self._fail()
             return
         try:
             subscriber.on_next(product)
         except BaseException as error:
-            self.blame("on_next", error)
+            self.drop_subscriber("on_next", error)
 
     def on_error(self, error: BaseException) -> None:
         """Tell the subscriber that the run has failed, or the loop if nobody is left to be told."""
-        subscriber = self._let_go()
+        subscriber = self._release_subscriber()
         if subscriber is None:
             if not isinstance(error, asyncio.CancelledError):
-                self.flow.scope.report(error)
+                self.flow.scope.call_exception_handler(error)
             return
         try:
             # Whatever ended the run, or the subscriber would wait for ever.
             subscriber.on_error(error)  # type: ignore[arg-type]  # of any kind
         except BaseException as raised:
-            self.blame("on_error", raised)
+            self.drop_subscriber("on_error", raised)
 
     def on_completed(self) -> None:
         """Tell the subscriber that the run is at its end."""
-        subscriber = self._let_go()
+        subscriber = self._release_subscriber()
         if subscriber is not None:
             try:
                 subscriber.on_complete()
             except BaseException as raised:
-                self.blame("on_complete", raised)
+                self.drop_subscriber("on_complete", raised)
 
-    def _let_go(self) -> Subscriber[T] | None:
+    def _release_subscriber(self) -> Subscriber[T] | None:
         with self._lock:
             subscriber, self._subscriber = self._subscriber, None
         return subscriber
 
-    def blame(self, signal: str, error: BaseException) -> None:
-        """The subscriber has raised: it counts as gone, and the loop's exception handler is told
-        (rule 2.13)."""
+    def drop_subscriber(self, signal: str, error: BaseException) -> None:
+        """Let go of a subscriber that has raised, and tell the loop's exception handler (rule
+        2.13)."""
         self.cancel()
-        told = {
+        context = {
             "message": f"fluxus_rx: a subscriber raised in {signal}(), which ends its subscription",
             "exception": error,
         }
-        self.flow.on_loop(lambda: self.flow.loop.call_exception_handler(told))
+        self.flow.on_loop(lambda: self.flow.loop.call_exception_handler(context))
 
 
 def to_publisher(

@@ -186,9 +186,9 @@ class SubscriberStream(Endable[T]):
         except BaseException as error:
             note(error, f"in cancel() of {self.label}")
             if self._state is _StreamState.CLOSED:
-                self._scope.report(error)
+                self._scope.call_exception_handler(error)
             else:
-                self._scope.lost(error)
+                self._scope.add_error(error)
 
     def warn(self, what: str, error: BaseException | None = None) -> None:
         """Log what nobody is to be stopped by; an error each time, anything else once."""
@@ -230,6 +230,7 @@ class _StrictSubscriber(Generic[T]):
         self._stream = stream
         self._put = channel.put
         self._post = inbox.post
+        self._try_post = inbox.try_post
         self._lock = Lock()
         self._state = _ACTIVE
         self._subscription: Subscription | None = None
@@ -264,7 +265,7 @@ class _StrictSubscriber(Generic[T]):
             if earlier is None:
                 self._subscription = subscription
         if earlier is None:
-            if not self._post(self._stream.begin, subscription):
+            if not self._try_post(self._stream.begin, subscription):
                 self._stream.refuse(subscription)
         elif earlier is subscription:
             self._violation(UsageError, "called on_subscribe() twice with one subscription", "2.12")
@@ -301,7 +302,9 @@ class _StrictSubscriber(Generic[T]):
             if exception is None:
                 raise error
             return
-        if self._may_end("on_error", exception) and not self._post(self._stream.close, exception):
+        if self._may_end("on_error", exception) and not self._try_post(
+            self._stream.close, exception
+        ):
             self._stream.warn("failed when the loop of its run was closed", exception)
 
     def on_complete(self) -> None:
@@ -337,5 +340,5 @@ class _StrictSubscriber(Generic[T]):
             first = self._state is _ACTIVE
             if first:
                 self._state = _FAILED
-        if not first or not self._post(self._stream.abort, error):
+        if not first or not self._try_post(self._stream.abort, error):
             self._stream.warn("went wrong after its end", error)

@@ -24,6 +24,7 @@ from .._conduits.consumer import Consumer, Flow
 from .._conduits.producer import Producer
 from .._conduits.transformer import Passthrough, Transformer
 from .._engine.execution import Execution
+from .._engine.observable import flow_observable
 from .._errors import FailureLimitError, InvalidFlowError
 from .._functional.source_step import SourceStep
 from .._monitoring.reporting import reporting
@@ -96,9 +97,15 @@ class RunRequest:
 
     def product_of(self, item: Any, *, path: int, index: int) -> DictProduct:
         """The product of an item that a path has given; refuses what is none."""
-        kind = getattr(self._paths[path], "kind", ())
-        said = f"{self._who} takes products of steps{_INSTEAD}, but got"
-        return from_foreign(item, index, None, said, *kind)
+        foreign = flow_observable(self._paths[path]).foreign_items
+        return from_foreign(
+            item,
+            position=index,
+            owner=None,
+            recipient=f"{self._who} takes products of steps{_INSTEAD}, but got",
+            label=foreign.label,
+            depth=foreign.depth,
+        )
 
 
 class CollectedRun(RunRequest):

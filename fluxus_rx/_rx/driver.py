@@ -21,6 +21,7 @@ from .._streams.channel import BUFFER, Channel
 from .._streams.iteration import END, aclose, cancel, poll_nothing
 from .._typing import T
 from .scheduler import FlowScheduler
+from .scope import Scope
 
 __all__ = ["Driver", "RootObserver"]
 
@@ -39,28 +40,30 @@ class Driver(Generic[T]):
         self._open = open_stream
         self._observer = observer
         self._flow = flow
+        self._scope = flow.scope
         self._task: asyncio.Task[None] | None = None
         self._disposed = False
-        self._ending = False
+        #: whether the stream is being closed, into which no cancellation may break
+        self._closing = False
         flow.on_loop(self._start)
 
     def _start(self) -> None:
         if not self._disposed:
-            self._task = self._flow.scope.start(self._drive())
+            self._task = self._scope.start(self._drive())
 
     async def _drive(self) -> None:
         stream: AsyncIterator[T] | None = None
         error: BaseException | None = None
         try:
-            if self._flow.scope.time_slice.gate is not None:
-                await self._flow.scope.time_slice.yield_to_loop()
+            if self._scope.time_slice.gate is not None:
+                await self._scope.time_slice.yield_to_loop()
             stream = self._open()
             await self._emit(stream)
         except BaseException as raised:
             error = raised
-        self._ending = True
+        self._closing = True
         if self._task is not None:
-            self._flow.scope.spare(self._task)
+            self._scope.let_finish(self._task)
         cancel(stream)
         try:
             await aclose(stream)
@@ -72,13 +75,13 @@ class Driver(Generic[T]):
         self._end(error)
 
     async def _emit(self, stream: Any) -> None:
-        demand, on_next, scope = self._flow.demand, self._observer.on_next, self._flow.scope
+        demand, on_next, scope = self._flow.demand, self._observer.on_next, self._scope
         poll: Callable[[], T] = getattr(stream, "poll", poll_nothing)
         read = stream.__anext__
         scheduled = scope.scheduled
         thrown: asyncio.CancelledError | None = None
         queue = demand if isinstance(demand, Channel) else None
-        waiting = unseen = 0
+        queued = unseen = 0
         while True:
             item = END if thrown is not None else poll()
             if item is END:
@@ -94,14 +97,7 @@ class Driver(Generic[T]):
                 await asyncio.sleep(0)
                 scheduled = scope.scheduled
             if not demand.ready:
-                try:
-                    await demand.wait()
-                except asyncio.CancelledError as error:
-                    if self._disposed or scope.closing or getattr(stream, "throw", None) is None:
-                        raise
-                    # By a time-out or cancel scope that the source holds across its yield. What it
-                    # gives in answer comes behind this item.
-                    thrown = error
+                thrown = await self._wait_for_demand(stream)
             if self._disposed:
                 return
             on_next(item)
@@ -110,18 +106,32 @@ class Driver(Generic[T]):
             if queue is not None:
                 # What operators hold doesn't count as demand. If they hold it until another source
                 # gives something, as zip does, that one must have its turn.
-                unseen = unseen + 1 if len(queue) == waiting else 0
-                waiting = len(queue)
+                unseen = unseen + 1 if len(queue) == queued else 0
+                queued = len(queue)
                 if unseen == BUFFER:
                     unseen = 0
                     await asyncio.sleep(0)
 
+    async def _wait_for_demand(self, stream: Any) -> asyncio.CancelledError | None:
+        """Wait for room; give a cancellation that comes meanwhile and is the stream's to handle.
+
+        It may be by a time-out or cancel scope that the source holds across its yield. What the
+        stream gives in answer comes behind the item that waits.
+        """
+        try:
+            await self._flow.demand.wait()
+        except asyncio.CancelledError as error:
+            if self._disposed or self._scope.closing or getattr(stream, "throw", None) is None:
+                raise
+            return error
+        return None
+
     def _end(self, error: BaseException | None) -> None:
-        scope = self._flow.scope
+        scope = self._scope
         cancelled = isinstance(error, asyncio.CancelledError)
         if self._disposed or scope.closing:
             if error is not None and not cancelled:
-                scope.lost(error)
+                scope.add_error(error)
         elif error is None:
             self._observer.on_completed()
         elif isinstance(error, Exception) or scope.on_fail is None:
@@ -133,16 +143,15 @@ class Driver(Generic[T]):
     def dispose(self) -> None:
         """Emit nothing more; cancel what is in flight, and close the stream."""
         self._disposed = True
-        if self._task is None or self._task.done() or self._ending:
-            return
-        self._flow.on_loop(self._cancel)
+        if self._task is not None and not (self._task.done() or self._closing):
+            self._flow.on_loop(self._cancel)
 
     def _cancel(self) -> None:
-        scope, task = self._flow.scope, self._task
-        if task is None or self._ending or scope.closing or asyncio.current_task() is task:
+        scope, task = self._scope, self._task
+        if task is None or self._closing or scope.closing or asyncio.current_task() is task:
             return
         # Once: a second time, by the scope, would break into what it does to clean up.
-        scope.spare(task)
+        scope.let_finish(task)
         task.cancel()
 
 
@@ -154,18 +163,19 @@ class RootObserver(Generic[T]):
 
     def __init__(self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None) -> None:
         self._observer = observer
-        given = FlowScheduler.of(scheduler)
-        self.flow = FlowScheduler(given.loop, None, given.demand)
-        self._scope = self.flow.scope
-        self._inner: abc.DisposableBase | None = None
-        self._over = False
-        self._ending: asyncio.Task[None] | None = None
-        self._scope.on_fail = self.on_error
+        of_caller = FlowScheduler.of(scheduler)
+        self._scope = Scope(of_caller.loop, on_fail=self.on_error)
+        self.flow = FlowScheduler(of_caller.loop, self._scope, of_caller.demand)
+        self._subscription: abc.DisposableBase | None = None
+        self._is_over = False
+        #: closes the scope; kept, because a loop holds its tasks weakly
+        self._closing_task: asyncio.Task[None] | None = None
         self.on_next = observer.on_next
 
     def begin(self, subscribe: Subscribe[T]) -> abc.DisposableBase:
         """Subscribe, and give the subscription."""
-        self._inner = subscribe(self, self.flow)  # type: ignore[arg-type]  # an observer by shape
+        observer: Any = self  # by its shape
+        self._subscription = subscribe(observer, self.flow)
         return Disposable(self.dispose)
 
     def on_error(self, error: BaseException) -> None:
@@ -177,16 +187,16 @@ class RootObserver(Generic[T]):
         self._finish(None)
 
     def _finish(self, error: BaseException | None) -> None:
-        if self._over:
+        if self._is_over:
             if error is not None:
-                self._scope.lost(error)
+                self._scope.add_error(error)
             return
-        self._over = True
-        self._ending = asyncio.Task(self._end(error), loop=self.flow.loop)
+        self._is_over = True
+        self._closing_task = asyncio.Task(self._end(error), loop=self.flow.loop)
 
     async def _end(self, error: BaseException | None) -> None:
-        if self._inner is not None:
-            self._inner.dispose()
+        if self._subscription is not None:
+            self._subscription.dispose()
         await self._scope.close()
         for late in self._scope.errors:
             if error is None:
@@ -196,26 +206,26 @@ class RootObserver(Generic[T]):
         try:
             if self._scope.abandoned:  # meanwhile
                 if error is not None:
-                    self._scope.report(error)
+                    self._scope.call_exception_handler(error)
             elif error is None:
                 self._observer.on_completed()
             else:
                 self._observer.on_error(error)  # type: ignore[arg-type]  # Rx passes on any object
         except BaseException as raised:
-            self._scope.report(raised)
+            self._scope.call_exception_handler(raised)
 
     def dispose(self) -> None:
         """End without telling the observer."""
-        self._scope.abandoned = True
-        if self._over:
+        self._scope.abandon()
+        if self._is_over:
             return
-        self._over = True
-        self.flow.on_loop(self._leave)
+        self._is_over = True
+        self.flow.on_loop(self._cancel)
 
-    def _leave(self) -> None:
-        if self._inner is not None:
-            self._inner.dispose()
+    def _cancel(self) -> None:
+        if self._subscription is not None:
+            self._subscription.dispose()
         self._scope.cancel()
         # Threads and processes must be waited for, or nobody would stop those that hang.
         if self._scope.has_resources:
-            self._ending = asyncio.Task(self._scope.close(), loop=self.flow.loop)
+            self._closing_task = asyncio.Task(self._scope.close(), loop=self.flow.loop)

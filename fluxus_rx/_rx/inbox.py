@@ -5,7 +5,7 @@ Rules of this file:
 1. Calls are made in the order in which they were posted, whichever threads have posted them.
 2. A loop that has been woken, and has not come round yet, is not woken again: that costs 4 µs.
 3. Threads that post faster than the loop calls don't hold it: it has a turn in between.
-4. A closed loop calls nothing. Whoever has posted is told so; that is no error.
+4. A closed loop calls nothing, and that is no error. Who has to know posts by `try_post`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,13 @@ __all__ = ["Inbox", "Wakeup", "call_soon"]
 running_loop = asyncio._get_running_loop
 
 
-def call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> bool:
-    """Call back on the loop soon, from whatever thread; whether it will, as no closed one does."""
+def call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
+    """Call back on the loop soon, from whatever thread; never if the loop is closed."""
     try:
         loop.call_soon_threadsafe(callback)
     except RuntimeError:
         if not loop.is_closed():
             raise
-        return False
-    return True
 
 
 class Wakeup:
@@ -46,19 +44,13 @@ class Wakeup:
         #: whether the loop is to call the function, and has not done so yet
         self.is_due = False
 
-    def request(self) -> bool:
-        """Have the function called; whether it will be."""
-        loop = self._loop
-        if running_loop() is loop:
+    def request(self) -> None:
+        """Have the function called."""
+        if running_loop() is self._loop:
             self._call()
-            return True
-        if self.is_due:
-            return not loop.is_closed()
-        self.is_due = True
-        if call_soon(loop, self._call):
-            return True
-        self.is_due = False
-        return False
+        elif not self.is_due:
+            self.is_due = True
+            call_soon(self._loop, self._call)
 
     def postpone(self) -> None:
         """On the loop: have the function called when everything else there has had its turn."""
@@ -78,8 +70,8 @@ class Inbox:
     What is called may post more, which is called inside it. It may not raise.
     """
 
-    # Longer than it could be, and not a Wakeup alone: two calls per event are a tenth of what an
-    # item costs that comes in by a publisher or a thread (bench_publishers.py, bench_hot.py).
+    # `post` does what `Wakeup.request` does, for two calls of functions are a tenth of what an item
+    # costs that comes in by a publisher or a thread (bench_publishers.py, bench_hot.py).
 
     __slots__ = ("_loop", "_wakeup", "waiting")
 
@@ -89,14 +81,20 @@ class Inbox:
         self._loop = loop
         self._wakeup = Wakeup(loop, self._call_all)
 
-    def post(self, callback: Callable[..., object], *args: Any) -> bool:
-        """Call back after all that was posted before, at once if this is the loop; whether it
-        will."""
+    def post(self, callback: Callable[..., object], *args: Any) -> None:
+        """Call back after all that was posted before; at once if this is the loop."""
         self.waiting.append((callback, args))
         if running_loop() is self._loop:
             self._call_all()
-            return True
-        return self._wakeup.request()
+        elif not self._wakeup.is_due:
+            self._wakeup.request()
+
+    def try_post(self, callback: Callable[..., object], *args: Any) -> bool:
+        """The same, unless the loop is closed; whether it isn't."""
+        if self._loop.is_closed():
+            return False
+        self.post(callback, *args)
+        return True
 
     def _call_all(self) -> None:
         waiting = self.waiting

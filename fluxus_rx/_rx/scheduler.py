@@ -126,7 +126,7 @@ class FlowScheduler(AsyncIOScheduler):
         self, action: rx_typing.ScheduledAction[_S], state: _S | None = None
     ) -> abc.DisposableBase:
         """Run `action` on the loop soon."""
-        self.scope.scheduled += 1
+        self.scope.count_scheduled()
         if self.here:
             return super().schedule(self._watched(action), state)
         return self._from_elsewhere.schedule(self._watched(action), state)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from .._streams.timing import TimeSlice
 from .run_settings import RunSettings
 
-__all__ = ["Scope", "drainable"]
+__all__ = ["Scope", "make_drainable"]
 
 _log = logging.getLogger(__name__)
 
@@ -58,18 +58,20 @@ class Scope:
         self.meter = self.settings.meter
         self.on_fail = on_fail
         self.time_slice = TimeSlice(loop)
-        #: what can be told to give no more, if the run is steered
-        self.sources: list[DrainableSource] = []
-        self.drained = False
-        #: what there is to say of how it ended
-        self.notes: list[str] = []
+        #: how many actions operators have put off
         self.scheduled = 0
         self.closing = False
+        #: whether nobody is left to be told how it ends
         self.abandoned = False
+        #: what went wrong while it ended
         self.errors: list[BaseException] = []
+        #: what there is to say of how it ended
+        self.notes: list[str] = []
+        self._sources: list[DrainableSource] = []
+        self._drained = False
         # In their order, so that two runs in virtual time are cancelled alike.
         self._tasks: dict[asyncio.Task[None], None] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._finishing: set[asyncio.Task[None]] = set()
         self._shared: dict[Hashable, Any] = {}
         self._resources: list[Resource] = []
 
@@ -80,10 +82,10 @@ class Scope:
         """Run `work` as a task of this scope, on the scope's loop."""
         task = asyncio.Task(work, loop=self.loop)
         self._tasks[task] = None
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._forget)
         return task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(error)
@@ -91,46 +93,54 @@ class Scope:
     def fail(self, error: BaseException) -> None:
         """End the run because of an error that has no observer to go to."""
         if self.closing or self.on_fail is None:
-            self.lost(error)
+            self.add_error(error)
         else:
             self.on_fail(error)
 
-    def lost(self, error: BaseException) -> None:
+    def abandon(self) -> None:
+        """Nobody is left to be told how the run ends."""
+        self.abandoned = True
+
+    def count_scheduled(self) -> None:
+        """An operator has put an action off."""
+        self.scheduled += 1
+
+    def add_error(self, error: BaseException) -> None:
         """Keep an error that came up while the run was ending, for whoever ends it; with nobody
         left to tell, the loop's exception handler gets it."""
         if self.abandoned:
-            self.report(error)
+            self.call_exception_handler(error)
         else:
             self.errors.append(error)
 
-    def report(self, error: BaseException) -> None:
+    def call_exception_handler(self, error: BaseException) -> None:
         """Give an error to the loop's exception handler."""
         message = "fluxus_rx: an error that nobody was left to be told of"
         self.loop.call_exception_handler({"message": message, "exception": error})
 
-    def shared(self, key: Hashable, make: Callable[[], _T]) -> _T:
-        """The one object of this run under `key`, made when it is first asked for."""
+    def get_or_create(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """The object of this run under `key`, made when it is first asked for."""
         if key not in self._shared:
             self._shared[key] = make()
         found: _T = self._shared[key]
         return found
 
-    def owns(self, resource: _R) -> _R:
-        """The same; it ends with the run."""
+    def add_resource(self, resource: _R) -> _R:
+        """Have a resource end with the run; the resource itself."""
         self._resources.append(resource)
         return resource
 
-    def feed(self, source: _E) -> _E:
-        """The same, known as a source; it ends when the run is drained."""
-        self.sources.append(source)
-        if self.drained:
+    def add_source(self, source: _E) -> _E:
+        """Have a source end when the run is drained; the source itself."""
+        self._sources.append(source)
+        if self._drained:
             source.end()
         return source
 
     def drain(self) -> None:
         """Tell the sources to give no more."""
-        self.drained = True
-        for source in self.sources:
+        self._drained = True
+        for source in self._sources:
             source.end()
 
     def cancel(self) -> None:
@@ -144,12 +154,13 @@ class Scope:
             # whether the run is closing before its next item.
             inside = None if asyncio._get_running_loop() is None else asyncio.current_task()
             for task in [*self._tasks]:
-                if task is not inside and task not in self._ending:
+                if task is not inside and task not in self._finishing:
                     task.cancel()
 
-    def spare(self, task: asyncio.Task[None]) -> None:
-        """`task` ends by itself: to cancel it would break into what it does to clean up."""
-        self._ending.add(task)
+    def let_finish(self, task: asyncio.Task[None]) -> None:
+        """Don't cancel `task`, which ends by itself: that would break into what it does to clean
+        up."""
+        self._finishing.add(task)
 
     @property
     def has_resources(self) -> bool:
@@ -179,10 +190,10 @@ class Scope:
             raise cancelled
 
 
-def drainable(source: Any, scope: Scope) -> Any:
-    """The items of a source of a steered run."""
+def make_drainable(source: Any, scope: Scope) -> Any:
+    """The items of a source, which end when the run is drained."""
     if not hasattr(source, "__aiter__"):
-        return scope.feed(_DrainableIterator(iter(source)))
+        return scope.add_source(_DrainableIterator(iter(source)))
     return source  # a task of its own will read it, which can be told to end
 
 

@@ -9,15 +9,15 @@
 
 from __future__ import annotations
 
+from .._graph.flow_graph import Edge, FlowGraph, Paths
+from .._graph.parts import Node
 from ._dot import to_dot
 from ._draw import draw
-from ._graph import Edge, FlowGraph, Paths
 from ._mermaid import to_mermaid
-from ._parts import Node
 from ._tree import to_tree
 
 __all__ = ["Edge", "FlowGraph", "Node", "Paths", "draw", "to_dot", "to_mermaid", "to_tree"]
 
-# Users see and report what they import, not where it is written.
-for _public in [globals()[name] for name in __all__]:
+# Users see and report what they import, not where it is written; the classes are of `graph`.
+for _public in (draw, to_dot, to_mermaid, to_tree):
     _public.__module__ = __name__

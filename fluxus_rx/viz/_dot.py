@@ -11,10 +11,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from .._common.text import shortened
-from .._conduits.conduit import Conduit
 from .._errors import UsageError
-from ._graph import FlowGraph
-from ._parts import Node, Role
+from .._graph.flow_graph import FlowGraph
+from .._graph.parts import Describable, Node, Role
 
 if TYPE_CHECKING:
     from graphviz import Digraph
@@ -79,7 +78,7 @@ DARK_COLOURS = DotTheme(
 )
 
 
-def to_dot(conduit: Conduit, *, dark: bool = False, paths: bool = False) -> str:
+def to_dot(conduit: Describable, *, dark: bool = False, paths: bool = False) -> str:
     """A flow in the language of Graphviz.
 
     Raises ImportError without the Python package graphviz; the program `dot` is not needed. With

@@ -9,10 +9,10 @@ from collections.abc import Collection, Mapping
 from .._common.arguments import check_choice
 from .._common.messages import shown
 from .._common.notebook import in_notebook, show_in_notebook
-from .._conduits.conduit import Conduit
 from .._errors import InvalidFlowError, InvalidOptionError, UsageError
+from .._graph.flow_graph import FlowGraph
+from .._graph.parts import Describable, is_describable
 from ._dot import DARK_COLOURS, LIGHT_COLOURS, digraph, has_dot, rendered
-from ._graph import FlowGraph
 from ._mermaid import mermaid
 from ._output import File, Format, Target, print_text, takes_text
 from ._tree import to_tree
@@ -52,7 +52,7 @@ MERMAID_EDGES, MERMAID_CHARACTERS = 500, 50_000
 
 
 def draw(
-    conduit: Conduit,
+    conduit: Describable,
     style: str | None = None,
     *,
     file: File | None = None,
@@ -83,7 +83,7 @@ def draw(
     ○ double
     ◉ end
     """
-    if not isinstance(conduit, Conduit):
+    if not is_describable(conduit):
         raise InvalidFlowError(f"draw() takes a flow, not {shown(conduit)}")
     _check_style(style, paths)
     if file is not None:
@@ -102,7 +102,7 @@ def _check_style(style: str | None, paths: bool) -> None:
 
 
 def _write_flow(
-    conduit: Conduit, style: str | None, file: File, format: str | None, paths: bool
+    conduit: Describable, style: str | None, file: File, format: str | None, paths: bool
 ) -> None:
     if style is not None:
         formats, what = FORMATS[style], f"style={style!r}"
@@ -118,7 +118,7 @@ def _write_flow(
     target.write(_drawing(conduit, style, target.format.name, paths))
 
 
-def _drawing(conduit: Conduit, style: str, format: str, paths: bool) -> str | bytes:
+def _drawing(conduit: Describable, style: str, format: str, paths: bool) -> str | bytes:
     """The drawing, as it is written to a file."""
     match style:
         case "text":
@@ -133,7 +133,7 @@ def _drawing(conduit: Conduit, style: str, format: str, paths: bool) -> str | by
     return str(dot.source) if format == "dot" else rendered(dot, format)
 
 
-def _show_flow(conduit: Conduit, style: str | None, paths: bool) -> None:
+def _show_flow(conduit: Describable, style: str | None, paths: bool) -> None:
     notebook = in_notebook()
     if style is None:
         picture = "graph" if has_dot() else "mermaid"
@@ -156,7 +156,7 @@ def _text(drawing: str | bytes) -> str:
 
 
 def bundle_of(
-    conduit: Conduit,
+    conduit: Describable,
     include: Collection[str] | None = None,
     exclude: Collection[str] | None = None,
 ) -> dict[str, str]:

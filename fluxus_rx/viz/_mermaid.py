@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from .._common.text import shortened
-from .._conduits.conduit import Conduit
-from ._graph import Edge, FlowGraph
-from ._parts import Node, Role
+from .._graph.flow_graph import Edge, FlowGraph
+from .._graph.parts import Describable, Node, Role
 
 __all__ = ["mermaid", "to_mermaid"]
 
@@ -43,7 +42,7 @@ MEANT = re.compile(r"\\(?=n)|\$(?=\$)|\bfa[a-z]?:(?=fa-)")
 JOINER = "\u2060"
 
 
-def to_mermaid(conduit: Conduit, *, paths: bool = False) -> str:
+def to_mermaid(conduit: Describable, *, paths: bool = False) -> str:
     """A flow as a flowchart in the language of Mermaid.
 
     With `paths`, edges tell the indices of the paths along them, as in the result of `run`.

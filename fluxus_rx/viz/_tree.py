@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from .._common.text import shortened, width_of
-from .._conduits.conduit import Conduit
-from ._graph import Paths, wired
-from ._parts import Node, Parallel, Part, Role, Series, Through, parts_of
+from .._graph.flow_graph import Paths, lay_edges, whole_of
+from .._graph.parts import Describable, Description, Node, Parallel, Part, Role, Series, Through
 
 __all__ = ["to_tree"]
 
@@ -26,7 +25,7 @@ TREE_NAME_WIDTH = 40
 DETAILS_WIDTH = 60
 
 
-def to_tree(conduit: Conduit, *, paths: bool = False) -> str:
+def to_tree(conduit: Describable, *, paths: bool = False) -> str:
     """A flow as a drawing of box characters.
 
     ▷ is a producer, ○ a transformer, □ a consumer, ● a start without a producer and ◉ an end
@@ -45,9 +44,9 @@ def to_tree(conduit: Conduit, *, paths: bool = False) -> str:
     ╭─────────────────╯
     ◉ end
     """
-    whole = parts_of(conduit)
-    drawn = _Tree(wired(whole, True).paths if paths else {})
-    return "\n".join(row.text for row in drawn.stack(whole.parts, False))
+    whole = whole_of(conduit)
+    tree = _Tree(lay_edges(whole, True).paths if paths else {})
+    return "\n".join(row.text for row in tree.stack(whole.parts, False))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +84,7 @@ class _Tree:
         return rows
 
     def _part(self, part: Part, fed: bool) -> list[_Row]:
+        assert not isinstance(part, Description)  # there is a node in its place
         match part:
             case Node():
                 return [_Row(f"{_tree_label(part)} {self._indices(part.key, '─')}", "─")]

@@ -36,6 +36,7 @@ from tests.support.conduits import (
 )
 from tests.support.errors import notes, refused
 from tests.support.probes import BUFFER, alone, turns
+from tests.support.tables import all_pairs
 
 
 class Odd(Transformer[int, int]):
@@ -106,16 +107,12 @@ def ran_inside(flow: Any, **kwargs: Any) -> Any:
 
 
 every_way = pytest.mark.parametrize("way", [ran, aran, ran_inside])
-every_consumer = pytest.mark.parametrize("consumer", [Collect, AsyncCollect])
-every_step = pytest.mark.parametrize("made", [Odd, AsyncOdd])
 
 SKIP = StepOptions(on_error="skip")
 COLLECT = StepOptions(on_error="collect")
 
 
-@every_way
-@every_consumer
-@every_step
+@all_pairs("way, consumer, made", [ran, aran, ran_inside], [Collect, AsyncCollect], [Odd, AsyncOdd])
 class TestRun:
     def test_options_are_those_of_steps_without(self, way: Any, consumer: Any, made: Any) -> None:
         """What is set on a step counts more."""

@@ -73,7 +73,7 @@ class TestEveryKind:
     def test_each_call_has_attempts_of_its_own(self, in_time: InTime, kind: str) -> None:
         """They wait beside each other."""
         script = Script(failing(2))
-        assert in_time(lambda: script.values_of(kind, 300, retry=3)) == [*range(300)]
+        assert in_time(lambda: script.values_of(kind, 100, retry=3)) == [*range(100)]
         assert set(script.attempts.values()) == {3}
 
     @pytest.mark.parametrize("retry", [None, 1, AsyncRetrying(stop=tenacity.stop_after_attempt(1))])

@@ -18,20 +18,21 @@ from fluxus_rx import (
 )
 from tests.support.errors import notes
 from tests.support.failing import (
+    ENDINGS,
+    ENTRIES,
     SHAPES,
     SOURCES,
     STEPS,
     Journal,
+    Odd,
     feeding,
     numbers,
+    price,
     source_step,
     steps,
 )
 from tests.support.failing import sources as failing_sources
-
-
-class Odd(BaseException):
-    """An error that is no Exception."""
+from tests.support.tables import all_pairs
 
 
 def start(flow: Any, asynchronous: bool) -> RunResult:
@@ -39,15 +40,14 @@ def start(flow: Any, asynchronous: bool) -> RunResult:
     return asyncio.run(arun(flow)) if asynchronous else run(flow)
 
 
-RUNS = pytest.mark.parametrize("with_arun", [False, True], ids=["run", "arun"])
-ENDINGS = [GeneratorExit, KeyboardInterrupt, SystemExit, asyncio.CancelledError, Odd]
-
-
 class TestSources:
-    @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync steps", "async steps"])
-    @pytest.mark.parametrize("shape", SHAPES)
-    @pytest.mark.parametrize("after", [0, 2, 4], ids=["before", "amid", "after"])
-    @pytest.mark.parametrize("kind", SOURCES)
+    @all_pairs(
+        "kind, after, shape, asynchronous",
+        [*SOURCES],
+        {"before": 0, "amid": 2, "after": 4},
+        [*SHAPES],
+        {"sync steps": False, "async steps": True},
+    )
     def test_a_source_that_fails_ends_the_run(
         self, kind: str, after: int, shape: str, asynchronous: bool
     ) -> None:
@@ -61,10 +61,13 @@ class TestSources:
         assert caught.value is error
         assert sorted(journal.opened) == sorted(journal.closed)
 
-    @RUNS
-    @pytest.mark.parametrize("make", [ValueError, *ENDINGS])
-    @pytest.mark.parametrize("shape", SHAPES)
-    @pytest.mark.parametrize("kind", ["generator", "async generator", "iterator", "async iterator"])
+    @all_pairs(
+        "kind, shape, make, with_arun",
+        ["generator", "async generator", "iterator", "async iterator"],
+        [*SHAPES],
+        [ValueError, *ENDINGS],
+        ENTRIES,
+    )
     def test_whatever_a_source_raises_is_raised(
         self, kind: str, shape: str, make: Callable[[], BaseException], with_arun: bool
     ) -> None:
@@ -135,9 +138,7 @@ class TestSources:
 
 
 class TestSteps:
-    @RUNS
-    @pytest.mark.parametrize("make", [lambda: KeyError("price"), *ENDINGS])
-    @pytest.mark.parametrize("kind", STEPS)
+    @all_pairs("kind, make, with_arun", [*STEPS], [price, *ENDINGS], ENTRIES)
     def test_whatever_a_step_raises_is_raised(
         self, kind: str, make: Callable[[], BaseException], with_arun: bool
     ) -> None:

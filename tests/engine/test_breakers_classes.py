@@ -25,16 +25,19 @@ from fluxus_rx import (
     rx_pipe,
     step,
 )
-from tests.engine.test_breakers import ENDINGS, RUNS
 from tests.support.errors import untyped
-from tests.support.failing import Journal, feeding, numbers
+from tests.support.failing import ENDINGS, ENTRIES, Journal, feeding, numbers, price
+from tests.support.tables import all_pairs
 
 
 class TestClasses:
-    @pytest.mark.parametrize("make", [lambda: KeyError("price"), *ENDINGS])
-    @pytest.mark.parametrize("after", [0, 2, 100], ids=["before", "amid", "after"])
-    @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
-    @RUNS
+    @all_pairs(
+        "make, after, asynchronous, with_arun",
+        [price, *ENDINGS],
+        {"before": 0, "amid": 2, "after": 100},
+        {"sync": False, "async": True},
+        ENTRIES,
+    )
     def test_whatever_a_consumer_raises_is_raised(
         self,
         make: Callable[[], BaseException],
@@ -79,7 +82,7 @@ class TestClasses:
 
     @pytest.mark.parametrize("make", [StopIteration, StopAsyncIteration])
     @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
-    @RUNS
+    @pytest.mark.parametrize("with_arun", ENTRIES.values(), ids=ENTRIES)
     def test_a_consumer_cannot_end_by_stop_iteration(
         self, make: Callable[[], BaseException], asynchronous: bool, with_arun: bool
     ) -> None:
@@ -100,7 +103,7 @@ class TestClasses:
         with pytest.raises(RuntimeError):
             asyncio.run(flow.arun()) if with_arun else flow.run()
 
-    @pytest.mark.parametrize("make", [lambda: KeyError("price"), *ENDINGS])
+    @pytest.mark.parametrize("make", [price, *ENDINGS])
     @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
     def test_whatever_a_transformer_raises_is_raised(
         self, make: Callable[[], BaseException], asynchronous: bool
@@ -131,7 +134,7 @@ class TestClasses:
         assert caught.value is error
         assert journal.settled
 
-    @pytest.mark.parametrize("make", [lambda: KeyError("price"), *ENDINGS])
+    @pytest.mark.parametrize("make", [price, *ENDINGS])
     @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
     def test_whatever_a_producer_raises_is_raised_to_who_iterates_it(
         self, make: Callable[[], BaseException], asynchronous: bool
@@ -163,7 +166,7 @@ class TestClasses:
         assert caught.value is error
         assert seen == [0, 1, 2]
 
-    @pytest.mark.parametrize("make", [lambda: KeyError("price"), *ENDINGS])
+    @pytest.mark.parametrize("make", [price, *ENDINGS])
     def test_an_rx_operator_fails(self, make: Callable[[], BaseException]) -> None:
         """An error in the function of an Rx operator within a flow ends the run."""
         error, journal = make(), Journal()

@@ -15,6 +15,7 @@ from tests.support import scripted_calls
 from tests.support.conduits import Collect, Numbers
 from tests.support.probes import BUFFER, Calls, Events, turns, until
 from tests.support.scripted_calls import now, numbers
+from tests.support.tables import all_values
 
 in_time, all_of_it = scripted_calls.in_time, scripted_calls.all_of_it
 
@@ -49,21 +50,21 @@ class Lasting(AsyncTransformer[int, int]):
 
 
 class TestConcurrency:
-    @pytest.mark.parametrize("limit", [1, 3, 256])
-    @pytest.mark.parametrize(
-        "options",
-        [
-            {},
-            {"ordered": True},
-            {"ordered": "x"},
-            {"ordered": True, "window": 300},
-            {"retry": 3},
-            {"timeout": 1.5, "on_error": "skip"},
-            {"retry": 2, "timeout": 1.5, "ordered": True, "on_error": "skip"},
-            {"limiter": asyncio.Semaphore(300)},
-            {"buffer": 1},
-        ],
-        ids=str,
+    @all_values(
+        "options, limit",
+        {
+            "nothing": {},
+            "ordered": {"ordered": True},
+            "ordered by a name": {"ordered": "x"},
+            "a wide window": {"ordered": True, "window": 300},
+            "retries": {"retry": 3},
+            "a time-out": {"timeout": 1.5, "on_error": "skip"},
+            "all of these": {"retry": 2, "timeout": 1.5, "ordered": True, "on_error": "skip"},
+            "a limiter": {"limiter": asyncio.Semaphore(300)},
+            "a small buffer": {"buffer": 1},
+        },
+        [1, 3, 256],
+        keep=lambda options, limit: limit == 3,
     )
     def test_a_limit_is_reached_and_never_exceeded(
         self, in_time: InTime, all_of_it: None, options: dict[str, Any], limit: int

@@ -26,6 +26,7 @@ from tests.support import scripted_calls
 from tests.support.conduits import Collect, Fetch, First, Numbers
 from tests.support.probes import Calls, Events, alone, turns, until
 from tests.support.scripted_calls import KINDS, Script, failing, now, numbers, ys
+from tests.support.tables import all_pairs
 
 in_time, all_of_it = scripted_calls.in_time, scripted_calls.all_of_it
 
@@ -310,9 +311,12 @@ class AsyncSeveral(AsyncTransformer[int, int]):
 
 
 class TestNoHang:
-    @pytest.mark.parametrize("times", [1, 2, 30])
-    @pytest.mark.parametrize("first", scripted_calls.GENERATORS[:2])
-    @pytest.mark.parametrize("second", scripted_calls.FUNCTIONS)
+    @all_pairs(
+        "first, second, times",
+        scripted_calls.GENERATORS[:2],
+        scripted_calls.FUNCTIONS,
+        [1, 2, 30],
+    )
     def test_one_permit_is_enough_for_a_generator_and_the_step_behind_it(
         self, in_time: InTime, first: str, second: str, times: int
     ) -> None:
@@ -331,9 +335,7 @@ class TestNoHang:
         assert gate.peak == 1
         assert gate.settled
 
-    @pytest.mark.parametrize("ordered", [False, True])
-    @pytest.mark.parametrize("kind", [Several, AsyncSeveral])
-    @pytest.mark.parametrize("limit", [None, 1, 3])
+    @all_pairs("kind, limit, ordered", [Several, AsyncSeveral], [None, 1, 3], [False, True])
     def test_nor_does_a_chain_of_classes_wait_for_itself(
         self, kind: Any, limit: int | None, ordered: bool
     ) -> None:

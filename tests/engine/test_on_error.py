@@ -31,6 +31,7 @@ from tests.support.scripted_calls import (
     odd_fail,
     replacing,
 )
+from tests.support.tables import all_values
 
 in_time, all_of_it = scripted_calls.in_time, scripted_calls.all_of_it
 
@@ -54,8 +55,12 @@ class TestEveryKind:
         found = in_time(lambda: odd_fail().values_of(kind, 5, on_error="skip"))
         assert found == [0, 1, 20, 21, 40, 41]
 
-    @pytest.mark.parametrize("form", ["def", "async def", "lambda", "generator"])
-    @pytest.mark.parametrize("answer", [None, [], [-1], [-1, -2, -3]])
+    @all_values(
+        "form, answer",
+        ["def", "async def", "lambda", "generator"],
+        {"None": None, "nothing": [], "one": [-1], "three": [-1, -2, -3]},
+        keep=lambda form, answer: answer == [-1] or form == "def",
+    )
     def test_a_function_gives_what_comes_instead(
         self, in_time: InTime, kind: str, form: str, answer: list[int] | None
     ) -> None:
@@ -89,8 +94,11 @@ class TestEveryKind:
         assert "no 1" in notes(caught.value)
         assert "on_error" in notes(caught.value)
 
-    @pytest.mark.parametrize("error", [KeyboardInterrupt, asyncio.CancelledError, SystemExit])
-    @pytest.mark.parametrize("on_error", ["skip", "collect", repr])
+    @all_values(
+        "error, on_error",
+        [KeyboardInterrupt, asyncio.CancelledError, SystemExit],
+        ["skip", "collect", repr],
+    )
     def test_what_is_no_exception_ends_the_run(self, kind: str, on_error: Any, error: Any) -> None:
         """It is not the failure of one call."""
         script = Script(failing(1, error=error))

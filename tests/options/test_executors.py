@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent import futures
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -296,7 +296,7 @@ class TestLeaving:
         self, gate: Gate, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A result for a loop that is closed is dropped without a word."""
-        monkeypatch.setattr(_offload, "GRACE", 0.0)
+        monkeypatch.setattr(_offload, "GRACE_SECONDS", 0.0)
 
         async def leave() -> None:
             threads = offload("thread", FETCH, 1)
@@ -411,7 +411,7 @@ class TestEnding:
         self, gate: Gate, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """While calls are waited for, other tasks run."""
-        monkeypatch.setattr(_offload, "GRACE", 0.05)
+        monkeypatch.setattr(_offload, "GRACE_SECONDS", 0.05)
         threads = offload("thread", FETCH, 1)
         task = asyncio.create_task(threads.call(gate))
         await gate.entered()
@@ -428,10 +428,10 @@ class TestEnding:
         """The interpreter exits at once, with a thread that never ends."""
         script = """if True:
             import asyncio, threading
-            from fluxus_rx import _executors, _offload
+            from fluxus_rx._options import executors, offload
 
             async def main():
-                threads = _executors.offload("thread", "step 'fetch'", 1)
+                threads = executors.offload("thread", "step 'fetch'", 1)
                 begun, never = asyncio.Event(), threading.Event()
                 loop = asyncio.get_running_loop()
 
@@ -442,7 +442,7 @@ class TestEnding:
                 task = asyncio.create_task(threads.call(hang))
                 await begun.wait()
                 task.cancel()
-                _offload.GRACE = 0.01
+                offload.GRACE_SECONDS = 0.01
                 print(await threads.aclose())
 
             asyncio.run(main())
@@ -471,13 +471,22 @@ class TestIterating:
         assert len(seen) == 5
 
     @pytest.mark.parametrize(
-        "items", [[], [1, 2], (3, None), range(3), {4: 5}, "xyz", iter([6, 7])], ids=repr
+        "make",
+        [
+            list,
+            lambda: [1, 2],
+            lambda: (3, None),
+            lambda: range(3),
+            lambda: {4: 5},
+            lambda: "xyz",
+            lambda: iter([6, 7]),
+        ],
+        ids=["nothing", "a list", "a tuple", "a range", "a dictionary", "a text", "an iterator"],
     )
-    async def test_any_iterable_can_be_iterated(self, items: Any) -> None:
+    async def test_any_iterable_can_be_iterated(self, make: Callable[[], Iterable[Any]]) -> None:
         """None and nothing at all are items like others."""
-        expected = [6, 7] if isinstance(items, Iterator) else list(items)
         async with opened() as threads:
-            assert [item async for item in threads.iterated(items)] == expected
+            assert [item async for item in threads.iterated(make())] == [*make()]
 
     async def test_an_iteration_has_one_context(self) -> None:
         """What a generator sets it can reset, also when it is closed early."""
@@ -886,8 +895,8 @@ class TestProcesses:
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Even if it pays no attention to being told; calls behind it are dropped."""
-        monkeypatch.setattr(_offload, "GRACE", 0.01)
-        monkeypatch.setattr(_processes, "MOMENT", 0.1)
+        monkeypatch.setattr(_offload, "GRACE_SECONDS", 0.01)
+        monkeypatch.setattr(_processes, "JOIN_SECONDS", 0.1)
         processes = offload("process", FETCH, 1)
         left = asyncio.create_task(processes.call(hang, tmp_path / "begun"))
         await until((tmp_path / "begun").exists)
@@ -906,7 +915,7 @@ class TestProcesses:
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It stops them without waiting."""
-        monkeypatch.setattr(_processes, "MOMENT", 0.1)
+        monkeypatch.setattr(_processes, "JOIN_SECONDS", 0.1)
         processes = offload("process", FETCH, 1)
         left = asyncio.create_task(processes.call(hang, tmp_path / "begun"))
         await until((tmp_path / "begun").exists)
@@ -936,12 +945,12 @@ class TestProcesses:
         script = tmp_path / "script.py"
         script.write_text(
             "import asyncio\n"
-            "from fluxus_rx import _executors\n"
+            "from fluxus_rx._options import executors\n"
             "async def main():\n"
-            "    processes = _executors.offload('process', 'step 1', 1)\n"
+            "    processes = executors.offload('process', 'step 1', 1)\n"
             "    try:\n"
             "        await processes.call(abs, -1)\n"
-            "    except _executors.futures.BrokenExecutor as error:\n"
+            "    except executors.futures.BrokenExecutor as error:\n"
             "        print(*error.__notes__)\n"
             "    finally:\n"
             "        await processes.aclose()\n"

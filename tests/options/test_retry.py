@@ -699,7 +699,7 @@ class TestImports:
         code = (
             "import asyncio, sys\n"
             "from fluxus_rx import InvalidOptionError\n"
-            "from fluxus_rx._retries import check_retry, retries\n"
+            "from fluxus_rx._options.retry import check_retry, retries\n"
             "sys.modules.pop('tenacity', None)\n"
             "for value in (0, print, object()):\n"
             "    try: check_retry(value)\n"

@@ -21,6 +21,9 @@ from tests.support.errors import notes, refused, untyped
 
 COUNTS = [0, -1, True, 1.5, "3", 1 + 0j]
 
+#: a context manager that is not asynchronous
+CONTEXT = contextlib.suppress(OSError)
+
 BAD: list[tuple[str, Any, str]] = [
     *[("concurrency", value, "a whole number of calls from 1 on, or None") for value in COUNTS],
     *[("window", value, "a whole number of calls from 1 on, or None") for value in COUNTS],
@@ -34,7 +37,7 @@ BAD: list[tuple[str, Any, str]] = [
     ],
     *[
         ("limiter", value, "an asynchronous context manager")
-        for value in (3, asyncio.Semaphore, contextlib.suppress(OSError), "1/s")
+        for value in (3, asyncio.Semaphore, CONTEXT, "1/s")
     ],
     *[("on_error", value, "'raise', 'skip', 'collect'") for value in ("ignore", None, 3, [5])],
     *[("executor", value, "'thread', 'process', an Executor") for value in ("threads", 3, True)],
@@ -63,8 +66,13 @@ options = st.fixed_dictionaries(
 )
 
 
+def shown(part: Any) -> str:
+    """A part of a row without an address in it."""
+    return "a plain context" if part is CONTEXT else short(part)
+
+
 class TestValues:
-    @pytest.mark.parametrize(("name", "value", "expected"), BAD, ids=lambda part: short(part))
+    @pytest.mark.parametrize(("name", "value", "expected"), BAD, ids=shown)
     def test_a_bad_value_is_refused_with_its_name_and_its_range(
         self, name: str, value: Any, expected: str
     ) -> None:

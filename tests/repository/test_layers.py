@@ -32,12 +32,6 @@ ORDER: list[list[str]] = [
 ]
 LEVELS = {folder: level for level, folders in enumerate(ORDER) for folder in folders}
 
-#: What is opened later in this change: folders that still import from above.
-PENDING = {
-    ("_check", "_conduits"), ("_check", "_functional"), ("_check", "_reactive_streams"),
-    ("viz", "_conduits"), ("viz", "_functional"), ("viz", "_results"),
-}  # fmt: skip
-
 #: Where the engines may be imported: the folders that wrap them, and those that take their objects
 #: from users and must know them by type.
 ENGINES = {
@@ -47,8 +41,13 @@ ENGINES = {
     },
 }  # fmt: skip
 
-#: What `import fluxus_rx` must not bring in; imported inside functions alone.
+#: What `import fluxus_rx` must not bring in; imported inside functions, or for types.
 HEAVY = {"IPython", "graphviz", "matplotlib", "numpy", "pandas", "pyarrow", "rich", "tenacity"}
+
+#: What of our own is imported inside functions: drawings, which take an eighth of the time of
+#: `import fluxus_rx`, and
+#: the module that is made of an optional package from top to bottom.
+ON_USE = {"fluxus_rx.viz", "fluxus_rx._monitoring.terminal"}
 
 
 def folder_of(path: Path) -> str:
@@ -93,27 +92,54 @@ IDS = [str(path.relative_to(PACKAGE)) for path in FILES]
 def test_imports_point_to_a_lower_folder(path: Path) -> None:
     """No module imports from another folder of its own level, or from one above."""
     own = folder_of(path)
-    if own not in LEVELS:
-        return  # not moved yet
     for node, name in imports_of(path):
         parts = name.split(".")
         if parts[0] != "fluxus_rx":
             continue
         # What is no folder and no module at the top is a name that the package itself offers.
         imported = parts[1] if len(parts) > 1 else "__init__"
-        if imported == own or imported not in LEVELS or (own, imported) in PENDING:
+        if imported == own:
             continue
         assert LEVELS[imported] < LEVELS[own], (
             f"line {node.lineno}: {own} imports {imported}, which is not below it"
         )
 
 
+def late_imports(path: Path) -> set[ast.AST]:
+    """The imports of a file that do not run when it is imported."""
+    for_types = {
+        inner
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    return in_functions(path) | for_types
+
+
+@pytest.mark.parametrize("path", FILES, ids=IDS)
+def test_optional_packages_are_imported_on_use(path: Path) -> None:
+    """`import fluxus_rx` brings in none of them."""
+    late = late_imports(path)
+    for node, name in imports_of(path):
+        if name.split(".")[0] in HEAVY and path.stem != "terminal":
+            assert node in late, f"line {node.lineno}: imports {name}, which is optional"
+
+
+@pytest.mark.parametrize("path", FILES, ids=IDS)
+def test_imports_inside_functions_are_of_what_is_dear_to_import(path: Path) -> None:
+    """An import in a function hides a circle, unless the package may be missing or takes long."""
+    late = in_functions(path)
+    for node, name in imports_of(path):
+        if node in late and name.split(".")[0] not in HEAVY:
+            assert any(name.startswith(own) for own in ON_USE), (
+                f"line {node.lineno}: imports {name} in a function"
+            )
+
+
 @pytest.mark.parametrize("path", FILES, ids=IDS)
 def test_each_engine_is_imported_in_its_folders_only(path: Path) -> None:
     """The words of an engine don't leak into the folders below it."""
     own = folder_of(path)
-    if own not in LEVELS:
-        return
     for node, name in imports_of(path):
         allowed = ENGINES.get(name.split(".")[0])
         assert allowed is None or own in allowed, f"line {node.lineno}: imports {name}"

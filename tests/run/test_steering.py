@@ -27,6 +27,7 @@ from fluxus_rx import (
 from fluxus_rx.testing import virtual_time
 from tests.support.failing import Journal
 from tests.support.probes import alone, turns
+from tests.support.tables import all_pairs, all_values
 
 Row = dict[str, int]
 Main = Callable[[], Coroutine[Any, Any, None]]
@@ -155,9 +156,12 @@ def timed(main: Main) -> None:
 
 
 class TestPause:
-    @pytest.mark.parametrize("tail", TAILS)
-    @pytest.mark.parametrize("kind", ["generator", "quick", "timed"])
-    @pytest.mark.parametrize("moment", [0, 1, 2, 3, 5, 0.01, 0.057])
+    @all_pairs(
+        "kind, tail, moment",
+        ["generator", "quick", "timed"],
+        [*TAILS],
+        [0, 1, 2, 3, 5, 0.01, 0.057],
+    )
     def test_no_call_begins_and_no_source_is_asked(
         self, kind: str, tail: str, moment: float
     ) -> None:
@@ -289,8 +293,9 @@ def _begun(started: Run) -> int:
 
 
 class TestDrain:
-    @pytest.mark.parametrize("tail", TAILS)
-    @pytest.mark.parametrize("kind", KINDS)
+    @all_values(
+        "kind, tail", KINDS, [*TAILS], keep=lambda kind, tail: kind == "timed" or tail == "group"
+    )
     def test_gives_all_that_a_source_has_given(self, kind: str, tail: str) -> None:
         """A run of any source ends, with its products on all paths; the source is closed."""
 

@@ -16,6 +16,7 @@ from fluxus_rx.testing import virtual_time
 from tests.support.failing import Journal
 from tests.support.probes import BUFFER, alone, turns, until
 from tests.support.scripted_calls import numbers
+from tests.support.tables import all_pairs, all_values
 
 
 class Endless:
@@ -167,8 +168,11 @@ async def third_fails(x: int, payload: Payload) -> dict[str, Any]:
 
 
 class TestMemory:
-    @pytest.mark.parametrize("on_error", ["skip", "collect", lambda failure: {"again": None}])
-    @pytest.mark.parametrize("function", [stream, astream])
+    @all_values(
+        "on_error, function",
+        {"skip": "skip", "collect": "collect", "a function": lambda failure: {"again": None}},
+        [stream, astream],
+    )
     def test_it_does_not_grow_with_the_length_of_the_run(
         self, function: Any, on_error: Any
     ) -> None:
@@ -181,7 +185,7 @@ class TestMemory:
             found = [0]
 
             def look(index: int) -> None:
-                if index % 200 == 199:
+                if index % 100 == 99:
                     gc.collect()
                     found.append(len(Payload.alive))
 
@@ -199,15 +203,13 @@ class TestMemory:
                     look(index)
             return max(found)
 
-        assert most(3_000) <= most(600) + 20 <= 200
+        assert most(1_500) <= most(300) + 20 <= 200
         gc.collect()
         assert len(Payload.alive) == 0
 
 
 class TestLeaving:
-    @every_source
-    @every_flow
-    @pytest.mark.parametrize("read", [0, 1, 20])
+    @all_pairs("name, source, read", [*FLOWS], ["sync", "async"], [0, 1, 20])
     async def test_all_is_closed_on_a_loop(self, source: str, name: str, read: int) -> None:
         """Once aclose() has been awaited: tasks, threads, the source; by whichever task."""
         endless = Endless()

@@ -29,7 +29,7 @@ from fluxus_rx import (
 )
 from fluxus_rx.testing import virtual_time
 from tests.support.errors import refused, untyped
-from tests.support.probes import turns
+from tests.support.probes import turns, until
 
 
 def numbers(count: int) -> Any:
@@ -118,6 +118,7 @@ async def test_a_slow_reader_holds_the_source_back() -> None:
 async def test_leaving_early_cancels_and_closes_all() -> None:
     """Calls, generators and the source."""
     closed: list[str] = []
+    hanging: list[int] = []
 
     async def source() -> AsyncIterator[dict[str, int]]:
         try:
@@ -129,7 +130,9 @@ async def test_leaving_early_cancels_and_closes_all() -> None:
 
     async def hang(x: int) -> dict[str, int]:
         try:
-            await asyncio.sleep(1_000 if x else 0)
+            if x:
+                hanging.append(x)
+                await asyncio.sleep(1_000)
         finally:
             closed.append("call")
         return {}
@@ -137,6 +140,8 @@ async def test_leaving_early_cancels_and_closes_all() -> None:
     flow = step("src", source) >> step("h", hang).options(concurrency=3)
     async with contextlib.aclosing(astream(flow)) as outputs:
         async for _ in outputs:
+            # How many calls have begun by the first output is up to the slices of time.
+            await until(lambda: len(hanging) == 3)
             break
     assert sorted(closed) == ["call"] * 4 + ["source"]
 

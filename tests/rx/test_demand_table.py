@@ -139,7 +139,7 @@ def test_the_table_says_how_far_a_source_runs_ahead(name: str) -> None:
         (measurement.ticking[0], TICKS[0], TICK),
     ):
         if how == "some":
-            # Each item meets all others that are there: in Rx alone, 2,000 times 2,000 pairs.
+            # Each item meets all others that are there: in Rx alone, as many pairs as there can be.
             assert found.results
         else:
             assert as_rx_gives(how, found.results, run_virtual(plainly(written, number, tick)))

@@ -39,14 +39,12 @@ class TestOnFlows:
         run_virtual(main)
 
     @every_operator
-    @pytest.mark.parametrize("after", [0, 0.5, 1, 1.25, 2.25, 3.3, 5.25, 6.2, 8.1])
-    def test_it_may_be_left_at_any_time(self, name: str, after: float) -> None:
+    def test_it_may_be_left_at_any_time(self, name: str) -> None:
         """All that has been opened is closed; nothing is heard, and nothing told."""
         make, _, _ = OPERATORS[name]
-        world = World()
 
-        async def main() -> None:
-            events = Events()
+        async def left(after: float) -> None:
+            world, events = World(), Events()
             with reported() as told:
                 subscription = events.of(make(world))
                 if after:
@@ -60,7 +58,8 @@ class TestOnFlows:
             assert world.opened == world.closed
             assert alone()
 
-        run_virtual(main)
+        for after in (0, 0.5, 1, 1.25, 2.25, 3.3, 5.25, 6.2, 8.1):
+            run_virtual(left(after))
 
     @pytest.mark.parametrize("name", PASSING_ERRORS)
     def test_the_very_error_goes_through(self, name: str) -> None:

@@ -18,6 +18,7 @@ from tests.support.conduits import Add, Fetch
 from tests.support.errors import untyped
 from tests.support.probes import alone, listed, turns
 from tests.support.rx_flows import ALL, World
+from tests.support.tables import all_pairs
 
 
 class Late(World):
@@ -178,13 +179,12 @@ class TestOnFlows:
         run_virtual(main)
 
     @every_stream
-    @pytest.mark.parametrize("after", [0, 0.5, 1, 1.25, 2.1, 3.3, 5.25, 6.2])
-    def test_a_reader_may_be_cancelled_at_any_time(self, name: str, after: float) -> None:
+    def test_a_reader_may_be_cancelled_at_any_time(self, name: str) -> None:
         """All that has been opened is closed by then."""
         make, _, end = STREAMS[name]
-        world = Late()
 
-        async def main() -> None:
+        async def cancelled(after: float) -> None:
+            world = Late()
             task = asyncio.create_task(listed(make(world)))
             await asyncio.sleep(after)
             task.cancel()
@@ -195,7 +195,8 @@ class TestOnFlows:
             await turns()
             assert alone()
 
-        run_virtual(main)
+        for after in (0, 0.5, 1, 1.25, 2.1, 3.3, 5.25, 6.2):
+            run_virtual(cancelled(after))
 
     @pytest.mark.parametrize(
         "name", [one for one in STREAMS if "take" not in one and "amid" not in one]
@@ -219,21 +220,22 @@ class TestOnFlows:
 class TestOtherSources:
     """A flow within stream_pipe that fails, or is slower, or longer."""
 
-    @pytest.mark.parametrize(
-        "before",
-        [
-            lambda w: w.source(),
-            lambda w: w.source() >> step("plain", lambda x: {"x": x}),
-            lambda w: w.flow,
-            lambda w: w.flow >> (step("a", lambda y: {"x": y}) & passthrough()),
-            lambda w: w.source() >> stream_pipe(pipe.skip(0)),
-            lambda w: w.source() >> stream_pipe(pipe.skip(0)) >> step("p", lambda x: {"x": x}),
-            lambda w: w.source() >> rx_pipe(ops.map(lambda product: product)),
-        ],
-        ids=["source", "plain", "async", "group", "stream_pipe", "plain behind", "rx_pipe"],
+    @all_pairs(
+        "before, how, other",
+        {
+            "source": lambda w: w.source(),
+            "plain": lambda w: w.source() >> step("plain", lambda x: {"x": x}),
+            "async": lambda w: w.flow,
+            "group": lambda w: w.flow >> (step("a", lambda y: {"x": y}) & passthrough()),
+            "stream_pipe": lambda w: w.source() >> stream_pipe(pipe.skip(0)),
+            "plain behind": lambda w: (
+                w.source() >> stream_pipe(pipe.skip(0)) >> step("p", lambda x: {"x": x})
+            ),
+            "rx_pipe": lambda w: w.source() >> rx_pipe(ops.map(lambda product: product)),
+        },
+        ["merge", "zip", "chain", "flatmap"],
+        ["flow", "stream", "observable"],
     )
-    @pytest.mark.parametrize("how", ["merge", "zip", "chain", "flatmap"])
-    @pytest.mark.parametrize("other", ["flow", "stream", "observable"])
     def test_its_error_is_that_of_the_run(self, before: Any, how: str, other: str) -> None:
         """The very object, though the products of the run are being waited for."""
         world = Late()

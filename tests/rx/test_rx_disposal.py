@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import time
 from collections.abc import AsyncIterator
@@ -27,12 +28,11 @@ from tests.support.rx_closing import (
     every_scheduler,
     fetch,
 )
+from tests.support.tables import all_pairs
 
 
 class TestCleanUp:
-    @every_flow
-    @every_scheduler
-    @pytest.mark.parametrize("how", LEAVING)
+    @all_pairs("flow, scheduler, how", [*FLOWS], [*SCHEDULERS], LEAVING)
     async def test_it_comes_to_its_end(self, flow: str, scheduler: str, how: str) -> None:
         """Whoever leaves, and from wherever: what a source awaits as it closes is not broken into;
         the observer hears nothing more."""
@@ -47,9 +47,7 @@ class TestCleanUp:
         assert (left.errors, left.completions) == ([], how == "take")
         assert alone()
 
-    @every_flow
-    @every_scheduler
-    @pytest.mark.parametrize("how", LEAVING)
+    @all_pairs("flow, scheduler, how", [*FLOWS], [*SCHEDULERS], LEAVING)
     async def test_its_error_is_told(self, flow: str, scheduler: str, how: str) -> None:
         """By the handler of the loop, the very object, as nobody else is left to hear of it."""
         error = LookupError("as it closed")
@@ -64,72 +62,75 @@ class TestCleanUp:
         assert alone()
 
     @every_flow
-    @pytest.mark.parametrize("scheduler", ["none", "Flow"])
-    @pytest.mark.parametrize("after", [0, 1, 2, 3, 5, 8])
-    async def test_at_any_time(self, flow: str, scheduler: str, after: int) -> None:
+    async def test_at_any_time(self, flow: str) -> None:
         """Before the first turn of the loop, too: what was opened is closed."""
-        careful = Careful()
-        events = Events()
-        subscription = events.of(
-            FLOWS[flow](careful).to_observable(), scheduler=SCHEDULERS[scheduler]()
-        )
-        await turns(after)
-        subscription.dispose()
-        heard = len(events.items)
-        await turns()
-        assert careful.opened == careful.closed
-        assert len(events.items) == heard
-        assert (events.errors, events.completions) == ([], 0)
-        assert alone()
+        for scheduler, after in itertools.product(("none", "Flow"), (0, 1, 2, 3, 5, 8)):
+            careful = Careful()
+            events = Events()
+            subscription = events.of(
+                FLOWS[flow](careful).to_observable(), scheduler=SCHEDULERS[scheduler]()
+            )
+            await turns(after)
+            subscription.dispose()
+            heard = len(events.items)
+            await turns()
+            assert careful.opened == careful.closed
+            assert len(events.items) == heard
+            assert (events.errors, events.completions) == ([], 0)
+            assert alone()
 
     @every_scheduler
     @pytest.mark.parametrize("branch", ["source", "plain", "async", "stream_pipe", "rx_pipe"])
-    @pytest.mark.parametrize("after", range(0, 12, 2))
-    async def test_an_error_comes_behind_it(self, scheduler: str, branch: str, after: int) -> None:
-        """When a path fails, the others are cleaned up before the observer hears of it."""
-        careful, error = Careful(), ValueError("no")
+    async def test_an_error_comes_behind_it(self, branch: str, scheduler: str) -> None:
+        """When a path fails at any time, the others are cleaned up before the observer hears."""
 
-        async def rows() -> AsyncIterator[dict[str, int]]:
-            await turns(after)
-            yield {"x": 1}
+        async def failed(after: int) -> None:
+            careful, error = Careful(), ValueError("no")
 
-        def fail(x: int) -> dict[str, int]:
-            raise error
+            async def rows() -> AsyncIterator[dict[str, int]]:
+                await turns(after)
+                yield {"x": 1}
 
-        closed: list[int] = []
-        flow = FLOWS[branch](careful) & (step("late", rows) >> step("fail", fail))
-        events = Events()
-        observed = flow.to_observable().pipe(
-            ops.do_action(on_error=lambda _: closed.append(careful.closed))
-        )
-        events.of(observed, scheduler=SCHEDULERS[scheduler]())
-        await events.ended.wait()
-        await turns()
-        assert [one is error for one in events.errors] == [True]
-        assert careful.opened == careful.closed
-        assert closed == [careful.opened]
-        assert alone()
+            def fail(x: int) -> dict[str, int]:
+                raise error
 
-    @pytest.mark.parametrize("after", range(0, 24, 2))
-    async def test_an_error_on_its_way_is_told(self, after: int) -> None:
-        """To the observer, or, if that leaves before all is cleaned up, to the loop's handler."""
-        careful, error = Careful(LookupError("as it closed")), ValueError("no")
-
-        def fail(x: int) -> dict[str, int]:
-            raise error
-
-        flow = careful.source() & (step("late", [{"x": 1}]) >> step("s", fetch) >> step("f", fail))
-        events = Events()
-        with reported() as told:
-            subscription = events.of(flow.to_observable())
-            await turns(after)
-            subscription.dispose()
+            closed: list[int] = []
+            flow = FLOWS[branch](careful) & (step("late", rows) >> step("fail", fail))
+            events = Events()
+            observed = flow.to_observable().pipe(
+                ops.do_action(on_error=lambda _: closed.append(careful.closed))
+            )
+            events.of(observed, scheduler=SCHEDULERS[scheduler]())
+            await events.ended.wait()
             await turns()
-        heard = [*events.errors, *(one["exception"] for one in told)]
-        assert careful.opened == careful.closed
-        if careful.opened:
-            # What the step has raised may still be on its way, and is dropped like an item.
-            assert careful.error in heard or any("as it closed" in notes(one) for one in heard)
+            assert [one is error for one in events.errors] == [True]
+            assert careful.opened == careful.closed
+            assert closed == [careful.opened]
+            assert alone()
+
+        for after in range(0, 12, 2):
+            await failed(after)
+
+    async def test_an_error_on_its_way_is_told(self) -> None:
+        """To the observer, or, if that leaves before all is cleaned up, to the loop's handler."""
+
+        def fail(x: int) -> dict[str, int]:
+            raise ValueError("no")
+
+        for after in range(0, 24, 2):
+            careful = Careful(LookupError("as it closed"))
+            late = step("late", [{"x": 1}]) >> step("s", fetch) >> step("f", fail)
+            events = Events()
+            with reported() as told:
+                subscription = events.of((careful.source() & late).to_observable())
+                await turns(after)
+                subscription.dispose()
+                await turns()
+            heard = [*events.errors, *(one["exception"] for one in told)]
+            assert careful.opened == careful.closed
+            if careful.opened:
+                # What the step has raised may still be on its way, and is dropped like an item.
+                assert careful.error in heard or any("as it closed" in notes(one) for one in heard)
 
     async def test_leaving_after_the_end_does_nothing(self) -> None:
         """Nor does it again."""

@@ -26,6 +26,7 @@ from tests.support.rx_loops import (
     FLOWS,
     LOOPS,
     OTHERS,
+    OWN_FLOWS,
     ROWS,
     Heard,
     every_loop,
@@ -36,22 +37,25 @@ from tests.support.rx_loops import (
     setting,
     where,
 )
+from tests.support.tables import all_values
 
 
 class TestAnotherLoop:
-    @pytest.mark.parametrize(
-        ("flow", "scheduler"),
-        [
-            (flow, scheduler)
+    @all_values(
+        "place, inside",
+        {
+            f"{flow}, {scheduler}": (flow, scheduler)
             for flow in FLOWS
             for scheduler in LOOPS
             # Rx itself would schedule from this thread, which is for ThreadSafe.
             if scheduler != "AsyncIO" or flow not in BEGUN_BY_RX[:2]
-        ],
+        },
+        {"no loop": False, "a loop": True},
+        keep=lambda place, inside: place[0] in ("a flow", "an operator"),
     )
-    @pytest.mark.parametrize("inside", [False, True], ids=["no loop", "a loop"])
-    def test_all_runs_there(self, flow: str, scheduler: str, inside: bool) -> None:
+    def test_all_runs_there(self, place: tuple[str, str], inside: bool) -> None:
         """On the loop of the scheduler, in its thread, whether another loop runs here or none."""
+        flow, scheduler = place
 
         def subscribe() -> None:
             with other_loop() as (loop, thread):
@@ -168,8 +172,12 @@ class TestClosedLoop:
 
 
 class TestNoLoop:
-    @every_own_flow
-    @every_other
+    @all_values(
+        "flow, other",
+        OWN_FLOWS,
+        [*OTHERS],
+        keep=lambda flow, other: flow == "a flow" or other == "none",
+    )
     def test_what_to_do_is_said(self, flow: str, other: str) -> None:
         """By a UsageError with all remedies."""
         heard = Heard()
@@ -185,8 +193,12 @@ class TestNoLoop:
         with pytest.raises(UsageError, match="needs an event loop"):
             FLOWS[flow]().subscribe(lambda item: None)
 
-    @every_other
-    @pytest.mark.parametrize("kind", ["step", "group", "behind plain ones", "pipe"])
+    @all_values(
+        "kind, other",
+        ["step", "group", "behind plain ones", "pipe"],
+        [*OTHERS],
+        keep=lambda kind, other: kind == "step" or other == "none",
+    )
     def test_the_source_is_not_left_subscribed_to(self, kind: str, other: str) -> None:
         """Nor the resource that it has opened."""
         opened: list[str] = []
@@ -224,8 +236,12 @@ class TestNoLoop:
 
 
 class TestRunningLoop:
-    @every_own_flow
-    @pytest.mark.parametrize("other", ["none", "CurrentThread", "Immediate", "Trampoline"])
+    @all_values(
+        "flow, other",
+        OWN_FLOWS,
+        ["none", "CurrentThread", "Immediate", "Trampoline"],
+        keep=lambda flow, other: other == "none",
+    )
     async def test_those_that_know_none_run_on_it(self, flow: str, other: str) -> None:
         """As if none had been given."""
         events = Events()

@@ -30,13 +30,20 @@ from tests.support.conduits import Add, AsyncCollect, Collect, Fetch
 from tests.support.errors import untyped
 from tests.support.probes import alone, turns, until
 from tests.support.rx_sources import DOUBLES, SOURCES, WAYS, Row, filled, row, ticks
+from tests.support.tables import all_pairs, all_values
+
+#: one source of each kind: within subscribe, later, from a thread, of a future, nothing, a subject
+KINDS = ("of", "interval", "create, in a thread", "from_future", "empty", "ReplaySubject", "merge")
+
+
+def of_a_kind(*row: str) -> bool:
+    """Whether a row has a source that stands for its kind: these are tried in all ways."""
+    return row[-1] in KINDS
 
 
 class TestWhatComes:
-    @pytest.mark.parametrize("name", SOURCES)
-    @pytest.mark.parametrize("how", WAYS)
-    @pytest.mark.parametrize("kind", DOUBLES)
-    def test_all_of_it_at_its_time(self, name: str, how: str, kind: str) -> None:
+    @all_values("kind, how, name", [*DOUBLES], [*WAYS], [*SOURCES], keep=of_a_kind)
+    def test_all_of_it_at_its_time(self, kind: str, how: str, name: str) -> None:
         """On a loop, in each of the ways to run a flow; nothing is left behind."""
         make, numbers, seconds = SOURCES[name]
 
@@ -51,9 +58,8 @@ class TestWhatComes:
         late = 0.5 if kind == "async" and numbers else 0
         assert seconds is None or ended in (seconds, seconds + late)
 
-    @pytest.mark.parametrize("name", SOURCES)
-    @pytest.mark.parametrize("how", ["run", "stream", "for"])
-    def test_without_a_loop(self, name: str, how: str) -> None:
+    @all_values("how, name", ["run", "stream", "for"], [*SOURCES], keep=of_a_kind)
+    def test_without_a_loop(self, how: str, name: str) -> None:
         """By what makes a loop of its own."""
         make, numbers, _ = SOURCES[name]
         with virtual_time():
@@ -122,10 +128,13 @@ class TestWhatComes:
 
 
 class TestErrors:
-    @pytest.mark.parametrize("how", WAYS)
-    @pytest.mark.parametrize("kind", DOUBLES)
-    @pytest.mark.parametrize("place", ["at once", "later", "in subscribe", "in a future", "thread"])
-    def test_they_are_raised_as_they_are(self, how: str, kind: str, place: str) -> None:
+    @all_pairs(
+        "place, kind, how",
+        ["at once", "later", "in subscribe", "in a future", "thread"],
+        [*DOUBLES],
+        [*WAYS],
+    )
+    def test_they_are_raised_as_they_are(self, place: str, kind: str, how: str) -> None:
         """Wherever they come up: the very object."""
         error = LookupError("no")
 

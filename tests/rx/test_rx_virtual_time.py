@@ -67,7 +67,16 @@ CHAIN = Add(1) >> Add(10)
             [on_next(220, (1, 2)), on_next(230, (2, 3))],
         ),
     ],
-    ids=str,
+    ids=[
+        "one",
+        "a chain",
+        "one that drops",
+        "one that changes the type",
+        "one that repeats",
+        "one that gives nothing",
+        "an operator",
+        "an operator behind one",
+    ],
 )
 def test_each_product_has_the_virtual_time_of_its_input(
     transformer: Any, expected: list[Any]

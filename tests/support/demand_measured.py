@@ -20,7 +20,7 @@ from fluxus_rx import AsyncConsumer, AsyncProducer, AsyncTransformer, Producer, 
 from fluxus_rx.testing import run_virtual
 
 #: How many items the sources have: those that give them at once, and those that tick.
-MANY = (2_000, 1_000)
+MANY = (500, 420)
 TICKS = (300, 250)
 
 #: Items that a step of 4 calls and its buffer of 16 have room for, and a few.

@@ -13,6 +13,21 @@ from fluxus_rx import passthrough, step
 Row = dict[str, int]
 
 
+class Odd(BaseException):
+    """An error that is no Exception."""
+
+
+def price() -> KeyError:
+    """An error like most."""
+    return KeyError("price")
+
+
+ENDINGS = [GeneratorExit, KeyboardInterrupt, SystemExit, asyncio.CancelledError, Odd]
+
+#: the two entry points: whether it is arun
+ENTRIES = {"run": False, "arun": True}
+
+
 class Journal:
     """Which generators and calls began and which ended; `settled` when it is the same."""
 

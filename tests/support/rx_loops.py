@@ -97,7 +97,9 @@ OTHERS: dict[str, Callable[[], Any]] = {
 #: the others begin with an operator of Rx that schedules on what it is given, whatever comes of it
 BEGUN_BY_RX = ("a flow that repeats", "a flow per item", "an operator on a timer")
 
-every_own_flow = pytest.mark.parametrize("flow", [one for one in FLOWS if one not in BEGUN_BY_RX])
+OWN_FLOWS = [one for one in FLOWS if one not in BEGUN_BY_RX]
+
+every_own_flow = pytest.mark.parametrize("flow", OWN_FLOWS)
 every_loop = pytest.mark.parametrize("scheduler", LOOPS)
 every_other = pytest.mark.parametrize("other", OTHERS)
 

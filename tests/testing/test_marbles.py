@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import reactivex
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from reactivex import operators as ops
 from reactivex.observable.marbles import parse as rx_parse
@@ -90,12 +91,20 @@ def test_a_timeline_that_is_drawn_and_read_is_the_same(events: list[Event], unit
 
 
 @given(diagrams())
+@example("X(X)")
+@example("X(X,Y)")
 def test_a_diagram_that_is_read_and_drawn_means_the_same(diagram: str) -> None:
     """Though it may be written in another way."""
     events, _ = parse(diagram)
     assume(all(isinstance(event.value, str | int | None) for event in events))
     assume(all(str(event.value).isalpha() for event in events if event.kind == NEXT))
-    assert parse(drawn_diagram(events, str))[0] == events
+    try:
+        drawn = drawn_diagram(events, str)
+    except NoRoom:
+        # A group of one is drawn without its brackets: X(X) as XX, which is another element.
+        assert re.search(r"[^-()]\([^,]+\)", diagram.replace(" ", ""))
+        return
+    assert parse(drawn)[0] == events
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from fluxus_rx.viz._timeline.matplot import to_figure, to_picture
 from fluxus_rx.viz._timeline.model import Timeline
 from tests.support import timelines
 from tests.support.browser import PICTURES
+from tests.support.tables import all_values
 
 RUNS = {
     "small": timelines.small,
@@ -39,8 +40,7 @@ def legend(figure: Any) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("name", RUNS)
+@all_values("name, dark", [*RUNS], {"light": False, "dark": True}, keep=lambda name, dark: not dark)
 def test_a_picture_is_made_without_a_warning(name: str, dark: bool) -> None:
     """Each run, light and dark; the files are there to be looked at."""
     PICTURES.mkdir(parents=True, exist_ok=True)

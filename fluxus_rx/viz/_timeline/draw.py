@@ -11,7 +11,7 @@ from ..._common.arguments import check_choice
 from ..._common.messages import shown
 from ..._common.notebook import in_notebook, show_in_notebook
 from ..._errors import InvalidOptionError, UsageError
-from ..._results.run_result import RunResult
+from ..._monitoring.calls import Timed
 from .._output import File, Format, Target, print_text, takes_text
 from .html import to_html
 from .matplot import to_picture
@@ -44,9 +44,7 @@ _FRAME = (
 )
 
 
-def draw_timeline(
-    result: RunResult, style: str | None, file: File | None, format: str | None
-) -> None:
+def draw_timeline(result: Timed, style: str | None, file: File | None, format: str | None) -> None:
     """What `RunResult.draw_timeline` does."""
     if style is not None:
         check_choice("style", style, TIMELINE_STYLES)
@@ -82,7 +80,7 @@ def _timeline_drawing(timeline: Timeline, style: str, format: str) -> str | byte
     return to_picture(timeline, format, dark=style == "matplot_dark")
 
 
-def _show_timeline(result: RunResult, style: str | None) -> None:
+def _show_timeline(result: Timed, style: str | None) -> None:
     """In a notebook, or as a text on stdout."""
     notebook = in_notebook()
     style = style or ("html" if notebook else "text")

@@ -14,9 +14,8 @@ from itertools import accumulate, groupby, pairwise
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from ..._monitoring.calls import Call, times_of
+from ..._monitoring.calls import Call, Timed, times_of
 from ..._monitoring.summary import StepSummary, Summary
-from ..._results.run_result import RunResult
 
 __all__ = [
     "NOTHING",
@@ -135,7 +134,7 @@ class Timeline:
     summary: Summary
 
     @classmethod
-    def of(cls, result: RunResult) -> Timeline:
+    def of(cls, result: Timed) -> Timeline:
         """The timeline of a run. Raises UsageError for a result without times."""
         journal = result._flow_journal
         summary = Summary.of(journal)

@@ -1,0 +1,1 @@
+"""A flow as data: what it consists of, and how its parts are joined; knows no conduit."""

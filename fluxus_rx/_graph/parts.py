@@ -1,0 +1,232 @@
+"""What a flow consists of: what each of its conduits says of itself, in series and in parallel."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, Protocol, TypeAlias
+
+from .._common.messages import shown
+from .._common.signatures import Parameters, is_generator
+from .._errors import InvalidFlowError
+
+__all__ = [
+    "Describable",
+    "Description",
+    "Node",
+    "Parallel",
+    "Part",
+    "Role",
+    "Series",
+    "Through",
+    "first_role",
+    "in_series",
+    "is_describable",
+    "last_role",
+    "part_of",
+]
+
+Role: TypeAlias = Literal["producer", "transformer", "consumer", "start", "end", "join"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Description:
+    """What a conduit that is neither a chain nor a group says of itself; see `Conduit.describe`.
+
+    Of all but `role` and `name`, the default says the least that can be true.
+
+    - `role`, `name`; `kind`: the name of its class
+    - `function`: what it calls, for each product or for all; of a class, its method. `parameters`
+      are those of the function of a step, which is called with attributes by name; None for others
+    - `data`: what it gives, if that is there already
+    - `arguments`: the fixed arguments of a step's function; of a class, the arguments that differ
+      from the defaults, and labels as `#label`
+    - `options`: those set on the conduit itself; `inherited`: on the chains and groups that it is
+      in; `implied`: what the conduit takes where nothing is set, for the run either
+    - `awaits`: whether it is asynchronous by itself, whatever its options are
+    - `connection`: how a transformer joins what is before it and behind it: as a `"stage"` that
+      calls its function, as a `"buffer"`, by operators of `"reactivex"` or of `"aiostream"`, or by
+      a `connect()` of its `"own"`, of which nothing is known
+    - `buffer`: how many products wait in a buffer of its own, that no option sets; `overflow`: what
+      becomes of those for which there is no room, empty where the source is asked to wait
+    - `emission`: how its data emits, if that is an observable: `"with demand"`, `"thinned out"` by
+      an operator, or `"hot"`, whether or not anybody takes it
+    - `input_type`, `product_type`: the types of its products, as far as it tells
+    - `source`: the conduit; two descriptions of the same one have the same `source`
+    """
+
+    role: Literal["producer", "transformer", "consumer"]
+    name: str
+    kind: str = ""
+    function: Callable[..., Any] | None = None
+    parameters: Parameters | None = None
+    data: Any = None
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    inherited: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    implied: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    awaits: bool = False
+    connection: Literal["stage", "buffer", "reactivex", "aiostream", "own"] = "stage"
+    buffer: int | None = None
+    overflow: str = ""
+    emission: Literal["", "with demand", "thinned out", "hot"] = ""
+    input_type: Any = Any
+    product_type: Any = Any
+    source: object = dataclasses.field(default=None, repr=False)
+    n_paths = n_entries = 1
+
+    @property
+    def is_step(self) -> bool:
+        """Whether its function is called with attributes by name, and may give what it likes: a
+        product, several, or something to await. The method of a class always gives several.
+
+        >>> Description(role="producer", name="numbers").is_step
+        False
+        """
+        return self.parameters is not None
+
+    @property
+    def is_generator(self) -> bool:
+        """Whether its function says that it is a generator."""
+        return self.function is not None and is_generator(self.function)
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """One occurrence of a conduit in a flow, or one of the points that a drawing adds.
+
+    All texts are printable and on one line. `content` is what a step calls, where that has another
+    name, or the data that it gives; `arguments` and `options` are short representations by name.
+    `description` has the values themselves; a point that a drawing adds has none.
+    """
+
+    key: str
+    role: Role
+    name: str
+    content: str = ""
+    arguments: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    options: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    description: Description | None = dataclasses.field(
+        default=None, kw_only=True, repr=False, compare=False
+    )
+    n_paths = n_entries = 1
+
+    @property
+    def details(self) -> list[str]:
+        """The content, the arguments and the options, a text for each.
+
+        >>> Node("n0", "transformer", "add", "plus", {"by": "3"}, {"ordered": "True"}).details
+        ['plus', 'by=3', 'ordered=True']
+        """
+        named = (*self.arguments.items(), *self.options.items())
+        return [self.content] * bool(self.content) + [f"{name}={value}" for name, value in named]
+
+
+@dataclasses.dataclass(frozen=True)
+class Through:
+    """A passthrough; `key` tells its occurrences in a drawing apart."""
+
+    key: str = ""
+    n_paths = n_entries = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """Parts one behind the other."""
+
+    parts: tuple[Part, ...]
+
+    @functools.cached_property
+    def n_paths(self) -> int:
+        """The number of paths."""
+        return math.prod(part.n_paths for part in self.parts)
+
+    @property
+    def n_entries(self) -> int:
+        """The number of conduits and passthroughs that what comes before it feeds."""
+        return self.parts[0].n_entries
+
+
+@dataclasses.dataclass(frozen=True)
+class Parallel:
+    """Parts side by side."""
+
+    parts: tuple[Part, ...]
+
+    @functools.cached_property
+    def n_paths(self) -> int:
+        """The number of paths."""
+        return sum(part.n_paths for part in self.parts)
+
+    @functools.cached_property
+    def n_entries(self) -> int:
+        """The number of conduits and passthroughs that what comes before it feeds."""
+        return sum(part.n_entries for part in self.parts)
+
+
+#: What `describe()` gives has descriptions at its ends, and what is drawn has nodes.
+Part: TypeAlias = Description | Node | Through | Series | Parallel
+
+
+class Describable(Protocol):
+    """Whatever describes itself as a flow, or as a part of one."""
+
+    def describe(self) -> Part:
+        """What it consists of."""
+        ...
+
+
+def is_describable(flow: object) -> bool:
+    """Whether something says that it describes itself."""
+    return not isinstance(flow, type) and callable(getattr(flow, "describe", None))
+
+
+def part_of(flow: Describable) -> Part:
+    """What a conduit, or any other part of a flow, says of itself.
+
+    Raises TypeError if that is no description.
+    """
+    part = flow.describe()
+    if not isinstance(part, Description | Through | Series | Parallel):
+        raise InvalidFlowError(
+            f"{type(flow).__name__}.describe() returned {shown(part)}; expected a Description, or a"
+            " Series or Parallel of them"
+        )
+    return part
+
+
+def in_series(parts: Iterable[Part]) -> Series:
+    """The parts one behind the other, series in them taken apart.
+
+    >>> in_series([Series((Through(), Through())), Through()]) == Series((Through(),) * 3)
+    True
+    """
+    return Series(
+        tuple(
+            inner
+            for part in parts
+            for inner in (part.parts if isinstance(part, Series) else (part,))
+        )
+    )
+
+
+def first_role(part: Part) -> Role | None:
+    """The role of what begins a part; the branches of a group begin alike, but for a passthrough,
+    which has none."""
+    while isinstance(part, Series | Parallel):
+        part = part.parts[0]
+    return None if isinstance(part, Through) else part.role
+
+
+def last_role(part: Part) -> Role | None:
+    """The role of what ends a part; None of a group."""
+    while isinstance(part, Series):
+        part = part.parts[-1]
+    return None if isinstance(part, Through | Parallel) else part.role
+
+
+# Users see and report what they import, not where it is written.
+for _public in (Describable, Description, Node, Parallel, Series, Through):
+    _public.__module__ = "fluxus_rx.graph"
