@@ -50,8 +50,10 @@ class PathOutputs:
     """The outputs of one path: products, until somebody looks at them.
 
     >>> path = PathOutputs.of_products([DictProduct("src", {"x": 1}, position=5)])
-    >>> path.rows, path.outputs, path.rows is path.outputs, path.positions
-    ([DictProduct(src={'x': 1})], [{'src': {'x': 1}}], True, [[5]])
+    >>> isinstance(path.rows[0], DictProduct), path.outputs, path.rows is path.outputs
+    (True, [{'src': {'x': 1}}], True)
+    >>> path.positions
+    [[5]]
     """
 
     __slots__ = ("_outputs", "_positions", "_products")
