@@ -21,7 +21,7 @@ from .._errors import InvalidFlowError, UsageError
 from .._products.dict_product import DictProduct, MadeProduct
 from .._products.factory import from_foreign
 from .._rx.scheduler import FlowScheduler
-from .._streams.iteration import iterated, relay
+from .._streams.iteration import iterate, relay
 from .._streams.timing import TimeSlice
 from .transformer import Transformer
 
@@ -91,7 +91,7 @@ class _StreamPipe(_Pipe):
             if not isinstance(piped, AsyncIterable):
                 raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no stream")
             if self._name is None:
-                return iterated(piped)
+                return iterate(piped)
             return relay(piped, _Remaker(kind, upstream).product, time_slice=TimeSlice())
 
         trail = (upstream.trail, self.name)

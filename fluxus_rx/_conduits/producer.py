@@ -32,7 +32,7 @@ from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
-from .._streams.iteration import iterated
+from .._streams.iteration import iterate
 from .._typing import B, P_co, R, T
 from .composites import Group, flat
 from .conduit import Conduit, cannot_chain, cannot_group
@@ -245,7 +245,7 @@ class AsyncProducer(Producer[P_co]):
         products = self.aproduce()
         if not hasattr(products, "__aiter__"):
             raise not_iterable(self, "aproduce", products, "an asynchronous generator")
-        return iterated(products)
+        return iterate(products)
 
 
 class _ParallelProducers(Group, Producer[P_co]):

@@ -16,7 +16,7 @@ from .._engine.stage import Stage, StepContext, path_of
 from .._errors import InvalidFlowError
 from .._options.executors import check_picklable, in_processes
 from .._options.step_options import StepOptions
-from .._streams.context import Several
+from .._streams.context import Items
 from .conduit import Conduit
 from .producer import iterator_of, offloaded
 
@@ -101,7 +101,7 @@ class TransformerStage(Conduit):
 
     def _flow_bind(self, place: StepContext) -> BoundStep:
         def apply(product: Any) -> Any:
-            return Several(iterator_of(self.transform(product), self, "transform"))
+            return Items(iterator_of(self.transform(product), self, "transform"))
 
         def explain(error: BaseException, product: Any) -> None:
             note(
@@ -110,7 +110,7 @@ class TransformerStage(Conduit):
             )
 
         def given(replacement: Any, product: Any, count: int) -> Any:
-            return Several(iterator_of(replacement, self, "on_error"))
+            return Items(iterator_of(replacement, self, "on_error"))
 
         elsewhere = None if self._flow_awaits else offloaded(self, place.scope, place.options)
 
@@ -118,7 +118,7 @@ class TransformerStage(Conduit):
             if elsewhere is None:
                 return await self._flow_acall(product)
             products = await elsewhere.call(self.transform, product)
-            return Several(elsewhere.iterated(iterator_of(products, self, "transform")))
+            return Items(elsewhere.iterated(iterator_of(products, self, "transform")))
 
         return BoundStep(
             *(apply, acall, explain, place.options, ("limit", id(self))),
@@ -130,4 +130,4 @@ class TransformerStage(Conduit):
         return self._flow_awaits or self._flow_settings.over(self._flow_implied).waits
 
     async def _flow_acall(self, product: Any) -> Any:
-        return Several(iterator_of(self.transform(product), self, "transform"))
+        return Items(iterator_of(self.transform(product), self, "transform"))

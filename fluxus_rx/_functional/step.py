@@ -32,7 +32,7 @@ from .._engine.stage import ForeignItems, Stage, StepContext, Trail, path_of
 from .._errors import InvalidFlowError, InvalidNameError, MissingAttributeError
 from .._products.dict_product import MISSING, DictProduct, known_names
 from .._products.factory import ProductFactory, described_kind, from_foreign, no_products
-from .._streams.context import Several
+from .._streams.context import Items
 
 __all__ = ["Step"]
 
@@ -149,7 +149,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             if not isinstance(several, Iterable) or isinstance(several, str | bytes):
                 raise no_products(self._name, replacement)
             start = factory.now()
-            return Several(
+            return Items(
                 factory.item(index, one, "replacement", product, start)
                 for index, one in enumerate(several, count)
             )
@@ -214,10 +214,10 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         if isinstance(given, AsyncIterable):
             products = factory.amany(given, described_kind(given), product, start)
 
-            async def several(products: Any) -> Several[DictProduct]:
-                return Several(products)
+            async def several(products: Any) -> Items[DictProduct]:
+                return Items(products)
 
-            return Several(Deferred(products, several) if later else products)
+            return Items(Deferred(products, several) if later else products)
         if inspect.isawaitable(given):
             if not later:
                 raise no_products(self._name, given)
@@ -225,10 +225,10 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             async def awaited(given: Any) -> Any:
                 return self._outcome(await given, product, factory, start, later=False)
 
-            return Several(Deferred(given, awaited))
+            return Items(Deferred(given, awaited))
         if isinstance(given, Iterable) and not isinstance(given, str | bytes):
             made = factory.many(given, described_kind(given), product, start)
-            return Several(made, ready=isinstance(given, Collection))
+            return Items(made, ready=isinstance(given, Collection))
         raise no_products(self._name, given)
 
     def _calling(

@@ -22,7 +22,7 @@ from .._common.messages import note, shown
 from .._errors import BufferOverflowError, InvalidFlowError, InvalidProductError, UsageError
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import Channel
-from .._streams.iteration import END, Endable
+from .._streams.iteration import END, Cancellable
 from .._typing import T
 from .protocols import Publisher, Subscription, missing
 
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 SUBSCRIBE_PATIENCE: Final = 5.0
 
 
-class SubscriberStream(Endable[T]):
+class SubscriberStream(Cancellable[T]):
     """What a publisher gives, as a stream; subscribes when the first item is asked for."""
 
     def __init__(self, publisher: Publisher[T], label: str, size: int, flow: FlowScheduler) -> None:

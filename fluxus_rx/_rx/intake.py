@@ -13,7 +13,7 @@ from reactivex.disposable import Disposable
 
 from .._monitoring.meter import ItemCounter
 from .._streams.channel import BUFFER, Channel
-from .._streams.iteration import Endable
+from .._streams.iteration import Cancellable
 from .._typing import T
 from .scheduler import FlowScheduler
 
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 WARN_PAST: Final = 10_000
 
 
-class Intake(Endable[T]):
+class Intake(Cancellable[T]):
     """The items of an observable, as a stream; subscribes when the first one is asked for.
 
     Events may come from any thread. At most `size` items wait here if the source heeds demand;

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from .._typing import A, B
 from .channel import BUFFER, Channel
-from .context import Several, resume, unmistakable
-from .iteration import END, Endable, aclose, cancel, poller, reader_in_context
+from .context import Items, resume, unmistakable
+from .iteration import END, Cancellable, aclose, cancel, poller, reader_in_context
 from .limit import Limit
 from .ordering import Ordering, Slot
 from .task_group import TaskGroup
@@ -45,8 +45,8 @@ class Runtime:
     explain: Callable[[BaseException, Any], None] | None = None
 
 
-class FlatMap(Endable[B]):
-    """See `flat_map`; `call` gives one item, or `Several`.
+class FlatMap(Cancellable[B]):
+    """See `flat_map`; `call` gives one item, or `Items`.
 
     Workers take turns to read the source, and await the call directly, so that an item costs no
     task, queue or future. Whoever's call suspends passes the turn: to a worker that is free, else
@@ -141,7 +141,7 @@ class FlatMap(Endable[B]):
                 else:
                     self._pass_turn()
                     outcome = await resume(calling, run, value)
-                if outcome.__class__ is Several:
+                if outcome.__class__ is Items:
                     await self._emit_several(slot, outcome.source, run)
             except BaseException as error:
                 raised = self._explain_error(error, item)
@@ -152,10 +152,10 @@ class FlatMap(Endable[B]):
                 if limit is not None:
                     limit.leave()
             if ordering is not None and slot is not None:
-                if outcome.__class__ is not Several:
+                if outcome.__class__ is not Items:
                     await self._emit(slot, outcome)
                 ordering.close_slot(slot)
-            elif outcome.__class__ is not Several and not out.offer(outcome):
+            elif outcome.__class__ is not Items and not out.offer(outcome):
                 await self._room()
                 out.put(outcome)
             # Not before: what a call has given must not be dropped by a cancellation here.
