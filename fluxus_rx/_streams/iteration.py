@@ -257,8 +257,9 @@ class _ContextReader:
 
     async def aclose(self) -> None:
         """Close the iterable, if it can be closed."""
-        if hasattr(self._reader.iterator, "aclose"):
-            await in_context(self._reader.iterator.aclose(), self._run)
+        method = getattr(self._reader.iterator, "aclose", None)
+        if method is not None:
+            await in_context(method(), self._run)
 
 
 def reader_in_context(
