@@ -19,7 +19,7 @@ from .._engine.stage import ForeignItems
 from .._errors import InvalidFlowError, UsageError
 from .._graph.parts import Part
 from .._rx.scheduler import FlowScheduler
-from .._streams.iteration import iterated, relay
+from .._streams.iteration import iterate, relay
 from .._streams.timing import TimeSlice
 from .remade import Remaker
 from .transformer import Transformer
@@ -113,7 +113,7 @@ class _StreamPipe(_Pipe):
         if not isinstance(piped, AsyncIterable):
             raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no stream")
         if self._name is None:
-            return iterated(piped)
+            return iterate(piped)
         remaker = Remaker(foreign, has_products=has_products)
         return relay(piped, remaker.product, time_slice=TimeSlice())
 

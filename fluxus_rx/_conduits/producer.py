@@ -33,7 +33,7 @@ from .._options.executors import check_picklable, in_processes
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._rx.scheduler import FlowScheduler
-from .._streams.iteration import iterated
+from .._streams.iteration import iterate
 from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
 from .conduit import Conduit, Role, cannot_chain, cannot_group
@@ -179,7 +179,7 @@ class Producer(Conduit, Generic[P_co]):
 
     async def _flow_elsewhere(self, elsewhere: Offload) -> AsyncGenerator[P_co, None]:
         products = iterator_of(await elsewhere.call(self.produce), self, "produce")
-        async with contextlib.aclosing(elsewhere.iterated(products)) as made:
+        async with contextlib.aclosing(elsewhere.iterate(products)) as made:
             async for product in made:
                 yield product
 
@@ -229,7 +229,7 @@ class AsyncProducer(Producer[P_co]):
         products = self.aproduce()
         if not hasattr(products, "__aiter__"):
             raise not_iterable(self, "aproduce", products, "an asynchronous generator")
-        return iterated(products)
+        return iterate(products)
 
 
 class _ParallelProducers(Group, Producer[P_co]):

@@ -26,8 +26,8 @@ from .._errors import InvalidFlowError
 from .._graph.parts import Part, Through
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._rx.run_settings import RunSettings
-from .._streams.context import Several
-from .._streams.iteration import iterated
+from .._streams.context import Items
+from .._streams.iteration import iterate
 from .._typing import A, A_contra, B, B_co, Behind, C, P_co, T, Whole
 from .composites import Chain, Group, flat
 from .conduit import Conduit, Role, cannot_chain, cannot_group, passthrough_chained
@@ -109,7 +109,7 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
                 return self.connect(flow_observable(source, driven))[0]
             return Merged(lambda: [*self.connect(flow_observable(source, driven))], driven)
         if hasattr(source, "__aiter__"):
-            root: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterated(source))
+            root: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterate(source))
             return to_stream(self(root))
         raise InvalidFlowError(
             f"{self._flow_label} was called with {shown(source)}; as an operator it takes an"
@@ -135,7 +135,7 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
     async def aprocess(self, items: Iterable[A_contra] | AsyncIterable[A_contra]) -> list[B_co]:
         """The same as `process`, on the running loop; `items` may be asynchronous."""
         if isinstance(items, AsyncIterable):
-            source: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterated(items))
+            source: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterate(items))
         elif isinstance(items, Iterable):
             source = FlowObservable(lambda flow, owner: iter(items))
         else:
@@ -190,7 +190,7 @@ class AsyncTransformer(Transformer[A_contra, B_co]):
         products = self.atransform(product)
         if not hasattr(products, "__aiter__"):
             raise not_iterable(self, "atransform", products, "an asynchronous generator")
-        return Several(products)
+        return Items(products)
 
 
 class Passthrough(Conduit):

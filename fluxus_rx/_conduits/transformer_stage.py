@@ -19,7 +19,7 @@ from .._graph.parts import Part
 from .._options.executors import check_picklable, in_processes
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
-from .._streams.context import Several
+from .._streams.context import Items
 from .conduit import Conduit, Role
 from .producer import iterator_of
 
@@ -137,7 +137,7 @@ class TransformerStage(Conduit):
         return self._flow_awaits or self._flow_settings.over(self._flow_implied).waits
 
     async def _flow_acall(self, product: Any) -> Any:
-        return Several(iterator_of(self.transform(product), self, "transform"))
+        return Items(iterator_of(self.transform(product), self, "transform"))
 
 
 class _TransformerCall:
@@ -153,23 +153,23 @@ class _TransformerCall:
         self._context = context
         self._offload = offload
 
-    def apply(self, product: Any) -> Several[Any]:
+    def apply(self, product: Any) -> Items[Any]:
         """The outputs of a call."""
         products = self._transform(product)
         if products.__class__ is GeneratorType:  # the usual case, without a call: 2 % of a step
-            return Several(products)
-        return Several(iterator_of(products, self._transformer, "transform"))
+            return Items(products)
+        return Items(iterator_of(products, self._transformer, "transform"))
 
-    async def acall_offloaded(self, product: Any) -> Several[Any]:
+    async def acall_offloaded(self, product: Any) -> Items[Any]:
         """The outputs of a call off the loop, each of them made there too."""
         assert self._offload is not None
         products = await self._offload.call(self._transform, product)
         iterator = iterator_of(products, self._transformer, "transform")
-        return Several(self._offload.iterated(iterator))
+        return Items(self._offload.iterate(iterator))
 
-    def replace(self, replacement: Any, product: Any, count: int) -> Several[Any]:
+    def replace(self, replacement: Any, product: Any, count: int) -> Items[Any]:
         """What stands in for the outputs of a call that has failed."""
-        return Several(iterator_of(replacement, self._transformer, "on_error"))
+        return Items(iterator_of(replacement, self._transformer, "on_error"))
 
     def explain(self, error: BaseException, product: Any) -> None:
         """Add to an error which transformer was called, and with which product."""

@@ -13,7 +13,7 @@ from .._options.executors import offload
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._rx.scope import Scope
-from .._streams.context import Several
+from .._streams.context import Items
 
 __all__ = ["BoundStep", "Deferred", "ItemCall", "offloaded", "settle"]
 
@@ -21,9 +21,9 @@ __all__ = ["BoundStep", "Deferred", "ItemCall", "offloaded", "settle"]
 class BoundStep(NamedTuple):
     """What a step does to one item, bound to a run.
 
-    `apply` gives an item, or `Several`. It is called for an asynchronous step too, whose outcome is
-    then awaited: a coroutine gives an item or `Several`. `explain` adds to an error where it came
-    up. `may_wait` tells whether `apply` may give `Several` of a `Deferred`. `locate` tells the
+    `apply` gives an item, or `Items`. It is called for an asynchronous step too, whose outcome is
+    then awaited: a coroutine gives an item or `Items`. `explain` adds to an error where it came
+    up. `may_wait` tells whether `apply` may give `Items` of a `Deferred`. `locate` tells the
     position of an item in the flow, where items have one; `kept` gives an item as it is now, for
     one who holds it while the flow goes on. `given` makes an outcome of what stands in for that of
     an item, after the call has given so many products. `gauge` counts its calls, in a run that
@@ -68,7 +68,7 @@ class ItemCall(ABC):
 
 
 class Deferred:
-    """What a synchronous step gives, in `Several`, if its function is asynchronous after all."""
+    """What a synchronous step gives, in `Items`, if its function is asynchronous after all."""
 
     __slots__ = ("_closed", "_finish", "_source")
 
@@ -83,7 +83,7 @@ class Deferred:
         self._closed = closed
 
     async def outcome(self) -> Any:
-        """What it comes to: an item, or `Several`."""
+        """What it comes to: an item, or `Items`."""
         return await self._finish(self._source)
 
     def then(
@@ -129,6 +129,6 @@ def _offload(scope: Scope, label: str, options: StepOptions) -> Offload:
 
 async def settle(outcome: Any) -> Any:
     """The outcome of a step, awaited as long as it is deferred."""
-    while outcome.__class__ is Several and outcome.source.__class__ is Deferred:
+    while outcome.__class__ is Items and outcome.source.__class__ is Deferred:
         outcome = await outcome.source.outcome()
     return outcome

@@ -15,7 +15,7 @@ from .._errors import InvalidFlowError
 from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
 from .._streams.channel import Channel
-from .._streams.iteration import iterated
+from .._streams.iteration import iterate
 from .._typing import T
 from .execution import Arrival, Execution, close_scope, ready_items
 from .observable import FlowObservable, flow_observable
@@ -89,7 +89,7 @@ def to_observable(source: AsyncIterable[T]) -> Observable[T]:
             f"to_observable() takes an asynchronous iterable, not {shown(source)}; of a plain one,"
             " SimpleProducer(items).to_observable() makes an observable that heeds demand"
         )
-    return FlowObservable(lambda flow, owner: iterated(source))
+    return FlowObservable(lambda flow, owner: iterate(source))
 
 
 def arrivals(execute: Callable[[], Execution]) -> Generator[Arrival, None, None]:

@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from .._common.messages import also_raised
 from .._rx.scheduler import FlowScheduler
-from .._streams.context import Several, unmistakable
-from .._streams.iteration import END, Endable, StartWith, aclose_all, cancel
+from .._streams.context import Items, unmistakable
+from .._streams.iteration import END, Cancellable, StartWith, aclose_all, cancel
 from .._streams.timing import IdleTimes, TimeSlice
 from .async_stage import async_stage
 from .bound_step import BoundStep, Deferred, settle
@@ -91,7 +91,7 @@ class FusedLoop:
                         outside = False
                     for index in range(taker, end):
                         outcome = applies[index](item)
-                        if outcome.__class__ is Several:
+                        if outcome.__class__ is Items:
                             break
                         item = outcome
                     else:
@@ -240,7 +240,7 @@ def _ready_items(item: Any, poll: Callable[[], Any]) -> Iterator[Any]:
         item = poll()
 
 
-class Fused(Endable[Any]):
+class Fused(Cancellable[Any]):
     """What neighbouring synchronous steps give, as a stream.
 
     Where a step turns out to be asynchronous, it is a stage from there on, and the steps behind it
@@ -299,7 +299,7 @@ class Fused(Endable[Any]):
 
         async def call(item: Any) -> Any:
             if item is pending:
-                return await settle(Several(pending.outcome))
+                return await settle(Items(pending.outcome))
             return await settle(bound_step.apply(item))
 
         def explain(error: BaseException, item: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .._monitoring.gauge import Gauge
 from .._monitoring.meter import Meter, RunningCall, length_of
-from .._streams.context import Several
+from .._streams.context import Items
 from .._streams.iteration import Reader, aclose
 from .._streams.timing import IdleTimes
 from .bound_step import BoundStep, Deferred
@@ -45,18 +45,18 @@ def metered(work: BoundStep, gauge: Gauge, meter: Meter) -> BoundStep:
 
 def _meter_outcome(outcome: Any, call: RunningCall, item: Any) -> Any:
     """What a call gave; if it is still to come, it is watched until it has."""
-    if outcome.__class__ is not Several:
+    if outcome.__class__ is not Items:
         call.alone()
         return outcome
     source = outcome.source
     if source.__class__ is Deferred:
-        return Several(source.then(lambda value: _meter_outcome(value, call, item), call.end))
+        return Items(source.then(lambda value: _meter_outcome(value, call, item), call.end))
     call.pause()
     watch = _OneCall(call, item)
     watched = (
         _MeteredAsyncItems(source, watch) if _is_async(source) else _MeteredItems(source, watch)
     )
-    return Several(watched, outcome.ready)
+    return Items(watched, outcome.ready)
 
 
 def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any:

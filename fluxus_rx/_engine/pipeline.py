@@ -9,7 +9,7 @@ from .._rx.intake import Intake
 from .._rx.overflow import BoundedIntake
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import BUFFER, Channel
-from .._streams.iteration import Endable, StartWith, aclose_all, cancel, poller
+from .._streams.iteration import Cancellable, StartWith, aclose_all, cancel, poller
 from .._streams.merge import Merge
 from .._typing import T
 from .async_stage import async_stage
@@ -19,7 +19,7 @@ from .fused import Fused
 __all__ = ["Pipeline"]
 
 
-class Pipeline(Endable[T]):
+class Pipeline(Cancellable[T]):
     """A root and the streams on it, told to end together and closed one after the other.
 
     No stream here closes the one before it: 2,000 of them would recurse.
@@ -82,7 +82,7 @@ class Pipeline(Endable[T]):
         """Let one task read what the workers of a stage would read in turns."""
         if not hasattr(self._last, "__anext__"):
             return
-        if not isinstance(self._last, Endable) or isinstance(self._last, also):
+        if not isinstance(self._last, Cancellable) or isinstance(self._last, also):
             self._parts.remove(self._last)
             merge = Merge((self._last,), size, self._flow.scope.time_slice)
             self._add(self._flow.scope.add_source(merge) if self._is_drainable else merge)

@@ -8,7 +8,7 @@ from reactivex import abc
 
 from .._common.messages import also_raised
 from .._errors import UsageError
-from .._streams.context import Several, unmistakable
+from .._streams.context import Items, unmistakable
 from .._streams.iteration import END
 from .._typing import T
 from .bound_step import BoundStep, Deferred
@@ -49,7 +49,7 @@ class PlainSteps(Generic[T]):
                     raised.__cause__ = error
                 self._observer.on_error(raised)  # type: ignore[arg-type]  # Rx passes on any object
                 return
-            if outcome.__class__ is Several:
+            if outcome.__class__ is Items:
                 self._take_items(index, outcome.source, item)
                 return
             item = outcome

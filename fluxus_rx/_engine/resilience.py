@@ -23,7 +23,7 @@ from .._common.messages import note, short
 from .._errors import UsageError
 from .._options.failure import Failure, FailureLog
 from .._options.retry import Attempts, retries
-from .._streams.context import Several, unmistakable
+from .._streams.context import Items, unmistakable
 from .._streams.iteration import Reader, aclose
 from .bound_step import BoundStep, Deferred, settle
 
@@ -93,20 +93,20 @@ class _Resilience:
             outcome = self.work.apply(item)
         except Exception as error:
             return self._handle(error, item, 1, 0)
-        if outcome.__class__ is not Several:
+        if outcome.__class__ is not Items:
             return outcome
         source = outcome.source
         if source.__class__ is Deferred:
-            return Several(Deferred(source, partial(self._finish, item)))
-        return Several(self._guard(source, item))
+            return Items(Deferred(source, partial(self._finish, item)))
+        return Items(self._guard(source, item))
 
     async def _finish(self, item: Any, later: Deferred) -> Any:
         try:
-            outcome = await settle(Several(later))
+            outcome = await settle(Items(later))
         except Exception as error:
             return await settle(self._handle(error, item, 1, 0))
-        if outcome.__class__ is Several:
-            return Several(self._products(_Attempt(self, item), outcome.source, None))
+        if outcome.__class__ is Items:
+            return Items(self._products(_Attempt(self, item), outcome.source, None))
         return outcome
 
     def _guard(self, source: Iterable[Any], item: Any) -> Iterator[Any]:
@@ -117,7 +117,7 @@ class _Resilience:
                 given += 1
         except Exception as error:
             outcome = self._handle(error, item, 1, given)
-            if outcome.__class__ is not Several:
+            if outcome.__class__ is not Items:
                 yield outcome
             elif outcome.source.__class__ is Deferred:
                 outcome.source.close()
@@ -142,19 +142,19 @@ class _Resilience:
             # The usual case, which is 1 µs less than an attempt that is made for it.
             try:
                 outcome = await self.work.acall(item)
-                if outcome.__class__ is not Several:
+                if outcome.__class__ is not Items:
                     return outcome
                 outcome = await settle(outcome)
             except Exception as error:
                 failed = error
             else:
-                if outcome.__class__ is not Several:
+                if outcome.__class__ is not Items:
                     return outcome
-                return Several(self._products(_Attempt(self, item), outcome.source, attempts))
+                return Items(self._products(_Attempt(self, item), outcome.source, attempts))
         attempt, outcome = await self._begin(item, attempts, failed, 0)
-        if attempt is None or outcome.__class__ is not Several:
+        if attempt is None or outcome.__class__ is not Items:
             return outcome
-        return Several(self._products(attempt, outcome.source, attempts))
+        return Items(self._products(attempt, outcome.source, attempts))
 
     async def _begin(
         self, item: Any, attempts: Attempts | None, error: Exception | None, given: int
@@ -194,7 +194,7 @@ class _Resilience:
     ) -> AsyncGenerator[Any, None]:
         """What a call yields, over all its attempts; each product once."""
         given = 0
-        outcome: Any = Several(source)
+        outcome: Any = Items(source)
         now: _Attempt | None = attempt
         while now is not None:
             passed = given
@@ -218,7 +218,7 @@ class _Resilience:
             finally:
                 await reader.aclose()
             now, outcome = await self._begin(attempt.item, attempts, failed, given)
-            if outcome.__class__ is not Several:
+            if outcome.__class__ is not Items:
                 if now is None or not given:
                     yield outcome
                 return
@@ -251,7 +251,7 @@ class _Resilience:
             self._log.add(failure, self._on_error == "collect")
         if isinstance(self._on_error, str):
             _log.debug("%s; on_error=%r", failure, self._on_error)
-            return Several(())
+            return Items(())
         with self._explain(failure):
             replacement = self._on_error(failure)
             if not inspect.isawaitable(replacement):
@@ -261,7 +261,7 @@ class _Resilience:
             with self._explain(failure):
                 return self._replace(await awaited, item, given)
 
-        return Several(Deferred(replacement, finish))
+        return Items(Deferred(replacement, finish))
 
     @contextlib.contextmanager
     def _explain(self, failure: Failure) -> Iterator[None]:
@@ -273,7 +273,7 @@ class _Resilience:
 
     def _replace(self, replacement: Any, item: Any, given: int) -> Any:
         if replacement is None:
-            return Several(())
+            return Items(())
         assert self.work.given is not None
         return self.work.given(replacement, item, given)
 
@@ -296,12 +296,12 @@ class _Attempt:
         await self._enter()
         try:
             outcome = await self._time_out(self._resilience.work.acall(self.item))
-            if outcome.__class__ is Several:
+            if outcome.__class__ is Items:
                 outcome = await self._time_out(settle(outcome))
         except BaseException as error:
             await self._leave(error)
             raise
-        if outcome.__class__ is not Several or outcome.ready:
+        if outcome.__class__ is not Items or outcome.ready:
             await self._leave(None)
         return outcome
 

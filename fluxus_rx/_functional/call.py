@@ -24,7 +24,7 @@ from .._errors import MissingAttributeError
 from .._options.offload import Offload
 from .._products.dict_product import MISSING, DictProduct, known_names
 from .._products.factory import ProductFactory, described_kind, no_products
-from .._streams.context import Several
+from .._streams.context import Items
 
 __all__ = ["OffloadedCall", "StepCall", "StepFunction", "TimedCall", "by_value"]
 
@@ -159,7 +159,7 @@ class StepCall:
     # dictionary. Each call that is spared is 0.1 µs of 1.0 a step (benchmarks/bench_sync.py).
 
     def apply(self, product: DictProduct) -> Any:
-        """The product of a call, or `Several`."""
+        """The product of a call, or `Items`."""
         entries = product.entries
         latest = entries[-1]
         only = self._only
@@ -189,7 +189,7 @@ class StepCall:
     def _outcome(
         self, given: Any, product: DictProduct, start: float | None, is_awaited: bool = False
     ) -> Any:
-        """What a function gave, as a product or `Several`.
+        """What a function gave, as a product or `Items`.
 
         If it `is_awaited`, nothing in it may be awaited once more; else what must be is `Deferred`.
         """
@@ -199,14 +199,14 @@ class StepCall:
             products = self._factory.from_async_iterable(
                 given, described_kind(given), product, start
             )
-            return Several(products if is_awaited else Deferred(products, _several))
+            return Items(products if is_awaited else Deferred(products, _several))
         if inspect.isawaitable(given):
             if is_awaited:
                 raise no_products(self._name, given)
-            return Several(Deferred(given, partial(self._awaited_outcome, product, start)))
+            return Items(Deferred(given, partial(self._awaited_outcome, product, start)))
         if isinstance(given, Iterable) and not isinstance(given, str | bytes):
             items = self._factory.from_iterable(given, described_kind(given), product, start)
-            return Several(items, ready=isinstance(given, Collection))
+            return Items(items, ready=isinstance(given, Collection))
         raise no_products(self._name, given)
 
     async def _awaited_outcome(
@@ -222,7 +222,7 @@ class StepCall:
         several = [replacement] if isinstance(replacement, Mapping) else replacement
         if not isinstance(several, Iterable) or isinstance(several, str | bytes):
             raise no_products(self._name, replacement)
-        return Several(
+        return Items(
             self._factory.from_item(index, one, "replacement", product, start)
             for index, one in enumerate(several, count)
         )
@@ -245,7 +245,7 @@ class TimedCall(StepCall):
     __slots__ = ()
 
     def apply(self, product: DictProduct) -> Any:
-        """The product of a call, or `Several`."""
+        """The product of a call, or `Items`."""
         start = self._factory.now()
         return self._outcome(self._call(product), product, start)
 
@@ -274,18 +274,18 @@ class OffloadedCall(StepCall):
         self._offload = offload
 
     async def acall(self, product: DictProduct) -> Any:
-        """The product of a call, or `Several`."""
+        """The product of a call, or `Items`."""
         start = self._factory.now()
         given = await self._function.call_offloaded(product, self._offload)
         if inspect.isawaitable(given):
             given = await given
         if isinstance(given, Iterator):
-            given = self._offload.iterated(given)
+            given = self._offload.iterate(given)
         return self._outcome(given, product, start, is_awaited=True)
 
 
-async def _several(products: Any) -> Several[DictProduct]:
-    return Several(products)
+async def _several(products: Any) -> Items[DictProduct]:
+    return Items(products)
 
 
 def by_value(function: Callable[..., Any], name: str) -> Callable[[Any], Any]:

@@ -117,7 +117,7 @@ class SourceStep(Producer[DictProduct]):
         self._use()
         if offload is None or isinstance(self._source, Collection):
             return products.of(self._source)
-        return products.of(offload.iterated(self._source))
+        return products.of(offload.iterate(self._source))
 
     @property
     def _flow_called(self) -> Any:
@@ -224,7 +224,7 @@ async def _called_off_loop(function: Callable[[], Any], offload: Offload) -> Any
     given = await offload.call(function)
     if inspect.isawaitable(given):
         given = await given
-    return offload.iterated(given) if isinstance(given, Iterator) else given
+    return offload.iterate(given) if isinstance(given, Iterator) else given
 
 
 class _AwaitedItems(AsyncIterator[DictProduct]):

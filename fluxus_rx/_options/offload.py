@@ -60,7 +60,7 @@ class Offload(ABC):
         run = _in_process if self._remote else contextvars.copy_context().run
         return await self._outcome(self._start(partial(run, partial(function, *args, **kwargs))))
 
-    async def iterated(self, items: Iterable[Any]) -> AsyncGenerator[Any, None]:
+    async def iterate(self, items: Iterable[Any]) -> AsyncGenerator[Any, None]:
         """The items, each step elsewhere, all in one context; closes the iterator on every way out.
 
         Cancelled, it ends at once; the iterator is closed elsewhere as soon as its step is done.

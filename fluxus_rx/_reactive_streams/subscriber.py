@@ -23,7 +23,7 @@ from .._errors import BufferOverflowError, InvalidFlowError, InvalidProductError
 from .._rx.inbox import Inbox
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import Channel
-from .._streams.iteration import END, Endable
+from .._streams.iteration import END, Cancellable
 from .._typing import T
 from .protocols import Publisher, Subscription, missing
 
@@ -44,7 +44,7 @@ class _StreamState(Enum):
     CLOSED = "no more items, and no errors either"
 
 
-class SubscriberStream(Endable[T]):
+class SubscriberStream(Cancellable[T]):
     """What a publisher gives, as a stream; subscribes when the first item is asked for.
 
     It lives on the loop of its run, but for `has_left` and `warn`.

@@ -11,7 +11,7 @@ from reactivex.disposable import Disposable
 
 from .._monitoring.meter import ItemCounter
 from .._streams.channel import BUFFER, Channel
-from .._streams.iteration import Endable
+from .._streams.iteration import Cancellable
 from .._typing import T
 from .inbox import Inbox, running_loop
 from .scheduler import FlowScheduler
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 WARN_PAST: Final = 10_000
 
 
-class Intake(Endable[T]):
+class Intake(Cancellable[T]):
     """The items of an observable, as a stream; subscribes when the first one is asked for.
 
     Events may come from any thread. At most `size` items wait here if the source heeds demand;

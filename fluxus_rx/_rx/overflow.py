@@ -15,7 +15,7 @@ from reactivex.disposable import Disposable
 from .._common.arguments import check_choice, check_whole_number
 from .._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError
 from .._monitoring.meter import ItemCounter
-from .._streams.iteration import END, Endable
+from .._streams.iteration import END, Cancellable
 from .._typing import T
 from .inbox import Wakeup
 from .intake import Intake
@@ -110,7 +110,7 @@ class UnboundedIntake(Intake[T]):
         return self._policy.label
 
 
-class BoundedIntake(Endable[T]):
+class BoundedIntake(Cancellable[T]):
     """The items of an observable that is never asked to wait, as a stream.
 
     Events may come from any thread: an item is held, or dropped, in the thread that emits it, so

@@ -9,7 +9,7 @@ from collections import deque
 from typing import Final
 
 from .._typing import T
-from .iteration import END, Endable
+from .iteration import END, Cancellable
 
 __all__ = ["BUFFER", "Channel"]
 
@@ -18,7 +18,7 @@ __all__ = ["BUFFER", "Channel"]
 BUFFER: Final = 16
 
 
-class Channel(Endable[T]):
+class Channel(Cancellable[T]):
     """A queue for one reader and any number of writers on one loop, with room for `size` items.
 
     A writer that can wait asks first: `if not channel.ready: await channel.wait()`, then `put`.

@@ -8,10 +8,10 @@ from typing import Any, Generic, cast
 
 from .._typing import B, T
 
-__all__ = ["Several", "in_context", "resume", "unmistakable"]
+__all__ = ["Items", "in_context", "resume", "unmistakable"]
 
 
-class Several(Generic[T]):
+class Items(Generic[T]):
     """What a call gives when it gives any number of items: they come from `source` one by one.
 
     `ready` tells that all of them are there, and no code of the call is left to run.

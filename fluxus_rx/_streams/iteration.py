@@ -29,13 +29,13 @@ from .timing import TimeSlice
 
 __all__ = [
     "END",
-    "Endable",
+    "Cancellable",
     "Reader",
     "StartWith",
     "aclose",
     "aclose_all",
     "cancel",
-    "iterated",
+    "iterate",
     "poller",
     "reader_in_context",
     "relay",
@@ -55,7 +55,7 @@ def _never_ready() -> Any:
     return END
 
 
-class Endable(AsyncIterator[T]):
+class Cancellable(AsyncIterator[T]):
     """A stream of this library's own: it may be read by any task, and be told to end."""
 
     __slots__ = ()
@@ -71,7 +71,7 @@ class Endable(AsyncIterator[T]):
 
 def cancel(source: object) -> None:
     """Tell `source` to end, if it is one that can be told."""
-    if isinstance(source, Endable):
+    if isinstance(source, Cancellable):
         source.cancel()
 
 
@@ -104,7 +104,7 @@ async def aclose_all(sources: Iterable[object]) -> None:
         raise first
 
 
-class StartWith(Endable[Any]):
+class StartWith(Cancellable[Any]):
     """Items that are there already, then those of a stream, which somebody else closes."""
 
     def __init__(self, items: Iterable[Any], rest: AsyncIterator[Any]) -> None:
@@ -127,7 +127,7 @@ async def _ready(item: T) -> T:
     return item
 
 
-def iterated(source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
+def iterate(source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
     """The items of somebody else's iterable, closed at the end."""
     return relay(source, time_slice=TimeSlice())
 
@@ -257,8 +257,9 @@ class _ContextReader:
 
     async def aclose(self) -> None:
         """Close the iterable, if it can be closed."""
-        if hasattr(self._reader.iterator, "aclose"):
-            await in_context(self._reader.iterator.aclose(), self._run)
+        method = getattr(self._reader.iterator, "aclose", None)
+        if method is not None:
+            await in_context(method(), self._run)
 
 
 def reader_in_context(

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._typing import T
 from .channel import Channel
-from .iteration import END, Endable, Reader
+from .iteration import END, Cancellable, Reader
 from .task_group import TaskGroup
 from .timing import TimeSlice
 
@@ -27,7 +27,7 @@ class _Backlog:
         self.writer: asyncio.Future[None] | None = None
 
 
-class Merge(Endable[T]):
+class Merge(Cancellable[T]):
     """See `merge`; one task a source, each with its own share of the room."""
 
     def __init__(

@@ -17,9 +17,9 @@ from .._common.messages import shown
 from .._errors import InvalidFlowError
 from .._typing import A, B, T
 from .channel import BUFFER
-from .context import Several
+from .context import Items
 from .flat_map import CONCURRENCY, FlatMap
-from .iteration import Endable
+from .iteration import Cancellable
 from .merge import Merge
 
 __all__ = ["buffer", "flat_map", "merge"]
@@ -27,7 +27,7 @@ __all__ = ["buffer", "flat_map", "merge"]
 
 def _owned(source: AsyncIterable[T]) -> AsyncIterator[T]:
     """`source`, read by one task."""
-    if isinstance(source, Endable):
+    if isinstance(source, Cancellable):
         return source
     return Merge((source,), BUFFER)
 
@@ -76,7 +76,7 @@ def flat_map(
         result = function(item)
         if inspect.isawaitable(result):
             return await result
-        return Several(result)
+        return Items(result)
 
     return FlatMap(
         _owned(source),

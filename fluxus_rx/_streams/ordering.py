@@ -44,24 +44,24 @@ class Ordering:
     let through, in all lines.
     """
 
-    __slots__ = ("_key", "_lines", "_out", "_slot_free", "count", "window")
+    __slots__ = ("_count", "_ended", "_key", "_lines", "_out", "_window", "is_full")
 
     def __init__(
         self, out: Channel[Any], window: float, key: Callable[[Any], Hashable] | None = None
     ) -> None:
         self._out = out
-        self.window = window
-        #: the calls in the window
-        self.count = 0
+        self._window = window
+        self._count = 0
+        #: whether the window has room for no further call
+        self.is_full = False
         self._key = key
         self._lines: dict[Hashable, deque[Slot]] = {}
-        self._slot_free: asyncio.Future[None] | None = None
+        self._ended: asyncio.Future[None] | None = None
 
-    async def wait_for_slot(self) -> None:
-        """Wait until the window has room for a call."""
-        while self.count >= self.window:
-            self._slot_free = asyncio.get_running_loop().create_future()
-            await self._slot_free
+    async def wait_for_end(self) -> None:
+        """Wait until a call has ended."""
+        self._ended = asyncio.get_running_loop().create_future()
+        await self._ended
 
     def open_slot(self, item: Any) -> Slot:
         """A slot for the call with this item, the last one in its line."""
@@ -69,7 +69,8 @@ class Ordering:
         line = self._lines.setdefault(key, deque())
         slot = Slot(key, line)
         line.append(slot)
-        self.count += 1
+        self._count += 1
+        self.is_full = self._count >= self._window
         return slot
 
     def close_slot(self, slot: Slot) -> None:
@@ -78,7 +79,8 @@ class Ordering:
         line = slot.line
         while line and line[0].is_done:
             line.popleft()
-            self.count -= 1
+            self._count -= 1
+            self.is_full = False
             if line:
                 head = line[0]
                 while head.items:
@@ -87,5 +89,5 @@ class Ordering:
                     head.turn.set_result(None)
         if not line:
             self._lines.pop(slot.key, None)
-        if self._slot_free is not None and not self._slot_free.done():
-            self._slot_free.set_result(None)
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)

@@ -287,7 +287,7 @@ class TestLeft:
         assert gate.entered == 50
 
 
-class Several(Transformer[int, int]):
+class Items(Transformer[int, int]):
     """Gives each number so many times."""
 
     def __init__(self, times: int) -> None:
@@ -335,7 +335,7 @@ class TestNoHang:
         assert gate.peak == 1
         assert gate.settled
 
-    @all_pairs("kind, limit, ordered", [Several, AsyncSeveral], [None, 1, 3], [False, True])
+    @all_pairs("kind, limit, ordered", [Items, AsyncSeveral], [None, 1, 3], [False, True])
     def test_nor_does_a_chain_of_classes_wait_for_itself(
         self, kind: Any, limit: int | None, ordered: bool
     ) -> None:

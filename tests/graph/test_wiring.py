@@ -20,6 +20,7 @@ from fluxus_rx import (
     rx_pipe,
     step,
 )
+from fluxus_rx._conduits.conduit import role_of
 from fluxus_rx.viz import Edge, FlowGraph, Node, Paths, to_tree
 from tests.support.drawings import (
     Named,
@@ -200,7 +201,7 @@ class TestPaths:
         names = {node.key: node.name for node in drawn.nodes if node.role not in UNNAMED}
         for index, path in enumerate(flow.iter_concurrent_conduits()):
             walked = [names[key] for key in walk(drawn, index) if key in names]
-            expected = [one.name for one in path.chained_conduits if not one._flow_is_passthrough]
+            expected = [one.name for one in path.chained_conduits if role_of(one) != "passthrough"]
             assert walked == expected
 
     @given(graph=st.one_of(flows(), transformers()))

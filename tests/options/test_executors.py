@@ -466,7 +466,7 @@ class TestIterating:
                 yield x
 
         async with opened() as threads:
-            assert [x async for x in threads.iterated(generate())] == [0, 1, 2, 3, 4]
+            assert [x async for x in threads.iterate(generate())] == [0, 1, 2, 3, 4]
         assert threading.current_thread() not in seen
         assert len(seen) == 5
 
@@ -486,7 +486,7 @@ class TestIterating:
     async def test_any_iterable_can_be_iterated(self, make: Callable[[], Iterable[Any]]) -> None:
         """None and nothing at all are items like others."""
         async with opened() as threads:
-            assert [item async for item in threads.iterated(make())] == [*make()]
+            assert [item async for item in threads.iterate(make())] == [*make()]
 
     async def test_an_iteration_has_one_context(self) -> None:
         """What a generator sets it can reset, also when it is closed early."""
@@ -503,11 +503,11 @@ class TestIterating:
                 found.append(VARIABLE.get())
 
         token = VARIABLE.set("caller")
-        async with opened() as threads, aclosing(threads.iterated(generate())) as items:
+        async with opened() as threads, aclosing(threads.iterate(generate())) as items:
             async for _ in items:
                 break
         async with opened() as threads:
-            assert [x async for x in threads.iterated(generate())] == ["generator"] * 5
+            assert [x async for x in threads.iterate(generate())] == ["generator"] * 5
         VARIABLE.reset(token)
         assert found == ["generator", "caller", *["generator"] * 5, "caller"]
 
@@ -515,7 +515,7 @@ class TestIterating:
         """Once, and before `aclose` of the iteration returns."""
         items = Counted()
         async with opened() as threads:
-            async with aclosing(threads.iterated(items)) as stream:
+            async with aclosing(threads.iterate(items)) as stream:
                 async for x in stream:
                     if x == 3:
                         break
@@ -529,9 +529,9 @@ class TestIterating:
         error = LookupError("price")
         failing.count = map(raising, [error])  # type: ignore[assignment]
         async with opened() as threads:
-            assert [x async for x in threads.iterated(short)] == [0, 1, 2]
+            assert [x async for x in threads.iterate(short)] == [0, 1, 2]
             with pytest.raises(LookupError) as caught:
-                await anext(threads.iterated(failing))
+                await anext(threads.iterate(failing))
         assert caught.value is error
         assert (len(short.closed), len(failing.closed)) == (1, 1)
 
@@ -545,7 +545,7 @@ class TestIterating:
                 raise OSError("disk full")
 
         async with opened() as threads:
-            stream = threads.iterated(generate())
+            stream = threads.iterate(generate())
             await anext(stream)
             with pytest.raises(OSError, match="disk full"):
                 await stream.aclose()
@@ -554,7 +554,7 @@ class TestIterating:
         """`iter` runs elsewhere too, and fails there."""
         async with opened() as threads:
             with pytest.raises(TypeError, match="not iterable"):
-                await anext(threads.iterated(untyped(5)))
+                await anext(threads.iterate(untyped(5)))
 
     async def test_a_cancelled_iteration_is_closed_as_soon_as_its_step_is_done(
         self, gate: Gate, caplog: pytest.LogCaptureFixture
@@ -574,7 +574,7 @@ class TestIterating:
         seen = []
 
         async def read() -> None:
-            async with aclosing(threads.iterated(generate())) as stream:
+            async with aclosing(threads.iterate(generate())) as stream:
                 async for item in stream:
                     seen.append(item)
 
@@ -600,7 +600,7 @@ class TestIterating:
                 raise OSError("disk full")
 
         async with opened() as threads:
-            task = asyncio.create_task(untyped(anext)(threads.iterated(generate())))
+            task = asyncio.create_task(untyped(anext)(threads.iterate(generate())))
             await gate.entered()
             await cancelled(task)
             gate.open.set()
@@ -614,7 +614,7 @@ class TestIterating:
         async with opened() as threads:
 
             async def read() -> None:
-                async with aclosing(threads.iterated(items)) as stream:
+                async with aclosing(threads.iterate(items)) as stream:
                     async for item in stream:
                         seen.append(item)
 
@@ -630,7 +630,7 @@ class TestIterating:
         """After `cancel` there is no next step, but the iterator is closed all the same."""
         items = Counted()
         threads = offload("thread", FETCH, 1)
-        stream = threads.iterated(items)
+        stream = threads.iterate(items)
         assert await anext(stream) == 0
         threads.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -643,7 +643,7 @@ class TestIterating:
         """Even when all threads have ended, closing gets one."""
         items = Counted()
         threads = offload("thread", FETCH, 1)
-        stream = threads.iterated(items)
+        stream = threads.iterate(items)
         await anext(stream)
         await threads.aclose()
         await stream.aclose()
@@ -673,7 +673,7 @@ class TestExecutors:
         """And are closed there."""
         theirs = single.submit(threading.current_thread).result()
         items = Counted()
-        async with opened(single) as given, aclosing(given.iterated(items)) as stream:
+        async with opened(single) as given, aclosing(given.iterate(items)) as stream:
             assert [await anext(stream) for _ in range(3)] == [0, 1, 2]
         assert items.closed == [theirs]
 
@@ -701,7 +701,7 @@ class TestExecutors:
         executor = futures.ThreadPoolExecutor(1)
         items = Counted()
         async with opened(executor) as given:
-            stream = given.iterated(items)
+            stream = given.iterate(items)
             await anext(stream)
             executor.shutdown()
             with pytest.raises(RuntimeError, match="after shutdown"):
@@ -744,7 +744,7 @@ class TestExecutors:
         async with opened(single) as given:
             first = asyncio.create_task(given.call(gate))
             await gate.entered()
-            second = asyncio.create_task(untyped(anext)(given.iterated(items)))
+            second = asyncio.create_task(untyped(anext)(given.iterate(items)))
             await asyncio.sleep(0)
             second.cancel()
             await asyncio.sleep(0)
@@ -843,7 +843,7 @@ class TestProcesses:
             assert not notes(caught.value)
             with pytest.raises(RuntimeError, match="raised StopIteration"):
                 await processes.call(next, iter([]))
-            items = processes.iterated(await processes.call(numbers, 2))
+            items = processes.iterate(await processes.call(numbers, 2))
             assert [item async for item in items] == [0, 1]
             assert len(multiprocessing.active_children()) == 1
         VARIABLE.reset(token)

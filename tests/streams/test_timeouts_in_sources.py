@@ -12,7 +12,7 @@ import pytest
 from aiostream import stream
 
 from fluxus_rx import AsyncProducer, AsyncTransformer, InvalidProductError, arun, start, step
-from fluxus_rx._streams.iteration import iterated, relay
+from fluxus_rx._streams.iteration import iterate, relay
 from fluxus_rx.testing import virtual_time
 from tests.support.conduits import Collect
 from tests.support.probes import alone, drained, listed, turns, until
@@ -161,7 +161,7 @@ async def test_time_that_is_up_as_the_loop_gets_its_turn_is_a_timeout(
 
     flow = step("src", unsuspended) >> step("c", slow)
     reading: Awaitable[Any] = (
-        arun(flow) if reader == "a task that reads ahead" else listed(iterated(unsuspended()))
+        arun(flow) if reader == "a task that reads ahead" else listed(iterate(unsuspended()))
     )
     with pytest.raises(TimeoutError):
         await reading

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fluxus_rx import chain, parallel, passthrough
 from fluxus_rx._common.text import shortened, width_of
+from fluxus_rx._conduits.conduit import role_of
 from fluxus_rx.viz import to_tree
 from tests.support.drawings import FLOWS, Named, check, odd, plain
 from tests.support.graphs import Recorder, flows, transformers
@@ -78,7 +79,7 @@ def test_each_conduit_has_its_line(graph: Graph) -> None:
 def written(conduit: Any) -> list[str]:
     """The names of the conduits of a flow, from left to right."""
     if conduit.is_atomic:
-        return [] if conduit._flow_is_passthrough else [conduit.name]
+        return [] if role_of(conduit) == "passthrough" else [conduit.name]
     return [name for one in conduit.conduits for name in written(one)]
 
 
