@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Generator, Hashable
+from collections.abc import Collection, Generator, Hashable, Iterator
 from math import inf
 from typing import Any, Generic
 
 from .._typing import T
-from .parts import Description, Node, Parallel, Part, Series, Through
+from .parts import Description, Node, Parallel, Part, Series, Through, first_role
 
 __all__ = ["Wiring", "connections"]
 
@@ -82,31 +82,43 @@ class Wiring(ABC, Generic[T]):
         return [same[0] if len(same) == 1 else self.meet(same) for same in exits.values()]
 
 
-def connections(
+def connections(part: Part, ingoing: Collection[Any]) -> Iterator[tuple[Any, Any]]:
+    """The edges of a flow as pairs of conduits, the first of them from those of `ingoing`; one by
+    one, as they are asked for.
+
+    Raises ValueError at once if these would feed a producer.
+    """
+    if ingoing and first_role(part) == "producer":
+        names = ", ".join(one.name for one in ingoing)
+        raise ValueError(
+            f"{_first_name(part)} is a producer: nothing goes into it, but got ingoing={names}"
+        )
+    return _connections(part, ingoing)
+
+
+def _first_name(part: Part) -> str:
+    while isinstance(part, Series | Parallel):
+        part = part.parts[0]
+    assert isinstance(part, Description)
+    return part.name
+
+
+def _connections(
     part: Part, feeding: Collection[Any]
 ) -> Generator[tuple[Any, Any], None, Collection[Any]]:
-    """The edges of a flow as pairs of conduits, the first of them from those of `feeding`; and in
-    the end those that feed what comes behind it.
-
-    Raises ValueError where anything feeds a producer.
-    """
+    """The edges; in the end, what feeds the part behind this one."""
     match part:
         case Series():
             for one in part.parts:
-                feeding = yield from connections(one, feeding)
+                feeding = yield from _connections(one, feeding)
             return feeding
         case Parallel():
             exits: list[Any] = []
             for branch in part.parts:
-                exits += yield from connections(branch, feeding)
+                exits += yield from _connections(branch, feeding)
             return exits
         case Description():
             conduit = part if part.source is None else part.source
-            if feeding and part.role == "producer":
-                names = ", ".join(one.name for one in feeding)
-                raise ValueError(
-                    f"{part.name} is a producer: nothing goes into it, but got ingoing={names}"
-                )
             for one in feeding:
                 yield one, conduit
             return [conduit]

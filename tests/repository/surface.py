@@ -32,32 +32,8 @@ from typing import Any, NamedTuple
 CHECKOUT = Path(__file__).parents[2]
 STORED = Path(__file__).with_suffix(".json")
 
-_SLOTS = "what a product consists of inside has words of its own; nobody documents it"
-
-#: What may differ from the stored surface, and why. To be emptied when the surface is renewed.
-EXPECTED: dict[str, str] = {
-    "fluxus_rx.graph": "the public face of what a flow says of itself",
-    "fluxus_rx.graph.*": "the public face of what a flow says of itself",
-    "fluxus_rx.viz.*: module": "`Node` and its like are those of `fluxus_rx.graph`",
-    "fluxus_rx.lineage.*: module": "public faces name themselves, not where a name is written",
-    "fluxus_rx.reactive_streams.*: module": "public faces name themselves",
-    "fluxus_rx.rx.*: module": "public faces name themselves",
-    "fluxus_rx.streams.*: module": "public faces name themselves",
-    "fluxus_rx.DictProduct.entries: kind": _SLOTS,
-    "fluxus_rx.DictProduct.level: kind": _SLOTS,
-    "fluxus_rx.DictProduct.level_count: kind": _SLOTS,
-    "fluxus_rx.DictProduct.merged: kind": _SLOTS,
-    "fluxus_rx.DictProduct.origin: kind": _SLOTS,
-    "fluxus_rx.DictProduct.parent: kind": _SLOTS,
-    "fluxus_rx.DictProduct.rank: kind": _SLOTS,
-    "fluxus_rx.DictProduct.run: kind": _SLOTS,
-    "fluxus_rx.DictProduct.trail: kind": _SLOTS,
-    "fluxus_rx.Run: signature": "`start` alone makes runs; a private class has another name",
-    "fluxus_rx.Run.__init__: signature": "`start` alone makes runs",
-    "fluxus_rx.*RunResult.__setstate__: *": "for pickle, whose data stays",
-    "fluxus_rx.testing.*assert_marbles: signature": "the private `Error` is `ExpectedError`",
-    "fluxus_rx.testing.faulty: signature": "the private `Error` is `FaultError`",
-}
+#: What may differ from the stored surface, by pattern, and why. Empty once the surface is renewed.
+EXPECTED: dict[str, str] = {}
 
 #: What Python adds to classes by itself, and not always the same.
 BY_PYTHON = {
