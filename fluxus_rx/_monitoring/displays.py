@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import uuid
 from collections.abc import Callable
 from html import escape
 from typing import Final, Protocol
@@ -95,7 +94,7 @@ class Notebook:
     interval = 0.5
 
     def __init__(self) -> None:
-        self._id = f"fluxus_rx-{uuid.uuid4().hex}"
+        self._id = f"fluxus_rx-{os.urandom(16).hex()}"
         self._is_shown = False
 
     def show(self, progress: Progress) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -10,7 +9,6 @@ import threading
 from collections.abc import Mapping
 from concurrent import futures
 from functools import partial
-from multiprocessing.reduction import ForkingPickler
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
@@ -145,6 +143,8 @@ class Processes(Offload):
     def _submit(self, work: Task) -> Future:
         if self._pool is None:
             # Not "fork": what another thread has locked stays locked in the process for ever.
+            import multiprocessing  # 7 ms, for those who want it
+
             there = "forkserver" in multiprocessing.get_all_start_methods()
             context = multiprocessing.get_context("forkserver" if there else "spawn")
             self._pool = futures.ProcessPoolExecutor(self._size, context, _ignore_interrupts)
@@ -233,6 +233,8 @@ def unpicklable(function: Any, fixed: Mapping[str, Any]) -> Unpicklable | None:
 
 
 def _refused(what: str, value: object, instead: str) -> Unpicklable | None:
+    from multiprocessing.reduction import ForkingPickler
+
     try:
         ForkingPickler.dumps(value)  # as a pool does it
     except Exception as why:

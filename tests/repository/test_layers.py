@@ -41,8 +41,12 @@ ENGINES = {
     },
 }  # fmt: skip
 
-#: What `import fluxus_rx` must not bring in; imported inside functions, or for types.
-HEAVY = {"IPython", "graphviz", "matplotlib", "numpy", "pandas", "pyarrow", "rich", "tenacity"}
+#: What `import fluxus_rx` must not bring in, as it may be missing, or takes long: imported inside
+#: functions, or for types.
+HEAVY = {
+    "IPython", "graphviz", "matplotlib", "multiprocessing", "numpy", "pandas", "pyarrow", "rich",
+    "tenacity",
+}  # fmt: skip
 
 #: What of our own is imported inside functions: drawings, which take an eighth of the time of
 #: `import fluxus_rx`, and
