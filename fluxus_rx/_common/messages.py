@@ -1,12 +1,25 @@
-"""Texts of errors: values shown shortly, and notes on exceptions."""
+"""Texts of errors: values shown shortly, notes on exceptions, and checks of arguments."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import reprlib
+from collections.abc import Iterable
+from math import nan
+from typing import Final
 
-__all__ = ["also_raised", "note", "short", "shown"]
+from .._errors import FlowError, InvalidOptionError
+
+__all__ = [
+    "also_raised",
+    "check_choice",
+    "check_seconds",
+    "check_whole_number",
+    "note",
+    "short",
+    "shown",
+]
 
 
 class _Short(reprlib.Repr):
@@ -55,3 +68,84 @@ def also_raised(first: BaseException, second: BaseException) -> None:
     """Keep `second` as a note of `first`, which is the one that is raised."""
     if second is not first and not isinstance(second, (asyncio.CancelledError, GeneratorExit)):
         note(first, f"while this ended the run, another error came up: {short(second)}")
+
+
+#: Seconds from which on a number is a mistake: added to the time of a loop, it would be infinite.
+_TOO_MANY_SECONDS: Final = 1e300
+
+
+def check_whole_number(
+    argument: str,
+    value: object,
+    unit: str,
+    *,
+    who: str = "",
+    least: int = 1,
+    none: str | None = None,
+    wrong_type: type[FlowError] = InvalidOptionError,
+) -> None:
+    """Refuse what is no whole number of `unit` from `least` on; with `none`, the words for what
+    None means, None is one as well.
+
+    Raises `InvalidOptionError` (a ValueError); for what is no int, `wrong_type`.
+
+    >>> check_whole_number("window", None, "calls", none="the default")
+    >>> check_whole_number("size", 0, "items", who="buffer()")
+    Traceback (most recent call last):
+        ...
+    fluxus_rx.InvalidOptionError: buffer(): size=0 (int): expected a whole number of items from 1 on
+    """
+    if (value is None and none is not None) or (type(value) is int and value >= least):
+        return
+    kind = InvalidOptionError if type(value) is int else wrong_type
+    caller = f"{who}: " if who else ""
+    or_none = f", or None for {none}" if none is not None else ""
+    raise kind(
+        f"{caller}{argument}={shown(value)}: expected a whole number of {unit} from {least}"
+        f" on{or_none}"
+    )
+
+
+def check_seconds(
+    argument: str, value: object, *, zero_fits: bool = False, none: str | None = None
+) -> None:
+    """Refuse what is no number of seconds above 0, or with `zero_fits` from 0 on; with `none`, the
+    words for what None means, None is one as well.
+
+    Raises `InvalidOptionError` (a ValueError).
+
+    >>> check_seconds("timeout", 0)
+    Traceback (most recent call last):
+        ...
+    fluxus_rx.InvalidOptionError: timeout=0 (int): expected a number of seconds above 0
+    """
+    if value is None and none is not None:
+        return
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else nan
+    # Written so that NaN, and what is no number, fails as well.
+    if 0 < number < _TOO_MANY_SECONDS or (zero_fits and number == 0):
+        return
+    least = "from 0 on" if zero_fits else "above 0"
+    or_none = f", or None for {none}" if none is not None else ""
+    raise InvalidOptionError(
+        f"{argument}={shown(value)}: expected a number of seconds {least}{or_none}"
+    )
+
+
+def check_choice(argument: str, value: object, choices: Iterable[str], *, who: str = "") -> str:
+    """The value of an argument that has these choices.
+
+    Raises `InvalidOptionError` (a ValueError) for anything else.
+
+    >>> check_choice("style", "grpah", ["graph", "tree"])
+    Traceback (most recent call last):
+        ...
+    fluxus_rx.InvalidOptionError: style='grpah' (str): expected one of 'graph', 'tree'
+    """
+    names = [*choices]
+    if isinstance(value, str) and value in names:
+        return value
+    caller = f"{who}: " if who else ""
+    raise InvalidOptionError(
+        f"{caller}{argument}={shown(value)}: expected one of {', '.join(map(repr, names))}"
+    )

@@ -1,15 +1,17 @@
-"""Operators of Rx and of aiostream as transformers."""
+"""Operators of Rx and of aiostream as transformers, and products of what they make anew."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextvars import ContextVar
 from functools import partial, reduce
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aiostream import stream as streams
 from reactivex import Observable, abc
+from reactivex import operators as ops
 
 from .._common.messages import short, shown
 from .._common.names import check_name
@@ -18,13 +20,14 @@ from .._engine.observable import FlowObservable, flow_observable, is_driven
 from .._engine.stage import ForeignItems
 from .._errors import InvalidFlowError, UsageError
 from .._graph.parts import Part
+from .._products.dict_product import DictProduct
+from .._products.factory import from_foreign
 from .._rx.scheduler import FlowScheduler
 from .._streams.iteration import iterate, relay
 from .._streams.timing import TimeSlice
-from .remade import Remaker
 from .transformer import Transformer
 
-__all__ = ["_RxPipe", "_StreamPipe", "rx_pipe", "stream_pipe"]
+__all__ = ["Remaker", "_RxPipe", "_StreamPipe", "rx_pipe", "stream_pipe"]
 
 
 class _Pipe(Transformer[Any, Any]):
@@ -256,3 +259,93 @@ def _check_operators(kind: str, operators: tuple[object, ...], name: object) -> 
             raise InvalidFlowError(f"{kind}(): argument {index} is {shown(operator)}, no operator")
     if name is not None:
         check_name(f"{kind}()", name)
+
+
+#: types whose objects surely hold no products
+_PLAIN_TYPES: Final = frozenset({bool, bytes, complex, float, int, str, type(None)})
+
+
+class Remaker:
+    """Makes products of what operators make of products, where they make something else.
+
+    Only in a flow of dictionaries, which has products: until one has come, items stay as they are,
+    and a step behind takes them in.
+    """
+
+    def __init__(self, kind: ForeignItems, *, has_products: bool) -> None:
+        self._kind = kind
+        self._has_products = has_products
+        #: the item that the operators are given at this moment
+        self._current: Any = None
+        self._count = 0
+
+    def watched(self, source: Observable[Any]) -> Observable[Any]:
+        """`source`; while the operators are given an item, the remaker knows which."""
+        return Observable(partial(self._subscribe, source))
+
+    def _subscribe(
+        self,
+        source: Observable[Any],
+        observer: abc.ObserverBase[Any],
+        scheduler: abc.SchedulerBase | None = None,
+    ) -> abc.DisposableBase:
+        return source.subscribe(
+            partial(self._pass_on, observer),
+            observer.on_error,
+            observer.on_completed,
+            scheduler=scheduler,
+        )
+
+    def _pass_on(self, observer: abc.ObserverBase[Any], item: Any) -> None:
+        before, self._current = self._current, item
+        if not self._has_products:
+            self._has_products = isinstance(item, DictProduct)
+        try:
+            observer.on_next(item)
+        finally:
+            self._current = before
+
+    def remade(self, piped: Observable[Any]) -> Observable[Any]:
+        """What the operators give, as products."""
+        return piped.pipe(ops.map(self.product))
+
+    def product(self, item: Any) -> Any:
+        """The product of an item that the operators have given."""
+        if isinstance(item, DictProduct):
+            return item
+        made_of = [] if item.__class__ in _PLAIN_TYPES else _products_in(item)
+        if not made_of and isinstance(self._current, DictProduct):
+            made_of.append(self._current)
+        if not made_of and not self._has_products:
+            return item
+        self._count += 1
+        return from_foreign(
+            item,
+            position=self._count - 1,
+            owner=None,
+            recipient="",
+            label=self._kind.label,
+            depth=self._kind.depth,
+            made_of=tuple(made_of),
+        )
+
+
+def _products_in(item: Any) -> list[DictProduct]:
+    """The products in what holds products, in their order; each container is looked into once."""
+    found: list[DictProduct] = []
+    seen: set[int] = set()
+    stack = [iter((item,))]  # and no recursion: an accumulator may nest deeper with each product
+    while stack:
+        for one in stack[-1]:
+            if one.__class__ in _PLAIN_TYPES:
+                continue
+            if isinstance(one, dict | list | tuple | set | frozenset | deque):
+                if id(one) not in seen:
+                    seen.add(id(one))
+                    stack.append(iter(one.values() if isinstance(one, dict) else one))
+                    break
+            elif isinstance(one, DictProduct):
+                found.append(one)
+        else:
+            stack.pop()
+    return found

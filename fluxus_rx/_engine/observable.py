@@ -29,8 +29,7 @@ from .bound_step import BoundStep
 from .metered import metered_source
 from .pipeline import Pipeline
 from .plain_rx import PlainSteps
-from .replay import entering, is_reached
-from .stage import ForeignItems, PlacedStage, Stage, StageInRun, stages_in_run
+from .stage import ForeignItems, PlacedStage, Stage, StageInRun, entering, is_reached, stages_in_run
 
 __all__ = [
     "FlowObservable",

@@ -1,4 +1,4 @@
-"""A step in its place in a flow, and where the places of a flow are."""
+"""A step in its place in a flow, the names of places, and products that enter in the middle."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ __all__ = [
     "StageInRun",
     "StepContext",
     "StepLocations",
+    "entering",
+    "is_reached",
     "stages_in_run",
 ]
 
@@ -189,3 +191,24 @@ def _unknown_steps(end: Trail, known: dict[Trail, Location]) -> list[Trail]:
         if step.name:
             found.append(step)
     return found
+
+
+def is_reached(trail: Trail | None, settings: RunSettings) -> bool:
+    """Whether products come to the end of `trail`.
+
+    All do, but in a run of some only those that enter the flow there or in front of it. A flow that
+    an Rx operator subscribes to is a matter of its own.
+    """
+    if settings.replay is None or trail is None or settings.location_of is None:
+        return True
+    if any(step in settings.replay for step in trail):
+        return True
+    _, number = settings.location_of(trail)
+    return number < 0
+
+
+def entering(trail: Trail, settings: RunSettings) -> Sequence[Any]:
+    """The products that enter the flow at the step at the end of `trail`."""
+    if settings.replay is None or not trail.name:
+        return ()
+    return settings.replay.get(trail, ())

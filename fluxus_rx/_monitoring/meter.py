@@ -13,8 +13,7 @@ from typing import NamedTuple
 from .._common.messages import short
 from .._streams.timing import clock
 from .calls import Count, Record
-from .gauge import Gauge
-from .gauges import Gauges
+from .gauge import Gauge, Gauges
 
 __all__ = ["ItemCounter", "Meter", "RunningCall", "length_of"]
 

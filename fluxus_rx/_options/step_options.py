@@ -10,8 +10,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
-from .._common.arguments import check_seconds, check_whole_number
-from .._common.messages import note, shown
+from .._common.messages import check_seconds, check_whole_number, note, shown
 from .._errors import InvalidFlowError, InvalidOptionError
 from .failure import Failure
 from .retry import check_retry

@@ -7,8 +7,7 @@ from typing import Any, overload
 
 from reactivex import Observable
 
-from .._common.arguments import check_whole_number
-from .._common.messages import short, shown
+from .._common.messages import check_whole_number, short, shown
 from .._common.names import check_name
 from .._common.trail import Trail
 from .._conduits.from_observable import ForeignProducer

@@ -6,8 +6,7 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from .._common.arguments import check_whole_number
-from .._common.messages import shown
+from .._common.messages import check_whole_number, shown
 from .._errors import InvalidFlowError
 from .._monitoring.calls import Journal, RunTimes
 from .._monitoring.meter import Meter
@@ -16,8 +15,7 @@ from .._options.failure import Failure
 from .._products.dict_product import DictProduct
 from .arrow import arrow_table
 from .data_frame import data_frame
-from .failures import Failures, failures_of_run
-from .reruns import Replacement, merged_failures, merged_outputs
+from .failures import Failures, Replacement, failures_of_run, merged_failures, merged_outputs
 from .rows import Output, PathOutputs, Rows
 
 if TYPE_CHECKING:

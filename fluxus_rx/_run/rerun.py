@@ -15,8 +15,7 @@ from .._monitoring.reporting import Follow
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
-from .._results.failures import Failures, elapsed_of, location_of
-from .._results.reruns import Origins, Position, Replacement
+from .._results.failures import Failures, Origins, Position, Replacement, elapsed_of, location_of
 from .._results.run_result import RunResult
 from .._rx.run_settings import RunKeywords
 from .request import CollectedRun

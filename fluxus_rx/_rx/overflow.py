@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias, get_args
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from .._common.arguments import check_choice, check_whole_number
+from .._common.messages import check_choice, check_whole_number
 from .._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError
 from .._monitoring.meter import ItemCounter
 from .._streams.iteration import END, Cancellable

@@ -6,8 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
-from .._common.arguments import check_whole_number
-from .._common.messages import shown
+from .._common.messages import check_whole_number, shown
 from .._common.signatures import is_async_function
 from .._common.trail import Trail
 from .._errors import InvalidOptionError

@@ -12,8 +12,7 @@ from typing import Any, Protocol, cast
 
 from aiostream import Stream, pipable_operator, sources_operator
 
-from .._common.arguments import check_whole_number
-from .._common.messages import shown
+from .._common.messages import check_whole_number, shown
 from .._errors import InvalidFlowError
 from .._typing import A, B, T
 from .channel import BUFFER

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from ._asserting import aassert_marbles, assert_marbles
 from ._clock import DeadlockError, VirtualTimeLoop, run_virtual, virtual_time
-from ._diagrams import InvalidDiagramError
 from ._faults import faulty
 from ._interleavings import InterleavingLoop, interleavings
-from ._marbles import Marbles, hot_marbles, marbles
+from ._marbles import InvalidDiagramError, Marbles, hot_marbles, marbles
 
 __all__ = [
     "DeadlockError",

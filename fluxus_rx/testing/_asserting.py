@@ -11,8 +11,7 @@ from reactivex import Observable
 from .._common.messages import shown
 from .._errors import InvalidFlowError, InvalidOptionError, UsageError
 from ._clock import run_virtual
-from ._diagrams import ENDS, EXACT, FAILS, checked_seconds, parse
-from ._marbles import marbles
+from ._marbles import ENDS, EXACT, FAILS, checked_seconds, marbles, parse
 from ._timelines import difference, recorded, subject
 
 __all__ = ["aassert_marbles", "assert_marbles"]

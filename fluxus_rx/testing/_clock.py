@@ -4,8 +4,8 @@ Rules of this file:
 
 1. Time moves in one place, where the loop would wait; it jumps to the next timer, exactly.
 2. It doesn't move while something is ready, nor while a call in a thread works.
-3. Where there is no timer to jump to, and nobody left who could wake the loop, that is an error.
-"""
+3. Where there is no timer to jump to, and nobody left who could wake the loop, that is an error,
+   which tells which tasks wait, and where."""
 
 from __future__ import annotations
 
@@ -16,23 +16,29 @@ import inspect
 import itertools
 import selectors
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from functools import partial
 from math import inf, ulp
+from os.path import basename
+from types import FrameType
 from typing import Any, Final, TypeAlias, Unpack
 
-from .._common.arguments import check_seconds
 from .._common.event_loop import new_loop
-from .._common.messages import also_raised, note, shown
+from .._common.messages import also_raised, check_seconds, note, shown
 from .._errors import FlowError, InvalidFlowError, InvalidOptionError, UsageError
 from .._typing import T, Ts
 from ._foreign import redirected
-from ._waiting import waiting_tasks
 
-__all__ = ["PATIENCE", "DeadlockError", "VirtualTimeLoop", "run_virtual", "virtual_time"]
-
+__all__ = [
+    "PATIENCE",
+    "DeadlockError",
+    "VirtualTimeLoop",
+    "run_virtual",
+    "virtual_time",
+    "waiting_tasks",
+]
 
 #: What can be run: a coroutine, or a function that makes one.
 Main: TypeAlias = Coroutine[Any, Any, T] | Callable[[], Coroutine[Any, Any, T]]
@@ -324,3 +330,51 @@ def _run_in(runner: asyncio.Runner, main: Main[T]) -> T:
         )
     given: T = runner.run(coroutine)
     return given
+
+
+#: Frames of one task that are told at most.
+_MOST = 6
+
+
+def waiting_tasks(tasks: Collection[asyncio.Task[Any]]) -> str:
+    """What to say of a loop on which these tasks wait, and nothing is left to wait for."""
+    waiting = [task for task in tasks if not task.done()]
+    if not waiting:
+        return "nothing is left to wait for: no task, no timer, no call elsewhere"
+    now = waiting[0].get_loop().time()
+    head = f"nothing is left to wait for at {now:g} s of virtual time"
+    lines = [f"{head}, but {_count(len(waiting))}:"]
+    lines += sorted(f"  {task.get_name()}: {_where(task)}" for task in waiting)
+    return "\n".join(lines)
+
+
+def _count(number: int) -> str:
+    return "1 task waits" if number == 1 else f"{number} tasks wait"
+
+
+def _where(task: asyncio.Task[Any]) -> str:
+    frames = [*_frames(task.get_coro())]
+    if not frames:
+        return repr(task.get_coro())
+    if len(frames) > _MOST:
+        frames = [*frames[:2], None, *frames[3 - _MOST :]]
+    return " > ".join("…" if frame is None else _frame_text(frame) for frame in frames)
+
+
+def _frame_text(frame: FrameType) -> str:
+    code = frame.f_code
+    return f"{code.co_qualname} ({basename(code.co_filename)}:{frame.f_lineno})"
+
+
+def _frames(awaited: Any) -> Iterator[FrameType | None]:
+    """The frames of a coroutine and of what it awaits, the outermost first."""
+    for _ in range(10_000):
+        for kind in ("cr", "gi", "ag"):
+            frame = getattr(awaited, f"{kind}_frame", None)
+            if frame is not None:
+                yield frame
+                waits_for = "gi_yieldfrom" if kind == "gi" else f"{kind}_await"
+                awaited = getattr(awaited, waits_for, None)
+                break
+        else:
+            return

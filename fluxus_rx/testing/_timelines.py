@@ -16,7 +16,7 @@ from .._engine.conversions import to_observable
 from .._engine.execution import Execution
 from .._errors import InvalidFlowError
 from .._rx.run_settings import RunSettings
-from ._diagrams import (
+from ._marbles import (
     ENDS,
     EXACT,
     FAILS,

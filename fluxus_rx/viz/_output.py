@@ -9,8 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from .._common.arguments import check_choice
-from .._common.messages import shown
+from .._common.messages import check_choice, shown
 from .._common.notebook import in_notebook
 from .._errors import InvalidFlowError, InvalidOptionError, UsageError
 from .._typing import A_contra

@@ -19,7 +19,7 @@ from reactivex.testing.marbles import marbles_testing
 
 from fluxus_rx import Transformer, arun, run, step
 from fluxus_rx.testing import InvalidDiagramError, hot_marbles, marbles, run_virtual, virtual_time
-from fluxus_rx.testing._diagrams import ENDS, FAILS, NEXT, Event, NoRoom, drawn_diagram, parse
+from fluxus_rx.testing._marbles import ENDS, FAILS, NEXT, Event, NoRoom, drawn_diagram, parse
 
 ELEMENTS = st.text("abcXYZ0123456789.", min_size=1, max_size=3)
 

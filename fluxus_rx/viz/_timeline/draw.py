@@ -7,8 +7,7 @@ import html
 import os
 from typing import Final
 
-from ..._common.arguments import check_choice
-from ..._common.messages import shown
+from ..._common.messages import check_choice, shown
 from ..._common.notebook import in_notebook, show_in_notebook
 from ..._errors import InvalidOptionError, UsageError
 from ..._monitoring.calls import Timed
