@@ -201,7 +201,7 @@ class TestConcurrency:
             nonlocal active, peak
             active += 1
             peak = max(peak, active)
-            for _ in range(5):
+            for _ in range(50):  # longer than a time slice that ends in between
                 await asyncio.sleep(0)
             active -= 1
             return {"y": x}

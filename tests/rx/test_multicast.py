@@ -15,6 +15,7 @@ from fluxus_rx import AsyncTransformer, Passthrough, SimpleAsyncProducer, rx_pip
 from fluxus_rx.rx import to_observable
 from tests.support.conduits import (
     Add,
+    AsyncCollect,
     AsyncFail,
     AsyncNumbers,
     Collect,
@@ -135,9 +136,10 @@ class TestPace:
 
     async def test_the_source_waits_for_the_slowest_branch(self, make: Callable[..., Any]) -> None:
         """With one branch held, the source stands still though the others could go on."""
+        # An asynchronous consumer: a thread takes what it takes in any number of turns.
         numbers = make()
         held, fast = Held(), Fetch()
-        flow = numbers >> (held.options(concurrency=4) & fast & Passthrough()) >> Collect()
+        flow = numbers >> (held.options(concurrency=4) & fast & Passthrough()) >> AsyncCollect()
         task = asyncio.create_task(flow.arun())
         await turns(300)
         assert held.calls.active == 4
@@ -155,7 +157,9 @@ class TestPace:
     ) -> None:
         """Once the held branch is let go, all products reach all branches."""
         held = Held()
-        flow = make(200) >> (held.options(concurrency=4) & Fetch() & Passthrough()) >> Collect()
+        flow = (
+            make(200) >> (held.options(concurrency=4) & Fetch() & Passthrough()) >> AsyncCollect()
+        )
         task = asyncio.create_task(flow.arun())
         await turns(200)
         held.calls.gate.set()
@@ -182,7 +186,7 @@ class TestPace:
                 await meeting.wait()
                 yield product
 
-        pairs = await (Numbers(4) >> (Meet() & Meet() & Meet()) >> Collect()).arun()
+        pairs = await (Numbers(4) >> (Meet() & Meet() & Meet()) >> AsyncCollect()).arun()
         assert len(pairs) == 12
 
     async def test_producers_of_a_group_run_side_by_side(self) -> None:
@@ -195,7 +199,7 @@ class TestPace:
             yield mine
 
         flow = SimpleAsyncProducer(tandem(0)) & SimpleAsyncProducer(tandem(1))
-        assert by_path(await (flow >> Collect()).arun(), 2) == [[0], [1]]
+        assert by_path(await (flow >> AsyncCollect()).arun(), 2) == [[0], [1]]
 
 
 class TestLeaving:
