@@ -221,13 +221,13 @@ def _of(annotation: Any) -> _AnnotatedAttributes | None:
     if issubclass(kind, Awaitable):
         return _of(arguments[-1])  # of Coroutine[Any, Any, T] too
     if issubclass(kind, tuple):
-        return _several(_any_of([one for one in arguments if one is not Ellipsis]))
+        return _of_several(_any_of([one for one in arguments if one is not Ellipsis]))
     if issubclass(kind, Iterable | AsyncIterable):
-        return _several(_of(arguments[0]))
+        return _of_several(_of(arguments[0]))
     return None
 
 
-def _several(one: _AnnotatedAttributes | None) -> _AnnotatedAttributes | None:
+def _of_several(one: _AnnotatedAttributes | None) -> _AnnotatedAttributes | None:
     return None if one is None else one._replace(drops=True)
 
 

@@ -27,28 +27,13 @@ from .._graph.wiring import Wiring
 from .._options.step_options import StepOptions
 from .._streams.channel import BUFFER
 from .attributes import attributes_of, merged_attributes, missing_attributes
-from .edges import (
-    UNKNOWN,
-    Capacity,
-    CheckedEdge,
-    Port,
-    capacity_of_calls,
-    joined_ports,
-    port_keys,
-)
-from .options import (
-    Remark,
-    Severity,
-    calls_of,
-    producer_remarks,
-    settled_options,
-    step_remarks,
-)
+from .edges import UNKNOWN, Capacity, CheckedEdge, Port, capacity_of_calls, joined_ports, port_keys
+from .options import Remark, Severity, calls_of, producer_remarks, settled_options, step_remarks
 
 __all__ = ["Finding", "check"]
 
 #: Above, the edges at one junction are told as one for each step behind it.
-MOST_EDGES: Final = 24
+MOST_CHECKED_EDGES: Final = 24
 
 _SEVERITIES: Final = ("error", "warning", "info")
 
@@ -128,7 +113,7 @@ def check(flow: Describable, *, options: StepOptions | None = None) -> list[Find
 class _Checking(Wiring[Port]):
     """Walks through a flow once, from its sources on."""
 
-    most_edges = MOST_EDGES
+    most_edges = MOST_CHECKED_EDGES
 
     def __init__(self, options: StepOptions, has_consumer: bool) -> None:
         self._options = options

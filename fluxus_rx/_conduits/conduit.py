@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Conduit",
-    "Role",
+    "ConduitRole",
     "cannot_chain",
     "cannot_group",
     "options_repr",
@@ -30,7 +30,9 @@ __all__ = [
 ]
 
 #: what a conduit is in a flow; one of none of the roles is a conduit, and stands nowhere
-Role: TypeAlias = Literal["producer", "transformer", "consumer", "flow", "passthrough", "conduit"]
+ConduitRole: TypeAlias = Literal[
+    "producer", "transformer", "consumer", "flow", "passthrough", "conduit"
+]
 
 #: the roles that nothing can stand behind
 _LAST = ("consumer", "flow")
@@ -135,7 +137,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
     def _flow_firsts(self) -> Iterator[Conduit]:
         yield self
 
-    _flow_role: Role = "conduit"
+    _flow_role: ConduitRole = "conduit"
     #: whether what it calls is asynchronous
     _flow_awaits = False
 
@@ -226,7 +228,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
             raise cannot_group(self, other)
 
 
-def role_of(thing: object) -> Role | None:
+def role_of(thing: object) -> ConduitRole | None:
     """The role of a conduit; None of anything else. Other folders ask this, and no class.
 
     >>> role_of(5) is None

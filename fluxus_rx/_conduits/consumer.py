@@ -5,14 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from abc import abstractmethod
-from collections.abc import (
-    AsyncIterable,
-    AsyncIterator,
-    Callable,
-    Generator,
-    Iterable,
-    Iterator,
-)
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator
 from functools import partial, reduce
 from typing import Any, Generic, cast, overload
 
@@ -29,7 +22,7 @@ from .._rx.run_settings import RunSettings
 from .._streams.context import unmistakable
 from .._typing import A, A_contra, R_co, T
 from .composites import Chain, check_types
-from .conduit import Conduit, Role
+from .conduit import Conduit, ConduitRole
 from .producer import Producer
 from .transformer import Transformer
 
@@ -48,7 +41,7 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
     ...         return sum(product for path, product in products)
     """
 
-    _flow_role: Role = "consumer"
+    _flow_role: ConduitRole = "consumer"
 
     @abstractmethod
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
@@ -146,7 +139,7 @@ class Flow(Conduit, Generic[R_co]):
     3
     """
 
-    _flow_role: Role = "flow"
+    _flow_role: ConduitRole = "flow"
 
     def __init__(self, producer: Producer[A], consumer: Consumer[A, R_co]) -> None:
         if isinstance(consumer, _ChainedConsumer):

@@ -36,7 +36,7 @@ from .._rx.scheduler import FlowScheduler
 from .._streams.iteration import iterate
 from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
-from .conduit import Conduit, Role, cannot_chain, cannot_group
+from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group
 
 __all__ = [
     "AsyncProducer",
@@ -87,7 +87,7 @@ class Producer(Conduit, Generic[P_co]):
             options=self._flow_options.given(),
         )
 
-    _flow_role: Role = "producer"
+    _flow_role: ConduitRole = "producer"
     _flow_options = StepOptions()
 
     def options(self, **options: Any) -> Self:

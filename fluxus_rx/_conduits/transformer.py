@@ -30,11 +30,11 @@ from .._streams.context import Items
 from .._streams.iteration import iterate
 from .._typing import A, A_contra, B, B_co, Behind, C, P_co, T, Whole
 from .composites import Chain, Group, flat
-from .conduit import Conduit, Role, cannot_chain, cannot_group, passthrough_chained
+from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group, passthrough_chained
 from .producer import Producer, not_iterable
 from .transformer_stage import TransformerStage
 
-__all__ = ["AsyncTransformer", "Buffer", "Passthrough", "Transformer", "group"]
+__all__ = ["AsyncTransformer", "Buffer", "Passthrough", "Transformer", "group", "passes_through"]
 
 
 class Transformer(TransformerStage, Generic[A_contra, B_co]):
@@ -199,7 +199,7 @@ class Passthrough(Conduit):
     It can't be chained, and there can be one in a group at most: a second would double the outputs.
     """
 
-    _flow_role: Role = "passthrough"
+    _flow_role: ConduitRole = "passthrough"
 
     if not TYPE_CHECKING:
 

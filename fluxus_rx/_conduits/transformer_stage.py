@@ -20,7 +20,7 @@ from .._options.executors import check_picklable, in_processes
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._streams.context import Items
-from .conduit import Conduit, Role
+from .conduit import Conduit, ConduitRole
 from .producer import iterator_of
 
 __all__ = ["TransformerStage"]
@@ -31,7 +31,7 @@ _IN_THREADS: Final = StepOptions(executor="thread")
 class TransformerStage(Conduit):
     """What a transformer is for each product alone."""
 
-    _flow_role: Role = "transformer"
+    _flow_role: ConduitRole = "transformer"
     _flow_options = StepOptions()
     _flow_defaults = StepOptions()
     _flow_shows_items = True

@@ -263,17 +263,17 @@ def whole_of(flow: Describable) -> Series:
     # The start is the first of all, so that the nodes are numbered as they are read.
     begins = first_role(part) == "producer"
     start = [] if begins else [Node(next(keys), "start", "start")]
-    placed = _placed(part, keys)
+    placed = _with_key(part, keys)
     last = [] if last_role(part) == "consumer" else [Node(next(keys), "end", "end")]
     return in_series((*start, placed, *last))
 
 
-def _placed(part: Part, keys: Iterator[str]) -> Part:
+def _with_key(part: Part, keys: Iterator[str]) -> Part:
     match part:
         case Series():
-            return Series(tuple(_placed(one, keys) for one in part.parts))
+            return Series(tuple(_with_key(one, keys) for one in part.parts))
         case Parallel():
-            return Parallel(tuple(_placed(one, keys) for one in part.parts))
+            return Parallel(tuple(_with_key(one, keys) for one in part.parts))
         case Through():
             return Through(next(keys))
         case Description():

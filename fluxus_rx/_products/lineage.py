@@ -65,7 +65,7 @@ class HasLineage(ABC, Generic[Precursor_co]):
         precursor = self.precursor
         return {
             name: value
-            for name, value in _init_parameters(self)
+            for name, value in _kept_parameters(self)
             if precursor is None or value is not precursor
         }
 
@@ -165,7 +165,7 @@ def _is_own_method(value: object) -> bool:
     return function is not None and function in vars(HasLineage).values()
 
 
-def _init_parameters(product: object) -> list[tuple[str, Any]]:
+def _kept_parameters(product: object) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for name, parameter in inspect.signature(type(product)).parameters.items():
         for kept in (name, f"_{name}"):

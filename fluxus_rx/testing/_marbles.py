@@ -252,44 +252,66 @@ def parse(
     """
     if not isinstance(diagram, str):
         raise TypeError(f"a marble diagram is a string, not {shown(diagram)}")
-    # Their places are needed for messages.
-    places = [place for place, character in enumerate(diagram) if character != " "]
-    bare = diagram.replace(" ", "")
-    events: list[Event] = []
-    at, over = 0, False
+    parser = _Parser(diagram, values, error, unit)
+    parser.parse()
+    return parser.events, parser.length
 
-    def refuse(place: int, why: str) -> NoReturn:
-        column = places[place] if place < len(places) else len(diagram)
-        raise InvalidDiagramError(f"{why}\n  {diagram}\n  {' ' * column}^")
 
-    def add(frame: int, place: int, element: str) -> None:
-        nonlocal over
-        if over:
-            refuse(place, "nothing can follow the end of a diagram, | or #")
-        over = element in (ENDS, FAILS)
+class _Parser:
+    """Reads one diagram from left to right."""
+
+    def __init__(
+        self, diagram: str, values: Mapping[Any, Any] | None, error: Any, unit: float
+    ) -> None:
+        self._diagram = diagram
+        self._bare = diagram.replace(" ", "")
+        #: where each character stands in the diagram, for messages
+        self._places = [place for place, character in enumerate(diagram) if character != " "]
+        self._values = values
+        self._error = error
+        self._unit = unit
+        self._is_over = False
+        self.events: list[Event] = []
+        self.length = len(self._bare) * unit
+
+    def parse(self) -> None:
+        """Read all of it."""
+        at = 0
+        while at < len(self._bare):
+            found = _TOKEN.match(self._bare, at)
+            if found is None:
+                self._refuse(at, _trouble(self._bare[at]))
+            if found["group"]:
+                self._add_group(at, found.group()[1:-1])
+            elif found["element"]:
+                self._add(at, at, found.group())
+            at = found.end()
+
+    def _add_group(self, frame: int, group: str) -> None:
+        place = frame + 1
+        for element in group.split(","):
+            if not _ELEMENT.fullmatch(element):
+                self._refuse(place, "a group is elements with commas in between, such as (a,b)")
+            self._add(frame, place, element)
+            place += len(element) + 1
+
+    def _add(self, frame: int, place: int, element: str) -> None:
+        if self._is_over:
+            self._refuse(place, "nothing can follow the end of a diagram, | or #")
+        self._is_over = element in (ENDS, FAILS)
+        time = frame * self._unit
         if element == ENDS:
-            events.append(Event(frame * unit, ENDS))
+            self.events.append(Event(time, ENDS))
         elif element == FAILS:
-            events.append(Event(frame * unit, FAILS, error))
+            self.events.append(Event(time, FAILS, self._error))
         else:
-            events.append(Event(frame * unit, NEXT, _value(element, values, place, refuse)))
+            value = _value(element, self._values, place, self._refuse)
+            self.events.append(Event(time, NEXT, value))
 
-    while at < len(bare):
-        found = _TOKEN.match(bare, at)
-        if found is None:
-            refuse(at, _trouble(bare[at]))
-        text = found.group()
-        if found["group"]:
-            place = at + 1
-            for element in text[1:-1].split(","):
-                if not _ELEMENT.fullmatch(element):
-                    refuse(place, "a group is elements with commas in between, such as (a,b)")
-                add(at, place, element)
-                place += len(element) + 1
-        elif found["element"]:
-            add(at, at, text)
-        at = found.end()
-    return events, at * unit
+    def _refuse(self, place: int, why: str) -> NoReturn:
+        places = self._places
+        column = places[place] if place < len(places) else len(self._diagram)
+        raise InvalidDiagramError(f"{why}\n  {self._diagram}\n  {' ' * column}^")
 
 
 _ELEMENT = re.compile(r"[|#]|[^-,()#|\s]+")

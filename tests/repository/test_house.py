@@ -15,20 +15,21 @@ FUNCTION_LINES = 40
 FOLDER_MODULES = 14
 LEVELS = 12
 
-#: How many there may be above each measure. Those that are not 0, or below 10 for names, are what
-#: was there when this was written: let them only become fewer.
+#: How many there may be of what should not be.
 BOUNDS = {
     "modules": 0,
-    "functions": 7,
+    "functions": 0,
     "folders": 0,
-    "shared names": 9,
-    "modules in circles": 29,
-    "questions of readers": 28,
-    "questions elsewhere": 27,
+    "shared names": 0,
+    "modules in circles": 0,
+    "questions of readers": 0,
+    "questions elsewhere": 0,
 }
 
 #: Functions that are longer because that was measured: the benchmark, and what shorter ones cost.
-MEASURED: dict[str, str] = {}
+MEASURED = {
+    "_streams.flat_map.FlatMap._work": "async at limit 10, streams: 4 % of an item each",
+}
 
 #: What reads descriptions, and asks no conduit for its class.
 READERS = ("viz.", "_check.")
@@ -70,7 +71,7 @@ def test_folders_have_up_to_14_modules() -> None:
 
 
 def test_a_top_level_name_stands_in_one_module() -> None:
-    """Few stand in two, for the same thing."""
+    """Whoever looks for it finds one."""
     shared = house().shared_names().items()
     hold("shared names", [f"{name}: {', '.join(modules)}" for name, modules in shared])
 
@@ -87,8 +88,8 @@ def test_no_reader_asks_a_conduit_for_its_class() -> None:
     hold("questions of readers", [one for one in asked if one.startswith(READERS)])
 
 
-def test_few_ask_a_conduit_for_its_class_at_all() -> None:
-    """Outside of the folder of the class; it is done to refuse what users give."""
+def test_nobody_else_asks_a_conduit_for_its_class() -> None:
+    """Outside of the folder of the class they ask for its role."""
     asked = house().conduit_questions()
     hold("questions elsewhere", [one for one in asked if not one.startswith(READERS)])
 
