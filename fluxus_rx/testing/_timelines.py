@@ -48,9 +48,7 @@ def subject(flow: Any, source: Observable[Any] | None) -> Callable[[], Compiled]
     Raises InvalidFlowError (a TypeError) for what can't be watched.
     """
     role = role_of(flow)
-    takes = role == "transformer" or (
-        role is None and callable(flow) and not isinstance(flow, Observable | AsyncIterable)
-    )
+    takes = _takes_products(flow)
     if takes and source is None:
         raise InvalidFlowError(f"{short(flow)} takes products: give it some, by source='--a-b-|'")
     if not takes and source is not None:
@@ -74,6 +72,13 @@ def subject(flow: Any, source: Observable[Any] | None) -> Callable[[], Compiled]
         f" asynchronous iterable, and with source= a transformer or an Rx operator, not"
         f" {shown(flow)}"
     )
+
+
+def _takes_products(flow: Any) -> bool:
+    role = role_of(flow)
+    if role is not None:
+        return role == "transformer"
+    return callable(flow) and not isinstance(flow, Observable | AsyncIterable)
 
 
 def _settings_for(flow: Conduit) -> RunSettings:
