@@ -240,6 +240,29 @@ class TestInterrupting:
         assert (ended.code, ended.printed()) == (0, [])
         assert ended.out == "ready\nRunResult([{'src': {'x': 2}}])\n"
 
+    def test_a_second_ctrl_c_ends_a_run_whose_clean_up_does_not_end(self) -> None:
+        """The first one asks calls to end; when one hangs as it cleans up, the second ends it."""
+        script = """if True:
+            import asyncio
+            from fluxus_rx import run, step
+
+            async def wait(x):
+                print("ready")
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    print("ready")
+                    await asyncio.Event().wait()
+
+            run(step("src", {"x": 1}) >> step("s", wait))
+        """
+
+        ended = python("-c", script, interrupt=2)
+
+        assert ended.code == -signal.SIGINT, ended
+        assert "KeyboardInterrupt" in ended.err.splitlines()[-1]
+        assert ended.complaints() == [], ended.err
+
 
 class TestLeaving:
     """A reader that has had enough ends the flow."""
