@@ -49,8 +49,7 @@ HEAVY = {
 }  # fmt: skip
 
 #: What of our own is imported inside functions: drawings, which take an eighth of the time of
-#: `import fluxus_rx`, and
-#: the module that is made of an optional package from top to bottom.
+#: `import fluxus_rx`, and the module that is made of an optional package from top to bottom.
 ON_USE = {"fluxus_rx.viz", "fluxus_rx._monitoring.terminal"}
 
 
@@ -65,8 +64,13 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def imports_of(path: Path) -> Iterator[tuple[ast.stmt, str]]:
+@cache
+def imports_of(path: Path) -> list[tuple[ast.stmt, str]]:
     """The absolute dotted names that a file imports, wherever in it, each with its statement."""
+    return [*_imports(path)]
+
+
+def _imports(path: Path) -> Iterator[tuple[ast.stmt, str]]:
     package = ("fluxus_rx", *path.relative_to(PACKAGE).parts[:-1])
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
@@ -78,6 +82,7 @@ def imports_of(path: Path) -> Iterator[tuple[ast.stmt, str]]:
             yield from ((node, ".".join([*origin, alias.name])) for alias in node.names)
 
 
+@cache
 def in_functions(path: Path) -> set[ast.AST]:
     """The statements of a file that run when one of its functions is called."""
     return {
