@@ -6,8 +6,7 @@ Late imports and imports for types count like any other.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -58,100 +57,99 @@ def folder_of(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-@cache
-def tree_of(path: Path) -> ast.Module:
-    """The syntax tree of a file, the same object each time."""
-    return ast.parse(path.read_text(encoding="utf-8"))
+class Source:
+    """A file, with the imports in it; each import is a statement and an absolute dotted name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.folder = folder_of(path)
+        self.tree = ast.parse(path.read_text(encoding="utf-8"))
+        self.imports = [*self._imports()]
+
+    def _imports(self) -> Iterator[tuple[ast.stmt, str]]:
+        package = ("fluxus_rx", *self.path.relative_to(PACKAGE).parts[:-1])
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                yield from ((node, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                origin = list(package[: len(package) - node.level + 1]) if node.level else []
+                origin += [node.module] if node.module else []
+                # `from . import x` may name a module, and `from ._module import x` names none.
+                yield from ((node, ".".join([*origin, alias.name])) for alias in node.names)
+
+    def inside(self, matches: Callable[[ast.AST], bool]) -> set[ast.AST]:
+        """What stands inside the statements that match."""
+        return {inner for node in ast.walk(self.tree) if matches(node) for inner in ast.walk(node)}
+
+    def at(self, node: ast.stmt) -> str:
+        """Where a statement stands."""
+        return f"{self.path.relative_to(PACKAGE)}:{node.lineno}"
 
 
-@cache
-def imports_of(path: Path) -> list[tuple[ast.stmt, str]]:
-    """The absolute dotted names that a file imports, wherever in it, each with its statement."""
-    return [*_imports(path)]
+def is_function(node: ast.AST) -> bool:
+    """Whether it is a function, whose statements run when it is called."""
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
 
 
-def _imports(path: Path) -> Iterator[tuple[ast.stmt, str]]:
-    package = ("fluxus_rx", *path.relative_to(PACKAGE).parts[:-1])
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.Import):
-            yield from ((node, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            origin = list(package[: len(package) - node.level + 1]) if node.level else []
-            origin += [node.module] if node.module else []
-            # `from . import x` may name a module, and `from ._module import x` names none.
-            yield from ((node, ".".join([*origin, alias.name])) for alias in node.names)
+def is_for_types(node: ast.AST) -> bool:
+    """Whether it is a block that never runs."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
-@cache
-def in_functions(path: Path) -> set[ast.AST]:
-    """The statements of a file that run when one of its functions is called."""
-    return {
-        inner
-        for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        for inner in ast.walk(node)
-    }
+@pytest.fixture(scope="module")
+def sources() -> list[Source]:
+    """All files of the package."""
+    return [Source(path) for path in sorted(PACKAGE.rglob("*.py"))]
 
 
-FILES = sorted(PACKAGE.rglob("*.py"))
-IDS = [str(path.relative_to(PACKAGE)) for path in FILES]
-
-
-@pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_imports_point_to_a_lower_folder(path: Path) -> None:
+def test_imports_point_to_a_lower_folder(sources: list[Source]) -> None:
     """No module imports from another folder of its own level, or from one above."""
-    own = folder_of(path)
-    for node, name in imports_of(path):
-        parts = name.split(".")
-        if parts[0] != "fluxus_rx":
-            continue
-        # What is no folder and no module at the top is a name that the package itself offers.
-        imported = parts[1] if len(parts) > 1 else "__init__"
-        if imported == own:
-            continue
-        assert LEVELS[imported] < LEVELS[own], (
-            f"line {node.lineno}: {own} imports {imported}, which is not below it"
-        )
+    wrong = []
+    for source in sources:
+        for node, name in source.imports:
+            parts = name.split(".")
+            # What is no folder and no module at the top is a name that the package itself offers.
+            imported = parts[1] if len(parts) > 1 else "__init__"
+            if parts[0] != "fluxus_rx" or imported == source.folder:
+                continue
+            if LEVELS[imported] >= LEVELS[source.folder]:
+                wrong.append(f"{source.at(node)}: {imported} is not below {source.folder}")
+    assert wrong == []
 
 
-def late_imports(path: Path) -> set[ast.AST]:
-    """The imports of a file that do not run when it is imported."""
-    for_types = {
-        inner
-        for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    return in_functions(path) | for_types
-
-
-@pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_optional_packages_are_imported_on_use(path: Path) -> None:
+def test_optional_packages_are_imported_on_use(sources: list[Source]) -> None:
     """`import fluxus_rx` brings in none of them."""
-    late = late_imports(path)
-    for node, name in imports_of(path):
-        if name.split(".")[0] in HEAVY and path.stem != "terminal":
-            assert node in late, f"line {node.lineno}: imports {name}, which is optional"
+    wrong = []
+    for source in sources:
+        late = source.inside(lambda node: is_function(node) or is_for_types(node))
+        for node, name in source.imports:
+            is_heavy = name.split(".")[0] in HEAVY and source.path.stem != "terminal"
+            if is_heavy and node not in late:
+                wrong.append(f"{source.at(node)}: {name} is optional")
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_imports_inside_functions_are_of_what_is_dear_to_import(path: Path) -> None:
+def test_imports_inside_functions_are_of_what_is_dear_to_import(sources: list[Source]) -> None:
     """An import in a function hides a circle, unless the package may be missing or takes long."""
-    late = in_functions(path)
-    for node, name in imports_of(path):
-        if node in late and name.split(".")[0] not in HEAVY:
-            assert any(name.startswith(own) for own in ON_USE), (
-                f"line {node.lineno}: imports {name} in a function"
-            )
+    wrong = []
+    for source in sources:
+        late = source.inside(is_function)
+        for node, name in source.imports:
+            is_dear = name.split(".")[0] in HEAVY or any(name.startswith(own) for own in ON_USE)
+            if node in late and not is_dear:
+                wrong.append(f"{source.at(node)}: {name} is imported in a function")
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_each_engine_is_imported_in_its_folders_only(path: Path) -> None:
+def test_each_engine_is_imported_in_its_folders_only(sources: list[Source]) -> None:
     """The words of an engine don't leak into the folders below it."""
-    own = folder_of(path)
-    for node, name in imports_of(path):
-        allowed = ENGINES.get(name.split(".")[0])
-        assert allowed is None or own in allowed, f"line {node.lineno}: imports {name}"
+    wrong = []
+    for source in sources:
+        for node, name in source.imports:
+            allowed = ENGINES.get(name.split(".")[0])
+            if allowed is not None and source.folder not in allowed:
+                wrong.append(f"{source.at(node)}: {name} is not for {source.folder}")
+    assert wrong == []
 
 
 @pytest.mark.parametrize(
@@ -173,4 +171,4 @@ def test_each_way_to_write_an_import_is_seen(
     monkeypatch.setattr(f"{__name__}.PACKAGE", tmp_path)
     file = tmp_path / "module.py"
     file.write_text(statement, encoding="utf-8")
-    assert [name for _, name in imports_of(file)] == names
+    assert [name for _, name in Source(file).imports] == names
