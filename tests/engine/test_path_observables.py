@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -174,15 +174,17 @@ class TestEndings:
         assert numbers.counts == (1, 1)
 
     async def test_all_hear_of_an_error_of_the_source(self) -> None:
-        """Behind what came before it."""
+        """Once all have what came before it: an error does not wait for calls in flight."""
         error = LookupError("bad")
 
-        def numbers() -> Iterator[dict[str, int]]:
+        async def numbers() -> AsyncIterator[dict[str, int]]:
             yield {"x": 1}
+            await until(lambda: all(events.items for events in seen))
             raise error
 
         flow = step("src", numbers) >> (adding("a") & adding("b"))
-        for events, name in zip(observed(*flow.to_observable(paths=True)), "ab", strict=True):
+        seen = observed(*flow.to_observable(paths=True))
+        for events, name in zip(seen, "ab", strict=True):
             await events.ended.wait()
             assert (values(events.items, name), events.errors) == ([1], [error])
 
