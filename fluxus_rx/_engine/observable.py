@@ -8,7 +8,7 @@ asynchronous stages read each other directly, with no observer, task or queue in
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -23,9 +23,8 @@ from .._rx.intake import Intake
 from .._rx.multicast import Branch, Hub, subscribe_merged
 from .._rx.overflow import BufferedObservable, OverflowPolicy
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
-from .._rx.scope import Scope, make_drainable
+from .._rx.scope import make_drainable
 from .._typing import T
-from .bound_step import BoundStep
 from .metered import metered_source
 from .pipeline import Pipeline
 from .plain_rx import PlainSteps
@@ -132,9 +131,10 @@ class FlowObservable(Observable[T]):
         downstream = dict(flow.downstream)
         stages = stages_in_run(self._stages, scope.settings.options, downstream)
         pipeline = self._open_root(flow, owner, downstream)
-        for stage, bound_step in _bound_stages(stages, scope, owner):
-            pipeline.start_with(entering(stage.trail, scope.settings))
-            if stage.stage.is_async or bound_step.options.waits:
+        for one in stages:
+            bound_step = one.bound(scope, owner)
+            pipeline.start_with(entering(one.placed.trail, scope.settings))
+            if one.placed.stage.is_async or bound_step.options.waits:
                 pipeline.add_async(bound_step)
             else:
                 pipeline.add_sync(bound_step)
@@ -205,7 +205,8 @@ class FlowObservable(Observable[T]):
             return self._root.subscribe(observer, scheduler=scheduler)
         defaults = StepOptions()
         stages = [StageInRun(placed, placed.stage.settled(defaults)) for placed in self._stages]
-        bound_steps = [bound_step for _, bound_step in _bound_stages(stages, None, object())]
+        owner = object()
+        bound_steps = [stage.bound(None, owner) for stage in stages]
         plain = PlainSteps(observer, bound_steps)
         subscription = self._root.subscribe(
             plain.on_next, observer.on_error, observer.on_completed, scheduler=scheduler
@@ -216,17 +217,6 @@ class FlowObservable(Observable[T]):
             subscription.dispose()
 
         return Disposable(dispose)
-
-
-def _bound_stages(
-    stages: Iterable[StageInRun], scope: Scope | None, owner: object
-) -> Iterator[tuple[PlacedStage, BoundStep]]:
-    """Each stage with its step, bound to a run; behind one that shows its items to users, they are
-    another owner's."""
-    for one in stages:
-        yield one.placed, one.bound(scope, owner)
-        if one.placed.stage.shows_items:
-            owner = object()
 
 
 class Merged(Observable[T]):

@@ -58,8 +58,9 @@ class StepContext(NamedTuple):
     """Where a step stands: the run, if there is one, the way to it, the pipeline it is in, and what
     its options come to there.
 
-    An item that was made for one owner is seen by no other, who might keep it: not by another
-    pipeline, such as a branch of a group, and not by a stage that shows its items to users.
+    An item that was made for one owner is seen by no other pipeline, such as a branch of a group,
+    which might keep it. Behind a stage that shows its items to users, a step makes products of its
+    own of them.
     """
 
     scope: Scope | None

@@ -5,6 +5,7 @@ Everything that waits in this library waits in a `Channel`, and every channel ha
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from typing import Final
 
@@ -44,7 +45,7 @@ class Channel(Cancellable[T]):
         #: those that wait, for who counts them; `len(channel)` costs a call
         self.items: deque[T] = deque()
         self._writers: deque[asyncio.Future[None]] = deque()
-        self._reserved = 0
+        self._reserved: float = 0
         self._reader: asyncio.Future[None] | None = None
         self._closed = False
         self._error: BaseException | None = None
@@ -156,13 +157,13 @@ class Channel(Cancellable[T]):
     def cancel(self, error: BaseException | None = None) -> None:
         """What waits is dropped, writers that wait go on, and a reader gets `error`, or the end."""
         self.abandoned = self._closed = True
+        self._reserved = math.inf  # all room there is: what is offered from now on is dropped
         self.items.clear()
         self._error = error
         self._wake()
         while self._writers:
             writer = self._writers.popleft()
             if not writer.done():
-                self._reserved += 1
                 writer.set_result(None)
 
     async def aclose(self) -> None:

@@ -1,0 +1,136 @@
+"""A channel: room for some items, writers that wait for it in turn, one reader."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from fluxus_rx._streams.channel import Channel
+from tests.support.probes import turns
+
+
+async def write(channel: Channel[int], item: int) -> None:
+    """Wait for room if there is none, and put an item."""
+    if not channel.ready:
+        await channel.wait()
+    channel.put(item)
+
+
+def full(size: int = 1) -> Channel[int]:
+    """A channel without room."""
+    channel = Channel[int](size)
+    for item in range(size):
+        channel.put(item)
+    return channel
+
+
+async def writers(channel: Channel[int], *items: int) -> list[asyncio.Task[None]]:
+    """Tasks that wait to write an item each, in this order."""
+    tasks = [asyncio.create_task(write(channel, item)) for item in items]
+    await turns()
+    return tasks
+
+
+async def read(channel: Channel[int]) -> list[int]:
+    """All items up to the end."""
+    return [item async for item in channel]
+
+
+class TestOrder:
+    @pytest.mark.parametrize("size", [1, 2, 5])
+    async def test_writers_are_let_in_as_they_came(self, size: int) -> None:
+        """None overtakes, and never is there more than the size."""
+        channel = full(size)
+        tasks = await writers(channel, *range(size, 20))
+
+        found: list[int] = []
+        while len(found) < 20:
+            assert len(channel) <= size
+            found.append(await anext(channel))
+            await turns()
+
+        assert found == [*range(20)]
+        await asyncio.gather(*tasks)
+
+    async def test_the_error_comes_once_behind_the_items(self) -> None:
+        """Then there is the end."""
+        channel = full(2)
+        channel.close(LookupError("bad"))
+        channel.put(3)
+
+        assert [await anext(channel), await anext(channel)] == [0, 1]
+        with pytest.raises(LookupError, match="bad"):
+            await anext(channel)
+        assert await read(channel) == []
+
+    async def test_an_offer_does_not_take_the_room_of_a_writer_who_was_let_in(self) -> None:
+        """The room is his from the moment the reader has made it."""
+        channel = full()
+        tasks = await writers(channel, 1)
+
+        assert channel.poll() == 0
+        assert not channel.ready
+        assert not channel.offer(2)
+        await asyncio.gather(*tasks)
+        assert channel.poll() == 1
+        assert channel.offer(2)
+
+
+class TestCancelledWriters:
+    async def test_one_that_was_just_let_in_gives_its_room_to_the_next(self) -> None:
+        """It was told that there is room, and is cancelled before it has a turn."""
+        channel = full()
+        first, second = await writers(channel, 1, 2)
+
+        assert channel.poll() == 0
+        first.cancel()
+        await turns()
+
+        assert (first.cancelled(), second.done()) == (True, True)
+        assert channel.poll() == 2
+        assert channel.ready
+
+    async def test_one_that_waits_is_forgotten(self) -> None:
+        """The next one has its turn."""
+        channel = full()
+        first, second = await writers(channel, 1, 2)
+
+        first.cancel()
+        await turns()
+        assert channel.poll() == 0
+        await second
+
+        assert channel.poll() == 2
+        assert channel.ready
+
+
+class TestAbandoning:
+    @pytest.mark.parametrize("error", [None, LookupError("bad")])
+    async def test_writers_go_on_and_what_they_write_is_dropped(
+        self, error: LookupError | None
+    ) -> None:
+        """Those that wait, and those that come later."""
+        channel = full()
+        tasks = await writers(channel, 1, 2)
+
+        channel.cancel(error)
+        await asyncio.gather(*tasks)
+
+        assert channel.ready
+        assert channel.offer(3)
+        await channel.wait()
+        channel.put(4)
+        assert len(channel) == 0
+
+    async def test_a_reader_that_waits_hears_the_end(self) -> None:
+        """Or the error that the channel was cancelled with."""
+        for error, expected in ((None, StopAsyncIteration), (LookupError(), LookupError)):
+            channel = Channel[int]()
+            reader = asyncio.ensure_future(channel.__anext__())
+            await turns()
+
+            channel.cancel(error)
+
+            with pytest.raises(expected):
+                await reader
