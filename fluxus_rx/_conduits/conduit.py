@@ -159,6 +159,12 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         return "(it takes no input)"
 
     @property
+    def _flow_stage_name(self) -> str:
+        """What statistics call it: as drawings do, or if those draw several, by its own name."""
+        part = part_of(self)
+        return part.name if isinstance(part, Description) else self.name
+
+    @property
     def _flow_label(self) -> str:
         """This conduit in a message."""
         return repr(self)

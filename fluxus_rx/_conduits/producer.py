@@ -132,7 +132,7 @@ class Producer(Conduit, Generic[P_co]):
 
     def observables(self) -> list[FlowObservable[P_co]]:
         """One observable per path, in path order; each of them to be subscribed to once."""
-        return [FlowObservable(self._flow_root, trail=Trail(self.name))]
+        return [FlowObservable(self._flow_root, trail=Trail(self._flow_stage_name))]
 
     @overload
     def to_observable(self, *, paths: Literal[False] = False) -> Observable[P_co]: ...

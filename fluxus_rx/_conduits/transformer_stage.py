@@ -111,7 +111,7 @@ class TransformerStage(Conduit):
             bind=self._flow_bind,
             key=("limit", id(self)),
             is_async=self._flow_is_async,
-            name=self.name,
+            name=self._flow_stage_name,
             shows_items=self._flow_shows_items,
             options=self._flow_settings,
             implied=self._flow_implied,

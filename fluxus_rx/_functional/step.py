@@ -65,6 +65,10 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         return self._name
 
     @property
+    def _flow_stage_name(self) -> str:
+        return self._name
+
+    @property
     def _flow_label(self) -> str:
         return f"step {self._name!r}"
 

@@ -25,6 +25,7 @@ from fluxus_rx import (
     parallel,
     passthrough,
     rx_pipe,
+    start,
     step,
     stream_pipe,
 )
@@ -379,6 +380,36 @@ class TestOfUsers:
         flow = Numbers(3) >> Renamed()
         assert to_tree(flow).splitlines()[1] == "○ plus one"
         assert check(flow)[0].text.endswith("up to 256 are in calls of 'plus one'")
+
+    async def test_statistics_call_each_conduit_as_drawings_do(self) -> None:
+        """Of this library, and of users, whether they have a name or describe themselves; operators
+        call nothing that could be counted."""
+
+        class Named(Transformer[Any, Any]):
+            name = "named"
+
+            def transform(self, product: Any) -> Iterable[Any]:
+                yield product
+
+        class Described(Named):
+            def describe(self) -> Any:
+                return dataclasses.replace(only(super()), name="described")
+
+        flow = (
+            from_observable(reactivex.of({"x": 1}), "ticks")
+            >> rx_pipe(ops.take(2))
+            >> Named()
+            >> (step("plus", plus, by=1) & step("fetch", fetch) >> Described())
+            >> stream_pipe(pipe.take(4), name="four")
+            >> step("pairs", pairs)
+        )
+        running = start(flow)
+        await running.result()
+
+        said = [node.description for node in FlowGraph.of(flow).nodes]
+        calling = [one.name for one in said if one is not None and one.connection == "stage"]
+        assert [one.step for one in running.stats().steps] == calling
+        assert calling == ["ticks", "named", "plus", "fetch", "described", "pairs"]
 
     def test_one_may_consist_of_several(self) -> None:
         """It is drawn as they are."""
