@@ -133,6 +133,24 @@ class TestFailures:
         with refused(UsageError, "'collect'"):
             made.process(range(4))
 
+    @pytest.mark.parametrize("on_error", ["skip", "collect", lambda failure: None])
+    @pytest.mark.parametrize("retry", [None, 3])
+    def test_what_is_used_in_the_wrong_way_ends_the_run(
+        self, on_error: Any, retry: int | None
+    ) -> None:
+        """It would be so for each item: a generator that an earlier call has used up, here."""
+        used_up = step("inner", iter([{"y": 1}]))
+        calls: list[int] = []
+
+        def nested(x: int) -> Any:
+            calls.append(x)
+            return {"y": len(run(used_up))}
+
+        made = step("s", nested).options(on_error=on_error, retry=retry)
+        with refused(UsageError, "step 'inner'", "used up by an earlier run"):
+            run(numbers(9) >> made)
+        assert calls == [0, 1]
+
     def test_errors_of_ours_are_failures_of_the_call(self) -> None:
         """A step that gives no product, or lacks an attribute, for some of them."""
         made = step("s", lambda x: untyped(5 if x == 1 else {"y": x})).options(on_error="collect")
