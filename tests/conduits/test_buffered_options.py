@@ -14,6 +14,7 @@ from fluxus_rx import (
     InvalidFlowError,
     InvalidOptionError,
     Passthrough,
+    Progress,
     check,
     rerun,
     run,
@@ -203,6 +204,16 @@ class TestTelling:
         column = heading.index("dropped")
         assert row[column : column + len("dropped")].strip() == "7"
         assert repr(stats["buffered"]).count("dropped=7") == 1
+
+    def test_what_was_dropped_is_not_expected_any_more(self) -> None:
+        """A step behind the buffer is through with what it was given."""
+        calls: list[Progress] = []
+        numbers = step("src", [{"x": x} for x in range(10)])
+        behind = step("behind", lambda y: {"z": y})
+        run(numbers >> double.buffered(3, "drop_oldest") >> behind, progress=calls.append)
+        shown = {one.step: (one.done, one.expected) for one in calls[-1].steps}
+        assert shown["buffered"] == (3, 10)
+        assert shown["double"] == shown["behind"] == (3, 3)
 
     def test_what_was_dropped_is_told_to_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
         """Once, on the level INFO, with what the buffer is in front of."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fluxus_rx import InvalidFlowError, Producer, run, step
+from tests.support.conduits import AsyncNumbers, Fetch
 from tests.support.errors import refused
 
 
@@ -115,3 +116,16 @@ def test_what_cannot_be_made_elsewhere_is_refused() -> None:
         step("s", lambda: {"x": 1}).options(executor="process")
     with refused(InvalidFlowError, "step 's'", "'retry'", "executor"):
         step("s", threads).options(retry=3)
+
+
+async def give(x: int) -> dict[str, int]:
+    """Waits for nothing."""
+    return {"y": x}
+
+
+@pytest.mark.parametrize("executor", ["thread", "process"])
+def test_what_awaits_takes_no_executor(executor: Any) -> None:
+    """It runs on the loop, whether it gives products or takes them; the message says so."""
+    for made in (AsyncNumbers(3), Fetch(), step("give", give)):
+        with refused(InvalidFlowError, f"executor='{executor}'", "asynchronous", "on the loop"):
+            made.options(executor=executor)
