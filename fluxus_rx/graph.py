@@ -29,8 +29,8 @@ branch 2
 
 from __future__ import annotations
 
+from ._graph.flow_graph import Edge, FlowGraph, Paths
 from ._graph.parts import Describable, Description, Node, Parallel, Part, Series, Through
-from ._graph.wiring import Edge, FlowGraph, Paths
 
 __all__ = [
     "Describable",

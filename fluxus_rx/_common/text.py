@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = [
     "elapsed_time",
+    "html_text",
     "measured_time",
     "per_time",
     "printable",
@@ -17,6 +18,17 @@ __all__ = [
     "table",
     "width_of",
 ]
+
+
+def html_text(text: str) -> str:
+    """A text as it is written in HTML.
+
+    >>> html_text("a < b")
+    'a &lt; b'
+    """
+    import html
+
+    return html.escape(text)
 
 
 def measured_time(seconds: float) -> str:

@@ -6,10 +6,10 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
-from html import escape
 from typing import Final, Protocol
 
 from .._common.notebook import in_notebook
+from .._common.text import html_text
 from .progress import (
     COLUMNS,
     Progress,
@@ -157,7 +157,7 @@ def _progress_row(step: StepProgress, state: State) -> str:
 
 
 def _html_cell(text: str, style: str, tag: str = "td") -> str:
-    return f'<{tag} style="{style}">{escape(text)}</{tag}>'
+    return f'<{tag} style="{style}">{html_text(text)}</{tag}>'
 
 
 def _html_bar(step: StepProgress, state: State) -> str:

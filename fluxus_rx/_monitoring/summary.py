@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import ceil, fsum
 from typing import Final
 
-from .._common.text import measured_time, printable, shortened, table
+from .._common.text import html_text, measured_time, printable, shortened, table
 from .calls import Call, Journal
 
 __all__ = ["StepSummary", "Summary"]
@@ -139,15 +138,15 @@ class Summary:
     def _repr_html_(self) -> str:
         headings, *rows = self.rows()
         body = "".join(
-            f"<tr><th>{html.escape(name)}</th>{_html_cells('td', cells)}</tr>"
+            f"<tr><th>{html_text(name)}</th>{_html_cells('td', cells)}</tr>"
             for name, *cells in rows
         )
         table = f"<table><tr>{_html_cells('th', headings)}</tr>{body}</table>" if rows else ""
-        return f"{table}<p>{html.escape(self.sentence)}</p>"
+        return f"{table}<p>{html_text(self.sentence)}</p>"
 
 
 def _html_cells(tag: str, texts: Iterable[str]) -> str:
-    return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
+    return "".join(f"<{tag}>{html_text(text)}</{tag}>" for text in texts)
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float:

@@ -11,7 +11,6 @@ import contextlib
 import contextvars
 import inspect
 import logging
-import pickle
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
@@ -203,6 +202,8 @@ class Offload(ABC):
                 " imports the main script, so what starts a run there must stand under `if __name__"
                 ' == "__main__":`',
             )
+        import pickle
+
         # What pickle raises has no type of its own; for a note, its words will do.
         kinds = (pickle.PicklingError, TypeError, AttributeError)
         if self._remote and type(error) in kinds and "pickle" in str(error):
@@ -258,6 +259,8 @@ def _in_process(work: Task) -> Any:
     except BaseException as error:
         # One whose class takes other arguments than `args` could be sent, but not received: the
         # pool would break, and with it each call in it.
+        import pickle
+
         try:
             pickle.loads(pickle.dumps(error))
         except Exception as why:

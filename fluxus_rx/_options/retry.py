@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import random
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -111,6 +110,8 @@ class _CountedAttempts:
     async def again(self, error: Exception) -> bool:
         if self.number >= self._most or _is_final(error):
             return False
+        import random
+
         await asyncio.sleep(random.uniform(0.0, longest_wait(self.number)))
         self.number += 1
         return True

@@ -148,7 +148,7 @@ class Origins:
         return any(tuple(position[:length]) in self._positions for length in self._lengths)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Replacement:
     """What the result of a rerun stands in for: all that came of the products that it ran again.
 

@@ -30,7 +30,7 @@ class RunKeywords(TypedDict, total=False):
     elapsed: float
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RunSettings:
     """What a run is to be like, as whoever starts it wants it."""
 

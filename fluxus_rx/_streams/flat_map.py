@@ -29,7 +29,7 @@ CONCURRENCY: Final = 256
 CallFunction = Callable[[A], Coroutine[Any, Any, B]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Runtime:
     """What the run around a stage hands to it.
 

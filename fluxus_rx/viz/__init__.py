@@ -9,8 +9,8 @@
 
 from __future__ import annotations
 
+from .._graph.flow_graph import Edge, FlowGraph, Paths
 from .._graph.parts import Node
-from .._graph.wiring import Edge, FlowGraph, Paths
 from ._dot import to_dot
 from ._draw import draw
 from ._mermaid import to_mermaid

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from .._common.text import shortened
 from .._errors import UsageError
+from .._graph.flow_graph import FlowGraph
 from .._graph.parts import Describable, Node, Role
-from .._graph.wiring import FlowGraph
 
 if TYPE_CHECKING:
     from graphviz import Digraph

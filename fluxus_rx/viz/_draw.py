@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from .._common.messages import check_choice, shown
 from .._common.notebook import in_notebook, show_in_notebook
 from .._errors import InvalidFlowError, InvalidOptionError, UsageError
+from .._graph.flow_graph import FlowGraph
 from .._graph.parts import Describable, is_describable
-from .._graph.wiring import FlowGraph
 from ._dot import DARK_COLOURS, LIGHT_COLOURS, digraph, has_dot, rendered
 from ._mermaid import mermaid
 from ._output import File, Format, Target, print_text, takes_text

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from .._common.text import shortened
+from .._graph.flow_graph import Edge, FlowGraph
 from .._graph.parts import Describable, Node, Role
-from .._graph.wiring import Edge, FlowGraph
 
 __all__ = ["mermaid", "to_mermaid"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from .._common.text import shortened, width_of
+from .._graph.flow_graph import Paths, lay_edges, whole_of
 from .._graph.parts import Describable, Description, Node, Parallel, Part, Role, Series, Through
-from .._graph.wiring import Paths, lay_edges, whole_of
 
 __all__ = ["to_tree"]
 

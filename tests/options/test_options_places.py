@@ -152,7 +152,7 @@ class TestTwice:
         assert ys(run(flow.options(on_error=says("second")))) == ["second"]
         script.attempts.clear()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("fluxus_rx._options.retry.random.uniform", lambda low, high: 0.0)
+            patch.setattr("random.uniform", lambda low, high: 0.0)
             assert ys(run(flow.options(retry=2))) == ["given"]
 
     def test_an_option_that_is_set_again_on_a_group_is_replaced(self) -> None:

@@ -40,12 +40,13 @@ ENGINES = {
     },
 }  # fmt: skip
 
-#: What `import fluxus_rx` must not bring in, as it may be missing, or takes long: imported inside
-#: functions, or for types.
-HEAVY = {
-    "IPython", "graphviz", "matplotlib", "multiprocessing", "numpy", "pandas", "pyarrow", "rich",
-    "tenacity",
-}  # fmt: skip
+#: What may be missing: imported inside functions, or for types.
+OPTIONAL = {"IPython", "graphviz", "matplotlib", "numpy", "pandas", "pyarrow", "rich", "tenacity"}
+
+#: What takes a millisecond or more of `import fluxus_rx`, and is needed in few places: imported
+#: inside functions, but for the folders that are themselves imported on use.
+SLOW = {"html", "multiprocessing", "pickle", "random"}
+SLOW_FOLDERS = {"testing", "viz"}
 
 #: What of our own is imported inside functions: drawings, which take an eighth of the time of
 #: `import fluxus_rx`, and the module that is made of an optional package from top to bottom.
@@ -117,15 +118,17 @@ def test_imports_point_to_a_lower_folder(sources: list[Source]) -> None:
     assert wrong == []
 
 
-def test_optional_packages_are_imported_on_use(sources: list[Source]) -> None:
+def test_optional_and_slow_packages_are_imported_on_use(sources: list[Source]) -> None:
     """`import fluxus_rx` brings in none of them."""
     wrong = []
     for source in sources:
         late = source.inside(lambda node: is_function(node) or is_for_types(node))
+        on_use = SLOW if source.folder not in SLOW_FOLDERS else set[str]()
+        if source.path.stem != "terminal":
+            on_use = on_use | OPTIONAL
         for node, name in source.imports:
-            is_heavy = name.split(".")[0] in HEAVY and source.path.stem != "terminal"
-            if is_heavy and node not in late:
-                wrong.append(f"{source.at(node)}: {name} is optional")
+            if name.split(".")[0] in on_use and node not in late:
+                wrong.append(f"{source.at(node)}: {name} is imported before it is used")
     assert wrong == []
 
 
@@ -135,7 +138,9 @@ def test_imports_inside_functions_are_of_what_is_dear_to_import(sources: list[So
     for source in sources:
         late = source.inside(is_function)
         for node, name in source.imports:
-            is_dear = name.split(".")[0] in HEAVY or any(name.startswith(own) for own in ON_USE)
+            is_dear = name.split(".")[0] in OPTIONAL | SLOW or any(
+                name.startswith(own) for own in ON_USE
+            )
             if node in late and not is_dear:
                 wrong.append(f"{source.at(node)}: {name} is imported in a function")
     assert wrong == []

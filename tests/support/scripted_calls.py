@@ -204,4 +204,4 @@ def in_time() -> Iterator[Callable[..., Any]]:
 @pytest.fixture
 def all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each random part of a wait is all of it."""
-    monkeypatch.setattr("fluxus_rx._options.retry.random.uniform", lambda low, high: high)
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
