@@ -16,32 +16,17 @@ from fluxus_rx import (
     InvalidAttributeError,
     InvalidProductError,
     MissingAttributeError,
-    Transformer,
     from_observable,
     parallel,
     passthrough,
     run,
     rx_pipe,
     step,
-    stream_pipe,
 )
 from fluxus_rx.testing import virtual_time
 from tests.support.errors import refused
-
-PIPES: list[Any] = [rx_pipe, stream_pipe]
-
-
-def numbers(count: int = 4) -> Any:
-    """A source of 0, 1, …, each as the attribute x."""
-    return step("src", [{"x": number} for number in range(count)])
-
-
-def windows(size: int = 2, name: str = "window") -> Transformer[Any, Any]:
-    """So many products at a time."""
-    return rx_pipe(ops.buffer_with_count(size), name=name)
-
-
-total = step("total", lambda window: {"total": sum(product["x"] for product in window)})
+from tests.support.named_pipes import PIPES, total, windows
+from tests.support.scripted_calls import numbers
 
 
 def x_of(product: Any) -> int:
@@ -86,10 +71,10 @@ class TestPassing:
     @pytest.mark.parametrize("name", [None, "made"])
     def test_they_keep_their_lineage(self, operators: Any, name: str | None) -> None:
         """With a name for those that aren't passed, too."""
-        products = [*(numbers() >> rx_pipe(*operators, name=name))]
+        products = [*(numbers(4) >> rx_pipe(*operators, name=name))]
         assert len(products) in (3, 4)
         assert {product.product_name for product in products} == {"src"}
-        outputs = run(numbers() >> rx_pipe(*operators, name=name) >> step("y", lambda x: {"y": x}))
+        outputs = run(numbers(4) >> rx_pipe(*operators, name=name) >> step("y", lambda x: {"y": x}))
         assert all(output["src"]["x"] == output["y"]["y"] for output in outputs[0])
 
     def test_an_inner_flow_per_group_goes_on_with_the_lineage(self) -> None:
@@ -100,7 +85,7 @@ class TestPassing:
             ops.flat_map(lambda group: group.pipe(square)),
             name="group",
         )
-        assert sorted(run(numbers() >> grouped)[0], key=lambda output: output["src"]["x"]) == [
+        assert sorted(run(numbers(4) >> grouped)[0], key=lambda output: output["src"]["x"]) == [
             {"src": {"x": x}, "square": {"square": x * x}} for x in range(4)
         ]
 
@@ -116,7 +101,7 @@ class TestPassing:
             ops.flat_map(lambda group: group.pipe(step("square", square), ops.to_list())),
             name="group",
         )
-        for product in numbers() >> grouped:
+        for product in numbers(4) >> grouped:
             assert product.product_name == "group"
             for before in product.precursors:
                 assert before.get_lineage_attributes() == {
@@ -127,7 +112,7 @@ class TestPassing:
     def test_a_pipe_passes_some_and_makes_others(self) -> None:
         """Each is what it is."""
         mixed = rx_pipe(ops.map(lambda p: p if p["x"] % 2 else p["x"]), name="even")
-        assert run(numbers() >> mixed)[0] == [
+        assert run(numbers(4) >> mixed)[0] == [
             {"even": {"even": 0}},
             {"src": {"x": 1}},
             {"even": {"even": 2}},
@@ -156,10 +141,10 @@ class TestMaking:
         """It came of the product that the operators were given when they gave it, if any."""
         pipe = rx_pipe(*operators, name="n")
         expected = precursors or [[0], [1], [2], [3]]
-        assert made(numbers() >> pipe) == [
+        assert made(numbers(4) >> pipe) == [
             ("n", {"n": value}, before) for value, before in zip(attributes, expected, strict=True)
         ]
-        assert run(numbers() >> pipe)[0] == [{"n": {"n": value}} for value in attributes]
+        assert run(numbers(4) >> pipe)[0] == [{"n": {"n": value}} for value in attributes]
 
     def test_a_mapping_has_the_attributes_that_it_has(self) -> None:
         """It came of the products in it; if there are none, of that which was given."""
@@ -251,8 +236,8 @@ class TestLineage:
     def test_it_begins_with_the_window(self) -> None:
         """Attributes in front of it are not seen: they are those of several products."""
         with refused(MissingAttributeError, "'bad' needs the attribute 'x'", "'window'"):
-            run(numbers() >> windows() >> step("bad", lambda x: {"y": x}))
-        (first, second) = numbers() >> windows() >> total
+            run(numbers(4) >> windows() >> step("bad", lambda x: {"y": x}))
+        (first, second) = numbers(4) >> windows() >> total
         names = [product.product_name for product in first.get_lineage()]
         assert names == ["window", "total"]
         assert dict(second) == {"window": second["window"], "total": 5}
@@ -260,8 +245,8 @@ class TestLineage:
     def test_the_precursor_of_the_next_step_is_the_window(self) -> None:
         """And the only one; its own are the products of which it was made."""
         for flow in (
-            numbers() >> windows() >> total,
-            numbers() >> windows() >> total >> step("z", lambda total: {"z": 1}),
+            numbers(4) >> windows() >> total,
+            numbers(4) >> windows() >> total >> step("z", lambda total: {"z": 1}),
         ):
             product, _ = flow
             while product.product_name != "window":
@@ -281,7 +266,7 @@ class TestLineage:
 
     def test_a_branch_has_its_windows_and_the_others_what_they_have(self) -> None:
         """A result is grouped by path."""
-        flow = numbers() >> (passthrough() & windows() >> total & step("y", lambda x: {"y": x}))
+        flow = numbers(4) >> (passthrough() & windows() >> total & step("y", lambda x: {"y": x}))
         passed, totals, others = run(flow)
         assert passed == [{"src": {"x": x}} for x in range(4)]
         assert [output["total"] for output in totals] == [{"total": 1}, {"total": 5}]
@@ -290,7 +275,7 @@ class TestLineage:
     def test_a_group_behind_takes_the_windows(self) -> None:
         """Each branch with the same precursors."""
         count = step("count", lambda window: {"count": len(window)})
-        first, second = run(numbers() >> windows() >> (total & count))
+        first, second = run(numbers(4) >> windows() >> (total & count))
         assert [output["total"]["total"] for output in first] == [1, 5]
         assert [output["count"]["count"] for output in second] == [2, 2]
 
@@ -305,7 +290,7 @@ class TestLineage:
     def test_a_name_that_occurs_again_is_told_apart(self) -> None:
         """As any other name in a result."""
         again = step("window", lambda window: {"n": len(window)})
-        assert [[*output] for output in run(numbers() >> windows() >> again)[0]] == [
+        assert [[*output] for output in run(numbers(4) >> windows() >> again)[0]] == [
             ["window", "window#1"]
         ] * 2
 
@@ -313,9 +298,9 @@ class TestLineage:
         """What an operator makes needs it."""
         plain = rx_pipe(ops.map(lambda p: p["x"]))
         with refused(InvalidProductError, "'bad'", "0 (int)", "rx_pipe(…, name='x')"):
-            run(numbers() >> plain >> step("bad", lambda x: {"y": x}))
+            run(numbers(4) >> plain >> step("bad", lambda x: {"y": x}))
         with refused(InvalidProductError, "run()", "0 (int)", "rx_pipe(…, name='x')"):
-            run(numbers() >> plain)
+            run(numbers(4) >> plain)
         assert [*(numbers(2) >> plain)] == [0, 1]
 
     @pytest.mark.parametrize("make", PIPES)
@@ -324,4 +309,4 @@ class TestLineage:
         operator: Any = ops.map if make is rx_pipe else pipe.map
         for wrong, error in (({1: 2}, InvalidProductError), ({"a b": 2}, InvalidAttributeError)):
             with refused(error, "'made'"):
-                run(numbers() >> make(operator(lambda p, wrong=wrong: wrong), name="made"))
+                run(numbers(4) >> make(operator(lambda p, wrong=wrong: wrong), name="made"))

@@ -18,7 +18,6 @@ from fluxus_rx import (
     FlowError,
     InvalidFlowError,
     InvalidNameError,
-    Transformer,
     arun,
     astream,
     check,
@@ -29,26 +28,12 @@ from fluxus_rx import (
     start,
     step,
     stream,
-    stream_pipe,
 )
 from tests.support.errors import refused
 from tests.support.hot import Item
+from tests.support.named_pipes import PIPES, total, windows
 from tests.support.probes import until
-
-PIPES: list[Any] = [rx_pipe, stream_pipe]
-
-
-def numbers(count: int = 4) -> Any:
-    """A source of 0, 1, …, each as the attribute x."""
-    return step("src", [{"x": number} for number in range(count)])
-
-
-def windows(size: int = 2, name: str = "window") -> Transformer[Any, Any]:
-    """So many products at a time."""
-    return rx_pipe(ops.buffer_with_count(size), name=name)
-
-
-total = step("total", lambda window: {"total": sum(product["x"] for product in window)})
+from tests.support.scripted_calls import numbers
 
 
 def made(flow: Any) -> list[tuple[str, dict[str, Any], list[int]]]:
@@ -62,7 +47,7 @@ def made(flow: Any) -> list[tuple[str, dict[str, Any], list[int]]]:
 class TestEverywhere:
     """However it is run."""
 
-    flow = numbers() >> windows() >> total
+    flow = numbers(4) >> windows() >> total
 
     def outputs(self) -> list[Any]:
         """What a run gives."""
@@ -100,8 +85,8 @@ class TestEverywhere:
 
         failing = step("bad", bad).options(on_error="collect")
         for flow, path in (
-            (numbers() >> windows() >> failing, 0),
-            (numbers() >> (passthrough() & windows() >> failing), 1),
+            (numbers(4) >> windows() >> failing, 0),
+            (numbers(4) >> (passthrough() & windows() >> failing), 1),
         ):
             broken[0] = True
             result = run(flow)
@@ -121,7 +106,7 @@ class TestEverywhere:
 
     async def test_two_subscriptions_at_once_do_not_mix(self) -> None:
         """To the same observable."""
-        observable = (numbers() >> windows() >> total).to_observable()
+        observable = (numbers(4) >> windows() >> total).to_observable()
         both = reactivex.zip(observable, observable).pipe(ops.to_list())
         assert [(a["total"], b["total"]) for a, b in await both] == [(1, 1), (5, 5)]
 
@@ -205,7 +190,7 @@ class TestTelling:
 
     def test_drawings_and_findings_have_the_name(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Instead of the kind."""
-        flow = numbers() >> windows() >> total
+        flow = numbers(4) >> windows() >> total
         flow.draw()
         drawn = capsys.readouterr().out
         assert drawn.index("src") < drawn.index("window") < drawn.index("total")
@@ -218,7 +203,7 @@ class TestTelling:
             raise LookupError("bad")
 
         with pytest.raises(LookupError) as caught:
-            run(numbers() >> windows() >> step("bad", bad))
+            run(numbers(4) >> windows() >> step("bad", bad))
         (note,) = caught.value.__notes__
         assert "window → bad" in note
 
@@ -230,7 +215,7 @@ class TestTelling:
             raise error
 
         with pytest.raises(LookupError) as caught:
-            await arun(numbers() >> rx_pipe(ops.map(fail), name="made"))
+            await arun(numbers(4) >> rx_pipe(ops.map(fail), name="made"))
         assert caught.value is error
         assert not isinstance(error, FlowError)
 

@@ -10,43 +10,16 @@ from typing import Any
 import pytest
 import reactivex
 
-from fluxus_rx import AsyncTransformer, Transformer, arun, passthrough, run, step
+from fluxus_rx import Transformer, arun, passthrough, run, step
 from tests.support import scripted_calls
 from tests.support.conduits import Collect, Numbers
 from tests.support.probes import BUFFER, Calls, Events, turns, until
-from tests.support.scripted_calls import now, numbers
+from tests.support.scripted_calls import Lasting, lasting, now, numbers
 from tests.support.tables import all_values
 
 in_time, all_of_it = scripted_calls.in_time, scripted_calls.all_of_it
 
 InTime = Callable[..., Any]
-
-
-def lasting(seconds: Callable[[int], float], calls: Calls | None = None) -> Any:
-    """A step `s` whose calls last so long each."""
-    noted = calls or Calls()
-
-    async def call(x: int) -> dict[str, int]:
-        with noted.noted(x):
-            await asyncio.sleep(seconds(x))
-        return {"y": x}
-
-    return step("s", call)
-
-
-class Lasting(AsyncTransformer[int, int]):
-    """The same as a class; gives each item so many times."""
-
-    def __init__(self, seconds: Callable[[int], float], calls: Calls, times: int = 1) -> None:
-        self.seconds = seconds
-        self.calls = calls
-        self.times = times
-
-    async def atransform(self, product: int) -> AsyncIterator[int]:
-        with self.calls.noted(product):
-            for _ in range(self.times):
-                await asyncio.sleep(self.seconds(product))
-                yield product
 
 
 class TestConcurrency:

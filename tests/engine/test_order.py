@@ -14,7 +14,7 @@ from fluxus_rx import AsyncTransformer, arun, astream, step
 from tests.support import scripted_calls
 from tests.support.errors import notes, refused
 from tests.support.probes import Calls, Events
-from tests.support.scripted_calls import now, numbers
+from tests.support.scripted_calls import Lasting, lasting, now, numbers
 
 in_time, all_of_it = scripted_calls.in_time, scripted_calls.all_of_it
 
@@ -24,33 +24,6 @@ InTime = Callable[..., Any]
 async def streamed(flow: Any, path: int = 0, name: str = "s") -> list[Any]:
     """What the step gives on a path, in the order in which it comes."""
     return [output[name]["y"] async for index, output in astream(flow) if index == path]
-
-
-def lasting(seconds: Callable[[int], float], calls: Calls | None = None) -> Any:
-    """A step `s` whose calls last so long each."""
-    noted = calls or Calls()
-
-    async def call(x: int) -> dict[str, int]:
-        with noted.noted(x):
-            await asyncio.sleep(seconds(x))
-        return {"y": x}
-
-    return step("s", call)
-
-
-class Lasting(AsyncTransformer[int, int]):
-    """The same as a class; gives each item so many times."""
-
-    def __init__(self, seconds: Callable[[int], float], calls: Calls, times: int = 1) -> None:
-        self.seconds = seconds
-        self.calls = calls
-        self.times = times
-
-    async def atransform(self, product: int) -> AsyncIterator[int]:
-        with self.calls.noted(product):
-            for _ in range(self.times):
-                await asyncio.sleep(self.seconds(product))
-                yield product
 
 
 class TestOrdered:

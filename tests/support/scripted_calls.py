@@ -11,6 +11,7 @@ import pytest
 
 from fluxus_rx import AsyncTransformer, Failure, RunResult, Transformer, arun, step
 from fluxus_rx.testing import virtual_time
+from tests.support.probes import Calls
 
 #: what the call with `x` gives at this attempt, from 1: values one by one, or an error
 Plan = Callable[[int, int], Iterable[Any]]
@@ -174,6 +175,33 @@ def replacing(answer: Any, form: str, is_class: bool) -> tuple[list[Failure], Ca
         "generator": generated,
     }
     return seen, functions[form]
+
+
+def lasting(seconds: Callable[[int], float], calls: Calls | None = None) -> Any:
+    """A step `s` whose calls last so long each."""
+    noted = calls or Calls()
+
+    async def call(x: int) -> dict[str, int]:
+        with noted.noted(x):
+            await asyncio.sleep(seconds(x))
+        return {"y": x}
+
+    return step("s", call)
+
+
+class Lasting(AsyncTransformer[int, int]):
+    """The same as a class; gives each item so many times."""
+
+    def __init__(self, seconds: Callable[[int], float], calls: Calls, times: int = 1) -> None:
+        self.seconds = seconds
+        self.calls = calls
+        self.times = times
+
+    async def atransform(self, product: int) -> AsyncIterator[int]:
+        with self.calls.noted(product):
+            for _ in range(self.times):
+                await asyncio.sleep(self.seconds(product))
+                yield product
 
 
 def numbers(count: int) -> Any:
