@@ -96,9 +96,10 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
 
     def _flow_bind(self, place: StepContext) -> BoundStep:
         call = self._call(place)
+        apply, acall = call.functions()
         return BoundStep(
-            apply=call.apply,
-            acall=call.acall,
+            apply=apply,
+            acall=acall,
             explain=call.explain,
             options=place.options,
             key=self._key,
