@@ -141,10 +141,12 @@ def interleavings(
     ...     return total
     >>> set(interleavings(main, seeds=20).values()) == {2, 3}
     True
-    >>> interleavings(main, check=lambda total: total == 3)
-    Traceback (most recent call last):
-        ...
-    AssertionError: check(2) gave False
+    >>> try:
+    ...     interleavings(main, check=lambda total: total == 3)
+    ... except AssertionError as error:
+    ...     print(error)
+    ...     print(*error.__notes__)
+    check(2) gave False
     under the order of seed ...; to run that one alone: interleavings(main, seeds=[...])
     """
     if not callable(main):

@@ -10,6 +10,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,9 @@ def unpacked(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What is in the sdist."""
     target = tmp_path_factory.mktemp("unpacked")
     with tarfile.open(built / f"fluxus_rx-{version()}.tar.gz") as sdist:
-        sdist.extractall(target, filter="data")
+        # From Python 3.11.4 on, and asked for from 3.12 on.
+        safely: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        sdist.extractall(target, **safely)
     return target / f"fluxus_rx-{version()}"
 
 
