@@ -172,7 +172,7 @@ class Producer(Conduit, Generic[P_co]):
         return to_stream(self.to_observable())
 
     def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
-        elsewhere = offloaded(id(self), self._flow_label, flow.scope, self._flow_options)
+        elsewhere = offloaded(id(self), lambda: self._flow_label, flow.scope, self._flow_options)
         if elsewhere is None:
             return iterator_of(self.produce(), self, "produce")
         return self._flow_elsewhere(elsewhere)

@@ -121,7 +121,7 @@ class TransformerStage(Conduit):
     def _flow_bind(self, place: StepContext) -> BoundStep:
         offload: Offload | None = None
         if not self._flow_awaits:
-            offload = offloaded(id(self), self._flow_label, place.scope, place.options)
+            offload = offloaded(id(self), lambda: self._flow_label, place.scope, place.options)
         call = _TransformerCall(self, place, offload)
         return BoundStep(
             apply=call.apply,

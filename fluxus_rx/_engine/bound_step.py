@@ -110,11 +110,11 @@ class Deferred:
 
 
 def offloaded(
-    key: Hashable, label: str, scope: Scope | None, options: StepOptions
+    key: Hashable, label: Callable[[], str], scope: Scope | None, options: StepOptions
 ) -> Offload | None:
     """Where the plain function of a step runs in this run, if that isn't the loop's thread.
 
-    The same for all places of the step that has this `key`; `label` is what messages call it.
+    The same for all places of the step that has this `key`; `label` gives what messages call it.
     """
     executor = options.executor
     if scope is None or executor is None:
@@ -122,9 +122,9 @@ def offloaded(
     return scope.get_or_create(("offload", key), partial(_offload, scope, label, options))
 
 
-def _offload(scope: Scope, label: str, options: StepOptions) -> Offload:
+def _offload(scope: Scope, label: Callable[[], str], options: StepOptions) -> Offload:
     assert options.executor is not None
-    return scope.add_resource(offload(options.executor, label, options.limit))
+    return scope.add_resource(offload(options.executor, label(), options.limit))
 
 
 async def settle(outcome: Any) -> Any:

@@ -109,7 +109,7 @@ class SourceStep(Producer[DictProduct]):
         factory = ProductFactory(self._name, owner, meter)
         expect = None if meter is None else partial(meter.gauges.expect, trail)
         products = _SourceProducts(self._name, factory, expect)
-        offload = offloaded(id(self), self._flow_label, flow.scope, self._flow_options)
+        offload = offloaded(id(self), lambda: self._flow_label, flow.scope, self._flow_options)
         if self._is_function:
             if offload is None:
                 return products.of_call(self._source)

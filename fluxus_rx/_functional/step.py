@@ -65,10 +65,6 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         return self._name
 
     @property
-    def _flow_stage_name(self) -> str:
-        return self._name
-
-    @property
     def _flow_label(self) -> str:
         return f"step {self._name!r}"
 
@@ -122,7 +118,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         factory = ProductFactory(self._name, place.owner, meter)
         offload: Offload | None = None
         if not self._flow_awaits:
-            offload = offloaded(id(self), self._flow_label, place.scope, place.options)
+            offload = offloaded(id(self), lambda: self._flow_label, place.scope, place.options)
         if offload is not None:
             return OffloadedCall(function, factory, place, offload)
         if factory.keeps_times:

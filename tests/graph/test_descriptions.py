@@ -381,6 +381,27 @@ class TestOfUsers:
         assert to_tree(flow).splitlines()[1] == "○ plus one"
         assert check(flow)[0].text.endswith("up to 256 are in calls of 'plus one'")
 
+    def test_a_run_compares_no_arguments(self) -> None:
+        """With what they are by default, which may take long: it needs no description."""
+
+        class Data:
+            __hash__ = None  # type: ignore[assignment]  # as Python says it of a class with __eq__
+
+            def __eq__(self, other: object) -> bool:
+                compared.append(other)
+                return False
+
+        class Look(Transformer[int, int]):
+            def __init__(self, data: Any = 0) -> None:
+                self.data = data
+
+            def transform(self, product: int) -> Iterable[int]:
+                yield product
+
+        compared: list[object] = []
+        assert list(Numbers(3) >> Look(Data())) == [0, 1, 2]
+        assert compared == []
+
     async def test_statistics_call_each_conduit_as_drawings_do(self) -> None:
         """Of this library, and of users, whether they have a name or describe themselves; operators
         call nothing that could be counted."""
