@@ -19,12 +19,13 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-from .._common.messages import note, short
+from .._common.messages import note
 from .._errors import UsageError
 from .._options.failure import Failure, FailureLog
 from .._options.retry import Attempts, retries
 from .._streams.context import Items, unmistakable
 from .._streams.iteration import Reader, aclose
+from .._streams.permit import Permit
 from .bound_step import BoundStep, Deferred, settle
 
 __all__ = ["resilient"]
@@ -74,10 +75,10 @@ class _Resilience:
         options = work.options
         self.work = work
         self.step = step
-        self.limiter = options.limiter
-        self.lends = lends
         self.timeout = options.timeout
-        self._is_bare = self.limiter is None and self.timeout is None
+        self._limiter = options.limiter
+        self._lends = lends
+        self._is_bare = self._limiter is None and self.timeout is None
         self._place = place
         self._log = log
         self._gauge = work.gauge
@@ -151,13 +152,23 @@ class _Resilience:
                 if outcome.__class__ is not Items:
                     return outcome
                 return Items(self._products(_Attempt(self, item), outcome.source, attempts))
-        attempt, outcome = await self._begin(item, attempts, failed, 0)
+        permit = None
+        if self._limiter is not None:
+            permit = Permit(self._limiter, self.step, self._hold, self._lends)
+        attempt, outcome = await self._begin(item, permit, attempts, failed, 0)
         if attempt is None or outcome.__class__ is not Items:
             return outcome
-        return Items(self._products(attempt, outcome.source, attempts))
+        if outcome.ready:
+            permit = None
+        return Items(self._products(attempt, outcome.source, attempts), permit=permit)
 
     async def _begin(
-        self, item: Any, attempts: Attempts | None, error: Exception | None, given: int
+        self,
+        item: Any,
+        permit: Permit | None,
+        attempts: Attempts | None,
+        error: Exception | None,
+        given: int,
     ) -> tuple[_Attempt | None, Any]:
         """The next attempt that gives something, and what it gives; where there is none, what the
         failure comes to."""
@@ -165,7 +176,7 @@ class _Resilience:
             if error is not None and not await self._may_retry(attempts, error, given):
                 number = 1 if attempts is None else attempts.number
                 return None, await settle(self._handle(error, item, number, given))
-            attempt = _Attempt(self, item)
+            attempt = _Attempt(self, item, permit)
             try:
                 return attempt, await attempt.begin()
             except Exception as raised:
@@ -185,7 +196,7 @@ class _Resilience:
             gauge.given_up()
         return goes_on
 
-    def hold(self) -> AbstractContextManager[None]:
+    def _hold(self) -> AbstractContextManager[None]:
         """A call waits, for the limiter or for its next attempt."""
         return contextlib.nullcontext() if self._gauge is None else self._gauge.holding()
 
@@ -217,7 +228,7 @@ class _Resilience:
                 failed: Exception = error
             finally:
                 await reader.aclose()
-            now, outcome = await self._begin(attempt.item, attempts, failed, given)
+            now, outcome = await self._begin(attempt.item, attempt.permit, attempts, failed, given)
             if outcome.__class__ is not Items:
                 if now is None or not given:
                     yield outcome
@@ -281,19 +292,19 @@ class _Resilience:
 class _Attempt:
     """One attempt of one call."""
 
-    __slots__ = ("_is_inside", "_left", "_limiter", "_resilience", "item")
+    __slots__ = ("_left", "_resilience", "item", "permit")
 
-    def __init__(self, resilience: _Resilience, item: Any) -> None:
+    def __init__(self, resilience: _Resilience, item: Any, permit: Permit | None = None) -> None:
         self.item = item
+        self.permit = permit
         self._resilience = resilience
-        self._limiter = resilience.limiter
-        self._is_inside = False
         #: seconds
         self._left = resilience.timeout
 
     async def begin(self) -> Any:
         """Make the call; what it gives, with the limiter left unless that is still to come."""
-        await self._enter()
+        if self.permit is not None:
+            await self.permit.take()
         try:
             outcome = await self._time_out(self._resilience.work.acall(self.item))
             if outcome.__class__ is Items:
@@ -307,7 +318,6 @@ class _Attempt:
 
     async def items(self, source: Any) -> AsyncGenerator[Any, None]:
         """What the call yields; then the limiter is left."""
-        lends = self._resilience.lends and self._is_inside
         reader = Reader(_as_async_iterable(source))
         try:
             while True:
@@ -315,16 +325,10 @@ class _Attempt:
                     product = await self._time_out(reader.next())
                 except StopAsyncIteration:
                     break
-                if lends:
-                    # Or a call further down would wait for the limiter that this one holds while it
-                    # waits for room there.
-                    await self._leave(None)
                 try:
                     yield product
                 except asyncio.CancelledError as cancelled:
                     reader.throw(cancelled)
-                if lends:
-                    await self._enter()
         except BaseException as error:
             await reader.aclose()
             await self._leave(error)
@@ -332,26 +336,9 @@ class _Attempt:
         await reader.aclose()
         await self._leave(None)
 
-    async def _enter(self) -> None:
-        if self._limiter is not None:
-            with self._resilience.hold():
-                try:
-                    await self._limiter.__aenter__()
-                except RuntimeError as error:
-                    if "different event loop" not in str(error):
-                        raise
-                    raise UsageError(
-                        f"step {self._resilience.step!r}: limiter={short(self._limiter)} belongs to"
-                        " the loop that it was first used on, and each run() has a loop of its own:"
-                        " share it between runs on one loop, with arun()"
-                    ) from error
-            self._is_inside = True
-
     async def _leave(self, error: BaseException | None) -> None:
-        if self._is_inside and self._limiter is not None:
-            self._is_inside = False
-            trace = None if error is None else error.__traceback__
-            await self._limiter.__aexit__(None if error is None else type(error), error, trace)
+        if self.permit is not None:
+            await self.permit.leave(error)
 
     async def _time_out(self, awaitable: Awaitable[Any]) -> Any:
         """Await, for the seconds that are left to this attempt."""

@@ -48,8 +48,9 @@ class StepOptions:
       awaited.
     - `limiter`: an asynchronous context manager, such as an `asyncio.Semaphore`, or a limiter of
       calls per second; each attempt is made inside of it. Steps, branches and runs that have the
-      same object share it. A generator is inside until it ends; while a product of it waits, it
-      lends its place if a step further down has the same limiter, and then enters it once more.
+      same object share it. A generator is inside until it ends; but while a product of it waits
+      for a step further down that has the same limiter, or for its turn in an order, it lends its
+      place, and then enters it once more.
     - `on_error`: what becomes of a call that has failed for good. `"raise"` ends the run, `"skip"`
       leaves out its product, `"collect"` puts a `Failure` into the failures of the result, and a
       function is called with the `Failure`, and gives what the step should have, or None.

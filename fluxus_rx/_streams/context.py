@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Generic, cast
 
 from .._typing import B, T
+from .permit import Permit
 
 __all__ = ["Items", "in_context", "resume", "unmistakable"]
 
@@ -14,14 +15,16 @@ __all__ = ["Items", "in_context", "resume", "unmistakable"]
 class Items(Generic[T]):
     """What a call gives when it gives any number of items: they come from `source` one by one.
 
-    `ready` tells that all of them are there, and no code of the call is left to run.
+    `ready` tells that all of them are there, and no code of the call is left to run. That code
+    needs a `permit`, if there is one.
     """
 
-    __slots__ = ("ready", "source")
+    __slots__ = ("permit", "ready", "source")
 
-    def __init__(self, source: Any, ready: bool = False) -> None:
+    def __init__(self, source: Any, ready: bool = False, permit: Permit | None = None) -> None:
         self.source = source
         self.ready = ready
+        self.permit = permit
 
 
 def unmistakable(error: BaseException, who: str = "a step") -> BaseException:

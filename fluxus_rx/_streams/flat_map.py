@@ -13,10 +13,11 @@ from typing import Any, Final
 
 from .._typing import A, B
 from .channel import BUFFER, Channel
-from .context import Items, resume, unmistakable
+from .context import Items, in_context, resume, unmistakable
 from .iteration import END, Cancellable, aclose, cancel, poller, reader_in_context
 from .limit import Limit
 from .ordering import Ordering, Slot
+from .permit import Permit
 from .task_group import TaskGroup
 from .timing import IdleTimes, TimeSlice
 
@@ -142,7 +143,7 @@ class FlatMap(Cancellable[B]):
                     self._pass_turn()
                     outcome = await resume(calling, run, value)
                 if outcome.__class__ is Items:
-                    await self._emit_several(slot, outcome.source, run)
+                    await self._emit_several(slot, outcome, run)
             except BaseException as error:
                 raised = self._explain_error(error, item)
                 if raised is error:
@@ -229,27 +230,36 @@ class FlatMap(Cancellable[B]):
             await self._room()
             self._out.put(item)
 
-    async def _emit_several(self, slot: Slot | None, source: Any, run: Callable[..., Any]) -> None:
+    async def _emit_several(
+        self, slot: Slot | None, items: Items[B], run: Callable[..., Any]
+    ) -> None:
         """Emit what a call yields, each item only when the one before it has been taken."""
-        time_slice = self._runtime.time_slice
-        reader = reader_in_context(source, run, self._pass_turn)
+        time_slice, permit = self._runtime.time_slice, items.permit
+        reader = reader_in_context(items.source, run, self._pass_turn)
         left: deque[Any] = deque()
         count, over = 0, False
         try:
             while True:
                 try:
+                    if permit is not None and permit.is_lent:
+                        await in_context(permit.take_back(), run)
+                except asyncio.CancelledError as error:
+                    if self._task_group.closing:
+                        raise
+                    reader.throw(error)
+                    continue
+                try:
                     left.append(await reader.next())
                 except StopAsyncIteration:
                     over = True
                 count += 1
-                full = not self._out.ready or (slot is not None and slot.is_full)
-                if full and count > BUFFER:
+                if count > BUFFER and not (self._out.ready and (slot is None or not slot.is_full)):
                     # Others must not starve behind a call without end; but while nobody takes what
                     # there is, a call that gives one product or two is no reason to begin another.
                     self._pass_turn()
                 try:
                     while left:
-                        await self._emit_parked(slot, left, full)
+                        await self._emit_first(slot, left, permit, run)
                         if perf_counter() > time_slice.due:
                             await time_slice.yield_to_loop()
                 except asyncio.CancelledError as error:
@@ -263,21 +273,46 @@ class FlatMap(Cancellable[B]):
         finally:
             await reader.aclose()
 
-    async def _emit_parked(self, slot: Slot | None, left: deque[Any], full: bool) -> None:
-        """Emit the first that is left, and take it away once it is out."""
-        limit, depth = self._runtime.limit, self._runtime.depth
-        if not full or limit is None:
-            await self._emit(slot, left[0])
+    async def _emit_first(
+        self,
+        slot: Slot | None,
+        left: deque[Any],
+        permit: Permit | None,
+        run: Callable[..., Any],
+    ) -> None:
+        """Emit the first that is left, and take it away once it is out.
+
+        While it waits, the call's place is lent, and its permit where another call may have to take
+        it first: one further down, or an earlier one in the same line. Who waits for a place holds
+        no permit, so that all take the two in the same order.
+        """
+        waits_for_turn = slot is not None and slot is not slot.line[0]
+        if slot is not None and waits_for_turn and not slot.is_full:
+            slot.items.append(left.popleft())
+            return
+        if not waits_for_turn and self._out.offer(left[0]):
             left.popleft()
             return
-        limit.park(depth)
+        limit, depth = self._runtime.limit, self._runtime.depth
+        if limit is not None:
+            limit.park(depth)
         try:
+            if permit is not None and (permit.is_needed_downstream or waits_for_turn):
+                await in_context(permit.lend(), run)
             await self._emit(slot, left[0])
             left.popleft()
         except BaseException:
-            limit.unpark(depth)
+            if limit is not None:
+                limit.unpark(depth)
             raise
-        await limit.resume(depth)
+        if limit is not None and not limit.try_resume(depth):
+            try:
+                if permit is not None:
+                    await in_context(permit.lend(), run)
+            except BaseException:
+                limit.unpark(depth)
+                raise
+            await limit.resume(depth)
 
     # The end
 

@@ -13,8 +13,10 @@ class Limit:
     """Calls in flight at most, for all the stages that share it.
 
     A call that waits for its own products to be taken is parked: code of it doesn't run, and its
-    place is lent to a call further down the same path. Without that, a generator step chained into
-    itself at limit 1 would wait for itself for ever.
+    place is lent, but only to calls further down the same path, which its products wait for.
+    Without that, a generator step chained into itself at limit 1 would wait for itself for ever.
+    And a call gets its place back only when those further down have ended: were the place of one of
+    them taken instead, each of the two could come to wait for the other.
     """
 
     __slots__ = ("_in_flight", "_parked", "_parked_at", "_queues", "_waiting", "size")
@@ -29,11 +31,16 @@ class Limit:
         self._queues: dict[tuple[bool, int], deque[asyncio.Future[None]]] = {}
 
     def _free(self, depth: int, resuming: bool) -> bool:
-        if self._in_flight - self._parked >= self.size:
+        running = self._in_flight - self._parked
+        if running >= self.size:
             return False
-        if resuming or self._in_flight < self.size:
+        if self._in_flight < self.size:
             return True
-        return min(self._parked_at, default=depth) < depth
+        # A parked call keeps its place from those that are no further down than itself. One that
+        # resumes has a place already, and so have those beside it: any of these places will do.
+        first = depth + 1 if resuming else depth
+        kept = sum(count for at, count in self._parked_at.items() if at >= first)
+        return running + kept < self.size
 
     def try_enter(self) -> bool:
         """Take a place for a new call, if one is free and nobody waits for it."""
@@ -70,17 +77,23 @@ class Limit:
         else:
             self._parked_at[depth] -= 1
 
+    def try_resume(self, depth: int) -> bool:
+        """Let a parked call go on, if its place is free again."""
+        if not self._free(depth, True):
+            return False
+        self.unpark(depth)
+        return True
+
     async def resume(self, depth: int) -> None:
-        """A parked call goes on; waits for a place if its own was lent."""
-        if self._free(depth, True):
-            self.unpark(depth)
-        else:
-            await self._queue(depth, True)
+        """A parked call goes on; waits for a place, because its own was lent."""
+        await self._queue(depth, True)
 
     async def _queue(self, depth: int, resuming: bool) -> None:
         future = asyncio.get_running_loop().create_future()
         self._queues.setdefault((not resuming, depth), deque()).append(future)
         self._waiting += 1
+        # There may be a place for this one, though there is none for those that came before.
+        self._admit()
         try:
             await future
         except BaseException:

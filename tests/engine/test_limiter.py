@@ -14,8 +14,10 @@ from reactivex import operators as ops
 
 from fluxus_rx import (
     AsyncTransformer,
+    Failure,
     StepOptions,
     Transformer,
+    UsageError,
     arun,
     astream,
     passthrough,
@@ -382,3 +384,96 @@ class TestNoHang:
 
         assert ys(in_time(main)) == [0, 1, 2] * 6
         assert calls.peak == 2
+
+    def test_an_earlier_call_in_a_line_gets_the_permit_of_a_later_one(
+        self, in_time: InTime
+    ) -> None:
+        """The later one waits for its turn, which comes when the earlier one has been retried."""
+        attempts = 0
+
+        async def produce(x: int) -> AsyncIterator[dict[str, int]]:
+            nonlocal attempts
+            attempts += x == 0
+            if x == 0 and attempts == 1:
+                raise ValueError(x)
+            for y in range(100):
+                yield {"y": y}
+
+        async def main() -> Any:
+            options: dict[str, Any] = {"ordered": True, "retry": 2, "concurrency": 2}
+            made = step("s", produce).options(limiter=asyncio.Semaphore(1), **options)
+            return await arun(numbers(2) >> made)
+
+        assert ys(in_time(main)) == [*range(100)] * 2
+        assert attempts == 2
+
+    def test_a_place_in_a_step_that_was_lent_is_waited_for_without_a_permit(
+        self, in_time: InTime
+    ) -> None:
+        """A call gets its place back when those further down have ended, which need the permit."""
+        gate, script = Gate(1), Script(lambda x, attempt: range(20))
+
+        async def main() -> Any:
+            twice = script.step("async generator", limiter=gate, concurrency=1)
+            last = step("t", lambda y: {"x": y})
+            return await arun(numbers(2) >> twice >> last >> twice >> last.options(limiter=gate))
+
+        assert len(in_time(main)[0]) == 800
+        assert gate.peak == 1
+        assert gate.settled
+
+
+class TestInsideOfACall:
+    """A flow that a call runs, with the limiter of that call."""
+
+    @staticmethod
+    async def nested(limiter: Any, calls: int, seconds: float = 1) -> Any:
+        async def fetch(n: int) -> dict[str, int]:
+            await asyncio.sleep(seconds)
+            return {"y": n}
+
+        inner = step("fetch", fetch).options(limiter=limiter)
+
+        async def crawl(x: int) -> dict[str, int]:
+            await asyncio.sleep(seconds)
+            return {"y": sum(ys(await arun(inner, input=[{"n": x}, {"n": x}]), 0, "fetch"))}
+
+        return await arun(numbers(calls) >> step("crawl", crawl).options(limiter=limiter))
+
+    @pytest.mark.parametrize("size", [1, 3])
+    def test_a_permit_that_only_callers_hold_is_an_error(self, in_time: InTime, size: int) -> None:
+        """It would never come; the error names the steps, whatever becomes of their failures."""
+        with pytest.raises(UsageError, match=r"step 'crawl' → step 'fetch'. Give the flow"):
+            in_time(lambda: self.nested(asyncio.Semaphore(size), size))
+
+    def test_a_lock_is_no_different(self, in_time: InTime) -> None:
+        """It lets in one."""
+        with pytest.raises(UsageError, match="step 'fetch' would wait for ever"):
+            in_time(lambda: self.nested(asyncio.Lock(), 1))
+
+    def test_one_that_another_call_will_leave_is_waited_for(self, in_time: InTime) -> None:
+        """With three places and two callers, the flows inside go through one by one."""
+        assert ys(in_time(lambda: self.nested(asyncio.Semaphore(3), 2)), 0, "crawl") == [0, 2]
+
+    def test_calls_per_second_are_waited_for(self, in_time: InTime) -> None:
+        """Nobody holds them."""
+        rate = Rate()
+        assert ys(in_time(lambda: self.nested(rate, 2)), 0, "crawl") == [0, 2]
+        assert len(rate.entries) == 6
+
+    def test_what_a_call_no_longer_holds_is_waited_for(self, in_time: InTime) -> None:
+        """As in a function for `on_error`, which runs when its call has left the limiter."""
+        semaphore = asyncio.Semaphore(1)
+
+        async def fail(x: int) -> dict[str, int]:
+            raise ValueError(x)
+
+        async def instead(failure: Failure) -> dict[str, int]:
+            fetch = step("fetch", lambda n: {"y": n}).options(limiter=semaphore)
+            return {"y": ys(await arun(fetch, input={"n": failure.product["x"]}), 0, "fetch")[0]}
+
+        async def main() -> Any:
+            made = step("s", fail).options(limiter=semaphore, on_error=instead, concurrency=1)
+            return await arun(numbers(3) >> made)
+
+        assert ys(in_time(main)) == [0, 1, 2]
