@@ -167,7 +167,7 @@ def _missing(step: Description, names: list[str], path: list[KnownAttributes]) -
 
 
 def _way_out(step: Description, name: str) -> str:
-    fixed = "".join(f", {key}={short(value)}" for key, value in step.arguments.items())
+    fixed = "".join(f", {key}={short(value, key)}" for key, value in step.arguments.items())
     call = f"step({step.name!r}, {function_name(step.function)}{fixed}, {name}=…)"
     return f"give the parameter a default, or a fixed value: {call}"
 

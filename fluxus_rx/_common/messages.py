@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import reprlib
 from collections.abc import Iterable
+from itertools import islice
 from math import nan
-from typing import Final
+from typing import Any, Final
 
 from .._errors import FlowError, InvalidOptionError
+from .secrets import MASK, is_secret, masked_text
 
 __all__ = [
     "also_raised",
@@ -22,6 +24,11 @@ __all__ = [
 ]
 
 
+#: Characters at the start and at the end of a long text in which secrets are looked for; no more
+#: of them are shown.
+_LOOKED_AT: Final = 1_000
+
+
 class _Short(reprlib.Repr):
     def __init__(self) -> None:
         super().__init__()
@@ -31,21 +38,59 @@ class _Short(reprlib.Repr):
         # Not `repr_instance` alone: an int may have too many digits, and what a class is called may
         # make it pass for a container.
         try:
-            return super().repr1(x, level)
+            return MASK if is_secret(x) else super().repr1(x, level)
         except BaseException as error:
             return f"<{type(x).__name__}: its repr raised {type(error).__name__}>"
+
+    def repr_str(self, x: str, level: int) -> str:
+        return super().repr_str(masked_text(_ends_of(x)), level)
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        if not x or level <= 0:
+            return "{...}" if x else "{}"
+        keys: Iterable[Any] = x
+        with contextlib.suppress(Exception):  # keys that can't be compared
+            keys = sorted(x)
+        pieces = [
+            f"{self.repr1(key, level - 1)}: "
+            + (MASK if is_secret(x[key], key) else self.repr1(x[key], level - 1))
+            for key in islice(keys, self.maxdict)
+        ]
+        more = ["..."] if len(x) > self.maxdict else []
+        return f"{{{', '.join([*pieces, *more])}}}"
+
+    def repr_instance(self, x: object, level: int) -> str:
+        try:
+            text = masked_text(_ends_of(repr(x)))
+        except Exception:
+            return super().repr_instance(x, level)  # which tells its class and its address
+        if len(text) <= self.maxother:
+            return text
+        head = max(0, (self.maxother - 3) // 2)
+        tail = max(0, self.maxother - 3 - head)
+        return f"{text[:head]}...{text[len(text) - tail :]}"
+
+
+def _ends_of(text: str) -> str:
+    if len(text) <= 2 * _LOOKED_AT:
+        return text
+    return text[:_LOOKED_AT] + text[-_LOOKED_AT:]
 
 
 _SHORT = _Short()
 
 
-def short(value: object) -> str:
-    """The `repr` of a value, shortened; never raises.
+def short(value: object, name: str = "") -> str:
+    """The `repr` of a value, shortened, and without secrets; never raises.
+
+    Secret is what its `name` says to be so, or its type, also in a container (`secrets.py`).
 
     >>> short("x" * 100)
     "'xxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxx'"
+    >>> short({"Authorization": "Bearer sk-1"}), short("sk-1", "api_key")
+    ("{'Authorization': ***}", '***')
     """
-    return _SHORT.repr(value)
+    return MASK if is_secret(value, name) else _SHORT.repr(value)
 
 
 def shown(value: object) -> str:

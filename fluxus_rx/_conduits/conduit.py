@@ -109,7 +109,8 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
 
         An atomic conduit gives a `Description`, a chain a `Series`, a group a `Parallel` of those
         of its conduits, a passthrough a `Through` (`fluxus_rx.graph`). That of a class follows from
-        its methods, its name and its options. A class overrides it to say more.
+        its methods, its name and its options. A class overrides it to say more. It has the values
+        themselves, secrets as well; only its `repr` masks those.
 
         >>> from fluxus_rx import step
         >>> description = step("add", lambda x, by: {"y": x + by}, by=3).describe()
@@ -174,7 +175,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         return repr(self)
 
     def __repr__(self) -> str:
-        shown = {name: short(value) for name, value in self.get_repr_attributes().items()}
+        shown = {name: short(value, name) for name, value in self.get_repr_attributes().items()}
         labels = _keyword_list(
             {k.removeprefix("#"): v for k, v in shown.items() if k.startswith("#")}
         )

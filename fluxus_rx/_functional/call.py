@@ -123,7 +123,7 @@ class StepFunction:
             if (value := product.find(name)) is not MISSING:
                 values[name] = value
         values.update(self._fixed)
-        return ", ".join(f"{name}={short(value)}" for name, value in values.items())
+        return ", ".join(f"{name}={short(value, name)}" for name, value in values.items())
 
 
 class StepCall:

@@ -150,15 +150,15 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             if (found := product.find(name)) is not MISSING:
                 origin = next(step for step, added in product.steps() if name in added)
                 hidden.append(
-                    f"the fixed value {name}={short(value)} hides the attribute {name!r} from"
-                    f" {origin!r}, which is {short(found)}"
+                    f"the fixed value {name}={short(value, name)} hides the attribute {name!r}"
+                    f" from {origin!r}, which is {short(found, name)}"
                 )
         if hidden:
             self._warned = True
             _log.warning("step %r: %s", self._name, "; ".join(hidden))
 
     def __repr__(self) -> str:
-        fixed = "".join(f", {name}={short(value)}" for name, value in self._fixed.items())
+        fixed = "".join(f", {name}={short(value, name)}" for name, value in self._fixed.items())
         return f"step({self._name!r}, {function_name(self._function)}{fixed}){options_repr(self)}"
 
 

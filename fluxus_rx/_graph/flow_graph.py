@@ -9,6 +9,7 @@ from itertools import count
 from types import BuiltinFunctionType, FunctionType, MethodType
 
 from .._common.messages import short, shown
+from .._common.secrets import MASK, is_secret
 from .._common.signatures import function_name
 from .._common.text import printable
 from .._errors import InvalidFlowError
@@ -162,7 +163,7 @@ def _node_of(one: Description, key: str) -> Node:
         one.role,
         printable(str(one.name)).strip() or one.kind,
         _content(one),
-        {printable(str(name)): _value_text(value) for name, value in one.arguments.items()},
+        {printable(str(name)): _value_text(value, name) for name, value in one.arguments.items()},
         {name: _value_text(value) for name, value in {**one.inherited, **one.options}.items()},
         description=one,
     )
@@ -179,8 +180,10 @@ def _content(one: Description) -> str:
     return _value_text(one.data)
 
 
-def _value_text(value: object) -> str:
-    """A value in a few words, the same in every run: without addresses."""
+def _value_text(value: object, name: str = "") -> str:
+    """A value in a few words, the same in every run: without addresses; a secret is masked."""
+    if is_secret(value, name):
+        return MASK
     if isinstance(value, _FUNCTIONS):
         return printable(function_name(value))
     if type(value) is tuple and value and all(isinstance(one, _FUNCTIONS) for one in value):

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
-from .._common.messages import shown
+from .._common.messages import short, shown
 from .._common.signatures import Parameters, is_generator
 from .._errors import InvalidFlowError
 
@@ -73,6 +73,11 @@ class Description:
     emission: Literal["", "with demand", "thinned out", "hot"] = ""
     source: object = dataclasses.field(default=None, repr=False)
     n_paths = n_entries = 1
+
+    def __repr__(self) -> str:
+        # It has the values themselves; what it shows of them has no secrets.
+        names = [field.name for field in dataclasses.fields(self) if field.repr]
+        return f"Description({', '.join(f'{name}={short(getattr(self, name))}' for name in names)})"
 
     @property
     def input_type(self) -> Any:

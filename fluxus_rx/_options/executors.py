@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from .._common.messages import note, short, shown
+from .._common.secrets import masked_text
 from .._errors import InvalidFlowError, InvalidOptionError
 from .offload import JOIN_SECONDS, Future, Offload, Task
 
@@ -239,7 +240,7 @@ def _refused(what: str, value: object, instead: str) -> Unpicklable | None:
         ForkingPickler.dumps(value)  # as a pool does it
     except Exception as why:
         return Unpicklable(
-            f"{what} can't be sent to a process ({why})",
+            f"{what} can't be sent to a process ({masked_text(str(why))})",
             f'{instead}, or use threads: executor="thread"',
             why,
         )

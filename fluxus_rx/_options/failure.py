@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._common.messages import short
+from .._common.secrets import masked_text
 from .._errors import FailureLimitError
 
 __all__ = ["Failure", "FailureLog"]
@@ -52,6 +53,11 @@ class Failure:
         if self._elapsed or not elapsed:
             return self
         return dataclasses.replace(self, _elapsed=elapsed)
+
+    def __repr__(self) -> str:
+        names = [field.name for field in dataclasses.fields(self) if field.repr]
+        said = [f"{name}={masked_text(repr(getattr(self, name)))}" for name in names]
+        return f"Failure({', '.join(said)})"
 
     def __str__(self) -> str:
         times = f" after {self.attempts} attempts" if self.attempts > 1 else ""

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from .._common.messages import check_seconds, check_whole_number, note, shown
+from .._common.secrets import masked_text
 from .._errors import InvalidFlowError, InvalidOptionError
 from .failure import Failure
 from .retry import check_retry
@@ -209,7 +210,7 @@ def _written(value: object) -> str:
     if callable(value) and hasattr(value, "__name__"):
         return str(value.__name__)
     try:
-        return repr(value)
+        return masked_text(repr(value))
     except Exception as error:
         return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
 

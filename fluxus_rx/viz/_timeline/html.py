@@ -156,7 +156,7 @@ def _added(attributes: Mapping[str, Any]) -> str:
     room = MOST_TEXT
     for name, value in attributes.items():
         if name not in ("[start]", "[end]"):
-            parts.append(f"{name}={short(value)}")
+            parts.append(f"{name}={short(value, name)}")
             room -= len(parts[-1])
             if room < 0:
                 break

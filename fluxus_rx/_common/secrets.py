@@ -1,0 +1,96 @@
+"""Values that are secret, as their name or their type says, and texts without them."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Final
+
+__all__ = ["MASK", "is_secret", "is_secret_name", "masked_text"]
+
+#: What stands in the place of a secret.
+MASK: Final = "***"
+
+#: The words of a name, each between two dashes, of what is secret. A `sort_key` is not, and
+#: `max_tokens` is a number.
+_SECRET_NAME: Final = re.compile(
+    r"-(apikeys?|authorization|bearer|cookies?|credentials?|jwt|passcode|passphrases?|passwd"
+    r"|passwords?|pwd|secrets?)-|-(auth|token)-$|-(access|account|api|auth|client|encryption|id"
+    r"|license|master|private|refresh|service|session|shared|signing|ssh|storage|subscription"
+    r"|webhook)-(keys?|tokens)-"
+)
+#: Of what tells something about a secret.
+_ABOUT_SECRETS: Final = re.compile(
+    r"-(counts?|enabled|expires|expiry|fields?|file|length|limit|names?|path|policy|required|size"
+    r"|ttl|type|uri|url)-$"
+)
+
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
+
+_SECRET_TYPE: Final = re.compile(r"_*Secret|.*(Secret|Password|Passphrase|Credentials?)$")
+
+#: `user:password@` in a URL; the password.
+_IN_URL: Final = re.compile(r"(?<=://)([^\s/:@'\"]*):[^\s/@'\"]+(?=@)")
+_BEARER: Final = re.compile(r"\bBearer\s+[\w.~+/=-]{8,}")
+#: What is in front of a value: `name=`, or `'name': `, as in the `repr` of an object, in a query or
+#: in a DSN.
+_NAMING: Final = re.compile(r"""(['"])([\w-]+)\1\s*:\s*|(?<![\w-])([^\W\d][\w-]*)=""")
+#: A value: a string, a bracket, or a word.
+_VALUE: Final = re.compile(
+    r"""b?'(?:[^'\\]|\\.)*'?|b?"(?:[^"\\]|\\.)*"?|[\w.]*[(\[{][^()\[\]{}]*[)\]}]?"""
+    r"""|[^\s,;&()\[\]{}'"]+"""
+)
+#: Values that keep no secret, and how they are written.
+_NO_SECRETS: Final = (True, False, "", b"", MASK)
+_NOTHING: Final = frozenset({"None", MASK, *map(repr, _NO_SECRETS)})
+
+
+@functools.lru_cache(1_000)
+def is_secret_name(name: str) -> bool:
+    """Whether what has this name is secret, as far as English names say.
+
+    >>> [is_secret_name(name) for name in ("api_key", "dbPassword", "X-Auth-Token", "token")]
+    [True, True, True, True]
+    >>> [is_secret_name(name) for name in ("sort_key", "max_tokens", "author", "secret_count")]
+    [False, False, False, False]
+    """
+    words = f"-{'-'.join(_WORD.findall(name)).lower()}-"
+    return bool(_SECRET_NAME.search(words)) and not _ABOUT_SECRETS.search(words)
+
+
+def is_secret(value: object, name: object = "") -> bool:
+    """Whether a value is secret, by its name or by its type.
+
+    None, a truth value and an empty one are not: they tell that something is missing. Nor is what
+    somebody has masked already.
+
+    >>> is_secret("sk-1", "api_key"), is_secret(None, "api_key"), is_secret("sk-1", "x")
+    (True, False, False)
+    """
+    if value is None or (value.__class__ in (bool, bytes, str) and value in _NO_SECRETS):
+        return False
+    kind = type(value).__name__
+    return (isinstance(name, str) and is_secret_name(name)) or bool(_SECRET_TYPE.match(kind))
+
+
+def masked_text(text: str) -> str:
+    """A text in which secrets are masked that it names: the password of a URL, a bearer, and the
+    values of secret names.
+
+    >>> masked_text("Client(url='db://me:pw@host/', api_key='sk-1', retries=3)")
+    "Client(url='db://me:***@host/', api_key=***, retries=3)"
+    """
+    if "=" not in text and ":" not in text and "Bearer" not in text:
+        return text
+    text = _BEARER.sub(f"Bearer {MASK}", _IN_URL.sub(rf"\1:{MASK}", text))
+    pieces: list[str] = []
+    start = 0
+    # Not in one expression, which would take what stands behind a plain name for its value.
+    for naming in _NAMING.finditer(text):
+        if naming.end() <= start or not is_secret_name(naming[2] or naming[3]):
+            continue
+        value = _VALUE.match(text, naming.end())
+        if value is not None and value[0] not in _NOTHING:
+            pieces += (text[start : naming.end()], MASK)
+            start = value.end()
+    return "".join([*pieces, text[start:]])
