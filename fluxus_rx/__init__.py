@@ -40,6 +40,7 @@ from ._errors import (
     InvalidOptionError,
     InvalidProductError,
     MissingAttributeError,
+    ObservableError,
     UsageError,
 )
 from ._functional.builders import chain, parallel, passthrough, step
@@ -76,6 +77,7 @@ __all__ = [
     "InvalidOptionError",
     "InvalidProductError",
     "MissingAttributeError",
+    "ObservableError",
     "Passthrough",
     "Producer",
     "Progress",

@@ -9,7 +9,8 @@ FlowError
 ├── MissingAttributeError   ValueError    a step needs what nothing before it provides
 ├── UsageError              RuntimeError  used up, or used in the wrong place
 ├── FailureLimitError       RuntimeError  more calls failed than the run was to put up with
-└── BufferOverflowError     RuntimeError  a source that doesn't wait gave more than its buffer holds
+├── BufferOverflowError     RuntimeError  a source that doesn't wait gave more than its buffer holds
+└── ObservableError         RuntimeError  an observable ended with what is no exception
 
 What a user's function raises is none of these: it surfaces as the object it is, with notes.
 """
@@ -29,6 +30,7 @@ __all__ = [
     "InvalidOptionError",
     "InvalidProductError",
     "MissingAttributeError",
+    "ObservableError",
     "UsageError",
 ]
 
@@ -98,3 +100,14 @@ class FailureLimitError(FlowError, RuntimeError):
 class BufferOverflowError(FlowError, RuntimeError):
     """A source that doesn't wait gave more than its buffer holds, under `overflow="error"`, or a
     publisher more than was requested."""
+
+
+class ObservableError(FlowError, RuntimeError):
+    """An observable ended with something that is no exception; `error` is what it gave."""
+
+    def __init__(self, text: str, error: Any = None) -> None:
+        super().__init__(text)
+        self.error: Any = error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.error)

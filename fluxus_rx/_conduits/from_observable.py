@@ -140,8 +140,8 @@ def from_observable(
     them emits; they wake the loop at once. The statistics of a run (`start`) tell how many were
     dropped; so does the library's logger, at the end of a run, on the level INFO.
 
-    An error of the observable ends the run, after the items that wait. A run that ends disposes of
-    the subscription.
+    An error of the observable ends the run, after the items that wait; one that is no exception is
+    in an `ObservableError`. A run that ends disposes of the subscription.
 
     Raises TypeError for what is no observable, ValueError for a `name` that is no identifier, for
     a `buffer` below 1, and for another `overflow`.

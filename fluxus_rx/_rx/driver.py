@@ -20,6 +20,7 @@ from .._common.messages import also_raised
 from .._streams.channel import BUFFER, Channel
 from .._streams.iteration import END, Reader, aclose, cancel, poller
 from .._typing import T
+from .errors import as_exception
 from .scheduler import FlowScheduler
 from .scope import Scope
 
@@ -179,9 +180,9 @@ class RootObserver(Generic[T]):
         self._subscription = subscribe(observer, self.flow)
         return Disposable(self.dispose)
 
-    def on_error(self, error: BaseException) -> None:
-        """End with `error`."""
-        self._finish(error)
+    def on_error(self, error: object) -> None:
+        """End with `error`; from an observable, it may be any object."""
+        self._finish(as_exception(error))
 
     def on_completed(self) -> None:
         """End."""

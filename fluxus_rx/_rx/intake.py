@@ -13,6 +13,7 @@ from .._monitoring.meter import ItemCounter
 from .._streams.channel import BUFFER, Channel
 from .._streams.iteration import Cancellable
 from .._typing import T
+from .errors import as_exception
 from .inbox import Inbox, running_loop
 from .scheduler import FlowScheduler
 
@@ -102,10 +103,10 @@ class Intake(Cancellable[T]):
         if not self._cancelled:
             self._inbox.post(self._channel.close)
 
-    def fail(self, error: BaseException) -> None:
-        """End with `error`, after the items that wait."""
+    def fail(self, error: object) -> None:
+        """End with `error`, after the items that wait; from an observable, it may be any object."""
         if not self._cancelled:
-            self._inbox.post(self._channel.close, error)
+            self._inbox.post(self._channel.close, as_exception(error))
 
     def _warn(self) -> None:
         if not self._warned:

@@ -17,6 +17,7 @@ from .._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError
 from .._monitoring.meter import ItemCounter
 from .._streams.iteration import END, Cancellable
 from .._typing import T
+from .errors import as_exception
 from .inbox import Wakeup
 from .intake import Intake
 from .scheduler import UNBOUNDED, FlowScheduler
@@ -187,9 +188,9 @@ class BoundedIntake(Cancellable[T]):
     def _on_completed(self) -> None:
         self._end(None)
 
-    def fail(self, error: BaseException) -> None:
-        """End with `error`, after the items that wait."""
-        self._end(error)
+    def fail(self, error: object) -> None:
+        """End with `error`, after the items that wait; from an observable, it may be any object."""
+        self._end(as_exception(error))
 
     def _end(self, error: BaseException | None) -> None:
         with self._lock:

@@ -1,0 +1,34 @@
+"""What ends an observable, as an exception."""
+
+from __future__ import annotations
+
+from .._common.messages import short, shown
+from .._errors import ObservableError
+from .._streams.context import unmistakable
+
+__all__ = ["as_exception"]
+
+
+def as_exception(error: object) -> BaseException:
+    """The exception for what an observable has given to `on_error`, which may be any object.
+
+    An exception is itself, but for the two that would be taken for the end of an iteration.
+
+    >>> as_exception("connection lost")
+    ObservableError("an observable ended with on_error('connection lost' (str)), which is no
+    exception; give it one, such as RuntimeError('connection lost')")
+    """
+    if isinstance(error, BaseException):
+        raised = unmistakable(error, "an observable")
+        if raised is not error:
+            raised.__cause__ = error
+        return raised
+    if isinstance(error, type) and issubclass(error, BaseException):
+        instead = f"an instance of it: {error.__name__}(...)"
+    else:
+        instead = f"one, such as RuntimeError({short(error)})"
+    return ObservableError(
+        f"an observable ended with on_error({shown(error)}), which is no exception; give it"
+        f" {instead}",
+        error,
+    )
