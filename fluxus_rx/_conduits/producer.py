@@ -20,7 +20,8 @@ from aiostream import Stream
 from reactivex import Observable
 
 from .._common.item_types import type_arguments
-from .._common.messages import shown
+from .._common.messages import short, shown
+from .._common.single_values import is_single_value
 from .._common.trail import Trail
 from .._engine.bound_step import offloaded
 from .._engine.conversions import arrivals, async_items, to_stream
@@ -43,6 +44,7 @@ __all__ = [
     "Producer",
     "SimpleAsyncProducer",
     "SimpleProducer",
+    "check_items",
     "iterator_of",
     "not_iterable",
 ]
@@ -67,7 +69,7 @@ class Producer(Conduit, Generic[P_co]):
 
     @abstractmethod
     def produce(self) -> Iterable[P_co]:
-        """Give the products; a plain generator, or anything iterable."""
+        """Give the products; a plain generator, or anything iterable but text and mappings."""
 
     @property
     def product_type(self) -> Any:
@@ -249,6 +251,8 @@ class _ParallelProducers(Group, Producer[P_co]):
 
 def iterator_of(products: Any, conduit: Conduit, method: str) -> Iterator[Any]:
     """The iterator of what a method of a conduit has returned."""
+    if products.__class__ is not list and is_single_value(products):
+        raise not_iterable(conduit, method, products, "a generator")
     try:
         return iter(products)
     except TypeError:
@@ -259,26 +263,46 @@ def not_iterable(conduit: Conduit, method: str, products: Any, wanted: str) -> I
     """The error for what a method of a conduit has returned, where it isn't what is `wanted`."""
     if inspect.iscoroutine(products):
         products.close()  # or it complains that it was never awaited
-    hint = "" if method.startswith("a") else " (if it must await, there is the Async… base class)"
+    hint = ""
+    if is_single_value(products):
+        hint = f", or return a list of them: [{short(products)}]"
+    elif not method.startswith("a"):
+        hint = " (if it must await, there is the Async… base class)"
     return InvalidProductError(
         f"{conduit.name}.{method}() returned {shown(products)}; it must be {wanted}: yield the"
         f" products in it{hint}"
     )
 
 
+def check_items(who: str, items: object) -> None:
+    """Refuse what is no iterable of products.
+
+    >>> check_items("process()", "ab")
+    Traceback (most recent call last):
+        ...
+    fluxus_rx.InvalidFlowError: process() takes an iterable of products, not 'ab' (str); a product
+    alone goes into a list: ['ab']
+    """
+    if not isinstance(items, Iterable) or is_single_value(items):
+        alone = ""
+        if is_single_value(items):
+            alone = f"; a product alone goes into a list: [{short(items)}]"
+        raise InvalidFlowError(f"{who} takes an iterable of products, not {shown(items)}{alone}")
+
+
 class SimpleProducer(Producer[T]):
     """A producer of the items of an iterable, in its order.
 
     An iterator is used up by the first run; a second one raises `UsageError` (a RuntimeError).
-    Raises TypeError for what isn't iterable.
+    Raises TypeError for what isn't iterable, and for text and mappings, whose characters and keys
+    are hardly meant.
 
     >>> list(SimpleProducer([1, 2]))
     [1, 2]
     """
 
     def __init__(self, items: Iterable[T]) -> None:
-        if not isinstance(items, Iterable):
-            raise InvalidFlowError(f"SimpleProducer() takes an iterable, not {shown(items)}")
+        check_items("SimpleProducer()", items)
         self.items = items
         self._used = False
 

@@ -31,7 +31,7 @@ from .._streams.iteration import iterate
 from .._typing import A, A_contra, B, B_co, Behind, C, P_co, T, Whole
 from .composites import Chain, Group, flat
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group, passthrough_chained
-from .producer import Producer, not_iterable
+from .producer import Producer, check_items, not_iterable
 from .transformer_stage import TransformerStage
 
 __all__ = ["AsyncTransformer", "Buffer", "Passthrough", "Transformer", "group", "passes_through"]
@@ -55,7 +55,8 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
 
     @abstractmethod
     def transform(self, product: A_contra) -> Iterable[B_co]:
-        """Give the outputs for one product; a plain generator, or anything iterable."""
+        """Give the outputs for one product; a plain generator, or anything iterable but text and
+        mappings."""
 
     @property
     def input_type(self) -> Any:
@@ -136,10 +137,9 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         """The same as `process`, on the running loop; `items` may be asynchronous."""
         if isinstance(items, AsyncIterable):
             source: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterate(items))
-        elif isinstance(items, Iterable):
-            source = FlowObservable(lambda flow, owner: iter(items))
         else:
-            raise InvalidFlowError(f"process() takes an iterable of products, not {shown(items)}")
+            check_items("process()", items)
+            source = FlowObservable(lambda flow, owner: iter(items))
         paths = await collect(self.connect(source), RunSettings(ordered=True))
         return [product for path in paths for product in path]
 

@@ -12,6 +12,7 @@ from reactivex import Observable
 from .._common.messages import shown
 from .._common.names import identifier
 from .._common.signatures import function_name, parameters_of
+from .._common.single_values import is_single_value, is_text
 from .._conduits.conduit import passthrough_chained, role_of
 from .._conduits.producer import Producer
 from .._conduits.transformer import Passthrough, Transformer, group, passes_through
@@ -94,7 +95,7 @@ def step(name: Any, function_or_data: Any = MISSING, /, **fixed: Any) -> Any:
 
 
 def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
-    if isinstance(given, str | bytes):
+    if is_text(given):
         raise InvalidFlowError(
             f"step {name!r}: a string is no data; expected a mapping, an iterable of mappings, or a"
             " function"
@@ -162,7 +163,7 @@ def chain(first: Any = MISSING, /, *more: Any) -> Any:
     for index, conduit in enumerate((first, *more)):
         if role_of(conduit) is not None or (index and role_of(first) is not None):
             continue
-        if isinstance(conduit, Collection) and not isinstance(conduit, str | bytes | Mapping):
+        if isinstance(conduit, Collection) and not is_single_value(conduit):
             raise InvalidFlowError(
                 f"chain() takes steps, but argument {index} is a {type(conduit).__name__} of"
                 f" {len(conduit)} steps; did you mean chain(*steps)?"
@@ -193,7 +194,7 @@ def parallel(*steps: Any) -> Any:
         if (
             role_of(argument) is not None
             or not isinstance(argument, Iterable)
-            or isinstance(argument, str | bytes | Mapping)
+            or is_single_value(argument)
         ):
             members.append((argument, place))
         else:

@@ -18,6 +18,7 @@ from typing import Any
 
 from .._common.messages import note, short
 from .._common.signatures import Parameters, function_name
+from .._common.single_values import is_text
 from .._engine.bound_step import Deferred
 from .._engine.stage import StepContext
 from .._errors import MissingAttributeError
@@ -209,7 +210,7 @@ class StepCall:
             if is_awaited:
                 raise no_products(self._name, given)
             return Items(Deferred(given, partial(self._awaited_outcome, product, start)))
-        if isinstance(given, Iterable) and not isinstance(given, str | bytes):
+        if isinstance(given, Iterable) and not is_text(given):
             items = self._factory.from_iterable(given, described_kind(given), product, start)
             return Items(items, ready=isinstance(given, Collection))
         raise no_products(self._name, given)
@@ -225,7 +226,7 @@ class StepCall:
         if not count:
             return self._outcome(replacement, product, start)
         several = [replacement] if isinstance(replacement, Mapping) else replacement
-        if not isinstance(several, Iterable) or isinstance(several, str | bytes):
+        if not isinstance(several, Iterable) or is_text(several):
             raise no_products(self._name, replacement)
         return Items(
             self._factory.from_item(index, one, "replacement", product, start)

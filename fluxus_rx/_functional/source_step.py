@@ -20,6 +20,7 @@ from reactivex import Observable
 
 from .._common.messages import note, short
 from .._common.signatures import Parameters, function_name, is_async_function
+from .._common.single_values import is_text
 from .._common.trail import Trail
 from .._conduits.conduit import options_repr
 from .._conduits.producer import Producer
@@ -190,7 +191,7 @@ class _SourceProducts:
             self._expect(1 if isinstance(given, Mapping) else length_of(given))
         if isinstance(given, Mapping):
             return iter((factory.from_mapping(given, None, start),))
-        if isinstance(given, Iterable) and not isinstance(given, str | bytes):
+        if isinstance(given, Iterable) and not is_text(given):
             return factory.from_iterable(given, kind, None, start)
         raise no_products(self._name, given)
 

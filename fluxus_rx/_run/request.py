@@ -19,6 +19,7 @@ from reactivex import Observable
 
 from .._common.item_types import fits, type_name
 from .._common.messages import shown
+from .._common.single_values import is_single_value, is_text
 from .._common.trail import Trail
 from .._conduits.conduit import role_of
 from .._conduits.producer import Producer
@@ -207,9 +208,7 @@ def _with_input(who: str, flow: Any, given: Any) -> Producer[Any]:
 def _input_step(who: str, given: Any) -> Producer[Any]:
     if given is None:
         return SourceStep("input", {}, False)
-    if isinstance(given, str | bytes) or not isinstance(
-        given, Mapping | Iterable | AsyncIterable | Observable
-    ):
+    if is_text(given) or not isinstance(given, Mapping | Iterable | AsyncIterable | Observable):
         raise InvalidFlowError(
             f"{who}: input must be a mapping or an iterable of mappings, not {shown(given)}"
         )
@@ -229,7 +228,7 @@ def _no_flow(who: str, flow: Any) -> InvalidFlowError:
             f"{who} takes one flow, but got a tuple of 1: is there a stray comma before the closing"
             " bracket?"
         )
-    if isinstance(flow, Collection) and not isinstance(flow, str | bytes | Mapping):
+    if isinstance(flow, Collection) and not is_single_value(flow):
         kind = type(flow).__name__
         return InvalidFlowError(
             f"{who} takes one flow, but got a {kind} of {len(flow)} steps; did you mean"

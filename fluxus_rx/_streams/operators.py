@@ -13,7 +13,9 @@ from typing import Any, Protocol, cast
 from aiostream import Stream, pipable_operator, sources_operator
 
 from .._common.messages import check_whole_number, shown
-from .._errors import InvalidFlowError
+from .._common.signatures import function_name
+from .._common.single_values import is_single_value
+from .._errors import InvalidFlowError, InvalidProductError
 from .._typing import A, B, T
 from .channel import BUFFER
 from .context import Items
@@ -75,6 +77,11 @@ def flat_map(
         result = function(item)
         if inspect.isawaitable(result):
             return await result
+        if is_single_value(result):
+            raise InvalidProductError(
+                f"flat_map(): {function_name(function)}() returned {shown(result)}; it must be an"
+                " awaitable of one item, or an asynchronous iterable: write it with async def"
+            )
         return Items(result)
 
     return FlatMap(

@@ -283,4 +283,4 @@ class TestAsyncFor:
 
     async def test_a_simple_producer_can_be_iterated(self) -> None:
         """What holds for classes holds for SimpleProducer."""
-        assert [product async for product in SimpleProducer("abc")] == ["a", "b", "c"]
+        assert [product async for product in SimpleProducer([*"abc"])] == ["a", "b", "c"]

@@ -94,8 +94,8 @@ class TestAgreement:
         ("make", "expected"),
         [
             (lambda: SimpleProducer([1, 2]), "(1,2,|)"),
-            (lambda: SimpleProducer("ab") >> Slow(), "----(A,B,|)"),
-            (lambda: SimpleProducer("a") & SimpleProducer("b"), "(a,b,|)"),
+            (lambda: SimpleProducer(["a", "b"]) >> Slow(), "----(A,B,|)"),
+            (lambda: SimpleProducer(["a"]) & SimpleProducer(["b"]), "(a,b,|)"),
             (lambda: reactivex.interval(2).pipe(ops.take(2)), "----0---(1,|)"),
             (lambda: hot_marbles("-a-b|"), "--a---b-|"),
             (lambda: reactivex.empty().pipe(ops.delay(3)), "------|"),
