@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
 from itertools import product as cartesian
-from typing import Any, Self, Union, cast
+from typing import Any, Self, cast
 
-from .._common.item_types import fits, type_name
+from .._common.item_types import fits, type_name, union_of
 from .._errors import InvalidFlowError
 from .._graph.parts import Parallel, Part, in_series, part_of
 from .._options.step_options import StepOptions
@@ -160,10 +160,9 @@ class Group(Composite):
     @property
     def product_type(self) -> Any:
         """The union of those of the conduits."""
-        kinds = [
+        return union_of(
             conduit.product_type for conduit in self.conduits if hasattr(conduit, "product_type")
-        ]
-        return Any if Any in kinds else Union[tuple(kinds)]  # noqa: UP007 - made of values
+        )
 
     def __repr__(self) -> str:
         # The brackets around chains are for the reader: Python would not need them.

@@ -337,8 +337,9 @@ class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
     @property
     def input_type(self) -> Any:
         """That of the conduits, where they agree; else Any, and each of them is checked."""
-        kinds = {conduit.input_type for conduit in self.conduits if hasattr(conduit, "input_type")}
-        return kinds.pop() if len(kinds) == 1 else Any
+        # Not a set: what is annotated may have no hash.
+        kinds = [conduit.input_type for conduit in self.conduits if hasattr(conduit, "input_type")]
+        return kinds[0] if kinds and all(kind == kinds[0] for kind in kinds) else Any
 
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """The outputs for one product, for a synchronous caller."""
