@@ -296,18 +296,17 @@ class Fused(Cancellable[Any]):
         """Make a stage of the step whose call is pending, and go over to the steps behind it."""
         section = self._section
         bound_step = section.bound_steps[pending.position]
+        begun = [pending.outcome]
 
         async def call(item: Any) -> Any:
-            if item is pending:
-                return await settle(Items(pending.outcome))
-            return await settle(bound_step.apply(item))
-
-        def explain(error: BaseException, item: Any) -> None:
-            bound_step.explain(error, pending.argument if item is pending else item)
+            # The first call is that of the first item, which has been made already: the stage has
+            # one worker until a call has to wait.
+            outcome = Items(begun.pop()) if begun else bound_step.apply(item)
+            return await settle(outcome)
 
         before = Fused(section.before(pending.position), self._flow)
-        source = StartWith((pending,), before)
-        stage = async_stage(source, bound_step._replace(explain=explain), call, self._flow)
+        source = StartWith((pending.argument,), before)
+        stage = async_stage(source, bound_step, call, self._flow)
         self._parts += (pending.outcome, before, source, stage)
         self._read(
             _Section(
