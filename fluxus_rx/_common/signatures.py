@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import types
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
-from typing import Any, NamedTuple, Union, get_args, get_origin
+from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 
 import typing_extensions
 
 from .._errors import InvalidFlowError
 from .item_types import type_name
 
-__all__ = ["Parameters", "function_name", "is_async_function", "is_generator", "parameters_of"]
+__all__ = [
+    "Parameters",
+    "function_name",
+    "is_async_function",
+    "is_coroutine_function",
+    "is_generator",
+    "parameters_of",
+]
+
+#: What `unittest.mock` marks functions with that are made for asynchronous ones.
+_MARK: Final = getattr(asyncio.coroutines, "_is_coroutine", None)
 
 
 def is_generator(function: Any) -> bool:
@@ -23,11 +34,49 @@ def is_generator(function: Any) -> bool:
     >>> is_generator(len), is_generator(lambda: (yield))
     (False, True)
     """
+    function = _called(function)
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def is_coroutine_function(function: Any) -> bool:
+    """Whether a function says that what it gives must be awaited: one by itself, a partial or a
+    bound method of one, an object whose `__call__` is one, or a mock of one.
+
+    >>> from unittest.mock import AsyncMock
+    >>> is_coroutine_function(asyncio.sleep), is_coroutine_function(AsyncMock())
+    (True, True)
+    >>> is_coroutine_function(len)
+    False
+    """
+    called = _called(function)
+    # As `create_autospec` marks what it makes.
+    marked = getattr(called, "_is_coroutine", None) is _MARK and _MARK is not None
+    return marked or inspect.iscoroutinefunction(called)
+
+
+def is_async_function(function: Any) -> bool:
+    """Whether a function says that it is asynchronous: that it gives what must be awaited, or an
+    asynchronous generator."""
+    return is_coroutine_function(function) or inspect.isasyncgenfunction(_called(function))
+
+
+def _called(function: Any) -> Any:
+    """What a call of this comes to, which knows its kind: a function, a method, or a class.
+
+    Of a mock, another function of its kind: it passes for a function, and for one of each kind.
+    """
     while isinstance(function, functools.partial):
         function = function.func
+    if _is_mock(function):
+        is_async = any(base.__name__ == "AsyncMockMixin" for base in type(function).__mro__)
+        return asyncio.sleep if is_async else len
     if not isinstance(function, type) and not inspect.isroutine(function):
         function = getattr(type(function), "__call__", function)  # noqa: B004 - its kind, not whether
-    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+    return function
+
+
+def _is_mock(function: Any) -> bool:
+    return any(base.__module__ == "unittest.mock" for base in type(function).__mro__)
 
 
 class Parameters(NamedTuple):
@@ -47,7 +96,8 @@ def function_name(function: Any) -> str:
     """What messages call a function."""
     while isinstance(function, functools.partial):
         function = function.func
-    return getattr(function, "__name__", None) or type(function).__name__
+    name = getattr(function, "__name__", None)
+    return name if isinstance(name, str) and name else type(function).__name__
 
 
 def parameters_of(step: str, function: Callable[..., Any]) -> Parameters:
@@ -58,7 +108,7 @@ def parameters_of(step: str, function: Callable[..., Any]) -> Parameters:
     """
     name = function_name(function)
     try:
-        signature = inspect.signature(function)
+        signature = _signature_of(function)
     except (TypeError, ValueError):
         raise InvalidFlowError(
             f"step {step!r}: the parameters of {name} cannot be determined; wrap it in a function:"
@@ -82,6 +132,13 @@ def parameters_of(step: str, function: Callable[..., Any]) -> Parameters:
             (needed if parameter.default is parameter.empty else optional).append(parameter.name)
     _check_returned(step, name, function, signature)
     return Parameters(tuple(needed), tuple(optional), takes_all)
+
+
+def _signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a function; of the mock of one, that of the function."""
+    # A mock with a spec passes for a function, of which `inspect` reads attributes that are mocks.
+    spec = getattr(function, "_spec_signature", None) if _is_mock(function) else None
+    return spec if isinstance(spec, inspect.Signature) else inspect.signature(function)
 
 
 def _check_returned(
@@ -135,13 +192,3 @@ def _items_possible(kind: type, arguments: tuple[Any, ...]) -> bool:
     if issubclass(kind, tuple):
         return all(_possible(one, (Mapping,)) for one in arguments if one is not Ellipsis)
     return _possible(arguments[0], (Mapping,))
-
-
-def is_async_function(function: Any) -> bool:
-    """Whether a function says that it is asynchronous: a coroutine or asynchronous generator
-    function, a partial or a bound method of one, or an object whose `__call__` is one."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    if not isinstance(function, type) and not inspect.isroutine(function):
-        function = getattr(type(function), "__call__", function)  # noqa: B004 - its kind, not whether
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)

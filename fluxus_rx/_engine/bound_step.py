@@ -26,8 +26,8 @@ class BoundStep(NamedTuple):
     up. `may_wait` tells whether `apply` may give `Items` of a `Deferred`. `locate` tells the
     position of an item in the flow, where items have one; `kept` gives an item as it is now, for
     one who holds it while the flow goes on. `given` makes an outcome of what stands in for that of
-    an item, after the call has given so many products. `gauge` counts its calls, in a run that
-    counts.
+    an item, after the call has given so many products. `arguments` gives those of the call with an
+    item, by name. `gauge` counts its calls, in a run that counts.
     """
 
     apply: Callable[[Any], Any]
@@ -40,6 +40,7 @@ class BoundStep(NamedTuple):
     locate: Callable[[Any], str] | None = None
     kept: Callable[[Any], Any] | None = None
     given: Callable[[Any, Any, int], Any] | None = None
+    arguments: Callable[[Any], dict[str, Any]] | None = None
     gauge: Gauge | None = None
 
 

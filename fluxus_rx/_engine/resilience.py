@@ -83,7 +83,7 @@ class _Resilience:
         self._log = log
         self._gauge = work.gauge
         self._on_error = options.on_error
-        self._retries = retries(options.retry)
+        self._retries = retries(options.retry, step, work.arguments)
         self._repeatable = options.repeatable
 
     # A step that never waits
@@ -137,7 +137,7 @@ class _Resilience:
 
     async def acall(self, item: Any) -> Any:
         """A call of a step, with all its attempts."""
-        attempts = None if self._retries is None else self._retries()
+        attempts = None if self._retries is None else self._retries(item)
         failed: Exception | None = None
         if self._is_bare:
             # The usual case, which is 1 µs less than an attempt that is made for it.

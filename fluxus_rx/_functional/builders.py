@@ -107,8 +107,9 @@ def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
             f"step({name!r}, {called}(...)) passes a call; pass the function:"
             f" step({name!r}, {called})"
         )
+    # What can be called is a function, also if it can be iterated, as a mock or a chain of layers.
     is_data = isinstance(given, Mapping | Iterable | AsyncIterable | Observable)
-    if is_data and not (callable(given) and isinstance(given, type)) and role_of(given) is None:
+    if is_data and not callable(given) and role_of(given) is None:
         if fixed:
             raise InvalidFlowError(
                 f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but data takes"
@@ -163,7 +164,7 @@ def chain(first: Any = MISSING, /, *more: Any) -> Any:
     for index, conduit in enumerate((first, *more)):
         if role_of(conduit) is not None or (index and role_of(first) is not None):
             continue
-        if isinstance(conduit, Collection) and not is_single_value(conduit):
+        if isinstance(conduit, Collection) and not (is_single_value(conduit) or callable(conduit)):
             raise InvalidFlowError(
                 f"chain() takes steps, but argument {index} is a {type(conduit).__name__} of"
                 f" {len(conduit)} steps; did you mean chain(*steps)?"
@@ -195,6 +196,7 @@ def parallel(*steps: Any) -> Any:
             role_of(argument) is not None
             or not isinstance(argument, Iterable)
             or is_single_value(argument)
+            or callable(argument)
         ):
             members.append((argument, place))
         else:

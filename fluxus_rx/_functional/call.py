@@ -17,7 +17,7 @@ from types import FunctionType
 from typing import Any
 
 from .._common.messages import note, short
-from .._common.signatures import Parameters, function_name
+from .._common.signatures import Parameters, function_name, is_coroutine_function
 from .._common.single_values import is_text
 from .._engine.bound_step import Deferred
 from .._engine.stage import StepContext
@@ -74,7 +74,7 @@ class StepFunction:
     @property
     def awaits(self) -> bool:
         """Whether each call of it must be awaited."""
-        return inspect.iscoroutinefunction(self._function)
+        return is_coroutine_function(self._function)
 
     def call(self, product: DictProduct) -> Any:
         """What it gives for a product."""
@@ -117,14 +117,14 @@ class StepFunction:
             f" default, or a fixed value: {call}"
         )
 
-    def described_arguments(self, product: DictProduct) -> str:
-        """The arguments for a product, as far as there are any, for a message."""
+    def arguments_for(self, product: DictProduct) -> dict[str, Any]:
+        """The arguments for a product, as far as there are any."""
         values = product.flat() if self._parameters.takes_all else {}
         for name in self._parameters.names:
             if (value := product.find(name)) is not MISSING:
                 values[name] = value
         values.update(self._fixed)
-        return ", ".join(f"{name}={short(value, name)}" for name, value in values.items())
+        return values
 
 
 class StepCall:
@@ -233,16 +233,21 @@ class StepCall:
             for index, one in enumerate(several, count)
         )
 
+    def arguments(self, product: DictProduct) -> dict[str, Any]:
+        """The arguments of the call with a product, as far as there are any."""
+        return self._function.arguments_for(product)
+
     def explain(self, error: BaseException, product: Any) -> None:
         """Add to an error in which step and for which product it came up."""
         if not isinstance(product, DictProduct):
             path = self._context.trail.path
             note(error, f"in step {self._name!r}, path {path}, given {short(product)}")
             return
-        called = self._function.described_arguments(product) or "no arguments"
+        values = self._function.arguments_for(product).items()
+        called = ", ".join(f"{name}={short(value, name)}" for name, value in values)
         path = " → ".join((*product.path(), self._name))
         where = f"item {product.where()} of path {path}"
-        note(error, f"in step {self._name!r}, {where}, called with {called}")
+        note(error, f"in step {self._name!r}, {where}, called with {called or 'no arguments'}")
 
 
 class TimedCall(StepCall):

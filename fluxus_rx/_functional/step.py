@@ -103,6 +103,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             locate=DictProduct.where,
             kept=copy.copy,
             given=call.replace,
+            arguments=call.arguments,
         )
 
     def _call(self, place: StepContext) -> StepCall:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from .._common.messages import also_raised, note, short, shown
+from .._common.signatures import is_coroutine_function
 from .._errors import InvalidOptionError
 from .._streams.context import unmistakable
 from .calls import Count
@@ -56,7 +57,7 @@ def check_progress(progress: object) -> None:
         raise InvalidOptionError(
             f"progress={shown(progress)}: expected True, False, or a function that takes a Progress"
         )
-    if any(map(inspect.iscoroutinefunction, (progress, type(progress).__call__))):
+    if is_coroutine_function(progress):
         raise _is_asynchronous_error(progress)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
 from .._common.messages import shown
+from .._common.signatures import is_coroutine_function
 from .._errors import FlowError, InvalidOptionError
 
 __all__ = [
@@ -42,8 +43,8 @@ class Attempts(Protocol):
         ...
 
 
-#: Begins the attempts of one call. Raises what a policy's `before` hook raises.
-Retries: TypeAlias = Callable[[], Attempts]
+#: Begins the attempts of the call with a product. Raises what a policy's `before` hook raises.
+Retries: TypeAlias = Callable[[Any], Attempts]
 
 
 def check_retry(value: object) -> None:
@@ -62,26 +63,32 @@ def check_retry(value: object) -> None:
         raise InvalidOptionError(f"retry={shown(value)}: {problem}")
 
 
-def retries(value: object) -> Retries | None:
-    """What begins the attempts of each call, or None if no call is made twice.
+def retries(
+    value: object, step: str = "", arguments: Callable[[Any], dict[str, Any]] | None = None
+) -> Retries | None:
+    """What begins the attempts of each call of a step, or None if no call is made twice.
 
     - A number: so many attempts at most, with exponential backoff and full jitter in between: each
       wait is a random part of `longest_wait`.
     - A retrying object of tenacity: its `stop`, `wait`, `retry`, `before`, `after`, `before_sleep`
       count, for each call anew; all but `before` may be async. An `AsyncRetrying` sleeps with its
       own `sleep`, any other with that of asyncio. Results are never told, `statistics` not kept.
+      In the state that they are given, `fn` has the name of the step, `args` the product, and
+      `kwargs` what `arguments` gives for that: the arguments of the call.
 
     Never made again, whatever the policy says: a call that failed with what is no Exception, or
     with an error of the library's own, since a step that is written wrongly stays so.
 
-    >>> attempts = retries(3)()
+    >>> attempts = retries(3)({"x": 1})
     >>> attempts.number, asyncio.run(attempts.again(FlowError()))
     (1, False)
     """
     if value is None or isinstance(value, int):
         return partial(_CountedAttempts, value) if value is not None and value > 1 else None
     # A recent tenacity has a switch, with which users turn retrying off in their tests.
-    return partial(_PolicyAttempts, value) if getattr(value, "enabled", True) else None
+    if not getattr(value, "enabled", True):
+        return None
+    return partial(_PolicyAttempts, value, _RetriedStep(step), arguments)
 
 
 def longest_wait(failed: int) -> float:
@@ -103,7 +110,7 @@ def _is_final(error: BaseException) -> bool:
 class _CountedAttempts:
     __slots__ = ("_most", "number")
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, product: Any) -> None:
         self._most = most
         self.number = 1
 
@@ -117,6 +124,18 @@ class _CountedAttempts:
         return True
 
 
+class _RetriedStep:
+    """What the hooks of a policy are told was called: a step, by its name."""
+
+    def __init__(self, name: str) -> None:
+        # As those of a function; the name of this class says nothing to whoever reads a log.
+        self.__name__ = self.__qualname__ = name
+        self.__module__ = ""
+
+    def __repr__(self) -> str:
+        return f"<step {self.__name__!r}>"
+
+
 class _PolicyAttempts:
     """The attempts that a retrying object of tenacity decides on.
 
@@ -124,14 +143,28 @@ class _PolicyAttempts:
     call, which not every subclass can make, and takes a coroutine of an async predicate for true.
     """
 
-    __slots__ = ("_policy", "_state", "number")
+    __slots__ = ("_arguments", "_policy", "_state", "number")
 
-    def __init__(self, policy: Any) -> None:
+    def __init__(
+        self,
+        policy: Any,
+        step: _RetriedStep,
+        arguments: Callable[[Any], dict[str, Any]] | None,
+        product: Any,
+    ) -> None:
         self._policy = policy
-        self._state: Any = _tenacity().RetryCallState(policy, None, (), {})
+        self._arguments = arguments
+        self._state: Any = _tenacity().RetryCallState(policy, step, (product,), {})
         self.number = 1
         if policy.before is not None:
+            self._tell_arguments()
             policy.before(self._state)
+
+    def _tell_arguments(self) -> None:
+        # Once somebody may look at them: most calls succeed at once, and have no hook before.
+        state = self._state
+        if not state.kwargs and self._arguments is not None:
+            state.kwargs = self._arguments(state.args[0])
 
     async def again(self, error: Exception) -> bool:
         if _is_final(error):
@@ -149,6 +182,7 @@ class _PolicyAttempts:
 
     async def _goes_on(self, error: Exception) -> bool:
         policy, state = self._policy, self._state
+        self._tell_arguments()
         state.set_exception((type(error), error, error.__traceback__))
         asked_for = isinstance(error, _tenacity().TryAgain)
         if not asked_for and not await _outcome(policy.retry(state)):
@@ -188,8 +222,7 @@ def _is_policy(value: object) -> bool:
 def _problem_of(policy: Any) -> str | None:
     if policy.retry_error_callback is not None:
         return "its retry_error_callback would never be called; use on_error for a replacement"
-    called = (policy.before, getattr(policy.before, "__call__", None))  # noqa: B004
-    if any(map(inspect.iscoroutinefunction, called)):
+    if is_coroutine_function(policy.before):
         return "its before can't be async, as nothing can wait where it is called; before_sleep can"
     return None
 

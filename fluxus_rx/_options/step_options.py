@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
@@ -12,6 +11,7 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from .._common.messages import check_seconds, check_whole_number, note, shown
 from .._common.secrets import masked_text
+from .._common.signatures import is_coroutine_function
 from .._errors import InvalidFlowError, InvalidOptionError
 from .failure import Failure
 from .retry import check_retry
@@ -135,7 +135,7 @@ class StepOptions:
             or self.timeout is not None
             or self.limiter is not None
             or self.retry not in (None, 1)
-            or inspect.iscoroutinefunction(self.on_error)
+            or (callable(self.on_error) and is_coroutine_function(self.on_error))
         )
 
     def given(self) -> dict[str, Any]:

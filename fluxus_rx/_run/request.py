@@ -228,7 +228,7 @@ def _no_flow(who: str, flow: Any) -> InvalidFlowError:
             f"{who} takes one flow, but got a tuple of 1: is there a stray comma before the closing"
             " bracket?"
         )
-    if isinstance(flow, Collection) and not is_single_value(flow):
+    if isinstance(flow, Collection) and not (is_single_value(flow) or callable(flow)):
         kind = type(flow).__name__
         return InvalidFlowError(
             f"{who} takes one flow, but got a {kind} of {len(flow)} steps; did you mean"

@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 from aiostream import Stream, pipable_operator, sources_operator
 
 from .._common.messages import check_whole_number, shown
-from .._common.signatures import function_name
+from .._common.signatures import function_name, is_coroutine_function
 from .._common.single_values import is_single_value
 from .._errors import InvalidFlowError, InvalidProductError
 from .._typing import A, B, T
@@ -84,9 +84,10 @@ def flat_map(
             )
         return Items(result)
 
+    awaited: Any = function if is_coroutine_function(function) else call
     return FlatMap(
         _owned(source),
-        function if inspect.iscoroutinefunction(function) else call,
+        awaited,
         concurrency=float("inf") if concurrency is None else concurrency,
         ordered=ordered,
         window=window,

@@ -226,7 +226,7 @@ class TestSimpleProducers:
 
     def test_a_simple_producer_gives_its_items(self, run: Any) -> None:
         """The items of any iterable, on each run."""
-        for items in ([1, 2, 3], (1, 2, 3), range(1, 4), {1: "a", 2: "b", 3: "c"}):
+        for items in ([1, 2, 3], (1, 2, 3), range(1, 4), {1: "a", 2: "b", 3: "c"}.keys()):
             flow = SimpleProducer(items) >> Collect()
             assert run(flow) == run(flow) == [(0, 1), (0, 2), (0, 3)]
 

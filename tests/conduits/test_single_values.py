@@ -137,7 +137,7 @@ def test_a_step_that_gives_empty_text_gives_no_mapping(given: Any) -> None:
         run(step("source", lambda: given))
     with pytest.raises(TypeError, match="returned"):
         run(step("ask", lambda x=0: given))
-    replaced = step("ask", lambda x=0: 1 / 0).options(on_error=lambda failure: given)
+    replaced = step("ask", lambda x=0: [{}][x + 1]).options(on_error=lambda failure: given)
     with pytest.raises(TypeError, match="returned"):
         run(replaced)
 

@@ -65,7 +65,7 @@ def begun(retry: object) -> Attempts:
     check_retry(retry)
     begin = retries(retry)
     assert begin is not None
-    return begin()
+    return begin(None)
 
 
 async def waits_of(
@@ -141,7 +141,7 @@ class TestNumbers:
         assert begin is not None
 
         async def main() -> list[int]:
-            first, second = begin(), begin()
+            first, second = begin(None), begin(None)
             assert await first.again(ValueError())
             assert await first.again(ValueError())
             assert await second.again(ValueError())
@@ -705,7 +705,7 @@ class TestImports:
             "    try: check_retry(value)\n"
             "    except InvalidOptionError: pass\n"
             "check_retry(2)\n"
-            "asyncio.run(retries(2)().again(InvalidOptionError()))\n"
+            "asyncio.run(retries(2)(None).again(InvalidOptionError()))\n"
             "assert 'tenacity' not in sys.modules\n"
         )
         subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
