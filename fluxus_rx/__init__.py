@@ -41,6 +41,7 @@ from ._errors import (
     InvalidProductError,
     MissingAttributeError,
     ObservableError,
+    RecordedError,
     UsageError,
 )
 from ._functional.builders import chain, parallel, passthrough, step
@@ -81,6 +82,7 @@ __all__ = [
     "Passthrough",
     "Producer",
     "Progress",
+    "RecordedError",
     "Run",
     "RunResult",
     "RunStats",

@@ -13,6 +13,7 @@ FlowError
 └── ObservableError         RuntimeError  an observable ended with what is no exception
 
 What a user's function raises is none of these: it surfaces as the object it is, with notes.
+`RecordedError` stands in for one of them that was written down and can't be made again.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ __all__ = [
     "InvalidProductError",
     "MissingAttributeError",
     "ObservableError",
+    "RecordedError",
     "UsageError",
 ]
 
@@ -94,7 +96,8 @@ class FailureLimitError(FlowError, RuntimeError):
         self.result = result
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (str(self), self.failures), {"result": self.result}
+        # With its notes, which are among its attributes.
+        return type(self), (str(self),), self.__dict__.copy()
 
 
 class BufferOverflowError(FlowError, RuntimeError):
@@ -111,3 +114,30 @@ class ObservableError(FlowError, RuntimeError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.error)
+
+
+class RecordedError(Exception):
+    """An exception that was written down, where it can't be made again.
+
+    Failures that were pickled, or written as JSON, have it for an exception that can't be loaded:
+    its class is not there, takes other arguments, or held something that stays in its process.
+
+    - `class_name`: the name of the class, behind that of its module: `"httpx.HTTPStatusError"`
+    - `text`: what `str()` gave; of a very long one the first 10,000 characters
+    - `traceback`: the frames that it came through, as text; empty where there were none
+
+    Its notes, its cause and its context are those of the exception.
+
+    >>> error = RecordedError("httpx.HTTPStatusError", "429")
+    >>> error, str(error)
+    (RecordedError('httpx.HTTPStatusError', '429'), 'httpx.HTTPStatusError: 429')
+    """
+
+    def __init__(self, class_name: str, text: str = "", traceback: str = "") -> None:
+        super().__init__(class_name, text)
+        self.class_name = class_name
+        self.text = text
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        return f"{self.class_name}: {self.text}" if self.text else self.class_name

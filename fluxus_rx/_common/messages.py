@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import reprlib
 from collections.abc import Iterable
-from itertools import islice
 from math import nan
-from typing import Any, Final
+from opcode import opmap
+from typing import Final
 
 from .._errors import FlowError, InvalidOptionError
-from .secrets import MASK, is_secret, masked_text
+from .short_repr import short_repr
 
 __all__ = [
     "also_raised",
@@ -19,69 +18,15 @@ __all__ = [
     "check_seconds",
     "check_whole_number",
     "note",
+    "place_note",
     "short",
     "shown",
 ]
 
 
-#: Characters at the start and at the end of a long text in which secrets are looked for; no more
-#: of them are shown.
-_LOOKED_AT: Final = 1_000
-
-
-class _Short(reprlib.Repr):
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxstring = self.maxother = 60
-
-    def repr1(self, x: object, level: int) -> str:
-        # Not `repr_instance` alone: an int may have too many digits, and what a class is called may
-        # make it pass for a container.
-        try:
-            return MASK if is_secret(x) else super().repr1(x, level)
-        except BaseException as error:
-            return f"<{type(x).__name__}: its repr raised {type(error).__name__}>"
-
-    def repr_str(self, x: str, level: int) -> str:
-        return super().repr_str(masked_text(_ends_of(x)), level)
-
-    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
-        if not x or level <= 0:
-            return "{...}" if x else "{}"
-        keys: Iterable[Any] = x
-        with contextlib.suppress(Exception):  # keys that can't be compared
-            keys = sorted(x)
-        pieces = [
-            f"{self.repr1(key, level - 1)}: "
-            + (MASK if is_secret(x[key], key) else self.repr1(x[key], level - 1))
-            for key in islice(keys, self.maxdict)
-        ]
-        more = ["..."] if len(x) > self.maxdict else []
-        return f"{{{', '.join([*pieces, *more])}}}"
-
-    def repr_instance(self, x: object, level: int) -> str:
-        try:
-            text = masked_text(_ends_of(repr(x)))
-        except Exception:
-            return super().repr_instance(x, level)  # which tells its class and its address
-        if len(text) <= self.maxother:
-            return text
-        head = max(0, (self.maxother - 3) // 2)
-        tail = max(0, self.maxother - 3 - head)
-        return f"{text[:head]}...{text[len(text) - tail :]}"
-
-
-def _ends_of(text: str) -> str:
-    if len(text) <= 2 * _LOOKED_AT:
-        return text
-    return text[:_LOOKED_AT] + text[-_LOOKED_AT:]
-
-
-_SHORT = _Short()
-
-
 def short(value: object, name: str = "") -> str:
-    """The `repr` of a value, shortened, and without secrets; never raises.
+    """The `repr` of a value, shortened, and without secrets; never raises, and takes microseconds
+    whatever it is.
 
     Secret is what its `name` says to be so, or its type, also in a container (`secrets.py`).
 
@@ -90,7 +35,7 @@ def short(value: object, name: str = "") -> str:
     >>> short({"Authorization": "Bearer sk-1"}), short("sk-1", "api_key")
     ("{'Authorization': ***}", '***')
     """
-    return MASK if is_secret(value, name) else _SHORT.repr(value)
+    return short_repr(value, name)
 
 
 def shown(value: object) -> str:
@@ -107,6 +52,53 @@ def note(error: BaseException, text: str) -> None:
     if text not in getattr(error, "__notes__", ()):
         with contextlib.suppress(Exception):
             error.add_note(text)
+
+
+def place_note(error: BaseException, place: str, detail: str) -> str:
+    """Add a note that tells at which `place` an exception came up, and in what `detail`; the note.
+
+    One object may be raised again and again: a constant, or an error that somebody keeps. It does
+    not gather what it had been told of earlier calls. If it is raised anew, the notes of this place
+    and the traceback before are dropped; notes of calls inside each other stay, five of a place.
+
+    >>> error = ValueError("no")
+    >>> place_note(error, "in step 's', ", "item 3"), error.__notes__
+    ("in step 's', item 3", ["in step 's', item 3"])
+    """
+    text = f"{place}{detail}"
+    notes = getattr(error, "__notes__", None)
+    if isinstance(notes, list) and notes:
+        earlier = [one for one in notes if isinstance(one, str) and one.startswith(place)]
+        if earlier and text not in earlier:
+            dropped = earlier if _drop_earlier_raise(error) else earlier[: 1 - _MOST_NOTES]
+            notes[:] = [one for one in notes if one not in dropped]
+    note(error, text)
+    return text
+
+
+#: Notes of one place: of a flow that runs itself in a step, each level has one.
+_MOST_NOTES: Final = 5
+#: Where these raise an exception, they hand on one that was raised elsewhere.
+_HAND_ON: Final = frozenset({"asyncio", "concurrent", "fluxus_rx", "reactivex", "tenacity"})
+_RAISE: Final = opmap["RAISE_VARARGS"]
+
+
+def _drop_earlier_raise(error: BaseException) -> bool:
+    """Cut off of a traceback what it has of an earlier raise; whether there was one.
+
+    Python puts the frames of a new raise in front of those that are there: behind the frame that
+    raises comes one that it has not called.
+    """
+    entry = error.__traceback__
+    while entry is not None and entry.tb_next is not None:
+        frame, behind = entry.tb_frame, entry.tb_next
+        if behind.tb_frame is not frame and frame.f_code.co_code[entry.tb_lasti] == _RAISE:
+            package = str(frame.f_globals.get("__name__")).partition(".")[0]
+            if package not in _HAND_ON:
+                entry.tb_next = None
+                return True
+        entry = behind
+    return False
 
 
 def also_raised(first: BaseException, second: BaseException) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from .._errors import InvalidFlowError, InvalidNameError
 from .messages import shown
@@ -62,12 +63,18 @@ def check_name(who: str, name: object) -> None:
         )
 
 
+#: Characters of what may have been meant to be a name.
+_LONGEST: Final = 100
+
+
 def identifier(name: str) -> str:
     """A proposal of an identifier instead of `name`, in brackets; empty if there is none.
 
     >>> identifier("a b"), identifier("!")
     (" (perhaps 'a_b')", '')
     """
+    if len(name) > _LONGEST:
+        return ""
     proposal = "".join(char if char.isidentifier() or char.isdigit() else "_" for char in name)
     proposal = proposal.strip("_")
     if proposal and proposal[0].isdigit():

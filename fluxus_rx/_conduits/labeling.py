@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from reactivex import Observable
 
-from .._common.messages import note, shown
+from .._common.messages import place_note, shown
 from .._engine.bound_step import BoundStep, ItemCall
 from .._engine.observable import FlowObservable
 from .._engine.stage import Stage, StepContext
@@ -110,6 +110,6 @@ class _LabelCall(ItemCall):
         # With the labels that it has, which the copies of a class with slots of its own lose.
         return copy.copy(item).label(**{**item.product_labels, **self._labels})
 
-    def explain(self, error: BaseException, item: Any) -> None:
-        """Add to an error that it came up here."""
-        note(error, f"in {self._giver}, as its product was labelled")
+    def explain(self, error: BaseException, item: Any) -> str:
+        """Add to an error that it came up here; the note."""
+        return place_note(error, f"in {self._giver}, ", "as its product was labelled")

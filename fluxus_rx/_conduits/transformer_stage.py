@@ -10,7 +10,7 @@ from typing import Any, Final, Self, cast
 
 from reactivex import Observable
 
-from .._common.messages import note, short, shown
+from .._common.messages import place_note, short, shown
 from .._engine.bound_step import BoundStep, offloaded
 from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import Stage, StepContext
@@ -171,7 +171,8 @@ class _TransformerCall:
         """What stands in for the outputs of a call that has failed."""
         return Items(iterator_of(replacement, self._transformer, "on_error"))
 
-    def explain(self, error: BaseException, product: Any) -> None:
-        """Add to an error which transformer was called, and with which product."""
+    def explain(self, error: BaseException, product: Any) -> str:
+        """Add to an error which transformer was called, and with which product; the note."""
         path = self._context.trail.path
-        note(error, f"in {self._transformer.name}, path {path}, with the input {short(product)}")
+        place = f"in {self._transformer.name}, path {path}, "
+        return place_note(error, place, f"with the input {short(product)}")

@@ -23,16 +23,16 @@ class BoundStep(NamedTuple):
 
     `apply` gives an item, or `Items`. It is called for an asynchronous step too, whose outcome is
     then awaited: a coroutine gives an item or `Items`. `explain` adds to an error where it came
-    up. `may_wait` tells whether `apply` may give `Items` of a `Deferred`. `locate` tells the
-    position of an item in the flow, where items have one; `kept` gives an item as it is now, for
-    one who holds it while the flow goes on. `given` makes an outcome of what stands in for that of
-    an item, after the call has given so many products. `arguments` gives those of the call with an
-    item, by name. `gauge` counts its calls, in a run that counts.
+    up, and gives that note. `may_wait` tells whether `apply` may give `Items` of a `Deferred`.
+    `locate` tells the position of an item in the flow, where items have one; `kept` gives an item
+    as it is now, for one who holds it while the flow goes on. `given` makes an outcome of what
+    stands in for that of an item, after the call has given so many products. `arguments` gives
+    those of the call with an item, by name. `gauge` counts its calls, in a run that counts.
     """
 
     apply: Callable[[Any], Any]
     acall: Callable[[Any], Coroutine[Any, Any, Any]]
-    explain: Callable[[BaseException, Any], None]
+    explain: Callable[[BaseException, Any], str]
     options: StepOptions
     key: Hashable
     may_wait: bool = False
@@ -58,8 +58,8 @@ class ItemCall(ABC):
         return self.apply(item)
 
     @abstractmethod
-    def explain(self, error: BaseException, item: Any) -> None:
-        """Add to an error where it came up."""
+    def explain(self, error: BaseException, item: Any) -> str:
+        """Add to an error where it came up; the note."""
 
     def bound(self, options: StepOptions, key: Hashable = None) -> BoundStep:
         """The call as all that runs steps knows it."""

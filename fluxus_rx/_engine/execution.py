@@ -15,7 +15,7 @@ from typing import Any
 from reactivex import Observable
 from reactivex.abc import DisposableBase
 
-from .._common.messages import also_raised, note
+from .._common.messages import also_raised, note, short
 from .._rx.run_settings import RunSettings
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
 from .._rx.scope import Scope
@@ -179,7 +179,7 @@ async def consume_in_thread(
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.wait([future])
             if not future.cancelled() and (error := future.exception()) is not None:
-                note(cancelled, f"the consumer, told to end, raised {error!r}")
+                note(cancelled, f"the consumer, told to end, raised {short(error)}")
             raise
 
 

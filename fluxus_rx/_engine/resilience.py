@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-from .._common.messages import note
+from .._common.messages import note, place_note
 from .._errors import UsageError
 from .._options.failure import Failure, FailureLog
 from .._options.retry import Attempts, retries
@@ -254,10 +254,10 @@ class _Resilience:
                 raise error
             raise raised from error
         assert isinstance(raised, Exception)
-        self.work.explain(raised, item)
+        where = self.work.explain(raised, item)
         path, number = self._place()
         kept = item if self.work.kept is None else self.work.kept(item)
-        failure = Failure(self.step, path, kept, raised, attempts, number)
+        failure = Failure(self.step, path, kept, raised, attempts, note=where, _place=number)
         if self._log is not None:
             self._log.add(failure, self._on_error == "collect")
         if isinstance(self._on_error, str):
@@ -279,7 +279,8 @@ class _Resilience:
         try:
             yield
         except Exception as error:
-            note(error, f"in on_error of step {self.step!r}, for the failure: {failure}")
+            place = f"in on_error of step {self.step!r}, "
+            place_note(error, place, f"for the failure: {failure}")
             raise
 
     def _replace(self, replacement: Any, item: Any, given: int) -> Any:

@@ -16,7 +16,7 @@ from functools import partial
 from types import FunctionType
 from typing import Any
 
-from .._common.messages import note, short
+from .._common.messages import place_note, short
 from .._common.signatures import Parameters, function_name, is_coroutine_function
 from .._common.single_values import is_text
 from .._engine.bound_step import Deferred
@@ -237,17 +237,17 @@ class StepCall:
         """The arguments of the call with a product, as far as there are any."""
         return self._function.arguments_for(product)
 
-    def explain(self, error: BaseException, product: Any) -> None:
-        """Add to an error in which step and for which product it came up."""
+    def explain(self, error: BaseException, product: Any) -> str:
+        """Add to an error in which step and for which product it came up; the note."""
+        place = f"in step {self._name!r}, "
         if not isinstance(product, DictProduct):
             path = self._context.trail.path
-            note(error, f"in step {self._name!r}, path {path}, given {short(product)}")
-            return
+            return place_note(error, place, f"path {path}, given {short(product)}")
         values = self._function.arguments_for(product).items()
         called = ", ".join(f"{name}={short(value, name)}" for name, value in values)
         path = " → ".join((*product.path(), self._name))
         where = f"item {product.where()} of path {path}"
-        note(error, f"in step {self._name!r}, {where}, called with {called or 'no arguments'}")
+        return place_note(error, place, f"{where}, called with {called or 'no arguments'}")
 
 
 class TimedCall(StepCall):

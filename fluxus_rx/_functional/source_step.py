@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from reactivex import Observable
 
-from .._common.messages import note, short
+from .._common.messages import note, place_note, short
 from .._common.signatures import Parameters, function_name, is_async_function
 from .._common.single_values import is_text
 from .._common.trail import Trail
@@ -159,9 +159,9 @@ class _EmittedItems(ItemCall):
         self._index += 1
         return self._factory.from_item(self._index, item, "observable", None, self._factory.now())
 
-    def explain(self, error: BaseException, item: Any) -> None:
-        """Add to an error which item it was."""
-        note(error, f"in step {self._name!r}, at item {self._index}")
+    def explain(self, error: BaseException, item: Any) -> str:
+        """Add to an error which item it was; the note."""
+        return place_note(error, f"in step {self._name!r}, ", f"at item {self._index}")
 
 
 class _SourceProducts:

@@ -9,7 +9,7 @@ from typing import Any
 
 from reactivex import Observable
 
-from .._common.messages import note, short
+from .._common.messages import place_note, short
 from .._common.names import identifier
 from .._common.signatures import function_name, is_async_function, parameters_of
 from .._conduits.conduit import options_repr
@@ -189,7 +189,7 @@ class _ForeignInput(ItemCall):
             depth=self._kind.depth,
         )
 
-    def explain(self, error: BaseException, item: Any) -> None:
-        """Add to an error which item it was."""
+    def explain(self, error: BaseException, item: Any) -> str:
+        """Add to an error which item it was; the note."""
         path = self._context.trail.path
-        note(error, f"in step {self._name!r}, path {path}, at item {self._index}")
+        return place_note(error, f"in step {self._name!r}, ", f"path {path}, at item {self._index}")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from .._common.error_record import ErrorRecord, error_record, plain_record, restored_error
+from .._common.loadable import LoadCheck
 from .._common.messages import short
 from .._common.secrets import masked_text
 from .._errors import FailureLimitError
@@ -21,8 +25,13 @@ class Failure:
     - `product`: what it was called with, with its whole lineage
     - `exception`: the error of the last attempt, with notes that tell where it came up
     - `attempts`: how many there were
+    - `note`: where it came up, and what the call was given; its own, also where one exception
+      object was raised by several calls, whose note is that of the last one
 
-    It can be pickled if its product and its exception can, and replayed with `rerun`.
+    It can be replayed with `rerun`, and pickled if its product can; what was pickled can be loaded.
+    An exception that can't be made again then, in a process without its class for one, is a
+    `RecordedError`. Pickling raises InvalidProductError (a TypeError) for an attribute of the
+    product that wouldn't be there again, and names it.
 
     >>> print(Failure("fetch", "src → fetch", {"x": 1}, ValueError("no"), 3))
     fetch failed after 3 attempts with ValueError('no'), given {'x': 1}
@@ -33,6 +42,7 @@ class Failure:
     product: Any
     exception: Exception
     attempts: int
+    note: str = dataclasses.field(default="", repr=False)
     #: which of the places with this path it was, for flows in which several have the same one
     _place: int = dataclasses.field(default=0, repr=False)
     #: seconds of the run that it was in, once that is over; after these a run of it goes on
@@ -58,6 +68,68 @@ class Failure:
         names = [field.name for field in dataclasses.fields(self) if field.repr]
         said = [f"{name}={masked_text(repr(getattr(self, name)))}" for name in names]
         return f"Failure({', '.join(said)})"
+
+    if not TYPE_CHECKING:  # or each attribute would be one
+
+        def __getattr__(self, name: str) -> Any:
+            # Of a failure that was pickled, the exception is made when somebody looks at it: what
+            # its class does then is no matter of whoever loads a thousand of them.
+            record = self.__dict__.get("_record")
+            if name != "exception" or record is None:
+                kind = type(self).__name__
+                raise AttributeError(f"{kind!r} object has no attribute {name!r}", name=name)
+            error = restored_error(record)
+            self.__dict__["exception"] = error
+            return error
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._flow_state(LoadCheck(), {})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def _flow_state(self, checked: LoadCheck, records: dict[int, ErrorRecord]) -> dict[str, Any]:
+        """What is pickled: plain data under names that stay, and the product; `records` are those
+        of exceptions that are pickled with it, by their ids."""
+        if hasattr(self.product, "nested"):
+            for name, attributes in self.product.steps():
+                for attribute, value in attributes.items():
+                    if not checked.knows(value):
+                        checked.check(value, partial(self._attribute, name, attribute))
+        else:
+            checked.check(self.product, self._given)
+        state = self.__dict__.copy()
+        if "_record" not in state:
+            key = id(self.exception)
+            if key not in records:
+                records[key] = error_record(self.exception, pickles=True)
+            state["_record"] = records[key]
+        state.pop("exception", None)
+        return state
+
+    def _given(self) -> str:
+        return f"what step {self.step!r} was given when it failed"
+
+    def _attribute(self, step: str, name: str) -> str:
+        return f"{self._given()}: the attribute {name!r} of step {step!r}"
+
+    def _flow_plain_record(self) -> ErrorRecord:
+        """The exception as values of JSON; one that was written down as it was then."""
+        record: ErrorRecord | None = self.__dict__.get("_record")
+        if record is None:
+            return error_record(self.exception, pickles=False)
+        return plain_record(record)
+
+    def __copy__(self) -> Failure:
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Failure:
+        # Exceptions stay what they are, as classes and functions do: many can't be copied.
+        made = self.__copy__()
+        made.__dict__["product"] = copy.deepcopy(self.product, memo)
+        return made
 
     def __str__(self) -> str:
         times = f" after {self.attempts} attempts" if self.attempts > 1 else ""

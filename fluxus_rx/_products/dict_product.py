@@ -402,7 +402,7 @@ def checked(attributes: Any, step: str, subject: str, wanted: str) -> dict[str, 
         if not name.isidentifier():
             perhaps = identifier(name)
             raise InvalidAttributeError(
-                f"step {step!r} yielded an item with the key {name!r}; attribute names must be"
+                f"step {step!r} yielded an item with the key {short(name)}; attribute names must be"
                 f" identifiers{perhaps}"
             )
     if len(known_names) < _KNOWN_MOST:

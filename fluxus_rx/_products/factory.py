@@ -6,7 +6,7 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Mapping
 from typing import Any
 
-from .._common.messages import note, shown
+from .._common.messages import place_note, shown
 from .._errors import InvalidProductError
 from .._monitoring.meter import Meter
 from .._streams.iteration import relay
@@ -112,7 +112,7 @@ class ProductFactory:
                 start = None if timer is None else timer.elapsed
         except BaseException as error:
             if precursor is None and not outside:  # else the step that gave them tells where
-                note(error, f"in step {name!r}, at item {count}")
+                place_note(error, f"in step {name!r}, ", f"at item {count}")
             raise
         finally:
             close = getattr(iterator, "close", None)
@@ -170,7 +170,7 @@ class _AsyncReading:
     def fail(self, error: BaseException) -> None:
         """An error has come instead."""
         if self._precursor is None:  # else the step that gave the items tells where
-            note(error, f"in step {self._name!r}, at item {self._index}")
+            place_note(error, f"in step {self._name!r}, ", f"at item {self._index}")
 
 
 def from_foreign(

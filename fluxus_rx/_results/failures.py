@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Final, overload
 
-from .._common.messages import shown
+from .._common.error_record import ErrorRecord, error_title
+from .._common.loadable import LoadCheck
+from .._common.messages import short, shown
 from .._errors import InvalidFlowError
 from .._options.failure import Failure
 from .._products.dict_product import DictProduct
 from .data_frame import data_frame
+from .json_lines import (
+    Default,
+    LinesFile,
+    ObjectHook,
+    failures_of_lines,
+    lines_of,
+    write_lines,
+)
 from .rows import Output, PathOutputs, Rows
 
 if TYPE_CHECKING:
@@ -65,8 +76,29 @@ class Failures(Sequence[Failure]):
     def __len__(self) -> int:
         return len(self._failures)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self._flow_state(LoadCheck())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._elapsed = state["elapsed"]
+        self._failures = [_failure_of(one) for one in state["failures"]]
+
+    def _flow_state(self, checked: LoadCheck) -> dict[str, Any]:
+        """What is pickled, as of a failure; an exception of several of them once."""
+        records: dict[int, ErrorRecord] = {}
+        failures = [failure._flow_state(checked, records) for failure in self._failures]
+        return {"failures": failures, "elapsed": self._elapsed}
+
+    def __copy__(self) -> Failures:
+        return Failures(self._failures, self._elapsed)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Failures:
+        return Failures(copy.deepcopy(self._failures, memo), self._elapsed)
+
     def __repr__(self) -> str:
-        return f"Failures({self._failures!r})"
+        shown = [short(failure) for failure in self._failures[:_MOST_IN_REPR]]
+        more = len(self) - len(shown)
+        return f"Failures([{', '.join([*shown, f'and {more} more'] if more else shown)}])"
 
     def to_frame(self, simplify: bool = False) -> pd.DataFrame:
         """The failures as a pandas data frame, one row each; needs the extra `frame`.
@@ -82,16 +114,74 @@ class Failures(Sequence[Failure]):
         """
         return data_frame(Rows({0: [_failure_row(failure) for failure in self]}), False, simplify)
 
+    def to_json(self, file: LinesFile, *, default: Default | None = None) -> None:
+        """Write the failures as lines of JSON, one each, in their order.
+
+        - `file`: a path, which is written anew, or a stream of text or bytes; to add to a file,
+          open it with mode `"a"`
+        - `default`: turns a value into one that JSON has, as that of `json.dumps`
+
+        A line has the step, the path, the attempts, the note, the error with its class, text,
+        notes, traceback and causes, and the product: the attributes of each step of its lineage.
+        `Failures.from_json` reads them, and `rerun` takes what it gives; lines may be left out
+        before, and lines of several files put together. A line is written by one call, once all
+        of them are made. They take memory for all of them.
+
+        Values are strings, numbers, booleans, None, lists, and dictionaries whose keys are
+        strings. Anything else is given to `default`: also tuples, which would be lists when they
+        are read, and subclasses of the types above. Raises InvalidProductError (a TypeError)
+        without it, and names the step and the attribute; TypeError for a file that is none.
+
+        >>> import io
+        >>> file = io.StringIO()
+        >>> Failures([Failure("fetch", "src → fetch", 5, ValueError("no"), 3)]).to_json(file)
+        >>> print(file.getvalue())  # doctest: +ELLIPSIS
+        {"schema": 1, "step": "fetch", "path": "src → fetch", "place": 0, "attempts": 3, ...}
+        """
+        write_lines(lines_of(self, default), file)
+
+    @classmethod
+    def from_json(cls, file: LinesFile, *, object_hook: ObjectHook | None = None) -> Failures:
+        """The failures that `to_json` has written, as far as their lines are there.
+
+        - `file`: a path, or a stream of text or bytes
+        - `object_hook`: turns a dictionary in an attribute into what it was before `default` made
+          one of it, as that of `json.loads`
+
+        An exception is a `RecordedError`. Raises InvalidOptionError (a ValueError) for a line that
+        is no failure, or is of a newer version, and names the line; OSError for a file that can't
+        be read.
+
+        >>> import io
+        >>> file = io.StringIO()
+        >>> Failures([Failure("fetch", "src → fetch", 5, ValueError("no"), 3)]).to_json(file)
+        >>> _ = file.seek(0)
+        >>> print(Failures.from_json(file)[0])
+        fetch failed after 3 attempts with RecordedError('ValueError', 'no'), given 5
+        """
+        return cls(failures_of_lines(file, object_hook))
+
+
+#: Failures that the `repr` of several shows.
+_MOST_IN_REPR: Final = 6
+
+
+def _failure_of(state: dict[str, Any]) -> Failure:
+    failure = Failure.__new__(Failure)
+    failure.__setstate__(state)
+    return failure
+
 
 def _failure_row(failure: Failure) -> dict[str, dict[str, Any]]:
     product = failure.product
     lineage = product.nested() if isinstance(product, DictProduct) else {"input": {"item": product}}
+    error, text = error_title(failure.exception)
     told = {
         "step": failure.step,
         "path": failure.path,
         "attempts": failure.attempts,
-        "error": type(failure.exception).__name__,
-        "text": str(failure.exception),
+        "error": error,
+        "text": text,
     }
     return {**lineage, "[failure]": told}
 

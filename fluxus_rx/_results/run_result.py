@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from .._common.messages import check_whole_number, shown
+from .._common.loadable import LoadCheck
+from .._common.messages import check_whole_number, short, shown
 from .._errors import InvalidFlowError
 from .._monitoring.calls import Journal, RunTimes
 from .._monitoring.meter import Meter
@@ -16,6 +18,7 @@ from .._products.dict_product import DictProduct
 from .arrow import arrow_table
 from .data_frame import data_frame
 from .failures import Failures, Replacement, failures_of_run, merged_failures, merged_outputs
+from .pickling import loadable_outputs
 from .rows import Output, PathOutputs, Rows
 
 if TYPE_CHECKING:
@@ -200,19 +203,36 @@ class RunResult(Sequence[list[Output]]):
     def __repr__(self) -> str:
         return f"RunResult({', '.join(map(repr, self))})"
 
+    def __copy__(self) -> RunResult:
+        return self._with_paths(self._paths)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RunResult:
+        paths = [
+            PathOutputs(copy.deepcopy(path.outputs, memo), path.positions) for path in self._paths
+        ]
+        made = self._with_paths(paths)
+        made._failures = copy.deepcopy(self._failures, memo)
+        return made
+
+    def _with_paths(self, paths: list[PathOutputs]) -> RunResult:
+        return RunResult._assembled(
+            paths, times=self._times, failures=self._failures, replacement=self._replacement
+        )
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return RunResult, tuple(self), self._state()
+        checked = LoadCheck()
+        return RunResult, tuple(loadable_outputs(self, checked)), self._state(checked)
 
     # Plain data under names that stay: a result may be loaded by another version.
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self, checked: LoadCheck) -> dict[str, Any]:
         replacement = self._replacement
         return {
             "_journal": self._times.records,
             "_elapsed": self._times.elapsed,
             "_steps": self._times.steps,
             "_untimed": self._times.untimed,
-            "_failures": self._failures,
+            "_failures": self._failures._flow_state(checked),
             "_positions": [path.positions for path in self._paths],
             "_replaces": None if replacement is None else replacement.outputs,
             "_again": () if replacement is None else replacement.calls,
@@ -229,7 +249,8 @@ class RunResult(Sequence[list[Output]]):
             steps=state["_steps"],
             untimed=state["_untimed"],
         )
-        self._failures = state["_failures"]
+        self._failures = Failures.__new__(Failures)
+        self._failures.__setstate__(state["_failures"])
         if state["_replaces"] is not None:
             self._replacement = Replacement(state["_replaces"], state["_again"])
 
@@ -368,6 +389,6 @@ def _check_output(index: int, output: object) -> None:
     for step, attributes in output.items():
         if not isinstance(attributes, dict):
             raise InvalidFlowError(
-                f"RunResult(): path {index}, step {step!r}: {shown(attributes)}; expected a"
+                f"RunResult(): path {index}, step {short(step)}: {shown(attributes)}; expected a"
                 " dictionary"
             )

@@ -43,7 +43,7 @@ class Runtime:
     limit: Limit | None = None
     depth: int = 0
     idle_times: IdleTimes | None = None
-    explain: Callable[[BaseException, Any], None] | None = None
+    explain: Callable[[BaseException, Any], object] | None = None
 
 
 class FlatMap(Cancellable[B]):
