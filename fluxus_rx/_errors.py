@@ -40,6 +40,10 @@ __all__ = [
 class FlowError(Exception):
     """Any error that the library raises of its own accord.
 
+    `result` is what the run that it ended had given by then, a `RunResult`, where outputs are
+    collected: by `run`, `arun`, `rerun`, `arerun` and `start`. It is None elsewhere. Where a step
+    runs a flow of its own, it is the result of that.
+
     >>> import fluxus_rx
     >>> try:
     ...     fluxus_rx.chain()
@@ -47,6 +51,13 @@ class FlowError(Exception):
     ...     print(type(error).__name__, "-", error)
     InvalidFlowError - chain() needs at least one step
     """
+
+    result: Any = None
+
+    def _flow_complete(self, result: Any) -> None:
+        """Take what the run had given, which only the run as a whole knows."""
+        if self.result is None:
+            self.result = result
 
 
 class InvalidFlowError(FlowError, TypeError):
@@ -70,7 +81,12 @@ class InvalidAttributeError(FlowError, ValueError):
 
 
 class MissingAttributeError(FlowError, ValueError):
-    """A step needs an attribute that nothing before it provides."""
+    """A step needs an attribute that nothing before it provides.
+
+    It ends the run also where `on_error` says that failures don't, and no attempt is made again:
+    the flow is wired wrongly, and not a call gone wrong. An attribute that only some products have
+    is a parameter with a default.
+    """
 
 
 class UsageError(FlowError, RuntimeError):
@@ -88,12 +104,10 @@ class FailureLimitError(FlowError, RuntimeError):
     def __init__(self, text: str, failures: Sequence[Any] = ()) -> None:
         super().__init__(text)
         self.failures: Sequence[Any] = failures
-        self.result: Any = None
 
-    def _flow_complete(self, failures: Sequence[Any], result: Any) -> None:
-        """Take what only the run as a whole knows, once it has ended."""
+    def _flow_complete_failures(self, failures: Sequence[Any]) -> None:
+        """Take the failures as they are once the run has ended."""
         self.failures = failures
-        self.result = result
 
     def __reduce__(self) -> tuple[Any, ...]:
         # With its notes, which are among its attributes.

@@ -17,10 +17,10 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from .._common.messages import note, place_note
-from .._errors import UsageError
+from .._errors import MissingAttributeError, UsageError
 from .._options.failure import Failure, FailureLog
 from .._options.retry import Attempts, retries
 from .._streams.context import Items, unmistakable
@@ -31,6 +31,10 @@ from .bound_step import BoundStep, Deferred, settle
 __all__ = ["resilient"]
 
 _log = logging.getLogger(__name__)
+
+#: What is wrong with the flow itself: what is used in the wrong place, or wired wrongly, is so for
+#: each item. Skipped, it would leave an empty result that looks like a good one.
+_MISTAKES: Final = (UsageError, MissingAttributeError)
 
 
 def resilient(
@@ -184,7 +188,7 @@ class _Resilience:
 
     async def _may_retry(self, attempts: Attempts | None, error: Exception, given: int) -> bool:
         """Whether to try once more after a call has failed that had given so much; waits before."""
-        if attempts is None or (given and not self._repeatable):
+        if attempts is None or (given and not self._repeatable) or isinstance(error, _MISTAKES):
             return False
         gauge = self._gauge
         if gauge is None:
@@ -248,8 +252,7 @@ class _Resilience:
         raised = unmistakable(error)
         if attempts > 1:
             note(raised, f"after {attempts} attempts")
-        # What is used in the wrong place is so for each item.
-        if self._on_error == "raise" or isinstance(raised, UsageError):
+        if self._on_error == "raise" or isinstance(raised, _MISTAKES):
             if raised is error:
                 raise error
             raise raised from error

@@ -88,6 +88,7 @@ class Run:
         self._execution: Execution | None = None
         self._state = RunState.RUNNING
         self._ended: RunStats | None = None
+        self._last: RunResult | None = None
         self._begun = asyncio.Event()
         self._task = loop.create_task(self._run())
         _running.add(self._task)
@@ -96,9 +97,10 @@ class Run:
     async def _run(self) -> RunResult:
         state = RunState.FAILED
         try:
-            result = await self._request.result(self._open)
+            with self._request:
+                self._last = await self._request.result(self._open)
             state = RunState.DONE
-            return result
+            return self._last
         except asyncio.CancelledError as cancelled:
             if self._execution is not None and self._execution.scope.errors:
                 raise self._execution.scope.errors[0] from cancelled  # and not a note of it alone
@@ -107,6 +109,8 @@ class Run:
         finally:
             self._state = state
             self._ended = self.stats()
+            if self._last is None:
+                self._last = self._request.partial()
 
     def _over(self, task: asyncio.Task[RunResult]) -> None:
         _running.discard(task)
@@ -177,6 +181,12 @@ class Run:
             await asyncio.wait([self._task])
             if not self._task.cancelled() and (error := self._task.exception()) is not None:
                 raise error
+
+    @property
+    def partial(self) -> RunResult:
+        """What the run has given by now, as a result; once the run is over, however it ended, what
+        it had given by then. In O(n log n) of the outputs, as long as it goes on."""
+        return self._request.partial() if self._last is None else self._last
 
     @property
     def state(self) -> str:

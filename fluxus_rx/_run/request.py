@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import (
     AsyncIterable,
@@ -9,6 +10,7 @@ from collections.abc import (
     Collection,
     Coroutine,
     Iterable,
+    Iterator,
     Mapping,
     Sequence,
 )
@@ -18,7 +20,8 @@ from typing import Any, Final, Unpack, cast
 from reactivex import Observable
 
 from .._common.item_types import fits, type_name
-from .._common.messages import shown
+from .._common.messages import also_raised, shown
+from .._common.signatures import is_async_function
 from .._common.single_values import is_single_value, is_text
 from .._common.trail import Trail
 from .._conduits.conduit import role_of
@@ -26,7 +29,7 @@ from .._conduits.producer import Producer
 from .._conduits.transformer import Transformer
 from .._engine.execution import Execution
 from .._engine.observable import flow_observable
-from .._errors import FailureLimitError, InvalidFlowError
+from .._errors import FailureLimitError, FlowError, InvalidFlowError, InvalidOptionError
 from .._functional.source_step import SourceStep
 from .._monitoring.reporting import reporting
 from .._options.failure import Failure
@@ -36,7 +39,7 @@ from .._results.failures import sorted_failures
 from .._results.run_result import RunResult
 from .._rx.run_settings import RunKeywords, RunSettings
 
-__all__ = ["CollectedRun", "Input", "RunRequest"]
+__all__ = ["CollectedRun", "Input", "PartialReceiver", "RunRequest"]
 
 Input = (
     Mapping[str, Any]
@@ -44,6 +47,10 @@ Input = (
     | AsyncIterable[Mapping[str, Any]]
     | Observable[Any]
 )
+
+
+#: what takes the result by then of a run that ends by an error
+PartialReceiver = list[RunResult] | Callable[[RunResult], object] | None
 
 
 #: what runs beside a run, as a part of it
@@ -110,7 +117,11 @@ class RunRequest:
 
 
 class CollectedRun(RunRequest):
-    """A run whose outputs and failures are collected for a `RunResult`."""
+    """A run whose outputs and failures are collected for a `RunResult`.
+
+    It runs inside of a block of its own. If the block ends by an error, whatever that is, `partial`
+    gets what there is by then, and so does the error if it is one of the library.
+    """
 
     def __init__(
         self,
@@ -118,12 +129,14 @@ class CollectedRun(RunRequest):
         *,
         who: str = "run()",
         input: Input | None = None,
+        partial: PartialReceiver = None,
         **settings: Unpack[RunKeywords],
     ) -> None:
         self._failures: list[Failure] = []
         super().__init__(flow, who=who, input=input, on_failure=self._failures.append, **settings)
+        self._take_partial = _partial_function(partial)
         #: what each path has given so far
-        self._items: list[list[Any]] = []
+        self._items: list[list[Any]] = [[] for _ in range(self.producer.n_concurrent_conduits)]
 
     def execution(self, beside: Beside | None = None) -> Execution:
         """The run itself, not open yet; its products are collected here."""
@@ -140,36 +153,70 @@ class CollectedRun(RunRequest):
         """Run to the end; `on_open` is called with the run when it is open."""
         with self.reporting() as beside:
             execution = self.execution(beside)
-            try:
-                async with execution as channel:
-                    if on_open is not None:
-                        on_open(execution)
-                    await channel.filled()
-            except FailureLimitError as error:
-                self._complete(error)
-                raise
+            async with execution as channel:
+                if on_open is not None:
+                    on_open(execution)
+                await channel.filled()
             return self._collected()
 
-    def _complete(self, error: FailureLimitError) -> None:
+    def __enter__(self) -> CollectedRun:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        if isinstance(error, FlowError):
+            self._complete(error)
+        if self._take_partial is not None:
+            try:
+                self._take_partial(self.partial())
+            except Exception as late:
+                also_raised(error, late)
+
+    def _complete(self, error: FlowError) -> None:
         log = self.settings.failures
-        if log is not None and log.has_raised(error):
+        if isinstance(error, FailureLimitError) and log is not None and log.has_raised(error):
             elapsed = 0.0 if self.settings.meter is None else self.settings.meter.elapsed
             # Those that are in the result as well are the same objects there.
             ended = {failure: failure._flow_of_run(elapsed) for failure in log.all}
             self._failures = [ended[failure] for failure in self._failures]
-            error._flow_complete(
-                failures=sorted_failures(ended.values(), elapsed), result=self._collected()
-            )
+            error._flow_complete_failures(sorted_failures(ended.values(), elapsed))
+        error._flow_complete(self.partial())
 
-    def _collected(self) -> RunResult:
-        """What there is by now."""
-        paths = [self._products_of(path, items) for path, items in enumerate(self._items)]
+    def partial(self) -> RunResult:
+        """What there is by now, without what is no product: the error of the run tells of that."""
+        return self._collected(FlowError)
+
+    def _collected(self, *refused: type[Exception]) -> RunResult:
+        """What there is by now; items that raise what is `refused` are left out."""
+        paths = [
+            [*self._products_of(path, items, refused)] for path, items in enumerate(self._items)
+        ]
         return RunResult.of_products(paths, self.settings.meter, self._failures)
 
-    def _products_of(self, path: int, items: list[Any]) -> list[DictProduct]:
+    def _products_of(
+        self, path: int, items: list[Any], refused: tuple[type[Exception], ...]
+    ) -> Iterator[DictProduct]:
         if all(isinstance(item, DictProduct) for item in items):
-            return items
-        return [self.product_of(item, path=path, index=index) for index, item in enumerate(items)]
+            yield from items
+            return
+        for index, item in enumerate(items):
+            with contextlib.suppress(*refused):
+                yield self.product_of(item, path=path, index=index)
+
+
+def _partial_function(receiver: PartialReceiver) -> Callable[[RunResult], object] | None:
+    """What to call with a partial result."""
+    if receiver is None:
+        return None
+    if isinstance(receiver, list):
+        return receiver.append
+    if not callable(receiver) or is_async_function(receiver):
+        raise InvalidOptionError(
+            f"partial={shown(receiver)}: expected a list, or a plain function of a RunResult, which"
+            " gets what there is by then if the run ends by an error"
+        )
+    return receiver
 
 
 _INSTEAD: Final = (

@@ -18,7 +18,7 @@ from .._products.dict_product import DictProduct
 from .._results.failures import Failures, Origins, Position, Replacement, elapsed_of, location_of
 from .._results.run_result import RunResult
 from .._rx.run_settings import RunKeywords
-from .request import CollectedRun
+from .request import CollectedRun, PartialReceiver
 
 __all__ = ["arerun", "rerun"]
 
@@ -32,6 +32,7 @@ def rerun(
     progress: Follow = False,
     options: StepOptions | None = None,
     max_failures: int | None = None,
+    partial: PartialReceiver = None,
 ) -> RunResult:
     """Run exactly the products that failed once more, from the step that they failed in to the end.
 
@@ -43,7 +44,8 @@ def rerun(
     on: with what that step had been called with, once for all failures that came of it.
 
     Gives the outputs in the paths of the flow; `result.merged(…)` puts them in their places. Other
-    arguments are those of `run`. No failures give a result without outputs.
+    arguments are those of `run`. No failures give a result without outputs. What `partial` gets is
+    of a rerun that has not ended, so it can't be merged.
 
     Raises TypeError for what are no failures, or none of this flow.
 
@@ -63,8 +65,9 @@ def rerun(
         progress=progress,
         options=options,
         max_failures=max_failures,
+        partial=partial,
     )
-    with Loop() as loop:
+    with replay.run, Loop() as loop:
         return loop.call(replay.result)
 
 
@@ -77,6 +80,7 @@ async def arerun(
     progress: Follow = False,
     options: StepOptions | None = None,
     max_failures: int | None = None,
+    partial: PartialReceiver = None,
 ) -> RunResult:
     """The same as `rerun`, on the running loop; cancelling it cancels and cleans up the run.
 
@@ -93,15 +97,23 @@ async def arerun(
         progress=progress,
         options=options,
         max_failures=max_failures,
+        partial=partial,
     )
-    return await replay.result()
+    with replay.run:
+        return await replay.result()
 
 
 class _Rerun:
     """The run of failed products, each of which enters the flow where it failed."""
 
     def __init__(
-        self, flow: Any, failures: Any, *, start: str | None, **settings: Unpack[RunKeywords]
+        self,
+        flow: Any,
+        failures: Any,
+        *,
+        start: str | None,
+        partial: PartialReceiver,
+        **settings: Unpack[RunKeywords],
     ) -> None:
         if isinstance(failures, str | bytes | RunResult) or not isinstance(failures, Iterable):
             hint = "; did you mean its failures?" if isinstance(failures, RunResult) else ""
@@ -109,8 +121,8 @@ class _Rerun:
         failures = Failures(failures, elapsed_of(failures))
         # Times go on from the end of the run that they failed in.
         settings["elapsed"] = elapsed_of(failures)
-        self._run = CollectedRun(flow, who="rerun()", **settings)
-        paths = self._run.producer.observables()
+        self.run = CollectedRun(flow, who="rerun()", partial=partial, **settings)
+        paths = self.run.producer.observables()
         locations = StepLocations(paths)
         entering: _Entering = {}
         for failure in failures:
@@ -118,11 +130,11 @@ class _Rerun:
             entering.setdefault(trail, {})[(*product.positions(),)] = product
         entering = _without_consequences(entering)
         self._replacement = _replacement(locations, entering)
-        self._run.replay(paths, {trail: [*given.values()] for trail, given in entering.items()})
+        self.run.replay(paths, {trail: [*given.values()] for trail, given in entering.items()})
 
     async def result(self) -> RunResult:
         """Run them."""
-        result = await self._run.result()
+        result = await self.run.result()
         return result._flow_in_place_of(self._replacement)
 
 

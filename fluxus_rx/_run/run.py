@@ -14,7 +14,7 @@ from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
 from .._results.rows import Output
 from .._results.run_result import RunResult
-from .request import CollectedRun, Input, RunRequest
+from .request import CollectedRun, Input, PartialReceiver, RunRequest
 
 __all__ = ["arun", "astream", "run", "stream"]
 
@@ -27,6 +27,7 @@ def run(
     progress: Follow = False,
     options: StepOptions | None = None,
     max_failures: int | None = None,
+    partial: PartialReceiver = None,
 ) -> RunResult:
     """Run a flow of steps to its end, and give its outputs path by path.
 
@@ -48,6 +49,11 @@ def run(
     `max_failures` of them do, with a `FailureLimitError` that has all of them, and the result by
     then. Those of steps with `on_error="collect"` are in `RunResult.failures`.
 
+    A run that ends by an error, by Ctrl-C or by a cancellation gives what it has given by then to
+    `partial`: a list gets one `RunResult`, a function is called with it, once all is cleaned up. It
+    has the outputs in their order and the failures, whatever has been raised; nothing comes to
+    `partial` from a run that ends well. Errors of the library have it as their `result`, too.
+
     Works with no event loop, inside a running one (the flow then runs in a thread of its own, and
     the loop waits: `await arun(flow)` is better there), from any thread, nested in a step, and any
     number of times with the same flow. The first error of a step ends the run: all else is
@@ -55,7 +61,7 @@ def run(
     the step, the path and the input. Ctrl-C does the same cleaning.
 
     Raises TypeError for what is no flow, or for `input` together with a leading producer,
-    ValueError for `progress`, `options` or `max_failures` that are none.
+    ValueError for `progress`, `options`, `max_failures` or `partial` that are none.
 
     >>> from fluxus_rx import step
     >>> run(step("double", lambda x: {"x": 2 * x}), input=[{"x": 1}, {"x": 2}])[0]
@@ -68,8 +74,9 @@ def run(
         progress=progress,
         options=options,
         max_failures=max_failures,
+        partial=partial,
     )
-    with Loop() as loop:
+    with request, Loop() as loop:
         return loop.call(request.result)
 
 
@@ -81,6 +88,7 @@ async def arun(
     progress: Follow = False,
     options: StepOptions | None = None,
     max_failures: int | None = None,
+    partial: PartialReceiver = None,
 ) -> RunResult:
     """The same as `run`, on the running loop; cancelling it cancels and cleans up the run.
 
@@ -96,8 +104,10 @@ async def arun(
         progress=progress,
         options=options,
         max_failures=max_failures,
+        partial=partial,
     )
-    return await request.result()
+    with request:
+        return await request.result()
 
 
 def stream(

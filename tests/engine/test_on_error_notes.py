@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -152,14 +152,38 @@ class TestFailures:
         assert calls == [0, 1]
 
     def test_errors_of_ours_are_failures_of_the_call(self) -> None:
-        """A step that gives no product, or lacks an attribute, for some of them."""
+        """A step that gives no product for some of them."""
         made = step("s", lambda x: untyped(5 if x == 1 else {"y": x})).options(on_error="collect")
         result = run(numbers(3) >> made)
         assert ys(result) == [0, 2]
         assert type(result.failures[0].exception) is InvalidProductError
-        lacking = step("t", lambda z: {"y": z}).options(on_error="collect")
-        result = run(step("src", [{"z": 1}, {"x": 2}]) >> lacking)
-        assert [type(failure.exception) for failure in result.failures] == [MissingAttributeError]
+
+    @pytest.mark.parametrize("on_error", ["skip", "collect", lambda failure: {"y": 0}])
+    @pytest.mark.parametrize("retry", [None, 3])
+    @pytest.mark.parametrize("kind", ["def", "async def", "generator", "thread"])
+    def test_an_attribute_that_is_missing_ends_the_run(
+        self, on_error: Any, retry: Any, kind: str
+    ) -> None:
+        """The flow is wired wrongly, and a result without outputs would look like a good one."""
+
+        async def later(z: int) -> dict[str, int]:
+            return {"y": z}
+
+        def several(z: int) -> Iterator[dict[str, int]]:
+            yield {"y": z}
+
+        function: Any = {"async def": later, "generator": several}.get(kind, lambda z: {"y": z})
+        lacking = step("t", function).options(on_error=on_error, retry=retry)
+        if kind == "thread":
+            lacking = lacking.options(executor="thread")
+        with refused(MissingAttributeError, "step 't'", "'z'", "a default"):
+            run(step("src", [{"z": 1}, {"x": 2}]) >> lacking)
+
+    def test_an_attribute_that_some_lack_is_a_parameter_with_a_default(self) -> None:
+        """That is the way out, and it is the same for all of them."""
+        optional = step("t", lambda z=0: {"y": z}).options(on_error="collect")
+        result = run(step("src", [{"z": 1}, {"x": 2}]) >> optional)
+        assert [output["t"]["y"] for output in result[0]] == [1, 0]
 
     @pytest.mark.parametrize("error", [StopIteration, StopAsyncIteration])
     @pytest.mark.parametrize("kind", ["def", "async def", "lambda"])
