@@ -49,6 +49,7 @@ from ._monitoring.progress import Progress, StepProgress
 from ._monitoring.stats import Explanation, RunStats, StepStats
 from ._monitoring.summary import StepSummary, Summary
 from ._options.failure import Failure
+from ._options.pending import Pending
 from ._options.step_options import StepOptions
 from ._products.dict_product import DictProduct
 from ._results.failures import Failures
@@ -80,6 +81,7 @@ __all__ = [
     "MissingAttributeError",
     "ObservableError",
     "Passthrough",
+    "Pending",
     "Producer",
     "Progress",
     "RecordedError",

@@ -33,7 +33,7 @@ def async_stage(
     ordered: bool | Callable[[Any], Hashable] = bool(options.ordered) or scope.settings.ordered
     if isinstance(options.ordered, str) and not scope.settings.ordered:
         ordered = partial(_attribute_of, options.ordered)
-    return FlatMap(
+    stage: FlatMap[Any] = FlatMap(
         stream,
         call,
         concurrency=size,
@@ -48,6 +48,9 @@ def async_stage(
             explain=bound_step.explain,
         ),
     )
+    if scope.settings.drainable:
+        scope.draining.add_stage(stage)
+    return stage
 
 
 def _attribute_of(name: str, item: Any) -> Any:

@@ -28,6 +28,7 @@ class BoundStep(NamedTuple):
     as it is now, for one who holds it while the flow goes on. `given` makes an outcome of what
     stands in for that of an item, after the call has given so many products. `arguments` gives
     those of the call with an item, by name. `gauge` counts its calls, in a run that counts.
+    `calls_users` tells whether it calls what users wrote; else it goes on in a run that is drained.
     """
 
     apply: Callable[[Any], Any]
@@ -42,6 +43,7 @@ class BoundStep(NamedTuple):
     given: Callable[[Any, Any, int], Any] | None = None
     arguments: Callable[[Any], dict[str, Any]] | None = None
     gauge: Gauge | None = None
+    calls_users: bool = True
 
 
 class ItemCall(ABC):
@@ -64,7 +66,12 @@ class ItemCall(ABC):
     def bound(self, options: StepOptions, key: Hashable = None) -> BoundStep:
         """The call as all that runs steps knows it."""
         return BoundStep(
-            apply=self.apply, acall=self.acall, explain=self.explain, options=options, key=key
+            apply=self.apply,
+            acall=self.acall,
+            explain=self.explain,
+            options=options,
+            key=key,
+            calls_users=False,
         )
 
 

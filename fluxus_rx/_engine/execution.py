@@ -16,6 +16,7 @@ from reactivex import Observable
 from reactivex.abc import DisposableBase
 
 from .._common.messages import also_raised, note, short
+from .._options.pending import Pending
 from .._rx.run_settings import RunSettings
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
 from .._rx.scope import Scope
@@ -53,8 +54,10 @@ class Execution:
         receivers: Sequence[Callable[[Any], None]] | None = None,
         beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
+        location_of = StepLocations(paths).location_of
+        settings = dataclasses.replace(settings or RunSettings(), location_of=location_of)
+        self.scope = Scope(asyncio.get_running_loop(), settings, on_fail=self._on_error)
         self._paths = paths
-        self._settings = settings or RunSettings()
         self._receivers = receivers
         self._beside = beside
         self._channel: Channel[Arrival] = Channel()
@@ -64,16 +67,13 @@ class Execution:
         self._failure: BaseException | None = None
 
     async def __aenter__(self) -> Channel[Arrival]:
-        loop, meter = asyncio.get_running_loop(), self._settings.meter
-        location_of = StepLocations(self._paths).location_of
-        settings = dataclasses.replace(self._settings, location_of=location_of)
-        self.scope = Scope(loop, settings, on_fail=self._on_error)
+        meter = self.scope.meter
         if meter is not None:
             for path in self._paths:
                 meter.gauges.know(getattr(path, "trail", None))
         _log.debug("takes the products of %d paths in %r", len(self._paths), self.scope)
         demand = self._channel if self._receivers is None else UNBOUNDED
-        flow = FlowScheduler(loop, self.scope, demand)
+        flow = FlowScheduler(self.scope.loop, self.scope, demand)
         receivers = self._receivers or [
             _into_channel(self._channel, index) for index in range(len(self._paths))
         ]
@@ -88,6 +88,16 @@ class Execution:
             await self.__aexit__(None, error, None)
             raise
         return self._channel
+
+    @property
+    def pending(self) -> Sequence[Pending]:
+        """The products that it has not gone on with, because it was drained."""
+        return self.scope.draining.pending
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has come to its end, and its sources to theirs."""
+        return not (self._unfinished or self.scope.draining.cut_sources)
 
     def _on_error(self, error: BaseException) -> None:
         if self._failure is None:

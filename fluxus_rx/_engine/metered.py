@@ -7,6 +7,7 @@ from typing import Any
 
 from .._monitoring.gauge import Gauge
 from .._monitoring.meter import Meter, RunningCall, length_of
+from .._rx.draining import Leftover
 from .._streams.context import Items
 from .._streams.iteration import Reader, aclose
 from .._streams.timing import IdleTimes
@@ -15,44 +16,52 @@ from .bound_step import BoundStep, Deferred
 __all__ = ["metered", "metered_source"]
 
 
-def metered(work: BoundStep, gauge: Gauge, meter: Meter) -> BoundStep:
-    """The same work, each call of it counted from its beginning to its end."""
+def metered(work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> BoundStep:
+    """The same work, each call of it counted from its beginning to its end. In a run that is
+    drained none begins: its product is a `leftover`."""
     inner, ainner, locate = work.apply, work.acall, work.locate
+    draining = leftover.draining
 
     if meter.calls is None:
         locate = None  # nobody will ask which product it was
 
     def apply(item: Any) -> Any:
+        if draining.begun:
+            return leftover.of(item)
         call = meter.begin(gauge, "" if locate is None else locate(item))
         try:
             outcome = inner(item)
         except BaseException as error:
             call.end(error, item)
             raise
-        return _meter_outcome(outcome, call, item)
+        return _meter_outcome(outcome, call, item, leftover)
 
     async def acall(item: Any) -> Any:
+        if draining.begun:
+            return leftover.of(item)
         call = meter.begin(gauge, "" if locate is None else locate(item))
         try:
             outcome = await ainner(item)
         except BaseException as error:
-            call.end(error, item)
+            _OneCall(call, item, leftover).failed(error)
             raise
-        return _meter_outcome(outcome, call, item)
+        return _meter_outcome(outcome, call, item, leftover)
 
     return work._replace(apply=apply, acall=acall, gauge=gauge)
 
 
-def _meter_outcome(outcome: Any, call: RunningCall, item: Any) -> Any:
+def _meter_outcome(outcome: Any, call: RunningCall, item: Any, leftover: Leftover) -> Any:
     """What a call gave; if it is still to come, it is watched until it has."""
     if outcome.__class__ is not Items:
         call.alone()
         return outcome
+    watch = _OneCall(call, item, leftover)
     source = outcome.source
     if source.__class__ is Deferred:
-        return Items(source.then(lambda value: _meter_outcome(value, call, item), call.end))
+        return Items(
+            source.then(lambda value: _meter_outcome(value, call, item, leftover), watch.failed)
+        )
     call.pause()
-    watch = _OneCall(call, item)
     watched = (
         _MeteredAsyncItems(source, watch) if _is_async(source) else _MeteredItems(source, watch)
     )
@@ -86,9 +95,11 @@ def _is_async(source: object) -> bool:
 class _OneCall:
     """All products are of one call."""
 
-    def __init__(self, call: RunningCall, item: Any) -> None:
+    def __init__(self, call: RunningCall, item: Any, leftover: Leftover) -> None:
         self._call = call
         self._item = item
+        self._leftover = leftover
+        self._is_over = False
 
     def begin(self) -> None:
         """The next product is asked for."""
@@ -100,11 +111,15 @@ class _OneCall:
 
     def over(self) -> None:
         """There is none."""
+        self._is_over = True
         self._call.end()
 
     def failed(self, error: BaseException) -> None:
         """There is an error instead; or nobody asks any more."""
         self._call.end(error, self._item)
+        if not self._is_over:
+            self._is_over = True
+            self._leftover.of_call(error, self._item)
 
 
 class _CallPerItem:

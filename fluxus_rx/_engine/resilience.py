@@ -23,6 +23,7 @@ from .._common.messages import note, place_note
 from .._errors import MissingAttributeError, UsageError
 from .._options.failure import Failure, FailureLog
 from .._options.retry import Attempts, retries
+from .._rx.draining import DRAINED, Leftover
 from .._streams.context import Items, unmistakable
 from .._streams.iteration import Reader, aclose
 from .._streams.permit import Permit
@@ -44,11 +45,13 @@ def resilient(
     *,
     log: FailureLog | None,
     lends: bool = False,
+    leftover: Leftover | None = None,
 ) -> BoundStep:
     """The same work, each call of it as its options say.
 
     `place` tells the path of the step, and which of those with that path it is; `log` takes the
-    failures that don't end the run; `lends` says that a step further down has the same limiter.
+    failures that don't end the run; `lends` says that a step further down has the same limiter. The
+    product of a call that waits when the run is drained is a `leftover`, if the run can be.
     """
     options = work.options
     if options.on_error == "raise" and not options.waits:
@@ -59,7 +62,7 @@ def resilient(
             " with run() or arun(), give stream(), astream() or the run() of a flow on_failure=…,"
             " or have a function for on_error"
         )
-    resilience = _Resilience(work, step, place, log, lends)
+    resilience = _Resilience(work, step, place, log, lends, leftover)
     # A function that replaces what has failed may turn out to be asynchronous.
     may_wait = work.may_wait or callable(options.on_error)
     return work._replace(apply=resilience.apply, acall=resilience.acall, may_wait=may_wait)
@@ -75,10 +78,12 @@ class _Resilience:
         place: Callable[[], tuple[str, int]],
         log: FailureLog | None,
         lends: bool,
+        leftover: Leftover | None,
     ) -> None:
         options = work.options
         self.work = work
         self.step = step
+        self._leftover = leftover
         self.timeout = options.timeout
         self._limiter = options.limiter
         self._lends = lends
@@ -177,28 +182,47 @@ class _Resilience:
         """The next attempt that gives something, and what it gives; where there is none, what the
         failure comes to."""
         while True:
-            if error is not None and not await self._may_retry(attempts, error, given):
-                number = 1 if attempts is None else attempts.number
-                return None, await settle(self._handle(error, item, number, given))
+            if error is not None:
+                retried = await self._may_retry(attempts, error, given)
+                if retried is DRAINED and self._leftover is not None:
+                    return None, self._leftover.of(item)
+                if not retried:
+                    number = 1 if attempts is None else attempts.number
+                    return None, await settle(self._handle(error, item, number, given))
             attempt = _Attempt(self, item, permit)
             try:
                 return attempt, await attempt.begin()
             except Exception as raised:
                 error = raised
 
-    async def _may_retry(self, attempts: Attempts | None, error: Exception, given: int) -> bool:
-        """Whether to try once more after a call has failed that had given so much; waits before."""
-        if attempts is None or (given and not self._repeatable) or isinstance(error, _MISTAKES):
+    async def _may_retry(self, attempts: Attempts | None, error: Exception, given: int) -> Any:
+        """Whether to try once more after a call has failed that had given so much; waits before.
+        `DRAINED`, where it would wait in a run that is drained."""
+        if attempts is None or (given and not self._repeatable):
             return False
         gauge = self._gauge
         if gauge is None:
             return await attempts.again(error)
         gauge.again()
         with gauge.holding():
-            goes_on = await attempts.again(error)
+            goes_on = await self._wait_for(attempts.again(error))
         if not goes_on:
             gauge.given_up()
         return goes_on
+
+    def _wait_for(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
+        """What a call waits for before it begins; in a run that is drained, `DRAINED`."""
+        leftover = self._leftover
+        return awaitable if leftover is None else leftover.draining.wait_for(awaitable)
+
+    async def is_let_in(self, entering: Awaitable[Any]) -> bool:
+        """Wait for the limiter; whether the call may begin, as the run is not drained before."""
+        return await self._wait_for(entering) is not DRAINED
+
+    def leave(self, item: Any) -> Any:
+        """The outcome of a call that does not begin, in a run that is drained."""
+        assert self._leftover is not None
+        return self._leftover.of(item)
 
     def _hold(self) -> AbstractContextManager[None]:
         """A call waits, for the limiter or for its next attempt."""
@@ -307,10 +331,11 @@ class _Attempt:
 
     async def begin(self) -> Any:
         """Make the call; what it gives, with the limiter left unless that is still to come."""
-        if self.permit is not None:
-            await self.permit.take()
+        resilience = self._resilience
+        if self.permit is not None and not await self.permit.take(resilience.is_let_in):
+            return resilience.leave(self.item)
         try:
-            outcome = await self._time_out(self._resilience.work.acall(self.item))
+            outcome = await self._time_out(resilience.work.acall(self.item))
             if outcome.__class__ is Items:
                 outcome = await self._time_out(settle(outcome))
         except BaseException as error:
@@ -362,6 +387,10 @@ class _Attempt:
             ) from error
         finally:
             self._left -= loop.time() - began
+
+
+def _plainly(awaitable: Awaitable[Any]) -> Awaitable[Any]:
+    return awaitable
 
 
 def _as_async_iterable(source: Any) -> AsyncIterable[Any]:

@@ -10,6 +10,7 @@ from reactivex import Observable
 
 from .._common.trail import Trail
 from .._options.step_options import StepOptions
+from .._rx.draining import Draining, Leftover
 from .._rx.run_settings import RunSettings
 from .._rx.scope import Scope
 from .bound_step import BoundStep
@@ -89,16 +90,20 @@ class StageInRun(NamedTuple):
         if not stage.name:
             return bound_step
         settings = RunSettings() if scope is None else scope.settings
-        if settings.meter is not None:
+        place = partial(settings.location_of or Location.outside, trail)
+        leftover: Leftover | None = None
+        if scope is not None and settings.meter is not None:
+            draining = scope.draining if bound_step.calls_users else Draining(scope.loop)
+            leftover = Leftover(draining, stage.name, place, bound_step.kept)
             gauge = settings.meter.gauges.at(trail, stage.name, bound_step.key)
-            bound_step = metered(bound_step, gauge, settings.meter)
-        location_of = settings.location_of or Location.outside
+            bound_step = metered(bound_step, gauge, settings.meter, leftover)
         return resilient(
             bound_step,
             stage.name,
-            partial(location_of, trail),
+            place,
             log=settings.failures,
             lends=self.lends,
+            leftover=leftover if settings.drainable else None,
         )
 
 

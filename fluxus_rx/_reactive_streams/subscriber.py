@@ -129,10 +129,13 @@ class SubscriberStream(Cancellable[T]):
             note(error, f"in request({number}) of {self.label}")
             self._subscriber.fail(error)
 
-    def end(self) -> None:
-        """Take no more: cancel the subscription, and end after the items that wait."""
+    def end(self) -> bool:
+        """Take no more: cancel the subscription, and end after the items that wait; whether there
+        might have been more."""
+        goes_on = not self._channel.closed
         self._leave()
         self._channel.close()
+        return goes_on
 
     def cancel(self) -> None:
         """Cancel the subscription, and drop what waits."""

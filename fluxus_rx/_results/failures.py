@@ -6,13 +6,14 @@ import copy
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from .._common.error_record import ErrorRecord, error_title
 from .._common.loadable import LoadCheck
 from .._common.messages import short, shown
 from .._errors import InvalidFlowError
 from .._options.failure import Failure
+from .._options.pending import Pending
 from .._products.dict_product import DictProduct
 from .data_frame import data_frame
 from .json_lines import (
@@ -38,9 +39,14 @@ __all__ = [
     "location_of",
     "merged_failures",
     "merged_outputs",
+    "merged_pending",
+    "pending_of_run",
     "position_of",
     "sorted_failures",
 ]
+
+
+_Call = TypeVar("_Call", Failure, Pending)
 
 
 class Failures(Sequence[Failure]):
@@ -199,20 +205,26 @@ def sorted_failures(failures: Iterable[Failure], elapsed: float) -> Failures:
     )
 
 
+def pending_of_run(pending: Iterable[Pending], elapsed: float) -> tuple[Pending, ...]:
+    """The products that a run which is over has not gone on with; sorted as failures are."""
+    of_run = (one._flow_of_run(elapsed) for one in pending)
+    return tuple(sorted(of_run, key=lambda one: (position_of(one), location_of(one))))
+
+
 def elapsed_of(failures: Iterable[Failure]) -> float:
     """The seconds of the run that `failures` are of, as far as they know."""
     return failures._elapsed if isinstance(failures, Failures) else 0.0
 
 
-def position_of(failure: Failure) -> tuple[int, ...]:
-    """Where the product of a failed call stands among those of a plain loop; empty for what is no
-    product of a step."""
+def position_of(failure: Failure | Pending) -> tuple[int, ...]:
+    """Where the product of a call stands that has failed or is pending, among those of a plain
+    loop; empty for what is no product of a step."""
     product = failure.product
     return tuple(product.positions()) if isinstance(product, DictProduct) else ()
 
 
-def location_of(failure: Failure) -> tuple[str, int]:
-    """Where the step of a failed call stands in its flow: the path to it, and which of the places
+def location_of(failure: Failure | Pending) -> tuple[str, int]:
+    """Where the step of such a call stands in its flow: the path to it, and which of the places
     with that path it is."""
     return failure.path, failure._place
 
@@ -280,14 +292,25 @@ def _placed(path: PathOutputs) -> Iterator[tuple[list[int], Output]]:
 def merged_failures(first: Failures, second: Failures, replacement: Replacement) -> Failures:
     """The failures whose calls have not been made again, nor one that they came of, and those of
     the rerun."""
+    return sorted_failures(
+        [*_left(first, replacement), *second], max(elapsed_of(first), elapsed_of(second))
+    )
+
+
+def merged_pending(
+    first: Iterable[Pending], second: Iterable[Pending], replacement: Replacement
+) -> tuple[Pending, ...]:
+    """The products that the rerun has not gone on with either, and those of its own."""
+    return pending_of_run([*_left(first, replacement), *second], 0.0)
+
+
+def _left(first: Iterable[_Call], replacement: Replacement) -> Iterator[_Call]:
+    """The calls that have not been made again, nor one that they came of."""
     again = [(locations, Origins(positions)) for locations, positions in replacement.calls]
 
-    def is_left(failure: Failure) -> bool:
-        location, position = location_of(failure), position_of(failure)
-        return not any(
+    for call in first:
+        location, position = location_of(call), position_of(call)
+        if not any(
             location in locations and origins.lead_to(position) for locations, origins in again
-        )
-
-    return sorted_failures(
-        [*filter(is_left, first), *second], max(elapsed_of(first), elapsed_of(second))
-    )
+        ):
+            yield call

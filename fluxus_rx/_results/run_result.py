@@ -14,10 +14,19 @@ from .._monitoring.calls import Journal, RunTimes
 from .._monitoring.meter import Meter
 from .._monitoring.summary import Summary
 from .._options.failure import Failure
+from .._options.pending import Pending
 from .._products.dict_product import DictProduct
 from .arrow import arrow_table
 from .data_frame import data_frame
-from .failures import Failures, Replacement, failures_of_run, merged_failures, merged_outputs
+from .failures import (
+    Failures,
+    Replacement,
+    failures_of_run,
+    merged_failures,
+    merged_outputs,
+    merged_pending,
+    pending_of_run,
+)
 from .pickling import loadable_outputs
 from .rows import Output, PathOutputs, Rows
 
@@ -63,6 +72,9 @@ class RunResult(Sequence[list[Output]]):
         self._paths = [PathOutputs(path) for path in paths]
         self._times = RunTimes()
         self._failures = Failures()
+        self._pending: tuple[Pending, ...] = ()
+        #: whether the run ended before its sources did
+        self._is_cut = False
         #: what it stands in for, if it is that of a rerun
         self._replacement: Replacement | None = None
 
@@ -76,12 +88,34 @@ class RunResult(Sequence[list[Output]]):
         """
         return self._failures
 
+    @property
+    def pending(self) -> tuple[Pending, ...]:
+        """The products that the run has not gone on with, because it was told to end: by `drain`, a
+        deadline, or a `Stopper`. In the order of the flow; `rerun` goes on with them.
+
+        >>> RunResult([]).pending
+        ()
+        """
+        return self._pending
+
+    @property
+    def complete(self) -> bool:
+        """Whether these are all outputs of the flow, but for what failed: its sources came to their
+        end, and nothing is pending.
+
+        >>> RunResult([]).complete
+        True
+        """
+        return not (self._is_cut or self._pending)
+
     @classmethod
     def of_products(
         cls,
         paths: Sequence[list[DictProduct]],
         meter: Meter | None = None,
         failures: Iterable[Failure] = (),
+        pending: Iterable[Pending] = (),
+        is_cut: bool = False,
     ) -> RunResult:
         """The result of a run that gave these products, in whatever order; `meter` has counted it.
 
@@ -99,6 +133,8 @@ class RunResult(Sequence[list[Output]]):
             [PathOutputs.of_products(products) for products in paths],
             times=times,
             failures=failures_of_run(failures, elapsed),
+            pending=pending_of_run(pending, elapsed),
+            is_cut=is_cut,
         )
 
     @classmethod
@@ -108,19 +144,28 @@ class RunResult(Sequence[list[Output]]):
         *,
         times: RunTimes,
         failures: Failures,
+        pending: tuple[Pending, ...],
+        is_cut: bool,
         replacement: Replacement | None = None,
     ) -> RunResult:
         result = cls()
         result._paths = [*paths]
         result._times = times
         result._failures = failures
+        result._pending = pending
+        result._is_cut = is_cut
         result._replacement = replacement
         return result
 
     def _flow_in_place_of(self, replaced: Replacement) -> RunResult:
         """This result as that of a rerun, which stands in for these outputs and failures."""
         return RunResult._assembled(
-            self._paths, times=self._times, failures=self._failures, replacement=replaced
+            self._paths,
+            times=self._times,
+            failures=self._failures,
+            pending=self._pending,
+            is_cut=self._is_cut,
+            replacement=replaced,
         )
 
     @property
@@ -130,10 +175,11 @@ class RunResult(Sequence[list[Output]]):
     def merged(self, other: RunResult) -> RunResult:
         """This result, with what a run of its failures has given in their place.
 
-        `other` is what `rerun` gave for failures of this result, all of them or some. The outputs
-        are those of a run in which these calls had gone well the first time, in the same order;
-        `failures` are those that were not run again, and those that failed again. Neither result is
-        changed. With timestamps, the second run counts as if it had begun when the first ended.
+        `other` is what `rerun` gave for failures of this result, or for what is pending, all or
+        some. The outputs are those of a run in which these calls had gone well the first time, in
+        the same order; `failures` are those that were not run again, and those that failed again;
+        so are those that are `pending`. Neither result is changed. With timestamps, the second run
+        counts as if it had begun when the first ended.
 
         Raises TypeError for what is no result of a `rerun`, or one of a flow with other paths.
 
@@ -168,6 +214,8 @@ class RunResult(Sequence[list[Output]]):
             ],
             times=self._times.followed_by(other._times),
             failures=merged_failures(self._failures, other._failures, other._replacement),
+            pending=merged_pending(self._pending, other._pending, other._replacement),
+            is_cut=self._is_cut,
             replacement=self._replacement,
         )
 
@@ -216,7 +264,12 @@ class RunResult(Sequence[list[Output]]):
 
     def _with_paths(self, paths: list[PathOutputs]) -> RunResult:
         return RunResult._assembled(
-            paths, times=self._times, failures=self._failures, replacement=self._replacement
+            paths,
+            times=self._times,
+            failures=self._failures,
+            pending=self._pending,
+            is_cut=self._is_cut,
+            replacement=self._replacement,
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -233,6 +286,8 @@ class RunResult(Sequence[list[Output]]):
             "_steps": self._times.steps,
             "_untimed": self._times.untimed,
             "_failures": self._failures._flow_state(checked),
+            "_pending": self._pending,
+            "_is_cut": self._is_cut,
             "_positions": [path.positions for path in self._paths],
             "_replaces": None if replacement is None else replacement.outputs,
             "_again": () if replacement is None else replacement.calls,
@@ -251,6 +306,7 @@ class RunResult(Sequence[list[Output]]):
         )
         self._failures = Failures.__new__(Failures)
         self._failures.__setstate__(state["_failures"])
+        self._pending, self._is_cut = state.get("_pending", ()), state.get("_is_cut", False)
         if state["_replaces"] is not None:
             self._replacement = Replacement(state["_replaces"], state["_again"])
 

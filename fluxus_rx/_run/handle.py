@@ -159,10 +159,13 @@ class Run:
             self._execution.scope.time_slice.resume()
 
     async def drain(self) -> RunResult:
-        """Take no more products from the sources, finish what is under way, and give what there is.
+        """Begin nothing new, finish the calls under way, and give what there is.
 
-        Sources are closed; what they have given goes through all steps. A run that is paused goes
-        on. A step that gives products without end for one input keeps the run going: cancel that.
+        Sources are closed, and no call begins, not even another attempt. Outputs that are done, and
+        those of calls under way, are in the result. A product that a step has made and the next one
+        was not called with is `pending` there, with its place, so that `rerun` goes on from where
+        it stands: nothing that was paid for is lost. A run that is paused goes on. A call that
+        takes without end keeps the run going: `cancel(within=…)` cuts it short.
         """
         self.resume()
         if self._state is RunState.RUNNING:

@@ -135,6 +135,9 @@ class CollectedRun(RunRequest):
         self._failures: list[Failure] = []
         super().__init__(flow, who=who, input=input, on_failure=self._failures.append, **settings)
         self._take_partial = _partial_function(partial)
+        self._execution: Execution | None = None
+        #: whether it has come to its end, and its sources to theirs
+        self._is_complete = False
         #: what each path has given so far
         self._items: list[list[Any]] = [[] for _ in range(self.producer.n_concurrent_conduits)]
 
@@ -142,12 +145,13 @@ class CollectedRun(RunRequest):
         """The run itself, not open yet; its products are collected here."""
         paths = self.begin()
         self._items = [[] for _ in paths]
-        return Execution(
+        self._execution = Execution(
             paths,
             self.settings,
             receivers=[items.append for items in self._items],
             beside=beside,
         )
+        return self._execution
 
     async def result(self, on_open: Callable[[Execution], object] | None = None) -> RunResult:
         """Run to the end; `on_open` is called with the run when it is open."""
@@ -157,6 +161,7 @@ class CollectedRun(RunRequest):
                 if on_open is not None:
                     on_open(execution)
                 await channel.filled()
+            self._is_complete = execution.is_complete
             return self._collected()
 
     def __enter__(self) -> CollectedRun:
@@ -192,7 +197,13 @@ class CollectedRun(RunRequest):
         paths = [
             [*self._products_of(path, items, refused)] for path, items in enumerate(self._items)
         ]
-        return RunResult.of_products(paths, self.settings.meter, self._failures)
+        return RunResult.of_products(
+            paths,
+            self.settings.meter,
+            self._failures,
+            pending=() if self._execution is None else self._execution.pending,
+            is_cut=not self._is_complete,
+        )
 
     def _products_of(
         self, path: int, items: list[Any], refused: tuple[type[Exception], ...]

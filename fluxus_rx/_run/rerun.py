@@ -13,9 +13,10 @@ from .._engine.stage import StepLocations
 from .._errors import InvalidFlowError, UsageError
 from .._monitoring.reporting import Follow
 from .._options.failure import Failure
+from .._options.pending import Pending
 from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
-from .._results.failures import Failures, Origins, Position, Replacement, elapsed_of, location_of
+from .._results.failures import Origins, Position, Replacement, elapsed_of, location_of
 from .._results.run_result import RunResult
 from .._rx.run_settings import RunKeywords
 from .request import CollectedRun, PartialReceiver
@@ -25,7 +26,7 @@ __all__ = ["arerun", "rerun"]
 
 def rerun(
     flow: Conduit,
-    failures: Iterable[Failure],
+    failures: Iterable[Failure | Pending],
     *,
     start: str | None = None,
     timestamps: bool = False,
@@ -37,8 +38,10 @@ def rerun(
     """Run exactly the products that failed once more, from the step that they failed in to the end.
 
     `failures` are those of a result, or some of them, of a run of the same flow: the same steps in
-    the same places. Options may differ, and functions; failures may come from another process. The
-    sources of the flow give nothing; each failed product enters where it failed, with its lineage.
+    the same places. What is `pending` in a result is run in the same way, alone or beside failures:
+    `rerun(flow, [*result.failures, *result.pending])`. Options may differ, and functions; failures
+    may come from another process. The sources of the flow give nothing; each product enters where
+    it failed, with its lineage.
 
     With `start`, the name of a step in front of the one that failed, it is run again from that step
     on: with what that step had been called with, once for all failures that came of it.
@@ -73,7 +76,7 @@ def rerun(
 
 async def arerun(
     flow: Conduit,
-    failures: Iterable[Failure],
+    failures: Iterable[Failure | Pending],
     *,
     start: str | None = None,
     timestamps: bool = False,
@@ -116,11 +119,15 @@ class _Rerun:
         **settings: Unpack[RunKeywords],
     ) -> None:
         if isinstance(failures, str | bytes | RunResult) or not isinstance(failures, Iterable):
-            hint = "; did you mean its failures?" if isinstance(failures, RunResult) else ""
+            hint = (
+                "; did you mean its failures? Or what is pending in it"
+                if isinstance(failures, RunResult)
+                else ""
+            )
             raise InvalidFlowError(f"rerun() takes failures, not {shown(failures)}{hint}")
-        failures = Failures(failures, elapsed_of(failures))
         # Times go on from the end of the run that they failed in.
-        settings["elapsed"] = elapsed_of(failures)
+        before, failures = elapsed_of(failures), [*failures]
+        settings["elapsed"] = max([before, *map(_elapsed_before, failures)])
         self.run = CollectedRun(flow, who="rerun()", partial=partial, **settings)
         paths = self.run.producer.observables()
         locations = StepLocations(paths)
@@ -173,14 +180,23 @@ def _replacement(locations: StepLocations, entering: _Entering) -> Replacement:
     return Replacement(outputs, calls)
 
 
+def _elapsed_before(failure: object) -> float:
+    """The seconds of the run that a failure is of."""
+    if not isinstance(failure, Failure | Pending):
+        raise InvalidFlowError(
+            f"rerun() takes Failure objects and Pending ones, not {shown(failure)}"
+        )
+    return failure._elapsed
+
+
 def _entry_of(
-    locations: StepLocations, failure: Failure, start: str | None
+    locations: StepLocations, failure: Failure | Pending, start: str | None
 ) -> tuple[Trail, DictProduct]:
     """Where a failed product enters the flow, and as what."""
     trail = locations.find(location_of(failure))
     if trail is None:
         raise InvalidFlowError(
-            f"rerun(): the flow has no step at {failure.path}, where {failure.step!r} failed; it"
+            f"rerun(): the flow has no step at {failure.path}, where {failure.step!r} stood; it"
             " takes failures of the same flow"
         )
     product = failure.product

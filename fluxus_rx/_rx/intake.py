@@ -62,12 +62,15 @@ class Intake(Cancellable[T]):
         """Where its items wait to be taken."""
         return self._channel
 
-    def end(self) -> None:
-        """Take no more: unsubscribe, and end after the items that wait."""
+    def end(self) -> bool:
+        """Take no more: unsubscribe, and end after the items that wait; whether there might have
+        been more."""
+        goes_on = not self._channel.closed
         if self._subscription is None:
             self._subscription = Disposable()
         self._subscription.dispose()
         self._on_completed()
+        return goes_on
 
     def __anext__(self) -> Awaitable[T]:
         if self._subscription is None:

@@ -232,12 +232,15 @@ class BoundedIntake(Cancellable[T]):
                 self._reader = None
         return item
 
-    def end(self) -> None:
-        """Take no more: unsubscribe, and end after the items that wait."""
+    def end(self) -> bool:
+        """Take no more: unsubscribe, and end after the items that wait; whether there might have
+        been more."""
+        goes_on = not self._ended
         self._end(None)
         if self._subscription is None:
             self._subscription = Disposable()
         self._subscription.dispose()
+        return goes_on
 
     def cancel(self) -> None:
         """Unsubscribe, and drop what waits."""

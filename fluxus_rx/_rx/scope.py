@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Hashable, Iterator
 from typing import Any, Protocol, TypeVar
 
 from .._streams.timing import TimeSlice
+from .draining import Draining
 from .run_settings import RunSettings
 
 __all__ = ["Scope", "make_drainable"]
@@ -23,8 +24,8 @@ _E = TypeVar("_E", bound="DrainableSource")
 class DrainableSource(Protocol):
     """A source that can be told to give no more, and to end after what it has given."""
 
-    def end(self) -> None:
-        """Give no more."""
+    def end(self) -> bool:
+        """Give no more; whether it might have."""
         ...
 
 
@@ -67,8 +68,8 @@ class Scope:
         self.errors: list[BaseException] = []
         #: what there is to say of how it ended
         self.notes: list[str] = []
+        self.draining = Draining(loop)
         self._sources: list[DrainableSource] = []
-        self._drained = False
         # In their order, so that two runs in virtual time are cancelled alike.
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._finishing: set[asyncio.Task[None]] = set()
@@ -133,15 +134,21 @@ class Scope:
     def add_source(self, source: _E) -> _E:
         """Have a source end when the run is drained; the source itself."""
         self._sources.append(source)
-        if self._drained:
-            source.end()
+        if self.draining.begun:
+            self._end(source)
         return source
 
     def drain(self) -> None:
-        """Tell the sources to give no more."""
-        self._drained = True
+        """Tell the sources to give no more, and the steps to begin no calls; what is paused goes
+        on."""
+        self.time_slice.resume()
+        self.draining.begin()
         for source in self._sources:
-            source.end()
+            self._end(source)
+
+    def _end(self, source: DrainableSource) -> None:
+        if source.end():
+            self.draining.cut_sources = True
 
     def cancel(self) -> None:
         """Tell all tasks to end that are not ending by themselves; once."""
@@ -203,6 +210,7 @@ class _DrainableIterator:
     def __init__(self, source: Iterator[Any]) -> None:
         self._source = source
         self._ended = False
+        self._exhausted = False
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -211,11 +219,16 @@ class _DrainableIterator:
         if self._ended:
             self.close()
             raise StopIteration
-        return next(self._source)
+        try:
+            return next(self._source)
+        except StopIteration:
+            self._exhausted = True
+            raise
 
-    def end(self) -> None:
-        """Give no more."""
+    def end(self) -> bool:
+        """Give no more; whether it might have."""
         self._ended = True
+        return not self._exhausted
 
     def close(self) -> None:
         """Close the source."""

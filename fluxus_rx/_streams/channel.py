@@ -29,12 +29,12 @@ class Channel(Cancellable[T]):
     """
 
     __slots__ = (
-        "_closed",
         "_error",
         "_reader",
         "_reserved",
         "_writers",
         "abandoned",
+        "closed",
         "items",
         "size",
     )
@@ -47,7 +47,8 @@ class Channel(Cancellable[T]):
         self._writers: deque[asyncio.Future[None]] = deque()
         self._reserved: float = 0
         self._reader: asyncio.Future[None] | None = None
-        self._closed = False
+        #: whether no further items come
+        self.closed = False
         self._error: BaseException | None = None
 
     def __len__(self) -> int:
@@ -78,6 +79,11 @@ class Channel(Cancellable[T]):
             # By then the item has been put, or never will be: an operator may have dropped it.
             writer.get_loop().call_soon(self._invite)
 
+    def resize(self, size: float) -> None:
+        """Have room for `size` items from now on."""
+        self.size = size
+        self._invite()
+
     def _invite(self) -> None:
         while self._writers and len(self.items) + self._reserved < self.size:
             writer = self._writers.popleft()
@@ -87,7 +93,7 @@ class Channel(Cancellable[T]):
 
     def put(self, item: T) -> None:
         """Add an item; dropped if the reader has left or the channel is closed."""
-        if self._closed:
+        if self.closed:
             return
         self.items.append(item)
         reader = self._reader
@@ -111,9 +117,9 @@ class Channel(Cancellable[T]):
 
     def close(self, error: BaseException | None = None) -> None:
         """No further items: after those that wait, the reader gets `error`, or the end."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         self._error = error
         self._wake()
 
@@ -125,7 +131,7 @@ class Channel(Cancellable[T]):
     async def filled(self) -> bool:
         """Wait until an item is there (true) or none will come any more (false)."""
         while not self.items:
-            if self._closed:
+            if self.closed:
                 return False
             self._reader = asyncio.get_running_loop().create_future()
             try:
@@ -156,7 +162,7 @@ class Channel(Cancellable[T]):
 
     def cancel(self, error: BaseException | None = None) -> None:
         """What waits is dropped, writers that wait go on, and a reader gets `error`, or the end."""
-        self.abandoned = self._closed = True
+        self.abandoned = self.closed = True
         self._reserved = math.inf  # all room there is: what is offered from now on is dropped
         self.items.clear()
         self._error = error

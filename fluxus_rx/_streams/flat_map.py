@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from time import perf_counter
 from typing import Any, Final
 
@@ -315,6 +316,17 @@ class FlatMap(Cancellable[B]):
             await limit.resume(depth)
 
     # The end
+
+    def open_up(self) -> None:
+        """Have each item come to a call at once, beyond all limits. For a stage whose calls do no
+        more from now on than to note what they are called with."""
+        self._concurrency = inf
+        if self._runtime.limit is not None:
+            self._runtime.limit.open_up()
+        if self._ordering is not None:
+            self._ordering.open_up()
+        if self._context is not None:
+            self._pass_turn()  # the workers that are there may never come back
 
     def cancel(self) -> None:
         """Tell the workers, and a source that can be told, to end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from math import inf
 from operator import itemgetter
 
 __all__ = ["Limit"]
@@ -29,6 +30,11 @@ class Limit:
         self._parked_at: dict[int, int] = {}
         self._waiting = 0
         self._queues: dict[tuple[bool, int], deque[asyncio.Future[None]]] = {}
+
+    def open_up(self) -> None:
+        """Let in all that wait, and whatever comes."""
+        self.size = inf
+        self._admit()
 
     def _free(self, depth: int, resuming: bool) -> bool:
         running = self._in_flight - self._parked

@@ -97,16 +97,20 @@ class Merge(Cancellable[T]):
                 # The source may have one more item in answer, for which there is room then.
                 reader.throw(error)
 
-    def end(self) -> None:
+    def end(self) -> bool:
         """Give no more than what has been read: stop reading the sources, close them, and end the
-        stream after the items that wait; an error in closing one is an error of the stream."""
+        stream after the items that wait; an error in closing one is an error of the stream.
+
+        Whether there might have been more.
+        """
         if self._ended or self._task_group.closing:
-            return
+            return self._ended
         self._ended = True
         if not self._started:
             self._start()
         for task in self._readers:
             task.cancel()
+        return len(self._task_group) > 0
 
     async def __anext__(self) -> T:
         out = self._out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable
+from math import inf
 from typing import Any
 
 from .channel import BUFFER, Channel
@@ -63,6 +64,12 @@ class Ordering:
         self._ended = asyncio.get_running_loop().create_future()
         await self._ended
 
+    def open_up(self) -> None:
+        """Have no window any more."""
+        self._window = inf
+        self.is_full = False
+        self._wake()
+
     def open_slot(self, item: Any) -> Slot:
         """A slot for the call with this item, the last one in its line."""
         key = None if self._key is None else self._key(item)
@@ -89,5 +96,8 @@ class Ordering:
                     head.turn.set_result(None)
         if not line:
             self._lines.pop(slot.key, None)
+        self._wake()
+
+    def _wake(self) -> None:
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)

@@ -11,7 +11,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, Final
@@ -70,8 +70,9 @@ class Permit:
         self._hold = hold
         self._is_inside = False
 
-    async def take(self) -> None:
-        """Wait for a permit.
+    async def take(self, wait: Callable[[Awaitable[Any]], Awaitable[bool]] | None = None) -> bool:
+        """Wait for a permit, by `wait` if that is given, which tells whether it came; whether it
+        did.
 
         Raises `UsageError` where it would never come, or where the limiter is of another loop.
         """
@@ -82,7 +83,11 @@ class Permit:
             if callers and ledger.holders and ledger.is_stuck:
                 self._refuse_deadlock(callers)
             with self._hold():
-                await self._limiter.__aenter__()
+                entering = self._limiter.__aenter__()
+                if wait is None:
+                    await entering
+                elif not await wait(entering):
+                    return False
             self._is_inside = True
             ledger.holders.add(self)
         except RuntimeError as error:
@@ -98,6 +103,7 @@ class Permit:
             self._tidy(ledger)
         if callers[-1:] != (self,):
             _OF_CALLERS.set((*callers, self))
+        return True
 
     async def leave(self, error: BaseException | None = None) -> None:
         """Give it back, if the call has it; `error` is what the call has ended with."""

@@ -1,0 +1,51 @@
+"""Products that a run which was told to end has not gone on with."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from .._common.messages import short
+
+__all__ = ["Pending"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pending:
+    """A product whose next call has not been made, or not to its end, because the run was told to
+    end: by `drain`, a deadline, or a `Stopper`.
+
+    - `step`: the name of the step that was next; `path`: the names of the steps on the way to it,
+      and its own
+    - `product`: what it was to be called with, with its whole lineage
+
+    `rerun` goes on with it. It can be pickled if its product can.
+
+    >>> print(Pending("fetch", "src → fetch", {"x": 1}))
+    fetch is still to be called with {'x': 1}
+    """
+
+    step: str
+    path: str
+    product: Any
+    #: which of the places with this path it was, for flows in which several have the same one
+    _place: int = dataclasses.field(default=0, repr=False)
+    #: seconds of the run that it was in, after which a run of it goes on
+    _elapsed: float = dataclasses.field(default=0.0, repr=False)
+
+    @property
+    def lineage(self) -> Any:
+        """The product as a result shows it: the attributes by step; one of an own type as it is."""
+        nested = getattr(self.product, "nested", None)
+        return self.product if nested is None else nested()
+
+    def _flow_of_run(self, elapsed: float) -> Pending:
+        """The same, of a run that has taken so many seconds; itself, if it knows that."""
+        if self._elapsed or not elapsed:
+            return self
+        return dataclasses.replace(self, _elapsed=elapsed)
+
+    def __str__(self) -> str:
+        given = dict(self.product) if isinstance(self.product, Mapping) else self.product
+        return f"{self.step} is still to be called with {short(given)}"

@@ -1,0 +1,120 @@
+"""How a run ends before its sources do, and what is left of it then.
+
+Rules of this file:
+
+1. Once a run is drained, no call begins: a product that comes to a step is pending there.
+2. So nothing that waits may be kept back, by a limit, an order, a limiter or a reader: it comes to
+   a step, which notes it, or out of the flow.
+3. A call under way goes on to its end. If the run is cut short, its product is pending as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+from weakref import WeakValueDictionary
+
+from .._options.pending import Pending
+from .._streams.context import Items
+
+__all__ = ["DRAINED", "Draining", "Leftover"]
+
+#: What comes of something that was waited for until the run was drained.
+DRAINED: Final[Any] = object()
+
+
+class Openable(Protocol):
+    """What products may wait in."""
+
+    def open_up(self) -> None:
+        """Keep none of them back."""
+        ...
+
+
+class Draining:
+    """Whether a run is drained, and the products that it has not gone on with."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        #: whether no call may begin any more
+        self.begun = False
+        #: whether the calls under way are told to end, too
+        self.cut_short = False
+        #: whether a source might have given more
+        self.cut_sources = False
+        self.pending: list[Pending] = []
+        # Weakly: a flow that an operator subscribes to for each item has a stage each time.
+        self._stages: WeakValueDictionary[int, Openable] = WeakValueDictionary()
+        self._numbers = itertools.count()
+        #: what calls wait for before they begin
+        self._waits: dict[asyncio.Timeout, None] = {}
+
+    def begin(self) -> None:
+        """Let no call begin from now on."""
+        if self.begun:
+            return
+        self.begun = True
+        for scope in [*self._waits]:
+            scope.reschedule(self._loop.time())
+        for stage in [*self._stages.values()]:
+            stage.open_up()
+
+    def add_stage(self, stage: Openable) -> None:
+        """Have a stage open up when the run is drained."""
+        self._stages[next(self._numbers)] = stage
+        if self.begun:
+            stage.open_up()
+
+    async def wait_for(self, awaitable: Awaitable[Any]) -> Any:
+        """What an awaitable comes to that a call waits for before it begins; `DRAINED`, if it would
+        wait in a run that is drained."""
+        scope = asyncio.timeout(None)
+        try:
+            async with scope:
+                self._waits[scope] = None
+                if self.begun:
+                    scope.reschedule(self._loop.time())
+                return await awaitable
+        except TimeoutError:
+            if scope.expired():
+                return DRAINED
+            raise
+        finally:
+            self._waits.pop(scope, None)
+
+
+class Leftover:
+    """The products that one step leaves in a run that is drained.
+
+    `place` tells the path of the step, and which of those with that path it is; `kept` gives a
+    product as it is now.
+    """
+
+    __slots__ = ("_kept", "_place", "_step", "draining")
+
+    def __init__(
+        self,
+        draining: Draining,
+        step: str,
+        place: Callable[[], tuple[str, int]],
+        kept: Callable[[Any], Any] | None,
+    ) -> None:
+        self.draining = draining
+        self._step = step
+        self._place = place
+        self._kept = kept
+
+    def of(self, item: Any) -> Items[Any]:
+        """The outcome of a call that is not made: nothing, and its product is pending."""
+        path, number = self._place()
+        kept = item if self._kept is None else self._kept(item)
+        self.draining.pending.append(Pending(self._step, path, kept, number))
+        return Items((), ready=True)
+
+    def of_call(self, error: BaseException, item: Any) -> None:
+        """A call has ended by an error: if the run was cut short, its product is pending."""
+        stopped = isinstance(error, asyncio.CancelledError | GeneratorExit)
+        if stopped and self.draining.cut_short:
+            self.of(item)

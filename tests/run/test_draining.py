@@ -1,0 +1,329 @@
+"""A run that is drained begins nothing new, and nothing that was done is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from tenacity import AsyncRetrying, wait_fixed
+
+from fluxus_rx import (
+    Pending,
+    RunResult,
+    StepOptions,
+    arerun,
+    arun,
+    passthrough,
+    start,
+    step,
+)
+from fluxus_rx.testing import run_virtual
+from tests.support.errors import notes
+
+Row = dict[str, int]
+
+
+class Calls:
+    """Steps whose calls are counted as they begin and as they end, and take their time."""
+
+    def __init__(self) -> None:
+        self.begun: Counter[str] = Counter()
+        self.ended: Counter[str] = Counter()
+        #: how often each product still fails
+        self.failing: Counter[int] = Counter()
+
+    def plain(self, name: str) -> Any:
+        def call(x: int) -> Row:
+            self.begun[name] += 1
+            self.ended[name] += 1
+            return {name: x}
+
+        return step(name, call)
+
+    def slow(self, name: str, seconds: float = 1) -> Any:
+        async def call(x: int) -> Row:
+            self.begun[name] += 1
+            await asyncio.sleep(seconds * (1 + x % 3))
+            self.ended[name] += 1
+            if self.failing[x]:
+                self.failing[x] -= 1
+                raise OSError(x)
+            return {name: x}
+
+        return step(name, call)
+
+    def several(self, name: str) -> Any:
+        async def call(x: int) -> AsyncIterator[Row]:
+            self.begun[name] += 1
+            for number in range(3):
+                await asyncio.sleep(0.4)
+                yield {name: number}
+            self.ended[name] += 1
+
+        return step(name, call)
+
+    def generated(self, name: str) -> Any:
+        def call(x: int) -> Iterator[Row]:
+            self.begun[name] += 1
+            yield from ({name: number} for number in range(3))
+            self.ended[name] += 1
+
+        return step(name, call)
+
+
+def source(count: int = 40) -> Any:
+    """A source that is read only as far as the step behind it takes."""
+    return step("src", [{"x": x} for x in range(count)])
+
+
+def ahead(count: int) -> Any:
+    """A source that is read as far as there is room in the buffer behind it."""
+
+    async def rows() -> AsyncIterator[Row]:
+        for x in range(count):
+            yield {"x": x}
+
+    return step("src", rows)
+
+
+SHAPES: dict[str, Callable[[Calls], Any]] = {
+    "one": lambda calls: calls.slow("a"),
+    "one at a time": lambda calls: calls.slow("a").options(concurrency=1),
+    "ordered": lambda calls: calls.slow("a").options(concurrency=4, ordered=True),
+    "ordered by key": lambda calls: calls.slow("a").options(concurrency=4, ordered="x", window=5),
+    "small buffers": lambda calls: (calls.slow("a") >> calls.slow("b")).options(
+        concurrency=3, buffer=1
+    ),
+    "fast, then slow": lambda calls: (
+        calls.plain("a") >> calls.slow("b").options(concurrency=2) >> calls.plain("c")
+    ),
+    "slow, then fast": lambda calls: calls.slow("a").options(concurrency=9) >> calls.plain("c"),
+    "generators": lambda calls: (
+        calls.several("a").options(concurrency=2) >> calls.slow("b").options(concurrency=3)
+    ),
+    "plain generators": lambda calls: (
+        calls.generated("a") >> calls.slow("b").options(concurrency=3) >> calls.generated("c")
+    ),
+    "group": lambda calls: (
+        calls.plain("a")
+        >> (calls.slow("b").options(concurrency=2) & calls.slow("c") & passthrough())
+        >> calls.several("d").options(concurrency=2)
+    ),
+    "retried": lambda calls: calls.slow("a").options(concurrency=5, retry=3),
+    "limited": lambda calls: (calls.slow("a") >> calls.slow("b")).options(
+        limiter=asyncio.Semaphore(2)
+    ),
+}
+
+
+class Reused:
+    """A step that stands in two places of a path, which share its limit."""
+
+    def __call__(self, calls: Calls) -> Any:
+        again = calls.slow("a").options(concurrency=2)
+        return again >> calls.plain("b") >> again
+
+
+SHAPES["reused"] = Reused()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("moment", [0.0, 1.05, 2.5, 5.05])
+def test_no_call_begins_those_under_way_end_and_the_rest_is_pending(
+    shape: str, moment: float
+) -> None:
+    """Whatever steps there are, at whatever moment; a rerun of what is pending gives the rest."""
+
+    async def main() -> None:
+        calls = Calls()
+        calls.failing.update(range(0, 40, 2))
+        flow = source() >> SHAPES[shape](calls)
+        if shape != "retried":
+            calls.failing.clear()
+        started = start(flow)
+        await asyncio.sleep(moment)
+        begun = calls.begun.copy()
+        result = await started.drain()
+        assert calls.begun == begun, "calls began after drain()"
+        assert calls.ended == begun, "calls did not go on to their end"
+        assert started.state == "done"
+        given = [one.product["x"] for one in result.pending]
+        again = await arerun(flow, pickle.loads(pickle.dumps(result.pending)))
+        whole = result.merged(again)
+        first = {output["src"]["x"] for output in whole.get_outputs()}
+        assert first >= {*given}
+        assert not result.complete or first == {*range(40)}
+        assert whole == await arun(
+            step("src", [{"x": x} for x in sorted(first)]) >> SHAPES[shape](Calls())
+        )
+
+    run_virtual(main)
+
+
+class TestPending:
+    def test_is_a_product_and_its_next_step(self) -> None:
+        """In the order of the flow; nothing that was done before is done again."""
+
+        async def main() -> None:
+            calls = Calls()
+            flow = ahead(5) >> calls.slow("paid", 0.01) >> calls.slow("b").options(concurrency=1)
+            started = start(flow)
+            await asyncio.sleep(0.5)
+            result = await started.drain()
+            assert [output["src"]["x"] for output in result[0]] == [0]
+            assert [str(one) for one in result.pending] == [
+                f"b is still to be called with {{'x': {x}, 'paid': {x}}}" for x in range(1, 5)
+            ]
+            one = result.pending[0]
+            assert isinstance(one, Pending)
+            assert (one.step, one.path) == ("b", "src → paid → b")
+            assert one.lineage == {"src": {"x": 1}, "paid": {"paid": 1}}
+            again = await arerun(flow, result.pending)
+            assert calls.begun == {"paid": 5, "b": 5}
+            assert len(result.merged(again)[0]) == 5
+
+        run_virtual(main)
+
+    def test_that_was_run_again_is_no_longer_pending_in_the_merged_result(self) -> None:
+        """What was not, still is; and a rerun can be drained as well."""
+
+        async def main() -> None:
+            flow = ahead(4) >> Calls().slow("b").options(concurrency=1)
+            started = start(flow)
+            await asyncio.sleep(0.5)
+            result = await started.drain()
+            assert [one.product["x"] for one in result.pending] == [1, 2, 3]
+            merged = result.merged(await arerun(flow, result.pending[:1]))
+            assert [one.product["x"] for one in merged.pending] == [2, 3]
+            assert [one.product["x"] for one in pickle.loads(pickle.dumps(merged)).pending] == [
+                2,
+                3,
+            ]
+
+        run_virtual(main)
+
+    def test_beside_failures(self) -> None:
+        """Both are run again in one go."""
+
+        async def main() -> None:
+            calls = Calls()
+            calls.failing[0] = 1
+            flow = ahead(4) >> calls.slow("b").options(concurrency=1, on_error="collect")
+            started = start(flow)
+            await asyncio.sleep(0.5)
+            result = await started.drain()
+            assert ([len(path) for path in result], len(result.failures)) == ([0], 1)
+            whole = result.merged(await arerun(flow, [*result.failures, *result.pending]))
+            assert [output["src"]["x"] for output in whole[0]] == [0, 1, 2, 3]
+            assert (len(whole.failures), whole.pending) == (0, ())
+
+        run_virtual(main)
+
+
+class TestComplete:
+    def test_of_a_run_that_came_to_its_end(self) -> None:
+        """Also if it was drained when its sources had ended and all calls were under way."""
+
+        async def main() -> None:
+            assert (await arun(source())).complete
+            started = start(source(3) >> Calls().slow("a"))
+            await asyncio.sleep(0.5)
+            result = await started.drain()
+            assert len(result[0]) == 3
+            assert result.complete
+            assert pickle.loads(pickle.dumps(result)).complete
+
+        run_virtual(main)
+
+    def test_is_false_where_a_source_might_have_given_more(self) -> None:
+        """Even if all that it gave is there."""
+
+        async def rows() -> AsyncIterator[Row]:
+            yield {"x": 1}
+            await asyncio.Event().wait()
+
+        async def main() -> None:
+            for given in (rows, rows()):
+                started = start(step("src", given) >> Calls().plain("a"))
+                await asyncio.sleep(0.5)
+                result = await started.drain()
+                assert (len(result[0]), result.pending, result.complete) == (1, (), False)
+                assert not pickle.loads(pickle.dumps(result)).complete
+
+        run_virtual(main)
+
+    def test_is_false_of_a_partial_result(self) -> None:
+        """The run came to no end."""
+        partial: list[RunResult] = []
+
+        async def main() -> None:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(1.5):
+                    await arun(source(3) >> Calls().slow("a"), partial=partial)
+            assert [one.complete for one in partial] == [False]
+
+        run_virtual(main)
+
+
+class TestWaits:
+    def test_a_call_that_waits_for_its_next_attempt_waits_no_longer(self) -> None:
+        """Its product is pending, and the run ends at once."""
+
+        async def main() -> None:
+            calls = Calls()
+            calls.failing[0] = 1
+            loop = asyncio.get_running_loop()
+            waits = StepOptions(retry=AsyncRetrying(wait=wait_fixed(1000)))
+            started = start(source(1) >> calls.slow("a"), options=waits)
+            await asyncio.sleep(5)
+            assert calls.ended == {"a": 1}
+            result = await started.drain()
+            assert loop.time() < 10
+            assert [one.product["x"] for one in result.pending] == [0]
+            assert (calls.begun["a"], len(result.failures)) == (1, 0)
+
+        run_virtual(main)
+
+    def test_a_call_that_fails_for_good_meanwhile_is_a_failure(self) -> None:
+        """An error of a call under way ends the run that is drained, as ever."""
+
+        async def main() -> None:
+            calls = Calls()
+            calls.failing[0] = 1
+            started = start(ahead(3) >> calls.slow("a").options(concurrency=1))
+            await asyncio.sleep(0.5)
+            with pytest.raises(OSError, match="0") as caught:
+                await started.drain()
+            assert "in step 'a'" in notes(caught.value)
+            assert [one.product["x"] for one in started.partial.pending] == [1, 2]
+
+        run_virtual(main)
+
+    def test_calls_in_threads_end_and_none_begins(self) -> None:
+        """A thread that is busy is waited for."""
+        entered, leave = threading.Semaphore(0), threading.Event()
+        begun: list[int] = []
+
+        def block(x: int) -> Row:
+            begun.append(x)
+            entered.release()
+            leave.wait()
+            return {"y": x}
+
+        async def main() -> None:
+            flow = ahead(9) >> step("block", block).options(concurrency=2)
+            started = start(flow)
+            await asyncio.to_thread(lambda: [entered.acquire() for _ in range(2)])
+            draining = asyncio.create_task(started.drain())
+            await asyncio.sleep(0)
+            leave.set()
+            result = await draining
+            assert sorted(begun) == [output["src"]["x"] for output in result[0]] == [0, 1]
+            assert [one.product["x"] for one in result.pending] == [*range(2, 9)]
+
+        asyncio.run(main())
