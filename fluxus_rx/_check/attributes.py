@@ -12,6 +12,7 @@ import typing_extensions
 
 from .._common.messages import short
 from .._common.signatures import function_name
+from .._common.text import counted
 from .._graph.parts import Description
 from .._options.step_options import StepOptions
 
@@ -180,7 +181,7 @@ def _name_list(texts: Iterable[str]) -> str:
 
 def _path_text(names: list[str]) -> str:
     if len(names) > MOST_NAMED:
-        left = f"({len(names) - MOST_NAMED + 1:,} steps)"
+        left = f"({counted(len(names) - MOST_NAMED + 1, 'step')})"
         names = [*names[: MOST_NAMED // 2], left, *names[-MOST_NAMED // 2 + 1 :]]
     return " → ".join(names)
 

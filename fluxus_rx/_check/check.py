@@ -12,7 +12,7 @@ from math import inf
 from typing import Final
 
 from .._common.messages import shown
-from .._common.text import printable
+from .._common.text import counted, printable
 from .._errors import InvalidFlowError, InvalidOptionError
 from .._graph.parts import (
     Describable,
@@ -248,8 +248,8 @@ class _Checking(Wiring[Port]):
         if is_async:
             self._size(step, settled, ports)
             calls = calls_of(settled)
-            number = "any number" if calls == inf else f"up to {calls:,}"
-            taken = f"{number} are in calls of {name!r}"
+            those = "any number are" if calls == inf else f"up to {counted(calls, 'is', 'are')}"
+            taken = f"{those} in calls of {name!r}"
             queue = Capacity(BUFFER, f"in the queue behind {name!r}")
             port = port._replace(parts=(queue, capacity_of_calls(step, settled)), queues=(queue,))
         else:

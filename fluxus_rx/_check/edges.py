@@ -11,6 +11,7 @@ from itertools import count
 from math import inf, isnan, nan
 from typing import Final, Literal, NamedTuple
 
+from .._common.text import counted
 from .._graph.parts import Description
 from .._options.step_options import StepOptions
 from .._streams.channel import BUFFER
@@ -92,7 +93,7 @@ def joined_ports(ports: list[Port]) -> Port:
     most = nan if any(map(isnan, holds)) else max(holds, default=0)
     known = merged_attributes(port.known for port in ports)
     parts = (Capacity(most, "behind the one that holds most"),)
-    source = f"{len(named):,} steps" if named else None
+    source = counted(len(named), "step") if named else None
     return Port(source, next(port_keys), parts, (), "to a branch", True, known)
 
 
@@ -114,9 +115,9 @@ class CheckedEdge(NamedTuple):
             return Remark("info", "how many products wait depends on its own connect()")
         if not parts:
             return Remark("info", f"no products wait; {self.taken}")
-        most = "any number of products wait" if holds == inf else f"at most {holds:,} products wait"
-        if holds == 1:
-            most = "at most 1 product waits"
+        most = f"at most {counted(holds, 'product waits', 'products wait')}"
+        if holds == inf:
+            most = "any number of products wait"
         each = " on each path" if self.port.many else ""
         detail = ", ".join(f"{_number(part.size)} {part.words}" for part in parts)
         lower = " and ".join(dict.fromkeys(part.lower for part in parts if part.lower))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from math import inf
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from .._common.text import counted
 from .._graph.parts import Description
 from .._options.executors import in_processes, unpicklable
 from .._options.step_options import StepOptions
@@ -126,22 +127,23 @@ def _of_limits(one: Description, settled: StepOptions) -> Iterator[Remark]:
         asked = f"concurrency={settled.concurrency}"
         yield Remark(
             "warning" if settled.has("concurrency") else "info",
-            f"window={window} lets {_calls(window)} at once, fewer than {asked}",
+            f"window={window} lets {_calls_run(window)} at once, fewer than {asked}",
             "raise window, which is 4 times the concurrency by default, or lower concurrency",
         )
     places = _permits_of(settled.limiter)
     if places < calls:
-        taken = "any number of" if calls == inf else f"up to {calls:,}"
+        taken = "any number of products are"
+        if calls < inf:
+            taken = f"up to {counted(calls, 'product is', 'products are')}"
         yield Remark(
             "info",
-            f"its limiter lets {_calls(places)} at once; {taken} products are taken, and wait for"
-            " it",
+            f"its limiter lets {_calls_run(places)} at once; {taken} taken, and wait for it",
             f"to take no more than it lets through, set concurrency={places}",
         )
 
 
-def _calls(number: float) -> str:
-    return "1 call run" if number == 1 else f"{number:,} calls run"
+def _calls_run(number: float) -> str:
+    return counted(number, "call run", "calls run")
 
 
 def _permits_of(limiter: object) -> float:

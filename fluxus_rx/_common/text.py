@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = [
+    "counted",
     "elapsed_time",
     "html_text",
     "measured_time",
@@ -29,6 +30,16 @@ def html_text(text: str) -> str:
     import html
 
     return html.escape(text)
+
+
+def counted(count: float, one: str, several: str | None = None) -> str:
+    """A number with what it counts, in the singular for 1; `several` is `one` with an s, unless it
+    is given.
+
+    >>> counted(1, "output"), counted(1200, "output"), counted(0, "call has", "calls have")
+    ('1 output', '1,200 outputs', '0 calls have')
+    """
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
 def measured_time(seconds: float) -> str:

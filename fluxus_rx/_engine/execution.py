@@ -16,6 +16,7 @@ from reactivex import Observable
 from reactivex.abc import DisposableBase
 
 from .._common.messages import also_raised, note, short
+from .._common.text import counted
 from .._options.pending import Pending
 from .._rx.run_settings import RunSettings
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
@@ -71,7 +72,8 @@ class Execution:
         if meter is not None:
             for path in self._paths:
                 meter.gauges.know(getattr(path, "trail", None))
-        _log.debug("takes the products of %d paths in %r", len(self._paths), self.scope)
+        paths = counted(len(self._paths), "path")
+        _log.debug("takes the products of %s in %r", paths, self.scope)
         demand = self._channel if self._receivers is None else UNBOUNDED
         flow = FlowScheduler(self.scope.loop, self.scope, demand)
         receivers = self._receivers or [

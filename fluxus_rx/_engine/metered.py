@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from .._monitoring.gauge import Gauge
 from .._monitoring.meter import Meter, RunningCall, length_of
 from .._rx.draining import Leftover
 from .._streams.context import Items
-from .._streams.iteration import Reader, aclose
+from .._streams.iteration import Reader, aclose, relay
 from .._streams.timing import IdleTimes
 from .bound_step import BoundStep, Deferred
 
-__all__ = ["metered", "metered_source"]
+__all__ = ["counted_outcome", "metered", "metered_source"]
 
 
 def metered(work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> BoundStep:
@@ -233,3 +234,36 @@ class _MeteredAsyncItems:
     async def aclose(self) -> None:
         self._watch.failed(GeneratorExit())
         await (aclose(self._source) if self._reader is None else self._reader.aclose())
+
+
+def counted_outcome(outcome: Any, gauge: Gauge) -> Any:
+    """What stands in for a call that failed; each product of it counts as one of the step."""
+    if outcome.__class__ is not Items:
+        gauge.gave(1)
+        return outcome
+    source = outcome.source
+    if source.__class__ is Deferred:
+        change = partial(counted_outcome, gauge=gauge)
+        return Items(source.then(change, _ignore))
+    if hasattr(source, "__aiter__"):
+        return Items(relay(source, partial(_counted_product, gauge)), outcome.ready)
+    return Items(_counted_products(gauge, source), outcome.ready)
+
+
+def _counted_product(gauge: Gauge, product: Any) -> Any:
+    gauge.gave(1)
+    return product
+
+
+def _counted_products(gauge: Gauge, source: Iterable[Any]) -> Iterator[Any]:
+    try:
+        for product in source:
+            yield _counted_product(gauge, product)
+    finally:
+        close = getattr(source, "close", None)
+        if close is not None:
+            close()
+
+
+def _ignore(_: BaseException) -> None:
+    """An error in making a replacement is none of a call."""

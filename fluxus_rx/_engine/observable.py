@@ -133,7 +133,10 @@ class FlowObservable(Observable[T]):
         pipeline = self._open_root(flow, owner, downstream)
         for one in stages:
             bound_step = one.bound(scope, owner)
-            pipeline.start_with(entering(one.placed.trail, scope.settings))
+            given = entering(one.placed.trail, scope.settings)
+            if bound_step.gauge is not None:
+                bound_step.gauge.entering += len(given)
+            pipeline.start_with(given)
             if one.placed.stage.is_async or bound_step.options.waits:
                 pipeline.add_async(bound_step)
             else:

@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any, Final
 
 from .._common.messages import note, place_note
+from .._common.text import counted
 from .._errors import MissingAttributeError, UsageError
 from .._options.failure import Failure, FailureLog
 from .._options.retry import Attempts, retries
@@ -28,6 +29,7 @@ from .._streams.context import Items, unmistakable
 from .._streams.iteration import Reader, aclose
 from .._streams.permit import Permit
 from .bound_step import BoundStep, Deferred, settle
+from .metered import counted_outcome
 
 __all__ = ["resilient"]
 
@@ -204,8 +206,12 @@ class _Resilience:
         if gauge is None:
             return await attempts.again(error)
         gauge.again()
-        with gauge.holding():
-            goes_on = await self._wait_for(attempts.again(error))
+        try:
+            with gauge.pausing(attempts):
+                goes_on = await self._wait_for(attempts.again(error))
+        except Exception:
+            gauge.given_up()
+            raise
         if not goes_on:
             gauge.given_up()
         return goes_on
@@ -224,9 +230,14 @@ class _Resilience:
         assert self._leftover is not None
         return self._leftover.of(item)
 
-    def _hold(self) -> AbstractContextManager[None]:
-        """A call waits, for the limiter or for its next attempt."""
-        return contextlib.nullcontext() if self._gauge is None else self._gauge.holding()
+    def _hold(self) -> AbstractContextManager[object]:
+        """A call waits for the limiter inside the block, which may refuse it."""
+        return contextlib.nullcontext() if self._gauge is None else self._gauge.entering_limiter()
+
+    def overrun(self, error: TimeoutError, item: Any) -> None:
+        """A call has been cancelled, since its seconds are over."""
+        if self._gauge is not None and self._gauge.count_overrun is not None:
+            self._gauge.count_overrun(error, item)
 
     async def _products(
         self, attempt: _Attempt, source: Any, attempts: Attempts | None
@@ -246,6 +257,8 @@ class _Resilience:
                         return
                     passed -= 1
                     if passed >= 0:
+                        if self._gauge is not None:
+                            self._gauge.gave(-1)
                         continue
                     given += 1
                     try:
@@ -275,7 +288,7 @@ class _Resilience:
         error itself."""
         raised = unmistakable(error)
         if attempts > 1:
-            note(raised, f"after {attempts} attempts")
+            note(raised, f"after {counted(attempts, 'attempt')}")
         if self._on_error == "raise" or isinstance(raised, _MISTAKES):
             if raised is error:
                 raise error
@@ -314,7 +327,8 @@ class _Resilience:
         if replacement is None:
             return Items(())
         assert self.work.given is not None
-        return self.work.given(replacement, item, given)
+        outcome = self.work.given(replacement, item, given)
+        return outcome if self._gauge is None else counted_outcome(outcome, self._gauge)
 
 
 class _Attempt:
@@ -382,15 +396,13 @@ class _Attempt:
         except TimeoutError as error:
             if not scope.expired():
                 raise  # one of the step's own
-            raise TimeoutError(
+            overran = TimeoutError(
                 f"step {self._resilience.step!r} took longer than {self._resilience.timeout:g} s"
-            ) from error
+            )
+            self._resilience.overrun(overran, self.item)
+            raise overran from error
         finally:
             self._left -= loop.time() - began
-
-
-def _plainly(awaitable: Awaitable[Any]) -> Awaitable[Any]:
-    return awaitable
 
 
 def _as_async_iterable(source: Any) -> AsyncIterable[Any]:

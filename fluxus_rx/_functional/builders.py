@@ -13,6 +13,7 @@ from .._common.messages import shown
 from .._common.names import identifier
 from .._common.signatures import function_name, parameters_of
 from .._common.single_values import is_single_value, is_text
+from .._common.text import counted
 from .._conduits.conduit import passthrough_chained, role_of
 from .._conduits.producer import Producer
 from .._conduits.transformer import Passthrough, Transformer, group, passes_through
@@ -167,7 +168,7 @@ def chain(first: Any = MISSING, /, *more: Any) -> Any:
         if isinstance(conduit, Collection) and not (is_single_value(conduit) or callable(conduit)):
             raise InvalidFlowError(
                 f"chain() takes steps, but argument {index} is a {type(conduit).__name__} of"
-                f" {len(conduit)} steps; did you mean chain(*steps)?"
+                f" {counted(len(conduit), 'step')}; did you mean chain(*steps)?"
             )
         raise InvalidFlowError(
             f"chain(): argument {index} is {shown(conduit)}; expected a step, a group or a flow"
@@ -226,8 +227,8 @@ def _parallel(members: list[tuple[Any, str]]) -> Any:
     if len(through) + len(nested) > 1:
         places = _argument_list(through, nested)
         raise InvalidFlowError(
-            f"parallel() got {len(through) + len(nested)} passthroughs ({places}); the second would"
-            " double the outputs"
+            f"parallel() got {counted(len(through) + len(nested), 'passthrough')} ({places}); the"
+            " second would double the outputs"
         )
     if len(conduits) == 1:
         if through:

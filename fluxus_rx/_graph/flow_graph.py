@@ -11,7 +11,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from .._common.messages import short, shown
 from .._common.secrets import MASK, is_secret
 from .._common.signatures import function_name
-from .._common.text import printable
+from .._common.text import counted, printable
 from .._errors import InvalidFlowError
 from .parts import (
     Describable,
@@ -65,11 +65,11 @@ class Paths:
         if self.ranges is None:
             # By its logarithm, as the digits of a huge number would take Python for ever.
             digits = int((self.count.bit_length() - 1) * 0.30103)
-            return f"about 10^{digits} paths" if digits > 6 else f"{self.count} paths"
+            return f"about 10^{digits} paths" if digits > 6 else counted(self.count, "path")
         texts = [str(one[0]) if len(one) == 1 else f"{one[0]}-{one[-1]}" for one in self.ranges]
         if len(texts) <= MOST_RANGES:
             return ", ".join(texts)
-        return f"{', '.join(texts[: MOST_RANGES - 1])}, … ({self.count} paths)"
+        return f"{', '.join(texts[: MOST_RANGES - 1])}, … ({counted(self.count, 'path')})"
 
 
 @dataclasses.dataclass(frozen=True)

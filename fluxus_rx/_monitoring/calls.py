@@ -42,8 +42,13 @@ class Count(NamedTuple):
 
     `expected` is the number of products that it will be called with, as far as can be told from the
     length of the source and from what the steps before it have made of a product so far; None if
-    that length isn't known. It is exact as soon as what comes before is done. A producer is not
-    called with anything; its numbers are those of the products it gives.
+    that length isn't known, or was wrong. It is exact as soon as what comes before is done. A
+    producer is not called with anything; its numbers are those of the products it gives.
+
+    `waiting` calls wait for a limiter or for their next attempt, the longest of them for `pause`
+    seconds more, as far as that is known. The calls that are over took `busy` seconds together, in
+    the `span` of seconds from the first one's beginning to the last one's end. `is_blocked` tells
+    whether a product waits for room further down.
     """
 
     step: str
@@ -51,6 +56,16 @@ class Count(NamedTuple):
     in_flight: int
     failed: int
     expected: int | None
+    waiting: int = 0
+    pause: float = 0.0
+    busy: float = 0.0
+    span: float = 0.0
+    is_blocked: bool = False
+
+    @property
+    def over(self) -> int:
+        """Calls that are over, with success or with an error."""
+        return self.done + self.failed
 
 
 class Journal(NamedTuple):

@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from .._common.notebook import in_notebook
 from .._common.text import html_text
 from .progress import (
-    COLUMNS,
     Progress,
     State,
     StepProgress,
     fitting_steps,
     headline,
     share_done,
+    shown_columns,
     step_cells,
 )
 
@@ -120,6 +120,8 @@ COLOURS: Final = {
     "done": "#2da44e",
     "failed": "#e5534b",
     "cancelled": "#b08800",
+    "paused": "#b08800",
+    "draining": "#b08800",
 }
 
 _PADDED = "padding: 0.15em 0.7em"
@@ -136,10 +138,10 @@ def progress_table(progress: Progress) -> str:
     >>> progress_table(Progress(1.0, (), None, "cancelled"))
     '<table>...cancelled after 1.0 s</div>'
     """
-    heads = "".join(_html_cell(head, _RIGHT, "th") for head in COLUMNS)
-    rows = "".join(
-        _progress_row(step, progress.state) for step in fitting_steps(progress.steps, ROWS)
-    )
+    steps = fitting_steps(progress.steps, ROWS)
+    columns = shown_columns(steps)
+    heads = "".join(_html_cell(head, _RIGHT, "th") for head in columns)
+    rows = "".join(_progress_row(step, progress.state, columns) for step in steps)
     colour = "inherit" if progress.state == "running" else COLOURS[progress.state]
     return (
         f"<table><thead><tr>{_html_cell('step', _LEFT, 'th')}<th></th>{heads}</tr></thead>"
@@ -148,11 +150,12 @@ def progress_table(progress: Progress) -> str:
     )
 
 
-def _progress_row(step: StepProgress, state: State) -> str:
-    amount, in_flight, failed, rate, eta = step_cells(step)
-    red = f"{_RIGHT}; font-weight: bold; color: {COLOURS['failed']}" if step.failed else _RIGHT
-    numbers = [(amount, _RIGHT), (in_flight, _RIGHT), (failed, red), (rate, _RIGHT), (eta, _RIGHT)]
-    others = "".join(_html_cell(text, style) for text, style in numbers)
+def _progress_row(step: StepProgress, state: State, columns: Sequence[str]) -> str:
+    red = f"{_RIGHT}; font-weight: bold; color: {COLOURS['failed']}"
+    others = "".join(
+        _html_cell(text, red if head == "failed" and step.failed else _RIGHT)
+        for head, text in zip(columns, step_cells(step, columns), strict=True)
+    )
     return f"<tr>{_html_cell(step.step, _LEFT)}<td>{_html_bar(step, state)}</td>{others}</tr>"
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Hashable, Iterator, Sized
-from typing import Final, Literal, NamedTuple, TypeAlias
+from collections.abc import Callable, Hashable, Sequence, Sized
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from .._common.names import UniqueNames
 from .._common.trail import Trail
@@ -33,29 +32,79 @@ class StepTimes(NamedTuple):
 class Stopwatch:
     """Adds up the seconds of what lasts, of several things at once."""
 
-    __slots__ = ("_since", "_total", "running")
+    __slots__ = ("_since", "began", "ended", "running", "total")
 
     def __init__(self) -> None:
-        self._total = 0.0
+        #: seconds of what is over
+        self.total = 0.0
+        #: when the first one began, and the last one so far was over
+        self.began: float | None = None
+        self.ended = 0.0
         #: how many last now, and since when in sum
         self.running = 0
         self._since = 0.0
 
     def start(self, now: float) -> None:
         """One more begins."""
+        if self.began is None:
+            self.began = now
         self.running += 1
         self._since += now
 
     def stop(self, since: float, now: float) -> None:
         """One that began at `since` is over."""
-        self._total += now - since
+        self.total += now - since
+        self.ended = now
         self.running -= 1
         self._since -= since
 
     def seconds(self, now: float) -> float:
         """The sum by now."""
         # Sums of floats may come out a little below 0.
-        return max(0.0, self._total + self.running * now - self._since)
+        return max(0.0, self.total + self.running * now - self._since)
+
+
+class Pausing(Protocol):
+    """A call that pauses before its next attempt, until the clock says so."""
+
+    resumes_at: float
+
+
+class _Held:
+    """A block in which a call is held up."""
+
+    # No generator with contextlib's decorator: that assigns the traceback of what it passes on,
+    # which an exception that is a frozen dataclass refuses.
+
+    __slots__ = ("_call", "_clock", "_pausing", "_refused", "_since", "_stopwatch")
+
+    def __init__(
+        self,
+        stopwatch: Stopwatch,
+        clock: Callable[[], float],
+        pausing: dict[int, Pausing] | None = None,
+        call: Pausing | None = None,
+        refused: Callable[[], None] | None = None,
+    ) -> None:
+        self._stopwatch = stopwatch
+        self._clock = clock
+        self._pausing = pausing
+        self._call = call
+        self._refused = refused
+        self._since = 0.0
+
+    def __enter__(self) -> None:
+        if self._pausing is not None and self._call is not None:
+            self._pausing[id(self._call)] = self._call
+        self._since = self._clock()
+        self._stopwatch.start(self._since)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._stopwatch.stop(self._since, self._clock())
+        if self._pausing is not None:
+            del self._pausing[id(self._call)]
+        if self._refused is not None and isinstance(error, Exception):
+            self._refused()
 
 
 class Gauge:
@@ -63,10 +112,13 @@ class Gauge:
 
     __slots__ = (
         "_clock",
+        "_pausing",
         "busy",
+        "count_overrun",
         "depth",
         "done",
         "dropped",
+        "entering",
         "failed",
         "given",
         "held",
@@ -98,9 +150,9 @@ class Gauge:
         self.depth = depth
         #: calls that have begun, that are over however they ended, and how those ended that did
         self.started = self.over = self.done = self.failed = self.retried = 0
-        #: products that have been given, those of them by calls that are done, and those that it
-        #: had no room for
-        self.given = self.made = self.dropped = 0
+        #: products that have been given, those of them by calls that are over, those that it had no
+        #: room for, and those that enter the flow in front of it, in a run of some
+        self.given = self.made = self.dropped = self.entering = 0
         self.kind: StepKind = "step"
         #: calls at once at most, where that is known
         self.limit: float | None = None
@@ -109,6 +161,10 @@ class Gauge:
         self.queues: list[Sized] = []
         #: the calls that work, and those that are held up, by a limiter or before another attempt
         self.busy, self.held = Stopwatch(), Stopwatch()
+        #: the calls that pause before another attempt
+        self._pausing: dict[int, Pausing] = {}
+        #: counts as failed the last call that was cancelled, in case that was for its time-out
+        self.count_overrun: Callable[[BaseException, object], None] | None = None
         #: what a source has given and will give, if that can be told
         self.total: int | None = None
         #: subscriptions to a source that have not ended
@@ -132,15 +188,25 @@ class Gauge:
         self.over += 1
         self.started += 1
 
-    @contextlib.contextmanager
-    def holding(self) -> Iterator[None]:
-        """A call is held up inside the block."""
-        since = self._clock()
-        self.held.start(since)
-        try:
-            yield
-        finally:
-            self.held.stop(since, self._clock())
+    def refused(self) -> None:
+        """A call has failed before it could begin, as its limiter has raised."""
+        self.started += 1
+        self.over += 1
+        self.failed += 1
+
+    def gave(self, products: int) -> None:
+        """It has given so many products beside its calls: what stands in for a failed one, or, if
+        negative, what a call gave once more and nobody gets."""
+        self.given += products
+        self.made += products
+
+    def pausing(self, call: Pausing) -> _Held:
+        """A call pauses inside the block before its next attempt."""
+        return _Held(self.held, self._clock, pausing=self._pausing, call=call)
+
+    def entering_limiter(self) -> _Held:
+        """A call waits for its limiter inside the block; an error there is one of a call."""
+        return _Held(self.held, self._clock, refused=self.refused)
 
     def times(self) -> StepTimes:
         """The seconds by now."""
@@ -165,11 +231,29 @@ class Gauge:
         """Products that wait in front of it, or in it for their turn."""
         return sum(map(len, self.queues)) + self.held.running
 
+    @property
+    def pause(self) -> float:
+        """Seconds until the last of the calls that pause now goes on, as far as that is known."""
+        ends = [call.resumes_at for call in [*self._pausing.values()]]
+        return max(0.0, max(ends) - self._clock()) if ends else 0.0
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether a product of it waits for room further down."""
+        return self.idle_times is not None and self.idle_times.is_blocked
+
     def expect(self, length: int) -> None:
         """One more subscription to this source gives so many products."""
         # One that ended before the source gives no more than it has given.
         so_far = self.given if self.live == 1 else self.total or 0
         self.total = so_far + length
+
+    def own_total(self, is_drained: bool) -> int | None:
+        """What this source gives in all: if it `is_drained`, what it has given when it has ended;
+        None for one that can't tell, or has given more than it told."""
+        if self.total is None or self.given > self.total:
+            return None
+        return self.given if is_drained and not self.live else self.total
 
 
 #: Names in the path of a call at most: all of them, for each step of a long chain, would take a
@@ -237,55 +321,51 @@ class Gauges:
             found.setdefault(gauge.key, []).append(gauge)
         return sorted(found.values(), key=lambda places: max(gauge.depth for gauge in places))
 
-    def counts(self) -> list[Count]:
+    def counts(self, is_drained: bool = False) -> list[Count]:
         """How far each step has come, in the order of the flow: each step behind those before it.
+
+        In a run that `is_drained`, a source that has ended gives no more than it has given.
 
         >>> Gauges().counts()
         []
         """
-        counts: dict[Hashable, Count] = {}
-        depths: dict[Hashable, int] = {}
-        expected = self._expectations()
-        for trail, gauge in [*self._by_trail.items()]:
-            own = Count(
-                step=gauge.label,
-                done=gauge.done,
-                in_flight=gauge.in_flight,
-                failed=gauge.failed,
-                expected=expected.get(trail),
-            )
-            other = counts.get(gauge.key)
-            counts[gauge.key] = own if other is None else _added_up(other, own)
-            depths[gauge.key] = max(depths.get(gauge.key, 0), gauge.depth)
-        return [counts[key] for key in sorted(counts, key=depths.__getitem__)]
+        expected = self._expectations(is_drained)
+        return [_count(places, expected) for places in self.by_step()]
 
-    def _expectations(self) -> dict[Trail, int | None]:
-        """What the steps can expect, by the trails to them; sources first."""
-        found: dict[Trail, int | None] = {}
+    def _expectations(self, is_drained: bool) -> dict[Gauge, int | None]:
+        """What the steps can expect at each place; sources first."""
+        found: dict[Gauge, int | None] = {}
         for trail in [*self._by_trail]:
             step: Trail | None = trail
             unknown = []
-            while step is not None and step in self._by_trail and step not in found:
+            while step is not None and step in self._by_trail:
+                if self._by_trail[step] in found:
+                    break
                 unknown.append(step)
                 step = _named_before(step)
             for one in reversed(unknown):
-                found[one] = self._expectation(one, found)
+                found[self._by_trail[one]] = self._expectation(one, found, is_drained)
         return found
 
-    def _expectation(self, trail: Trail, found: dict[Trail, int | None]) -> int | None:
+    def _expectation(
+        self, trail: Trail, found: dict[Gauge, int | None], is_drained: bool
+    ) -> int | None:
         gauge = self._by_trail[trail]
         before = _named_before(trail)
         if before is None:
-            return gauge.total if trail in self._known else None
-        expected = found.get(before)
+            return gauge.own_total(is_drained) if trail in self._known else None
+        upstream = self._by_trail.get(before)
+        if upstream is None:  # nothing comes from there in a run of some products
+            return gauge.entering or None
+        expected = found.get(upstream)
         if expected is None:
             return None
-        upstream = self._by_trail[before]
         expected -= upstream.dropped
         if upstream.over >= expected:
-            return upstream.given
-        each = upstream.made / upstream.done if upstream.done else 1.0
-        return max(round(expected * each), upstream.given)
+            return upstream.given + gauge.entering
+        ended = upstream.done + upstream.failed
+        each = upstream.made / ended if ended else 1.0
+        return max(round(expected * each), upstream.given) + gauge.entering
 
 
 def _named_before(trail: Trail) -> Trail | None:
@@ -296,12 +376,20 @@ def _named_before(trail: Trail) -> Trail | None:
     return before
 
 
-def _added_up(one: Count, other: Count) -> Count:
-    known = one.expected is not None and other.expected is not None
+def _count(places: Sequence[Gauge], expectations: dict[Gauge, int | None]) -> Count:
+    """The count of a step at all its places."""
+    expected = [one for place in places if (one := expectations.get(place)) is not None]
+    watches = [place.busy for place in places]
+    began = [watch.began for watch in watches if watch.began is not None]
     return Count(
-        step=one.step,
-        done=one.done + other.done,
-        in_flight=one.in_flight + other.in_flight,
-        failed=one.failed + other.failed,
-        expected=(one.expected or 0) + (other.expected or 0) if known else None,
+        step=places[0].label,
+        done=sum(place.done for place in places),
+        in_flight=sum(place.in_flight for place in places),
+        failed=sum(place.failed for place in places),
+        expected=sum(expected) if len(expected) == len(places) else None,
+        waiting=sum(place.held.running for place in places),
+        pause=max(place.pause for place in places),
+        busy=sum(watch.total for watch in watches),
+        span=max(0.0, max(watch.ended for watch in watches) - min(began)) if began else 0.0,
+        is_blocked=any(place.is_blocked for place in places),
     )

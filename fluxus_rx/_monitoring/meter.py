@@ -6,7 +6,7 @@ A run without a meter counts nothing, and does no more than it would without thi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import length_hint
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from .._common.messages import short
 from .._streams.timing import clock
 from .calls import Count, Record
 from .gauge import Gauge, Gauges
+from .progress import State
 
 __all__ = ["ItemCounter", "Meter", "RunningCall", "length_of"]
 
@@ -27,7 +28,10 @@ class Meter:
 
     def __init__(self, journal: bool = False, elapsed: float = 0.0) -> None:
         self.clock = clock()
-        self._elapsed_before = elapsed
+        #: when this run began, in the times of the run that it goes on from
+        self.began = elapsed
+        #: tells how the run stands while it goes on, for one that can be steered
+        self.state: Callable[[], State] = _always_running
         self.started = self.clock() - elapsed
         #: the calls that are over, in the order in which they ended
         self.calls: list[Record] | None = [] if journal else None
@@ -45,7 +49,7 @@ class Meter:
         now = clock()
         if now != self.clock:
             self.clock = now
-            self.started = now() - self._elapsed_before
+            self.started = now() - self.began
 
     def begin(self, gauge: Gauge, item: str) -> RunningCall:
         """A call begins; `item` is the position of what it is called with."""
@@ -65,7 +69,11 @@ class Meter:
 
     def counts(self) -> list[Count]:
         """How far each step has come, in the order of the flow."""
-        return self.gauges.counts()
+        return self.gauges.counts(is_drained=self.state() == "draining")
+
+
+def _always_running() -> State:
+    return "running"
 
 
 class ItemCounter(NamedTuple):
@@ -145,7 +153,10 @@ class RunningCall:
 
     def forget(self) -> None:
         """It was none: the source had nothing more to give."""
+        busy = self._gauge.busy
+        ended = busy.ended
         self.pause()
+        busy.ended = ended
         self._over = True
         self._gauge.started -= 1
 
@@ -160,14 +171,22 @@ class RunningCall:
         self.pause()
         gauge = self._gauge
         gauge.over += 1
+        gauge.made += self._products
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
+            gauge.count_overrun = self._fail
             return
-        if error is None:
-            gauge.done += 1
-            gauge.made += self._products
-        else:
-            gauge.failed += 1
-            self._meter.failed(gauge, self._item)
+        if error is not None:
+            self._fail(error, given)
+            return
+        gauge.done += 1
+        if self._meter.calls is not None:
+            self._meter.calls.append(self._record(None, None))
+
+    def _fail(self, error: BaseException, given: object) -> None:
+        gauge = self._gauge
+        gauge.count_overrun = None
+        gauge.failed += 1
+        self._meter.failed(gauge, self._item)
         if self._meter.calls is not None:
             self._meter.calls.append(self._record(error, given))
 

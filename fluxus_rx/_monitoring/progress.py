@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, TypeAlias
 
-from .._common.text import elapsed_time, per_time, printable, remaining_time
+from .._common.text import counted, elapsed_time, measured_time, per_time, printable, remaining_time
 
 __all__ = [
-    "COLUMNS",
+    "GOES_ON",
     "Progress",
     "State",
     "StepProgress",
@@ -17,10 +17,15 @@ __all__ = [
     "headline",
     "last_eta",
     "share_done",
+    "shown_columns",
     "step_cells",
 ]
 
-State: TypeAlias = Literal["running", "done", "failed", "cancelled"]
+#: How a run stands; it is over in the last three.
+State: TypeAlias = Literal["running", "paused", "draining", "done", "failed", "cancelled"]
+
+#: Those in which it goes on.
+GOES_ON: Final = ("running", "paused", "draining")
 
 #: Steps in one line of text at most.
 IN_LINE: Final = 8
@@ -35,14 +40,20 @@ class StepProgress:
     - `in_flight`: calls under way.
     - `expected`: how many calls it will have had at the end, as far as can be told from the length
       of the source and from what the steps before it have made of its items so far; None where the
-      source has no length, such as a generator.
+      source has no length, such as a generator, or has given more than that.
     - `rate`: calls done per second, over the last 10 seconds or so, or since the step began; once
-      the run is over, over all of it.
-    - `eta`: seconds until what is expected is done, at that rate; None where that can't be told,
-      and once the run is over.
+      the step or the run is over, from its first call to its last.
+    - `eta`: seconds until what is expected is done, if as many calls end per second as do now, with
+      success or not; no less than the longest pause before another attempt. None where that can't
+      be told, while the run is paused, and once it is over.
+    - `waiting`: calls that wait for a limiter, or for their next attempt.
+    - `blocked`: whether a product of it waits for room further down, so that it can't go on.
+    - `per_call`: seconds that a call works, on the average; None before one is over.
 
-    >>> str(StepProgress("fetch", 340, 256, 2, 1_000, rate=28.0, eta=23.5))
-    'fetch 340/1,000 (28/s, 256 in flight, 2 failed, ETA 24 s)'
+    >>> str(StepProgress("fetch", 340, 256, 2, 1_000, rate=28.0, eta=23.5, waiting=9))
+    'fetch 340/1,000 (28/s, 256 in flight, 9 waiting, 2 failed, ETA 24 s)'
+    >>> str(StepProgress("fetch", 1_000, 0, 0, 1_000, rate=28.0, eta=0.0, per_call=0.04))
+    'fetch 1,000/1,000 (28/s, 40 ms each)'
     """
 
     step: str
@@ -52,6 +63,9 @@ class StepProgress:
     expected: int | None
     rate: float
     eta: float | None
+    waiting: int = 0
+    blocked: bool = False
+    per_call: float | None = None
 
     @property
     def is_over(self) -> bool:
@@ -60,11 +74,11 @@ class StepProgress:
         >>> StepProgress("fetch", 9, 0, 1, 10, rate=28.0, eta=0.0).is_over
         True
         """
-        return self.in_flight == 0 and self.remaining == 0
+        return self.in_flight == self.waiting == self.remaining == 0
 
     @property
     def remaining(self) -> int | None:
-        """How many calls are still to come or under way, if that can be told.
+        """How many calls are still to come, wait, or are under way, if that can be told.
 
         >>> StepProgress("fetch", 340, 256, 0, 1_000, rate=28.0, eta=23.5).remaining
         660
@@ -75,10 +89,16 @@ class StepProgress:
 
     def __str__(self) -> str:
         details = []
-        if self.rate and not self.is_over:
+        if self.rate:
             details.append(per_time(self.rate))
         if self.in_flight:
             details.append(f"{self.in_flight:,} in flight")
+        if self.waiting:
+            details.append(f"{self.waiting:,} waiting")
+        if self.blocked:
+            details.append("blocked")
+        if self.per_call and self.is_over:
+            details.append(f"{measured_time(self.per_call)} each")
         if self.failed:
             details.append(f"{self.failed:,} failed")
         if self.eta:
@@ -95,8 +115,8 @@ class Progress:
     - `steps`: its steps, each behind those before it in the flow.
     - `eta`: seconds until the last step is done; None where that can't be told of each of them, and
       once the run is over.
-    - `state`: `"running"`; or how it has ended: `"done"`, `"failed"` with an error, or
-      `"cancelled"`, as by Ctrl-C.
+    - `state`: `"running"`, `"paused"` or `"draining"`; or how it has ended: `"done"`, `"failed"`
+      with an error, or `"cancelled"`, as by Ctrl-C.
 
     >>> fetch = StepProgress("fetch", 340, 256, 2, 1_000, rate=28.0, eta=23.5)
     >>> parse = StepProgress("parse", 338, 0, 0, 998, rate=0.0, eta=None)
@@ -115,23 +135,35 @@ class Progress:
         return f"{start}: {steps}" if steps else start
 
 
-#: The heads of a table, behind that of the names.
-COLUMNS: Final = ("done", "in flight", "failed", "rate", "ETA")
+#: The columns of a table behind that of the names: the head, and the cell of a step.
+_COLUMNS: Final[dict[str, Callable[[StepProgress], str]]] = {
+    "done": lambda step: _amount(step),
+    "in flight": lambda step: f"{step.in_flight:,}",
+    "waiting": lambda step: f"{step.waiting:,}{' blocked' if step.blocked else ''}",
+    "failed": lambda step: f"{step.failed:,}",
+    "rate": lambda step: per_time(step.rate) if step.rate else "",
+    "ETA": lambda step: remaining_time(step.eta) if step.eta else "",
+}
 
 
-def step_cells(step: StepProgress) -> tuple[str, ...]:
+def shown_columns(steps: Iterable[StepProgress]) -> list[str]:
+    """The heads of a table of these steps; that of what waits is there if anything does.
+
+    >>> shown_columns([StepProgress("fetch", 340, 256, 0, 1_000, rate=28.0, eta=23.5)])
+    ['done', 'in flight', 'failed', 'rate', 'ETA']
+    """
+    waits = any(step.waiting or step.blocked for step in steps)
+    return [head for head in _COLUMNS if waits or head != "waiting"]
+
+
+def step_cells(step: StepProgress, columns: Iterable[str]) -> list[str]:
     """What stands under these heads.
 
-    >>> step_cells(StepProgress("fetch", 340, 256, 0, 1_000, rate=28.0, eta=23.5))
-    ('340/1,000', '256', '0', '28/s', '24 s')
+    >>> step = StepProgress("fetch", 340, 256, 0, 1_000, rate=28.0, eta=23.5)
+    >>> step_cells(step, shown_columns([step]))
+    ['340/1,000', '256', '0', '28/s', '24 s']
     """
-    return (
-        _amount(step),
-        f"{step.in_flight:,}",
-        f"{step.failed:,}",
-        per_time(step.rate) if step.rate else "",
-        remaining_time(step.eta) if step.eta else "",
-    )
+    return [_COLUMNS[head](step) for head in columns]
 
 
 def share_done(step: StepProgress, state: State) -> float | None:
@@ -144,7 +176,7 @@ def share_done(step: StepProgress, state: State) -> float | None:
         return 1.0
     if not step.expected:
         begun = step.done or step.in_flight
-        return None if begun and state == "running" else 0.0
+        return None if begun and state in GOES_ON else 0.0
     return min((step.done + step.failed) / step.expected, 1.0)
 
 
@@ -153,12 +185,16 @@ def headline(progress: Progress) -> str:
 
     >>> headline(Progress(75.0, (), eta=60.0, state="running"))
     '1 min 15 s, ETA 1 min 00 s'
+    >>> headline(Progress(75.0, (), eta=None, state="paused"))
+    'paused at 1 min 15 s'
     >>> headline(Progress(3.21, (), eta=None, state="failed"))
     'failed after 3.2 s'
     """
     elapsed = elapsed_time(progress.elapsed)
-    if progress.state != "running":
+    if progress.state not in GOES_ON:
         return f"{progress.state} after {elapsed}"
+    if progress.state != "running":
+        elapsed = f"{progress.state} at {elapsed}"
     return f"{elapsed}, ETA {remaining_time(progress.eta)}" if progress.eta else elapsed
 
 
@@ -186,7 +222,7 @@ def fitting_steps(steps: Sequence[StepProgress], room: int) -> list[StepProgress
 def _rank(step: StepProgress) -> int:
     if step.failed:
         return 0
-    if step.in_flight:
+    if step.in_flight or step.waiting or step.blocked:
         return 1
     if step.is_over:
         return 4
@@ -196,13 +232,14 @@ def _rank(step: StepProgress) -> int:
 def _summed(steps: Sequence[StepProgress]) -> StepProgress:
     known = [step.expected for step in steps if step.expected is not None]
     return StepProgress(
-        f"… {len(steps):,} more steps",
+        f"… {counted(len(steps), 'more step')}",
         sum(step.done for step in steps),
         sum(step.in_flight for step in steps),
         sum(step.failed for step in steps),
         sum(known) if len(known) == len(steps) else None,
         0.0,  # items of several steps a second: who would want to know?
         last_eta(step.eta for step in steps),
+        waiting=sum(step.waiting for step in steps),
     )
 
 

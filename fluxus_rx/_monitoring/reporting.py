@@ -17,7 +17,7 @@ from .._streams.context import unmistakable
 from .calls import Count
 from .displays import Display, fitting_display
 from .meter import Meter
-from .progress import Progress, State, StepProgress, last_eta
+from .progress import GOES_ON, Progress, State, StepProgress, last_eta
 
 __all__ = ["Follow", "check_progress", "reporting"]
 
@@ -130,7 +130,7 @@ class ProgressReporter:
             await asyncio.sleep(max(self._display.interval, SHARE * took))
             began = self._meter.elapsed
             try:
-                self._show("running")
+                self._show(self._meter.state())
             except Exception:
                 raise
             except BaseException as error:
@@ -196,42 +196,64 @@ class Tracker:
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
-        #: moments, the oldest first, each with what every step had done by then
-        self._moments: deque[tuple[float, Mapping[str, int]]] = deque([(0.0, {})])
+        #: moments, the oldest first, each with the calls of every step that were done by then, and
+        #: that were over
+        self._moments: deque[tuple[float, Mapping[str, tuple[int, int]]]] = deque([(0.0, {})])
         #: when each step was last seen to have done nothing yet
         self._idle: dict[str, float] = {}
+        #: the rates of steps that took no time, as when they were first seen to be over
+        self._averages: dict[str, float] = {}
 
     def progress(self, state: State = "running") -> Progress:
         """How far the run has come by now."""
-        now, counts = self._meter.elapsed, self._meter.counts()
-        if state == "running":
-            steps = tuple(self._running(count, now) for count in counts)
+        now, counts = self._meter.elapsed - self._meter.began, self._meter.counts()
+        steps = tuple(self._step(count, now, state) for count in counts)
+        if state in GOES_ON:
             self._remember(counts, now)
-        else:
-            steps = tuple(
-                StepProgress(*count, rate=_rate(count.done, now), eta=None) for count in counts
-            )
         return Progress(now, steps, last_eta(step.eta for step in steps), state)
 
-    def _running(self, count: Count, now: float) -> StepProgress:
+    def _step(self, count: Count, now: float, state: State) -> StepProgress:
+        step = StepProgress(
+            count.step,
+            count.done,
+            count.in_flight,
+            count.failed,
+            count.expected,
+            rate=0.0,
+            eta=None,
+            waiting=count.waiting,
+            blocked=count.is_blocked and state in GOES_ON,
+            per_call=count.busy / count.over if count.over else None,
+        )
+        if state not in GOES_ON or step.is_over:
+            # The average, as there is no pace of the moment any more.
+            rate = _rate(count.done, count.span)
+            if not count.span:
+                rate = self._averages.setdefault(count.step, _rate(count.done, now))
+            return dataclasses.replace(step, rate=rate, eta=0.0 if state in GOES_ON else None)
         # Where a step is far behind the source, the time before its first item says nothing.
         since, before = self._before(now)
         since = max(since, self._idle.get(count.step, 0.0))
-        rate = _rate(count.done - before.get(count.step, 0), now - since)
-        step = StepProgress(*count, rate=rate, eta=None)
-        remaining = step.remaining
-        if remaining is None or (remaining and not rate):
+        done, over = before.get(count.step, (0, 0))
+        step = dataclasses.replace(step, rate=_rate(count.done - done, now - since))
+        # A call that fails is over as well: what is left shrinks by it.
+        ends, remaining = _rate(count.over - over, now - since), step.remaining
+        if remaining is None or state == "paused":
             return step
-        return dataclasses.replace(step, eta=remaining / rate if remaining else 0.0)
+        eta = remaining / ends if remaining and ends else 0.0
+        if remaining and not ends and not (count.pause and remaining == count.waiting):
+            return step
+        return dataclasses.replace(step, eta=max(eta, count.pause))
 
     def _remember(self, counts: Sequence[Count], now: float) -> None:
         for count in counts:
-            if not (count.done or count.in_flight or count.failed):
+            if not (count.over or count.in_flight or count.waiting):
                 self._idle[count.step] = now
         if now - self._moments[-1][0] >= SPACING:
-            self._moments.append((now, {count.step: count.done for count in counts}))
+            counted = {count.step: (count.done, count.over) for count in counts}
+            self._moments.append((now, counted))
 
-    def _before(self, now: float) -> tuple[float, Mapping[str, int]]:
+    def _before(self, now: float) -> tuple[float, Mapping[str, tuple[int, int]]]:
         """The moment that rates are told from."""
         while len(self._moments) > 1 and self._moments[1][0] <= now - WINDOW:
             self._moments.popleft()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, Final
 
-from .._common.text import measured_time, printable, shortened, table
+from .._common.text import counted, measured_time, printable, shortened, table
 from .gauge import Gauge
 from .meter import Meter
 
@@ -115,7 +115,7 @@ class RunStats:
     steps: tuple[StepStats, ...]
 
     def __str__(self) -> str:
-        failures = f", {self.failures:,} failures" if self.failures else ""
+        failures = f", {counted(self.failures, 'failure')}" if self.failures else ""
         head = f"{self.state} for {measured_time(self.elapsed)}{failures}"
         if not self.steps:
             return head
@@ -239,7 +239,7 @@ def _why(step: StepStats, weight: float, elapsed: float) -> str:
     if step.limit is None:
         return f"it was never without a product {part}, and has no limit"
     places = "its one place was" if step.limit == 1 else f"all of its {step.limit} places were"
-    waiting = f", with {step.waiting:,} products waiting" if step.waiting else ""
+    waiting = f", with {counted(step.waiting, 'product')} waiting" if step.waiting else ""
     return f"{places} taken {part}{waiting}"
 
 

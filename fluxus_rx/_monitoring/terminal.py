@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any, Final
 
 from rich.console import Console, Group
@@ -16,13 +17,14 @@ from rich.text import Text
 
 from .._common.text import printable
 from .progress import (
-    COLUMNS,
+    GOES_ON,
     Progress,
     State,
     StepProgress,
     fitting_steps,
     headline,
     share_done,
+    shown_columns,
     step_cells,
 )
 
@@ -44,7 +46,14 @@ BAR: Final = range(8, 41)
 ROOM: Final = {"rate": 7, "ETA": 7}
 
 #: Named colours are those of the terminal's own theme, so they can be read on it.
-STATE_STYLES: Final = {"running": "", "done": "green", "failed": "bold red", "cancelled": "bold"}
+STATE_STYLES: Final = {
+    "running": "",
+    "paused": "yellow",
+    "draining": "yellow",
+    "done": "green",
+    "failed": "bold red",
+    "cancelled": "bold",
+}
 
 #: Held by the one live display: two of them would overwrite each other.
 _screen = threading.Lock()
@@ -81,7 +90,7 @@ class Terminal:
         try:
             self._live.update(progress_group(progress, console.width, console.height))
             self._live.start()
-            if progress.state == "running":
+            if progress.state in GOES_ON:
                 self._live.refresh()
         except (OSError, ValueError):
             self.close()  # the terminal is gone, and the run goes on
@@ -106,10 +115,11 @@ def progress_group(progress: Progress, width: int, height: int) -> Group:
     steps = fitting_steps(progress.steps, max(height - OTHERS, 1))
     longest = max(len("step"), *(len(step.step) for step in (*progress.steps, *steps)), 0)
     names = min(longest, max(width // 4, NAME))
-    rows = [step_cells(step) for step in steps]
+    columns = shown_columns(steps)
+    rows = [step_cells(step, columns) for step in steps]
     widths = [
         max(ROOM.get(head, 0), len(head), *(len(row[index]) for row in rows))
-        for index, head in enumerate(COLUMNS)
+        for index, head in enumerate(columns)
     ]
     while len(widths) > 1 and names + sum(widths) + GAP * len(widths) > width:
         widths.pop()
@@ -119,7 +129,8 @@ def progress_group(progress: Progress, width: int, height: int) -> Group:
     table.add_column("step", no_wrap=True, width=names)
     if bar >= BAR.start:
         table.add_column("", width=min(bar, BAR.stop - 1) + GAP)
-    for head, room in zip(COLUMNS, widths, strict=False):
+    columns = columns[: len(widths)]
+    for head, room in zip(columns, widths, strict=True):
         table.add_column(head, justify="right", no_wrap=True, width=room + GAP)
     for step in steps:
         bars = (
@@ -127,7 +138,7 @@ def progress_group(progress: Progress, width: int, height: int) -> Group:
             if bar >= BAR.start
             else []
         )
-        table.add_row(_fitting_name(step.step, names), *bars, *_number_cells(step)[: len(widths)])
+        table.add_row(_fitting_name(step.step, names), *bars, *_number_cells(step, columns))
     return Group(table, Text(headline(progress), STATE_STYLES[progress.state]))
 
 
@@ -162,7 +173,8 @@ def _progress_bar(step: StepProgress, state: State) -> ProgressBar:
     )
 
 
-def _number_cells(step: StepProgress) -> list[Text]:
-    amount, in_flight, failed, *others = step_cells(step)
-    style = STATE_STYLES["failed"] if step.failed else ""
-    return [Text(amount), Text(in_flight), Text(failed, style), *map(Text, others)]
+def _number_cells(step: StepProgress, columns: Sequence[str]) -> list[Text]:
+    return [
+        Text(text, STATE_STYLES["failed"] if head == "failed" and step.failed else "")
+        for head, text in zip(columns, step_cells(step, columns), strict=True)
+    ]

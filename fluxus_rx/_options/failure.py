@@ -12,6 +12,7 @@ from .._common.error_record import ErrorRecord, error_record, plain_record, rest
 from .._common.loadable import LoadCheck
 from .._common.messages import short
 from .._common.secrets import masked_text
+from .._common.text import counted
 from .._errors import FailureLimitError
 
 __all__ = ["Failure", "FailureLog"]
@@ -132,7 +133,7 @@ class Failure:
         return made
 
     def __str__(self) -> str:
-        times = f" after {self.attempts} attempts" if self.attempts > 1 else ""
+        times = f" after {counted(self.attempts, 'attempt')}" if self.attempts > 1 else ""
         given = dict(self.product) if isinstance(self.product, Mapping) else self.product
         return f"{self.step} failed{times} with {short(self.exception)}, given {short(given)}"
 
@@ -168,7 +169,7 @@ class FailureLog:
             return
         self.all.append(failure)
         if self.count > self._most:
-            calls = "1 call has" if self.count == 1 else f"{self.count} calls have"
+            calls = counted(self.count, "call has", "calls have")
             raise FailureLimitError(
                 f"{calls} failed, and max_failures={self._most}; the last one: {failure}. All of"
                 " them are in the attribute `failures` of this error",

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from .._common.messages import note, short
+from .._common.text import counted
 from .._streams.context import unmistakable
 from .._streams.iteration import END
 
@@ -112,8 +113,7 @@ class Offload(ABC):
             when = f"{GRACE_SECONDS:g} s after the run ended"
         finally:
             if calls := self._end():
-                number = "1 call" if calls == 1 else f"{calls} calls"
-                told = f"{self._who}: {number} still ran {when}; {self._fate}"
+                told = f"{self._who}: {counted(calls, 'call')} still ran {when}; {self._fate}"
                 _log.warning("%s", told)
         return told
 

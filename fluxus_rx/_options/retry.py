@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, TypeAlias
 from .._common.messages import shown
 from .._common.signatures import is_coroutine_function
 from .._errors import FlowError, InvalidOptionError
+from .._streams.timing import clock
 
 __all__ = [
     "FIRST_WAIT",
@@ -30,9 +31,11 @@ LONGEST_WAIT: Final = 60.0
 
 
 class Attempts(Protocol):
-    """The attempts of one call; `number` is that of the one under way or just over, from 1."""
+    """The attempts of one call; `number` is that of the one under way or just over, from 1, and
+    `resumes_at` the moment at which a pause before the next one ends, by the clock of the run."""
 
     number: int
+    resumes_at: float
 
     async def again(self, error: Exception) -> bool:
         """Whether there is to be another attempt, now that one has failed with this error.
@@ -108,18 +111,21 @@ def _is_final(error: BaseException) -> bool:
 
 
 class _CountedAttempts:
-    __slots__ = ("_most", "number")
+    __slots__ = ("_most", "number", "resumes_at")
 
     def __init__(self, most: int, product: Any) -> None:
         self._most = most
         self.number = 1
+        self.resumes_at = 0.0
 
     async def again(self, error: Exception) -> bool:
         if self.number >= self._most or _is_final(error):
             return False
         import random
 
-        await asyncio.sleep(random.uniform(0.0, longest_wait(self.number)))
+        wait = random.uniform(0.0, longest_wait(self.number))
+        self.resumes_at = clock()() + wait
+        await asyncio.sleep(wait)
         self.number += 1
         return True
 
@@ -143,7 +149,7 @@ class _PolicyAttempts:
     call, which not every subclass can make, and takes a coroutine of an async predicate for true.
     """
 
-    __slots__ = ("_arguments", "_policy", "_state", "number")
+    __slots__ = ("_arguments", "_policy", "_state", "number", "resumes_at")
 
     def __init__(
         self,
@@ -156,6 +162,7 @@ class _PolicyAttempts:
         self._arguments = arguments
         self._state: Any = _tenacity().RetryCallState(policy, step, (product,), {})
         self.number = 1
+        self.resumes_at = 0.0
         if policy.before is not None:
             self._tell_arguments()
             policy.before(self._state)
@@ -198,6 +205,7 @@ class _PolicyAttempts:
         if policy.before_sleep is not None:
             await _outcome(policy.before_sleep(state))
         state.prepare_for_next_attempt()
+        self.resumes_at = clock()() + state.upcoming_sleep
         own = isinstance(policy, _tenacity().AsyncRetrying)
         await _outcome((policy.sleep if own else asyncio.sleep)(state.upcoming_sleep))
         self.number = state.attempt_number

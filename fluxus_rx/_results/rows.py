@@ -8,7 +8,8 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Final
 
-from .._common.messages import note
+from .._common.messages import note, short, shown
+from .._errors import InvalidFlowError
 from .._products.dict_product import DictProduct
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "OutputItems",
     "PathOutputs",
     "Rows",
+    "check_output",
     "columns_of",
     "is_missing",
     "named",
@@ -185,3 +187,17 @@ def _is_simple(kind: type) -> bool:
 def is_missing(kind: type) -> bool:
     """Whether values of this type are the mark of pandas for a missing one."""
     return kind.__name__ in ("NAType", "NaTType") and kind.__module__.startswith("pandas.")
+
+
+def check_output(index: int, output: object) -> None:
+    """Refuse an output of the path with this index that is no dictionary of dictionaries."""
+    if not isinstance(output, dict):
+        raise InvalidFlowError(
+            f"RunResult(): path {index} has the output {shown(output)}; expected a dictionary"
+        )
+    for step, attributes in output.items():
+        if not isinstance(attributes, dict):
+            raise InvalidFlowError(
+                f"RunResult(): path {index}, step {short(step)}: {shown(attributes)}; expected a"
+                " dictionary"
+            )

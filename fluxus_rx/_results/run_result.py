@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from .._common.loadable import LoadCheck
-from .._common.messages import check_whole_number, short, shown
+from .._common.messages import check_whole_number, shown
+from .._common.text import counted
 from .._errors import InvalidFlowError
 from .._monitoring.calls import Journal, RunTimes
 from .._monitoring.meter import Meter
@@ -28,7 +29,7 @@ from .failures import (
     pending_of_run,
 )
 from .pickling import loadable_outputs
-from .rows import Output, PathOutputs, Rows
+from .rows import Output, PathOutputs, Rows, check_output
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ class RunResult(Sequence[list[Output]]):
                     f"RunResult(): argument {index} is {shown(path)}; expected a list of outputs"
                 )
             for output in path:
-                _check_output(index, output)
+                check_output(index, output)
         self._paths = [PathOutputs(path) for path in paths]
         self._times = RunTimes()
         self._failures = Failures()
@@ -200,7 +201,7 @@ class RunResult(Sequence[list[Output]]):
         if not isinstance(other, RunResult) or len(other) != len(self):
             raise InvalidFlowError(
                 f"merged() takes what rerun() gave for failures of this result, which has"
-                f" {len(self)} paths, not {shown(other)}"
+                f" {counted(len(self), 'path')}, not {shown(other)}"
             )
         if other._replacement is None:
             raise InvalidFlowError(
@@ -435,16 +436,3 @@ class RunResult(Sequence[list[Output]]):
 def _no_path(index: int, count: int) -> str:
     there = f"they count from 0 to {count - 1}" if count else "it has none"
     return f"there is no path {index} in this result: {there}"
-
-
-def _check_output(index: int, output: object) -> None:
-    if not isinstance(output, dict):
-        raise InvalidFlowError(
-            f"RunResult(): path {index} has the output {shown(output)}; expected a dictionary"
-        )
-    for step, attributes in output.items():
-        if not isinstance(attributes, dict):
-            raise InvalidFlowError(
-                f"RunResult(): path {index}, step {short(step)}: {shown(attributes)}; expected a"
-                " dictionary"
-            )

@@ -89,6 +89,8 @@ class Run:
         self._state = RunState.RUNNING
         self._ended: RunStats | None = None
         self._last: RunResult | None = None
+        assert request.settings.meter is not None  # a run that is steered counts
+        request.settings.meter.state = lambda: self._state.value
         self._begun = asyncio.Event()
         self._task = loop.create_task(self._run())
         _running.add(self._task)
@@ -202,7 +204,7 @@ class Run:
         if self._ended is not None:
             return self._ended
         settings = self._request.settings
-        assert settings.meter is not None  # a run that is steered counts
+        assert settings.meter is not None
         assert settings.failures is not None
         return stats_of(settings.meter, self.state, settings.failures.count)
 

@@ -23,6 +23,7 @@ from .._common.item_types import fits, type_name
 from .._common.messages import also_raised, shown
 from .._common.signatures import is_async_function
 from .._common.single_values import is_single_value, is_text
+from .._common.text import counted
 from .._common.trail import Trail
 from .._conduits.conduit import role_of
 from .._conduits.producer import Producer
@@ -289,7 +290,7 @@ def _no_flow(who: str, flow: Any) -> InvalidFlowError:
     if isinstance(flow, Collection) and not (is_single_value(flow) or callable(flow)):
         kind = type(flow).__name__
         return InvalidFlowError(
-            f"{who} takes one flow, but got a {kind} of {len(flow)} steps; did you mean"
+            f"{who} takes one flow, but got a {kind} of {counted(len(flow), 'step')}; did you mean"
             f" {who[:-1]}chain(*steps))?"
         )
     return InvalidFlowError(f"{who} needs a flow made of steps, not {shown(flow)}")

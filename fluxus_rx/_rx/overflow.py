@@ -13,6 +13,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from .._common.messages import check_choice, check_whole_number
+from .._common.text import counted
 from .._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError
 from .._monitoring.meter import ItemCounter
 from .._streams.iteration import END, Cancellable
@@ -60,7 +61,8 @@ class OverflowPolicy(NamedTuple):
     def error(self) -> BufferOverflowError:
         """The error for one item too many."""
         return BufferOverflowError(
-            f"{self.label}: {self.size:,} items wait, and one more has come (overflow='error')."
+            f"{self.label}: {counted(self.size, 'item waits', 'items wait')}, and one more has come"
+            " (overflow='error')."
             " Let the step that takes them run more calls at once, raise the size, thin them out"
             " before (ops.sample, ops.throttle_first), or choose another overflow: 'keep' (no"
             " limit), 'drop_oldest', 'drop_newest' or 'latest'"
@@ -250,10 +252,10 @@ class BoundedIntake(Cancellable[T]):
             dropped, self._dropped = self._dropped, 0
         if dropped:
             _log.info(
-                "%s: %d of %d items were dropped (buffer=%d, overflow=%r)",
+                "%s: %d of %s dropped (buffer=%d, overflow=%r)",
                 self._policy.label,
                 dropped,
-                self._received,
+                counted(self._received, "item was", "items were"),
                 self._policy.size,
                 self._policy.overflow,
             )

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Hashable, Iterator
 from typing import Any, Protocol, TypeVar
 
+from .._common.text import counted
 from .._streams.timing import TimeSlice
 from .draining import Draining
 from .run_settings import RunSettings
@@ -156,7 +157,7 @@ class Scope:
             self.closing = True
             for resource in self._resources:
                 resource.cancel()
-            _log.debug("%r closes, with %d tasks in it", self, len(self._tasks))
+            _log.debug("%r closes, with %s in it", self, counted(len(self._tasks), "task"))
             # Not the one that we are in: it would be broken into where it cleans up. It looks
             # whether the run is closing before its next item.
             inside = None if asyncio._get_running_loop() is None else asyncio.current_task()

@@ -59,7 +59,7 @@ class Permit:
         self,
         limiter: AbstractAsyncContextManager[Any],
         step: str,
-        hold: Callable[[], AbstractContextManager[None]],
+        hold: Callable[[], AbstractContextManager[object]],
         is_needed_downstream: bool,
     ) -> None:
         self.is_needed_downstream = is_needed_downstream

@@ -76,6 +76,11 @@ class IdleTimes:
             if self._closed is not None:
                 self._closed = now
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether a product of it waits for room now."""
+        return self._blocking > 0
+
     def close(self) -> None:
         """There will be nothing more to call it with; calls may still have products to give."""
         if self._closed is None:

@@ -27,6 +27,7 @@ from typing import Any, Final, TypeAlias, Unpack
 
 from .._common.event_loop import new_loop
 from .._common.messages import also_raised, check_seconds, note, shown
+from .._common.text import counted
 from .._errors import FlowError, InvalidFlowError, InvalidOptionError, UsageError
 from .._typing import T, Ts
 from ._foreign import redirected
@@ -343,13 +344,9 @@ def waiting_tasks(tasks: Collection[asyncio.Task[Any]]) -> str:
         return "nothing is left to wait for: no task, no timer, no call elsewhere"
     now = waiting[0].get_loop().time()
     head = f"nothing is left to wait for at {now:g} s of virtual time"
-    lines = [f"{head}, but {_count(len(waiting))}:"]
+    lines = [f"{head}, but {counted(len(waiting), 'task waits', 'tasks wait')}:"]
     lines += sorted(f"  {task.get_name()}: {_where(task)}" for task in waiting)
     return "\n".join(lines)
-
-
-def _count(number: int) -> str:
-    return "1 task waits" if number == 1 else f"{number} tasks wait"
 
 
 def _where(task: asyncio.Task[Any]) -> str:

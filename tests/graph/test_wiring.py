@@ -230,7 +230,7 @@ class TestPaths:
                 Paths(8, tuple(range(n, n + 1) for n in range(0, 16, 2))),
                 "0, 2, 4, 6, 8, … (8 paths)",
             ),
-            (Paths(5_000), "5000 paths"),
+            (Paths(5_000), "5,000 paths"),
         ],
         ids=["one", "ranges", "many ranges", "number"],
     )

@@ -72,7 +72,7 @@ class TestLines:
         assert file.getvalue().splitlines() == [
             "5.0 s: src 6/12 (1.2/s, ETA 5 s), wait 5/12 (1.0/s, 1 in flight, ETA 7 s)",
             "10.0 s: src 11/12 (1.1/s, ETA 1 s), wait 10/12 (1.0/s, 1 in flight, ETA 2 s)",
-            "done after 11.9 s: src 12/12, wait 12/12",
+            "done after 11.9 s: src 12/12 (1.1/s), wait 12/12 (1.0/s, 990 ms each)",
         ]
 
     def test_a_line_is_there_as_soon_as_it_is_written(self) -> None:
@@ -301,6 +301,26 @@ class TestTable:
         every = ["━", "done", "flight", "failed", "rate", "ETA"]
         assert [part for part in every if part in "".join(lines[:6])] == shown
 
+    def test_it_has_a_column_for_what_waits_where_something_does(self) -> None:
+        """Calls that wait are told by their number; a step that has no room for its products says
+        that it is blocked."""
+        lines = text_of(running(at("src", blocked=True), at("fetch", 3, waiting=9)), 100)
+        assert lines[0].split() == [
+            "step",
+            "done",
+            "in",
+            "flight",
+            "waiting",
+            "failed",
+            "rate",
+            "ETA",
+        ]
+        assert lines[1].split()[-3:] == ["0", "blocked", "0"]
+        assert lines[2].split()[-3:] == ["0", "9", "0"]
+        table = progress_table(running(at("fetch", 3, waiting=9)))
+        assert ">waiting</th>" in table
+        assert ">waiting</th>" not in progress_table(running(at("fetch", 3)))
+
     @pytest.mark.parametrize("height", [1, 5, 24, 50])
     def test_it_fits_in_terminals_of_any_height(self, height: int) -> None:
         """What there is no room for is summed up."""
@@ -381,5 +401,8 @@ class TestHtml:
         virtually(slow_flow(2, 0.95), True)
         assert [name for name, *_ in shown] == ["display", *["update_display"] * 3]
         assert len({display_id for *_, display_id in shown}) == 1
-        assert shown[-1][1]["text/plain"] == "done after 1.9 s: src 2/2, wait 2/2"
+        assert (
+            shown[-1][1]["text/plain"]
+            == "done after 1.9 s: src 2/2 (2.1/s), wait 2/2 (1.1/s, 950 ms each)"
+        )
         assert shown[-1][1]["text/html"].startswith("<table>")

@@ -141,9 +141,9 @@ class TestGauge:
     def test_tells_apart_what_is_held_up(self, clock: Clock) -> None:
         """Seconds before a limiter or an attempt are added up likewise; such a product waits."""
         gauge = self.gauge()
-        with gauge.holding():
+        with gauge.entering_limiter():
             clock.now += 1
-            with gauge.holding():
+            with gauge.entering_limiter():
                 clock.now += 2
                 assert (gauge.waiting, gauge.times()[:2]) == (2, (0, 5))
             clock.now += 4
@@ -156,7 +156,7 @@ class TestGauge:
         gauge = self.gauge()
 
         def held() -> None:
-            with gauge.holding():
+            with gauge.entering_limiter():
                 clock.now += 1
                 raise ZeroDivisionError
 

@@ -146,11 +146,14 @@ class TestWords:
             (at(done=7, failed=1_000), "fetch 7 (1,000 failed)"),
             (at(done=7, rate=0.5), "fetch 7 (30/min)"),
             (at(done=7, expected=9, rate=2.0, eta=0.2), "fetch 7/9 (2.0/s, ETA 1 s)"),
-            (at(done=9, expected=9, rate=2.0, eta=0.0), "fetch 9/9"),
+            (at(done=9, expected=9, rate=2.0, eta=0.0), "fetch 9/9 (2.0/s)"),
+            (at(done=9, expected=9, rate=2.0, per_call=0.5), "fetch 9/9 (2.0/s, 500 ms each)"),
+            (at(waiting=2, expected=9, per_call=0.5), "fetch 0/9 (2 waiting)"),
+            (at(done=7, blocked=True), "fetch 7 (blocked)"),
         ],
     )
     def test_a_step_says_what_there_is_to_say(self, step: StepProgress, text: str) -> None:
-        """Zeros, and rates of what is over, are left out."""
+        """Zeros are left out; what a call took is told once the step is over."""
         assert str(step) == text
 
     @pytest.mark.parametrize(
@@ -159,6 +162,8 @@ class TestWords:
             (Progress(0.04, (), None, "running"), "0.0 s"),
             (Progress(12.0, (at(), at("parse")), 9.0, "running"), "12.0 s: fetch 0, parse 0"),
             (Progress(83.0, (at(),), None, "done"), "done after 1 min 23 s: fetch 0"),
+            (Progress(3.0, (), None, "paused"), "paused at 3.0 s"),
+            (Progress(3.0, (at(),), 2.0, "draining"), "draining at 3.0 s: fetch 0"),
             (Progress(3.0, (), None, "failed"), "failed after 3.0 s"),
             (Progress(3.0, (), None, "cancelled"), "cancelled after 3.0 s"),
         ],

@@ -92,7 +92,7 @@ def test_at_debug_a_run_tells_its_story(caplog: pytest.LogCaptureFixture) -> Non
     with pytest.raises(ZeroDivisionError):
         run(step("src", [{"x": 1}]) >> step("fails", fails))
     story = "\n".join(record.getMessage() for record in caplog.records)
-    for words in ("1 paths", "opens path src → fails", "closes", "ends with ZeroDivisionError"):
+    for words in ("1 path in", "opens path src → fails", "closes", "ends with ZeroDivisionError"):
         assert words in story
 
 

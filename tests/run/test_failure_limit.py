@@ -152,7 +152,7 @@ def test_what_is_no_rerun_cannot_be_merged() -> None:
     result = run(flow())
     with refused(InvalidFlowError, "merged()", "int"):
         result.merged(untyped(3))
-    with refused(InvalidFlowError, "merged()", "1 paths"):
+    with refused(InvalidFlowError, "merged()", "1 path"):
         result.merged(RunResult())
     with refused(InvalidFlowError, "by hand"):
         RunResult([{"a": {"x": 1}}]).merged(rerun(flow(), []))

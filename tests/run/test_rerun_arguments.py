@@ -281,7 +281,7 @@ class TestMerged:
     def test_what_has_other_paths_is_refused(self, other: Any) -> None:
         """Or is no result at all."""
         result = run(numbers(2) >> Down().step())
-        with refused(InvalidFlowError, "merged()", "1 paths"):
+        with refused(InvalidFlowError, "merged()", "1 path,"):
             result.merged(other)
 
     def test_what_is_of_no_rerun_is_refused(self) -> None:

@@ -29,6 +29,11 @@ def at(
     expected: int | None = None,
     rate: float = 0.0,
     eta: float | None = None,
+    waiting: int = 0,
+    blocked: bool = False,
+    per_call: float | None = None,
 ) -> StepProgress:
     """How far a step is."""
-    return StepProgress(name, done, in_flight, failed, expected, rate, eta)
+    return StepProgress(
+        name, done, in_flight, failed, expected, rate, eta, waiting, blocked, per_call
+    )

@@ -6,9 +6,9 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ..._common.text import printable, shortened
+from ..._common.text import counted, printable, shortened
 from .axis import DARK, LIGHT, Theme, step_colours, ticks
-from .model import WAITING, Lane, RowGroup, Timeline, counted, levels
+from .model import WAITING, Lane, RowGroup, Timeline, levels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -160,7 +160,7 @@ class _Picture:
         said = "\n".join(self._timeline.said())
         hidden = len(self._timeline.lanes) - len(lanes)
         if hidden:
-            shown = f"The {len(lanes)} steps that were longest at work"
+            shown = f"The {counted(len(lanes), 'step that was', 'steps that were')} longest at work"
             said = f"{said}\n{shown}; {hidden:,} more are not shown."
         axes.set_title(said, loc="left", pad=26, **self._text(10))
 

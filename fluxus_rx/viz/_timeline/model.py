@@ -14,6 +14,7 @@ from itertools import accumulate, groupby, pairwise
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
+from ..._common.text import counted
 from ..._monitoring.calls import Call, Timed, times_of
 from ..._monitoring.summary import StepSummary, Summary
 
@@ -27,7 +28,6 @@ __all__ = [
     "Span",
     "Timeline",
     "TimelineRow",
-    "counted",
     "levels",
 ]
 
@@ -202,15 +202,6 @@ def _timed(
             # What no call is known of, such as a product of a run before this one, has no lane.
             step = indices.setdefault(names.get(name, name), len(indices))
             yield Span(step, *times), attributes
-
-
-def counted(count: int, noun: str) -> str:
-    """A number with its noun.
-
-    >>> counted(1, "output"), counted(1200, "output")
-    ('1 output', '1,200 outputs')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _sizes() -> Iterator[int]:

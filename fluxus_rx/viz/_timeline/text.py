@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 from typing import Final
 
-from ..._common.text import printable, shortened, width_of
+from ..._common.text import counted, printable, shortened, width_of
 from .axis import ticks
 from .model import NOTHING, WAITING, Lane, RowGroup, Timeline, levels
 
@@ -96,7 +96,8 @@ class _TextDrawing:
                 yield self._line("  again", self._marks(again, "↻"), (f"{len(again):,}", ""))
         hidden = len(self._timeline.lanes) - len(self._lanes)
         if hidden:
-            yield self._line(_OTHER, f"{hidden:,} more steps, which were not as long at work")
+            more = counted(hidden, "more step, which was", "more steps, which were")
+            yield self._line(_OTHER, f"{more} not as long at work")
 
     def _marks(self, times: Iterable[float], mark: str) -> str:
         scale = self._bins / self._timeline.elapsed if self._timeline.elapsed else 0.0
