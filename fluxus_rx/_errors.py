@@ -18,8 +18,9 @@ What a user's function raises is none of these: it surfaces as the object it is,
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 __all__ = [
     "BufferOverflowError",
@@ -34,7 +35,34 @@ __all__ = [
     "ObservableError",
     "RecordedError",
     "UsageError",
+    "encodable",
 ]
+
+#: What stands for the characters of texts and drawings where the encoding has none of them, of the
+#: same width in drawings.
+_PLAIN_CHARACTERS: Final = str.maketrans(
+    "│┊─┄├┤┬┴┼╭╮╰╯▶▷○□●◉◇…▁▂▃▄▅▆▇█·–✗↻→µ",
+    "|:-.+++++++++>>o#*@<._..:::##.-x^>u",
+)
+
+
+def encodable(text: str, stream: object) -> str:
+    """A text as it can be written to a stream: in an encoding without its characters, with plain
+    ones in their place, and escapes.
+
+    >>> import io
+    >>> encodable("a → ä, 東", io.TextIOWrapper(io.BytesIO(), "latin-1"))
+    'a > ä, \\\\u6771'
+    """
+    if text.isascii():
+        return text
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeError:
+        plain = text.translate(_PLAIN_CHARACTERS)
+        return plain.encode(encoding, "backslashreplace").decode(encoding)
+    return text
 
 
 class FlowError(Exception):
@@ -58,6 +86,13 @@ class FlowError(Exception):
         """Take what the run had given, which only the run as a whole knows."""
         if self.result is None:
             self.result = result
+
+    def __str__(self) -> str:
+        # An error that can't be printed hides itself, and what has gone wrong.
+        return encodable(super().__str__(), sys.stdout)
+
+    def __repr__(self) -> str:
+        return encodable(super().__repr__(), sys.stdout)
 
 
 class InvalidFlowError(FlowError, TypeError):

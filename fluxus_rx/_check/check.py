@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable
 from math import inf
 from typing import Final
 
+from .._common.encoding import printed
 from .._common.messages import shown
 from .._common.text import counted, printable
 from .._errors import InvalidFlowError, InvalidOptionError
@@ -38,6 +39,7 @@ MOST_CHECKED_EDGES: Final = 24
 _SEVERITIES: Final = ("error", "warning", "info")
 
 
+@printed
 @dataclasses.dataclass(frozen=True)
 class Finding:
     """Something that is known of a flow before it runs.
@@ -61,6 +63,7 @@ class Finding:
         return printable(f"{self.level}: {self.step}: {self.text}{remedy}")
 
 
+@printed
 class _Findings(list[Finding]):
     """Findings that print one to a line."""
 

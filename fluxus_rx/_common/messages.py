@@ -10,6 +10,7 @@ from opcode import opmap
 from typing import Final
 
 from .._errors import FlowError, InvalidOptionError
+from .encoding import to_print
 from .short_repr import short_repr
 
 __all__ = [
@@ -49,6 +50,7 @@ def shown(value: object) -> str:
 
 def note(error: BaseException, text: str) -> None:
     """Add a note to an exception, once; an exception that takes none stays as it is."""
+    text = to_print(text)
     if text not in getattr(error, "__notes__", ()):
         with contextlib.suppress(Exception):
             error.add_note(text)

@@ -7,6 +7,7 @@ from functools import reduce
 from itertools import product as cartesian
 from typing import Any, Self, cast
 
+from .._common.encoding import printed
 from .._common.item_types import fits, type_name, union_of
 from .._errors import InvalidFlowError
 from .._graph.parts import Parallel, Part, in_series, part_of
@@ -56,6 +57,7 @@ class Composite(Conduit):
         return {}
 
 
+@printed
 class Chain(Composite):
     """What chains have in common, whatever their role; `conduits` is flat."""
 
@@ -123,6 +125,7 @@ class Chain(Composite):
         )
 
 
+@printed
 class Group(Composite):
     """What groups of parallel conduits have in common; `conduits` is flat."""
 

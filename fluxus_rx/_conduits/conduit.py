@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 from weakref import WeakKeyDictionary
 
 from .._check.check import Finding, check
+from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._errors import InvalidFlowError
 from .._graph.parts import Description, Part, part_of
@@ -40,6 +41,7 @@ _LAST = ("consumer", "flow")
 _NOT_KEPT: Any = object()
 
 
+@printed
 class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
     """An element of a flow, or a composition of such elements.
 

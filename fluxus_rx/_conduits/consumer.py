@@ -9,6 +9,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, I
 from functools import partial, reduce
 from typing import Any, Generic, cast, overload
 
+from .._common.encoding import printed
 from .._common.event_loop import Loop
 from .._common.item_types import type_arguments
 from .._common.messages import also_raised, note, short, shown
@@ -128,6 +129,7 @@ class _ChainedConsumer(Chain, Consumer[A_contra, R_co]):
         return cast(R_co, self.conduits[-1].consume((0, output) for output in outputs))
 
 
+@printed
 class Flow(Conduit, Generic[R_co]):
     """A producer and the consumer of its products: `producer >> transformer >> consumer`.
 

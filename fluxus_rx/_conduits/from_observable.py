@@ -7,6 +7,7 @@ from typing import Any, overload
 
 from reactivex import Observable
 
+from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._common.names import check_name
 from .._engine.emission import emission_of
@@ -21,6 +22,7 @@ from .producer import Producer
 __all__ = ["ForeignProducer", "ObservableProducer", "from_observable"]
 
 
+@printed
 class ForeignProducer(Producer[T]):
     """Gives what something of another library emits, under a name."""
 

@@ -13,6 +13,7 @@ from aiostream import stream as streams
 from reactivex import Observable, abc
 from reactivex import operators as ops
 
+from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._common.names import check_name
 from .._common.trail import Trail
@@ -30,6 +31,7 @@ from .transformer import Transformer
 __all__ = ["Remaker", "_RxPipe", "_StreamPipe", "rx_pipe", "stream_pipe"]
 
 
+@printed
 class _Pipe(Transformer[Any, Any]):
     """Operators of another library as a transformer."""
 

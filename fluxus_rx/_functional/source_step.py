@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from reactivex import Observable
 
+from .._common.encoding import printed
 from .._common.messages import note, place_note, short
 from .._common.signatures import Parameters, function_name, is_async_function
 from .._common.single_values import is_text
@@ -42,6 +43,7 @@ from .._streams.iteration import Reader
 __all__ = ["SourceStep"]
 
 
+@printed
 class SourceStep(Producer[DictProduct]):
     """A step that starts a flow: data, or a function without parameters."""
 

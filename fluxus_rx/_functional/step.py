@@ -9,6 +9,7 @@ from typing import Any
 
 from reactivex import Observable
 
+from .._common.encoding import printed
 from .._common.messages import place_note, short
 from .._common.names import identifier
 from .._common.signatures import function_name, is_async_function, parameters_of
@@ -29,6 +30,7 @@ __all__ = ["Step"]
 _log = logging.getLogger(__name__)
 
 
+@printed
 class Step(Transformer[Mapping[str, Any], DictProduct]):
     """A step that takes products: a function of their attributes."""
 

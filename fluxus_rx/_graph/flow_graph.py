@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from itertools import count
 from types import BuiltinFunctionType, FunctionType, MethodType
 
+from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._common.secrets import MASK, is_secret
 from .._common.signatures import function_name
@@ -46,6 +47,7 @@ MOST_RANGES = 6
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, type)
 
 
+@printed
 @dataclasses.dataclass(frozen=True)
 class Paths:
     """The paths that lead along an edge: how many, and their indices, unless there are too many.
@@ -72,6 +74,7 @@ class Paths:
         return f"{', '.join(texts[: MOST_RANGES - 1])}, … ({counted(self.count, 'path')})"
 
 
+@printed
 @dataclasses.dataclass(frozen=True)
 class Edge:
     """The way from one node to another, by their keys.
@@ -85,6 +88,7 @@ class Edge:
     paths: Paths | None = None
 
 
+@printed
 @dataclasses.dataclass(frozen=True)
 class FlowGraph:
     """The nodes and edges of a drawing, both in the order in which the flow is written.

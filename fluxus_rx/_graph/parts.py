@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
+from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._common.signatures import Parameters, is_generator
 from .._errors import InvalidFlowError
@@ -31,6 +32,7 @@ __all__ = [
 Role: TypeAlias = Literal["producer", "transformer", "consumer", "start", "end", "join"]
 
 
+@printed
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Description:
     """What a conduit that is neither a chain nor a group says of itself; see `Conduit.describe`.
@@ -105,6 +107,7 @@ class Description:
         return self.function is not None and is_generator(self.function)
 
 
+@printed
 @dataclasses.dataclass(frozen=True)
 class Node:
     """One occurrence of a conduit in a flow, or one of the points that a drawing adds.
@@ -136,6 +139,7 @@ class Node:
         return [self.content] * bool(self.content) + [f"{name}={value}" for name, value in named]
 
 
+@printed
 @dataclasses.dataclass(frozen=True)
 class Through:
     """A passthrough; `key` tells its occurrences in a drawing apart."""
@@ -144,6 +148,7 @@ class Through:
     n_paths = n_entries = 1
 
 
+@printed
 @dataclasses.dataclass(frozen=True)
 class _Composite:
     """What a series and a group have in common."""

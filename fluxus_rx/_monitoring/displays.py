@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from .._common.notebook import in_notebook
 from .._common.text import html_text
+from .._errors import encodable
 from .progress import (
     Progress,
     State,
@@ -83,7 +84,7 @@ def _write_line(line: str) -> None:
     # Looked up each time: a live display, or a test, may have put another one in its place.
     with contextlib.suppress(AttributeError, OSError, ValueError):
         # In one piece, or it is torn apart where several runs write.
-        sys.stderr.write(line + "\n")
+        sys.stderr.write(encodable(line, sys.stderr) + "\n")
         sys.stderr.flush()
 
 

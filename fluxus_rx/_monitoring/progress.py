@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, TypeAlias
 
+from .._common.encoding import printed
 from .._common.text import counted, elapsed_time, measured_time, per_time, printable, remaining_time
 
 __all__ = [
@@ -31,6 +32,7 @@ GOES_ON: Final = ("running", "paused", "draining")
 IN_LINE: Final = 8
 
 
+@printed
 @dataclasses.dataclass(frozen=True, slots=True)
 class StepProgress:
     """How far one step has come, over all its paths; its `str` is made for people.
@@ -107,6 +109,7 @@ class StepProgress:
         return f"{amount} ({', '.join(details)})" if details else amount
 
 
+@printed
 @dataclasses.dataclass(frozen=True, slots=True)
 class Progress:
     """How far a run has come, as `progress=` of `run` tells; its `str` is one line for people.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, Final
 
+from .._common.encoding import printed
 from .._common.text import counted, measured_time, printable, shortened, table
 from .gauge import Gauge
 from .meter import Meter
@@ -14,6 +15,7 @@ from .meter import Meter
 __all__ = ["Explanation", "RunStats", "StepStats", "stats_of"]
 
 
+@printed
 @dataclasses.dataclass(frozen=True, slots=True)
 class StepStats:
     """What one step does, over all its places in the flow.
@@ -97,6 +99,7 @@ _STATS_COLUMNS: Final[dict[str, Callable[[StepStats], str]]] = {
 }
 
 
+@printed
 @dataclasses.dataclass(frozen=True, slots=True)
 class RunStats:
     """What a run does at a moment: its steps in the order of the flow; its `str` is a table.
@@ -137,6 +140,7 @@ class RunStats:
         return _Explaining(self).explanation()
 
 
+@printed
 @dataclasses.dataclass(frozen=True, slots=True)
 class Explanation:
     """What holds a run up: `bottleneck` is the name of a step, `"the reader"` for whoever takes the

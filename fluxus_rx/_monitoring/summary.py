@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import ceil, fsum
 from typing import Final
 
+from .._common.encoding import printed
 from .._common.text import html_text, measured_time, printable, shortened, table
 from .calls import Call, Journal
 
 __all__ = ["StepSummary", "Summary"]
 
 
+@printed
 @dataclasses.dataclass(frozen=True)
 class StepSummary:
     """The calls of one step; a product of a producer counts as a call.
@@ -77,6 +79,7 @@ _SUMMARY_COLUMNS: Final[dict[str, Callable[[StepSummary], str]]] = {
 }
 
 
+@printed
 @dataclasses.dataclass(frozen=True)
 class Summary:
     """What a run has done: a table of its steps, in the order of the flow, and what that gained.

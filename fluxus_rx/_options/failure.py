@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .._common.encoding import printed
 from .._common.error_record import ErrorRecord, error_record, plain_record, restored_error
 from .._common.loadable import LoadCheck
 from .._common.messages import short
@@ -18,6 +19,7 @@ from .._errors import FailureLimitError
 __all__ = ["Failure", "FailureLog"]
 
 
+@printed
 @dataclasses.dataclass(frozen=True, eq=False)
 class Failure:
     """A call that has failed for good, after all its attempts.

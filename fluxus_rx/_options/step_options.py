@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
+from .._common.encoding import printed
 from .._common.messages import check_seconds, check_whole_number, note, shown
 from .._common.secrets import masked_text
 from .._common.signatures import is_coroutine_function
@@ -21,6 +22,7 @@ __all__ = ["OnError", "StepOptions"]
 OnError: TypeAlias = Literal["raise", "skip", "collect"] | Callable[[Failure], Any]
 
 
+@printed
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class StepOptions:
     """How a step runs; set with `.options(…)` on a step, a transformer, a chain or a group, and for

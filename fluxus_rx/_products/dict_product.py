@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._common.names import identifier, numbered
 from .._errors import InvalidAttributeError, InvalidProductError
@@ -46,6 +47,7 @@ class _Layer:
             self.level_count += older.level_count
 
 
+@printed
 class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
     """What travels in a functional flow: a mapping of all attributes of its lineage.
 

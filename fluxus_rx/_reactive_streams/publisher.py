@@ -19,6 +19,7 @@ from typing import Any, Final, Generic, cast
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
+from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._conduits.conduit import role_of
 from .._conduits.producer import Producer, SimpleAsyncProducer
@@ -43,6 +44,7 @@ _NO_LOOP: Final = (
 )
 
 
+@printed
 class _FlowPublisher(Generic[T]):
     """Publishes what an observable of a flow emits."""
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
+from .._common.encoding import printed
 from .._common.error_record import ErrorRecord, error_title
 from .._common.loadable import LoadCheck
 from .._common.messages import short, shown
@@ -49,6 +50,7 @@ __all__ = [
 _Call = TypeVar("_Call", Failure, Pending)
 
 
+@printed
 class Failures(Sequence[Failure]):
     """The calls that failed for good in a run that went on, in the order of the flow.
 

@@ -7,6 +7,7 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from .._common.encoding import printed
 from .._common.loadable import LoadCheck
 from .._common.messages import check_whole_number, shown
 from .._common.text import counted
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["RunResult"]
 
 
+@printed
 class RunResult(Sequence[list[Output]]):
     """The outputs of a run, path by path.
 

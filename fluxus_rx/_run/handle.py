@@ -6,6 +6,7 @@ import asyncio
 from enum import Enum
 from typing import Any
 
+from .._common.encoding import printed
 from .._conduits.conduit import Conduit
 from .._engine.execution import Execution
 from .._errors import UsageError
@@ -74,6 +75,7 @@ class RunState(Enum):
     CANCELLED = "cancelled"
 
 
+@printed
 class Run:
     """A run of a flow that goes on by itself; `start` gives one.
 

@@ -117,8 +117,8 @@ class Intake(Cancellable[T]):
             _log.warning(
                 "more than 10,000 items of %s wait, because it emits without heeding demand; emit"
                 " more slowly, thin it out before (ops.sample, ops.throttle_first), let the slow"
-                " step run more calls at once, or say what may be dropped: from_observable(…,"
-                " overflow=…), or step.buffered(…)",
+                " step run more calls at once, or say what may be dropped: from_observable(...,"
+                " overflow=…), or step.buffered(...)",
                 self._label,
             )
 

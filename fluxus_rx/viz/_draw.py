@@ -14,7 +14,7 @@ from .._graph.parts import Describable, is_describable
 from ._dot import DARK_COLOURS, LIGHT_COLOURS, digraph, has_dot, rendered
 from ._mermaid import mermaid
 from ._output import File, Format, Target, print_text, takes_text
-from ._tree import to_tree
+from ._tree import drawn_tree
 
 __all__ = ["bundle_of", "draw"]
 
@@ -123,7 +123,7 @@ def _drawing(conduit: Describable, style: str, format: str, paths: bool) -> str 
         case "text":
             return f"{conduit!r}\n"
         case "tree":
-            return f"{to_tree(conduit, paths=paths)}\n"
+            return f"{drawn_tree(conduit, paths=paths)}\n"
     graph = FlowGraph.of(conduit, paths=paths)
     if style == "mermaid":
         text = f"{mermaid(graph)}\n"

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 from .._common.messages import check_choice, shown
 from .._common.notebook import in_notebook
-from .._errors import InvalidFlowError, InvalidOptionError, UsageError
+from .._errors import InvalidFlowError, InvalidOptionError, UsageError, encodable
 from .._typing import A_contra
 
 __all__ = ["File", "Format", "Target", "in_notebook", "print_text", "takes_text"]
@@ -79,7 +79,7 @@ class Target:
             with open(self.file, "wb") as file:
                 file.write(data)
         else:
-            self.file.write(_encodable(data.decode(), self.file) if self.is_text else data)
+            self.file.write(encodable(data.decode(), self.file) if self.is_text else data)
 
 
 def _format_of_path(path: str, format: str | None, formats: Sequence[Format], what: str) -> Format:
@@ -130,25 +130,9 @@ def takes_text(file: Any) -> bool:
     raise InvalidFlowError(f"file={shown(file)} takes neither text nor bytes")
 
 
-#: What stands for the characters of drawings where the encoding has none of them.
-ASCII_FALLBACK = str.maketrans(
-    "│┊─┄├┤┬┴┼╭╮╰╯▶▷○□●◉◇…▁▂▃▄▅▆▇█·–✗↻",
-    "|:-.+++++++++>>o#*@<._..:::##.-x^",
-)
-
-
 def print_text(text: str) -> None:
     """Print a drawing; in an encoding without its characters, with plain ones of the same width."""
     stream = sys.stdout
     if stream is None:  # pyright: ignore[reportUnnecessaryComparison]  # in pythonw it is None
         raise UsageError("there is no stdout to draw on; give a file, such as file='flow.txt'")
-    print(_encodable(text, stream))
-
-
-def _encodable(text: str, stream: object) -> str:
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeError:
-        return text.translate(ASCII_FALLBACK).encode(encoding, "backslashreplace").decode(encoding)
-    return text
+    print(encodable(text, stream))

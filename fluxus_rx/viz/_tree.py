@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
+from .._common.encoding import to_print
 from .._common.text import shortened, width_of
 from .._graph.flow_graph import Paths, lay_edges, whole_of
 from .._graph.parts import Describable, Description, Node, Parallel, Part, Role, Series, Through
 
-__all__ = ["to_tree"]
+__all__ = ["drawn_tree", "to_tree"]
 
 SIGNS: Mapping[Role, str] = {
     "producer": "▷",
@@ -31,7 +32,8 @@ def to_tree(conduit: Describable, *, paths: bool = False) -> str:
     ▷ is a producer, ○ a transformer, □ a consumer, ● a start without a producer and ◉ an end
     without a consumer; ┄ is a passthrough. What stands below another in a branch follows it; what
     leads to the right joins there. With `paths`, each branch tells the indices of the paths that
-    leave it, as in the result of `run`.
+    leave it, as in the result of `run`. Where stdout has no box characters, there are plain ones in
+    their place.
 
     >>> from fluxus_rx import parallel, passthrough, step
     >>> add = step("add", lambda x, by: {"y": x + by}, by=3)
@@ -44,6 +46,11 @@ def to_tree(conduit: Describable, *, paths: bool = False) -> str:
     ╭─────────────────╯
     ◉ end
     """
+    return to_print(drawn_tree(conduit, paths=paths))
+
+
+def drawn_tree(conduit: Describable, *, paths: bool) -> str:
+    """The same in any case with box characters, for files."""
     whole = whole_of(conduit)
     tree = _Tree(lay_edges(whole, True).paths if paths else {})
     return "\n".join(row.text for row in tree.stack(whole.parts, False))

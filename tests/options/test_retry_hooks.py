@@ -61,7 +61,7 @@ def test_each_hook_gets_the_name_the_product_and_the_arguments(function: Any) ->
     ask = step("ask", function, by=2).options(retry=policy(told), on_error="skip")
     run_virtual(lambda: arun(step("numbers", [{"n": 1, "other": "x"}]) >> ask))
     assert sorted(told) == sorted(HOOKS)
-    for name, args, kwargs in [*chain(*told.values())]:
+    for name, args, kwargs in [*chain.from_iterable(told.values())]:
         assert name == "ask"
         assert [dict(product) for product in args] == [{"n": 1, "other": "x"}]
         assert kwargs == {"n": 1, "other": "x", "by": 2}
@@ -88,7 +88,9 @@ def test_those_of_a_class_get_its_name_and_the_product() -> None:
         return [product async for product in flow]
 
     assert run_virtual(main) == []
-    assert [*chain(*told.values())] == len([*chain(*told.values())]) * [("Ask", (5,), {})]
+    assert [*chain.from_iterable(told.values())] == len([*chain.from_iterable(told.values())]) * [
+        ("Ask", (5,), {})
+    ]
 
 
 def test_the_logs_of_tenacity_name_the_step(caplog: pytest.LogCaptureFixture) -> None:
