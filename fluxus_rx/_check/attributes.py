@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 import typing_extensions
 
 from .._common.messages import short
+from .._common.names import normal_name
 from .._common.signatures import function_name
 from .._common.text import counted
 from .._graph.parts import Description
@@ -70,6 +71,10 @@ def attributes_of(producer: Description) -> KnownAttributes | None:
 def _begin(
     step: str, names: tuple[str, ...], items: Iterable[Collection[str]], data: Any
 ) -> KnownAttributes:
+    named = tuple(map(normal_name, names))
+    if named != names:
+        items = [{*map(normal_name, item)} for item in items]
+        names, data = named, None if data is None else items
     sure = set(names)
     for item in items:
         if len(item) < len(sure) or not sure.issubset(item):
@@ -216,7 +221,7 @@ def _of(annotation: Any) -> _AnnotatedAttributes | None:
         return _any_of([one for one in arguments if one is not types.NoneType])
     if typing_extensions.is_typeddict(kind):
         # Also what is not required: it may be there.
-        return _AnnotatedAttributes(tuple(inspect.get_annotations(kind)), False)
+        return _AnnotatedAttributes(tuple(map(normal_name, inspect.get_annotations(kind))), False)
     if not isinstance(kind, type) or issubclass(kind, Mapping) or not arguments:
         return None
     if issubclass(kind, Awaitable):

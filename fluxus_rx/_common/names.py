@@ -2,13 +2,56 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
 from .._errors import InvalidFlowError, InvalidNameError
 from .messages import shown
 
-__all__ = ["UniqueNames", "check_name", "identifier", "numbered", "unique_names"]
+__all__ = [
+    "UniqueNames",
+    "check_name",
+    "identifier",
+    "know_spelling",
+    "known_spellings",
+    "normal_name",
+    "numbered",
+    "spellings_of",
+    "unique_names",
+]
+
+#: Names of attributes that Python would write in another way, by how it writes them. Bounded.
+known_spellings: dict[str, tuple[str, ...]] = {}
+_MOST_SPELLINGS = 10_000
+
+
+def normal_name(name: str) -> str:
+    """A name as Python writes it where it stands in code: with compatible characters composed
+    (NFKC).
+
+    >>> [ascii(normal_name(name)) for name in ("µ", "o\u0308", "ｘ")]
+    ["'\\\\u03bc'", "'\\\\xf6'", "'x'"]
+    """
+    return name if name.isascii() else unicodedata.normalize("NFKC", name)
+
+
+def know_spelling(name: str) -> None:
+    """Remember a name of an attribute, if Python would write it in another way."""
+    normal = normal_name(name)
+    known = known_spellings.get(normal, ())
+    if normal != name and name not in known and len(known_spellings) < _MOST_SPELLINGS:
+        known_spellings[normal] = (*known, name)
+
+
+def spellings_of(name: str) -> tuple[str, ...]:
+    """The names that are the same as this one to Python, itself first.
+
+    A parameter has the name that Python writes, and an attribute that of its data.
+    """
+    normal = normal_name(name)
+    known = known_spellings.get(normal, ())
+    return (name,) if normal == name and not known else (name, normal, *known)
 
 
 class UniqueNames:
@@ -61,6 +104,7 @@ def check_name(who: str, name: object) -> None:
         raise InvalidNameError(
             f"{who}: {name!r} is no valid name: names must be identifiers{identifier(name)}"
         )
+    know_spelling(name)
 
 
 #: Characters of what may have been meant to be a name.

@@ -137,7 +137,8 @@ def parameters_of(step: str, function: Callable[..., Any]) -> Parameters:
 def _signature_of(function: Callable[..., Any]) -> inspect.Signature:
     """The signature of a function; of the mock of one, that of the function."""
     # A mock with a spec passes for a function, of which `inspect` reads attributes that are mocks.
-    spec = getattr(function, "_spec_signature", None) if _is_mock(function) else None
+    bare = inspect.unwrap(function)
+    spec = getattr(bare, "_spec_signature", None) if _is_mock(bare) else None
     return spec if isinstance(spec, inspect.Signature) else inspect.signature(function)
 
 

@@ -8,6 +8,7 @@ from math import inf
 from typing import Any
 
 from .._common.messages import note
+from .._common.names import normal_name
 from .._errors import MissingAttributeError
 from .._rx.scheduler import FlowScheduler
 from .._streams.flat_map import FlatMap, Runtime
@@ -58,6 +59,8 @@ def _attribute_of(name: str, item: Any) -> Any:
     try:
         value = item[name] if isinstance(item, Mapping) else getattr(item, name)
     except (KeyError, AttributeError):
+        if (normal := normal_name(name)) != name:
+            return _attribute_of(normal, item)
         raise MissingAttributeError(
             f"ordered={name!r}: there is no attribute {name!r} to keep the order by"
         ) from None

@@ -11,7 +11,7 @@ from reactivex import Observable
 
 from .._common.encoding import printed
 from .._common.messages import place_note, short
-from .._common.names import identifier
+from .._common.names import identifier, normal_name, spellings_of
 from .._common.signatures import function_name, is_async_function, parameters_of
 from .._conduits.conduit import options_repr
 from .._conduits.transformer import Transformer
@@ -39,7 +39,8 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
     def __init__(self, name: str, function: Callable[..., Any], fixed: dict[str, Any]) -> None:
         self._name = name
         self._function = function
-        self._fixed = fixed
+        # As a parameter is named, also where the keyword was given by `**`.
+        self._fixed = {normal_name(name): value for name, value in fixed.items()}
         self._parameters = parameters_of(name, function)
         self._flow_awaits = is_async_function(function)
         self._warned = False
@@ -151,7 +152,10 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         hidden = []
         for name, value in self._fixed.items():
             if (found := product.find(name)) is not MISSING:
-                origin = next(step for step, added in product.steps() if name in added)
+                names = spellings_of(name)
+                origin = next(
+                    step for step, added in product.steps() if not added.keys().isdisjoint(names)
+                )
                 hidden.append(
                     f"the fixed value {name}={short(value, name)} hides the attribute {name!r}"
                     f" from {origin!r}, which is {short(found, name)}"

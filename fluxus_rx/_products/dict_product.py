@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from .._common.encoding import printed
 from .._common.messages import short, shown
-from .._common.names import identifier, numbered
+from .._common.names import identifier, know_spelling, known_spellings, numbered, spellings_of
 from .._errors import InvalidAttributeError, InvalidProductError
 from .lineage import HasLineage
 
@@ -162,11 +162,23 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         return self._table
 
     def find(self, name: str) -> Any:
-        """The latest value of an attribute, or MISSING."""
+        """The latest value of an attribute, or MISSING; where there is none, that of one whose name
+        is the same to Python."""
         layer: DictProduct | _Layer | None = self
         while layer is not None:
             if name in layer.table:
                 return layer.table[name]
+            layer = layer.older
+        # Asked here, because a default that is taken each time is no reason for another call.
+        return self._find_spelled(name) if known_spellings or not name.isascii() else MISSING
+
+    def _find_spelled(self, name: str) -> Any:
+        others = spellings_of(name)[1:]
+        layer: DictProduct | _Layer | None = self if others else None
+        while layer is not None:
+            for spelling in others:
+                if spelling in layer.table:
+                    return layer.table[spelling]
             layer = layer.older
         return MISSING
 
@@ -407,6 +419,7 @@ def checked(attributes: Any, step: str, subject: str, wanted: str) -> dict[str, 
                 f"step {step!r} yielded an item with the key {short(name)}; attribute names must be"
                 f" identifiers{perhaps}"
             )
+        know_spelling(name)
     if len(known_names) < _KNOWN_MOST:
         known_names.update(attributes)
     return dict(attributes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import itertools
 import time
 from collections import deque
@@ -25,6 +24,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
 from .._common.messages import short, shown
+from .._common.signatures import is_async_function, is_coroutine_function, is_generator
 from .._errors import InvalidFlowError, InvalidOptionError
 from .._streams.iteration import Reader
 from .._typing import T
@@ -143,14 +143,14 @@ def faulty(
     """
     fault = _checked(at, error, delay, cancel)
     given: Any
-    if isinstance(subject, Observable):
+    if callable(subject) and not isinstance(subject, type):
+        given = _function(subject, _Plan(fault, "call"))
+    elif isinstance(subject, Observable):
         given = _FaultyObservable(subject, _Plan(fault, "item"))
     elif isinstance(subject, AsyncIterable):
         given = _FaultyAsyncIterable(subject, _Plan(fault, "item"))
     elif isinstance(subject, Iterable) and not isinstance(subject, Mapping):
         given = _FaultyIterable(subject, _Plan(fault, "item"))
-    elif callable(subject) and not isinstance(subject, type):
-        given = _function(subject, _Plan(fault, "call"))
     else:
         raise InvalidFlowError(
             "faulty() takes a function, an iterable, an asynchronous iterable or an Observable,"
@@ -179,17 +179,12 @@ def _checked(at: Any, error: Any, delay: Any, cancel: bool) -> _Fault:
 
 
 def _function(function: Callable[..., Any], plan: _Plan) -> Callable[..., Any]:
-    called: Any = function
-    while isinstance(called, functools.partial):
-        called = called.func
-    if not inspect.isroutine(called):
-        called = type(called).__call__
-    if inspect.iscoroutinefunction(called):
+    if is_coroutine_function(function):
         kind = _coroutine_function
-    elif inspect.isasyncgenfunction(called):
+    elif is_async_function(function):
         kind = _async_generator_function
     else:
-        kind = _generator_function if inspect.isgeneratorfunction(called) else _plain_function
+        kind = _generator_function if is_generator(function) else _plain_function
     return functools.wraps(function)(kind(function, plan))
 
 

@@ -28,6 +28,7 @@ from fluxus_rx import (
     stream,
 )
 from fluxus_rx._common.signatures import is_async_function, is_coroutine_function, is_generator
+from fluxus_rx.testing import faulty
 
 GIVEN = {"y": 1}
 
@@ -111,7 +112,7 @@ def test_what_can_be_called_is_a_function(name: str) -> None:
         function = make()
         flow = step("rows", rows) >> step("ask", function).options(**options)
         assert check(flow) is not None
-        assert flow._repr_mimebundle_()["text/plain"] == repr(flow)
+        assert flow._repr_mimebundle_(include=["text/vnd.mermaid"])
         assert len(run(flow)[0]) == 1
         assert is_async_function(function) is is_coroutine_function(function) is is_async
         assert not is_generator(function)
@@ -158,6 +159,17 @@ def test_hooks_may_be_mocks() -> None:
     for hook in ("on_failure", "progress"):
         with pytest.raises(InvalidOptionError, match="asynchronous"):
             [*stream(failing, **{hook: AsyncMock()})]
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if not name.startswith("spec")])
+def test_faults_can_be_put_into_a_mock(name: str) -> None:
+    """It stays a function of its kind; `functools.wraps` refuses those that have a spec."""
+    make, is_async = FUNCTIONS[name]
+    flaky = faulty(make(), at=1, error=OSError)
+    assert is_coroutine_function(flaky) is is_async
+    twice: Any = step("rows", [{"n": 1}, {"n": 1}])
+    result = run(twice >> step("ask", flaky).options(on_error="collect"))
+    assert (len(result[0]), len(result.failures)) == (1, 1)
 
 
 def test_methods_of_a_class_may_be_mocks() -> None:
