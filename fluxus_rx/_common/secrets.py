@@ -30,7 +30,11 @@ _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
 _SECRET_TYPE: Final = re.compile(r"_*Secret|.*(Secret|Password|Passphrase|Credentials?)$")
 
 #: `user:password@` in a URL; the password.
-_IN_URL: Final = re.compile(r"(?<=://)([^\s/:@'\"]*):[^\s/@'\"]+(?=@)")
+_IN_URL: Final = re.compile(r"(?<=://)([^\s/:@'\"]*):[^\s/?'\"]+(?=@)")
+#: A header, up to the end of its line.
+_HEADER: Final = re.compile(
+    r"\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key)(: *)[^\r\n'\"]+", re.IGNORECASE
+)
 _BEARER: Final = re.compile(r"\bBearer\s+[\w.~+/=-]{8,}")
 #: What is in front of a value: `name=`, or `'name': `, as in the `repr` of an object, in a query or
 #: in a DSN.
@@ -69,6 +73,8 @@ def is_secret(value: object, name: object = "") -> bool:
     """
     if value is None or (value.__class__ in (bool, bytes, str) and value in _NO_SECRETS):
         return False
+    if isinstance(name, bytes):  # as those of headers
+        name = name.decode("latin-1")
     kind = type(value).__name__
     return (isinstance(name, str) and is_secret_name(name)) or bool(_SECRET_TYPE.match(kind))
 
@@ -82,7 +88,8 @@ def masked_text(text: str) -> str:
     """
     if "=" not in text and ":" not in text and "Bearer" not in text:
         return text
-    text = _BEARER.sub(f"Bearer {MASK}", _IN_URL.sub(rf"\1:{MASK}", text))
+    text = _HEADER.sub(rf"\1\2{MASK}", _IN_URL.sub(rf"\1:{MASK}", text))
+    text = _BEARER.sub(f"Bearer {MASK}", text)
     pieces: list[str] = []
     start = 0
     # Not in one expression, which would take what stands behind a plain name for its value.

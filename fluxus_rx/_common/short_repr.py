@@ -238,6 +238,9 @@ def _show_number(_: _Writer, value: int, level: int) -> str:
 def _show_sequence(kind: Any, left: str, right: str) -> Callable[[_Writer, Any, int], str]:
     def show(writer: _Writer, value: Any, level: int) -> str:
         count = kind.__len__(value)
+        if kind is tuple and count == 2 and is_secret(*reversed([*kind.__iter__(value)])):
+            # An item of a mapping, or a header.
+            return f"({writer.show(kind.__getitem__(value, 0), level - 1)}, {MASK})"
         comma = "," if kind is tuple and count == 1 else ""
         return f"{left}{writer.items(kind.__iter__(value), count, level)}{comma}{right}"
 
