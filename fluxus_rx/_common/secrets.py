@@ -39,10 +39,9 @@ _BEARER: Final = re.compile(r"\bBearer\s+[\w.~+/=-]{8,}")
 #: What is in front of a value: `name=`, or `'name': `, as in the `repr` of an object, in a query or
 #: in a DSN.
 _NAMING: Final = re.compile(r"""(['"])([\w-]+)\1\s*:\s*|(?<![\w-])([^\W\d][\w-]*)=""")
-#: A value: a string, a bracket, or a word.
+#: A value: a string, what opens a bracket, or a word.
 _VALUE: Final = re.compile(
-    r"""b?'(?:[^'\\]|\\.)*'?|b?"(?:[^"\\]|\\.)*"?|[\w.]*[(\[{][^()\[\]{}]*[)\]}]?"""
-    r"""|[^\s,;&()\[\]{}'"]+"""
+    r"""b?'(?:[^'\\]|\\.)*'?|b?"(?:[^"\\]|\\.)*"?|[\w.]*[(\[{]|[^\s,;&()\[\]{}'"]+"""
 )
 #: Values that keep no secret, and how they are written.
 _NO_SECRETS: Final = (True, False, "", b"", MASK)
@@ -99,5 +98,17 @@ def masked_text(text: str) -> str:
         value = _VALUE.match(text, naming.end())
         if value is not None and value[0] not in _NOTHING:
             pieces += (text[start : naming.end()], MASK)
-            start = value.end()
+            start = _end_of(value, text)
     return "".join([*pieces, text[start:]])
+
+
+def _end_of(value: re.Match[str], text: str) -> int:
+    """Where a value ends in a text; of one that opens a bracket, where that is closed."""
+    if value[0][-1] not in "([{":
+        return value.end()
+    depth = 1
+    for index in range(value.end(), len(text)):
+        depth += (text[index] in "([{") - (text[index] in ")]}")
+        if not depth:
+            return index + 1
+    return len(text)

@@ -61,6 +61,8 @@ SHOWN = [
     (SecretStr("s3cret"), "***"),
     ([SecretStr("s3cret")], "[***]"),
     (types.SimpleNamespace(password="s3cret"), "namespace(password=***)"),
+    (types.SimpleNamespace(auth=("me", ("s3cret",)), n=1), "namespace(auth=***, n=1)"),
+    (types.SimpleNamespace(token=Client("s3cret", None), n=1), "namespace(token=***, n=1)"),
     (types.MappingProxyType({"token": "s3cret"}), "mappingproxy({'token': ***})"),
     ("redis://:s3cret@host/0", "'redis://:***@host/0'"),
     ("https://host/?n=1&api_key=s3cret", "'https://host/?n=1&api_key=***'"),
