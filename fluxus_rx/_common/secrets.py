@@ -8,41 +8,39 @@ from typing import Final
 
 __all__ = ["MASK", "is_secret", "is_secret_name", "masked_text"]
 
+# Patterns are compiled when they are first needed: that takes 3 ms.
+
 #: What stands in the place of a secret.
 MASK: Final = "***"
 
 #: The words of a name, each between two dashes, of what is secret. A `sort_key` is not, and
 #: `max_tokens` is a number.
-_SECRET_NAME: Final = re.compile(
+_SECRET_NAME: Final = (
     r"-(apikeys?|authorization|bearer|cookies?|credentials?|jwt|passcode|passphrases?|passwd"
     r"|passwords?|pwd|secrets?)-|-(auth|token)-$|-(access|account|api|auth|client|encryption|id"
     r"|license|master|private|refresh|service|session|shared|signing|ssh|storage|subscription"
     r"|webhook)-(keys?|tokens)-"
 )
 #: Of what tells something about a secret.
-_ABOUT_SECRETS: Final = re.compile(
+_ABOUT_SECRETS: Final = (
     r"-(counts?|enabled|expires|expiry|fields?|file|length|limit|names?|path|policy|required|size"
     r"|ttl|type|uri|url)-$"
 )
 
-_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
+_WORD: Final = r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+"
 
-_SECRET_TYPE: Final = re.compile(r"_*Secret|.*(Secret|Password|Passphrase|Credentials?)$")
+_SECRET_TYPE: Final = r"_*Secret|.*(Secret|Password|Passphrase|Credentials?)$"
 
 #: `user:password@` in a URL; the password.
-_IN_URL: Final = re.compile(r"(?<=://)([^\s/:@'\"]*):[^\s/?'\"]+(?=@)")
+_IN_URL: Final = r"(?<=://)([^\s/:@'\"]*):[^\s/?'\"]+(?=@)"
 #: A header, up to the end of its line.
-_HEADER: Final = re.compile(
-    r"\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key)(: *)[^\r\n'\"]+", re.IGNORECASE
-)
-_BEARER: Final = re.compile(r"\bBearer\s+[\w.~+/=-]{8,}")
+_HEADER: Final = r"(?i:\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key)(: *)[^\r\n'\"]+)"
+_BEARER: Final = r"\bBearer\s+[\w.~+/=-]{8,}"
 #: What is in front of a value: `name=`, or `'name': `, as in the `repr` of an object, in a query or
 #: in a DSN.
-_NAMING: Final = re.compile(r"""(['"])([\w-]+)\1\s*:\s*|(?<![\w-])([^\W\d][\w-]*)=""")
+_NAMING: Final = r"""(['"])([\w-]+)\1\s*:\s*|(?<![\w-])([^\W\d][\w-]*)="""
 #: A value: a string, what opens a bracket, or a word.
-_VALUE: Final = re.compile(
-    r"""b?'(?:[^'\\]|\\.)*'?|b?"(?:[^"\\]|\\.)*"?|[\w.]*[(\[{]|[^\s,;&()\[\]{}'"]+"""
-)
+_VALUE: Final = r"""b?'(?:[^'\\]|\\.)*'?|b?"(?:[^"\\]|\\.)*"?|[\w.]*[(\[{]|[^\s,;&()\[\]{}'"]+"""
 #: Values that keep no secret, and how they are written.
 _NO_SECRETS: Final = (True, False, "", b"", MASK)
 _NOTHING: Final = frozenset({"None", MASK, *map(repr, _NO_SECRETS)})
@@ -57,8 +55,8 @@ def is_secret_name(name: str) -> bool:
     >>> [is_secret_name(name) for name in ("sort_key", "max_tokens", "author", "secret_count")]
     [False, False, False, False]
     """
-    words = f"-{'-'.join(_WORD.findall(name)).lower()}-"
-    return bool(_SECRET_NAME.search(words)) and not _ABOUT_SECRETS.search(words)
+    words = f"-{'-'.join(re.findall(_WORD, name)).lower()}-"
+    return bool(re.search(_SECRET_NAME, words)) and not re.search(_ABOUT_SECRETS, words)
 
 
 def is_secret(value: object, name: object = "") -> bool:
@@ -75,7 +73,7 @@ def is_secret(value: object, name: object = "") -> bool:
     if isinstance(name, bytes):  # as those of headers
         name = name.decode("latin-1")
     kind = type(value).__name__
-    return (isinstance(name, str) and is_secret_name(name)) or bool(_SECRET_TYPE.match(kind))
+    return (isinstance(name, str) and is_secret_name(name)) or bool(re.match(_SECRET_TYPE, kind))
 
 
 def masked_text(text: str) -> str:
@@ -87,27 +85,28 @@ def masked_text(text: str) -> str:
     """
     if "=" not in text and ":" not in text and "Bearer" not in text:
         return text
-    text = _HEADER.sub(rf"\1\2{MASK}", _IN_URL.sub(rf"\1:{MASK}", text))
-    text = _BEARER.sub(f"Bearer {MASK}", text)
+    text = re.sub(_IN_URL, rf"\1:{MASK}", text)
+    text = re.sub(_HEADER, rf"\1\2{MASK}", text)
+    text = re.sub(_BEARER, f"Bearer {MASK}", text)
     pieces: list[str] = []
     start = 0
     # Not in one expression, which would take what stands behind a plain name for its value.
-    for naming in _NAMING.finditer(text):
+    for naming in re.finditer(_NAMING, text):
         if naming.end() <= start or not is_secret_name(naming[2] or naming[3]):
             continue
-        value = _VALUE.match(text, naming.end())
+        value = re.match(_VALUE, text[naming.end() :])
         if value is not None and value[0] not in _NOTHING:
             pieces += (text[start : naming.end()], MASK)
-            start = _end_of(value, text)
+            start = naming.end() + _end_of(value[0], text[naming.end() :])
     return "".join([*pieces, text[start:]])
 
 
-def _end_of(value: re.Match[str], text: str) -> int:
-    """Where a value ends in a text; of one that opens a bracket, where that is closed."""
-    if value[0][-1] not in "([{":
-        return value.end()
+def _end_of(value: str, text: str) -> int:
+    """Where a value ends that begins a text; of one that opens a bracket, where that is closed."""
+    if value[-1] not in "([{":
+        return len(value)
     depth = 1
-    for index in range(value.end(), len(text)):
+    for index in range(len(value), len(text)):
         depth += (text[index] in "([{") - (text[index] in ")]}")
         if not depth:
             return index + 1
