@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from .._common.encoding import printed
 from .._common.messages import short
 
 __all__ = ["Pending"]
 
 
+@printed
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pending:
     """A product whose next call has not been made, or not to its end, because the run was told to
