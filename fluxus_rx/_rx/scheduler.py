@@ -88,7 +88,9 @@ class FlowScheduler(AsyncIOScheduler):
             raise UsageError(
                 "an asynchronous step needs an event loop, and none is running here: subscribe"
                 " inside a coroutine (asyncio.run(main())), pass"
-                " scheduler=AsyncIOThreadSafeScheduler(loop), or call run(flow)"
+                " scheduler=AsyncIOThreadSafeScheduler(loop), or call run(flow). Behind an operator"
+                " of Rx that waits, such as ops.debounce(), give that scheduler to the outermost"
+                " subscribe(): without one, it goes on in a thread of its own"
             ) from None
 
     def demanding(

@@ -26,11 +26,11 @@ from types import FrameType
 from typing import Any, Final, TypeAlias, Unpack
 
 from .._common.event_loop import new_loop
-from .._common.messages import also_raised, check_seconds, note, shown
+from .._common.messages import also_raised, check_seconds, note, short, shown
 from .._common.text import counted
 from .._errors import FlowError, InvalidFlowError, InvalidOptionError, UsageError
 from .._typing import T, Ts
-from ._foreign import redirected
+from ._foreign import is_outside_of, redirected
 
 __all__ = [
     "PATIENCE",
@@ -134,6 +134,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         #: calls elsewhere that the loop waits for, and what threads wait for in turn
         self._calls: set[asyncio.Future[Any]] = set()
         self._asked: set[futures.Future[Any]] = set()
+        #: errors of timers, which nobody has heard of
+        self._lost: list[Exception] = []
         selector = _Jumping()
         selector.loop = self
         super().__init__(selector)
@@ -162,7 +164,43 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._calls.add(future)
         future.add_done_callback(self._calls.discard)
 
+    def _flow_start_timer(
+        self, seconds: float, callback: Callable[[], object]
+    ) -> asyncio.TimerHandle:
+        """Call back after so many seconds; for timers that are threads in real time."""
+        return self._call_at(self._now + max(0.0, seconds), callback, (), None)
+
+    def _flow_lose(self, error: Exception) -> None:
+        """Take an error that nobody hears of, as in a thread, to tell of it should the loop wait in
+        vain."""
+        self._lost.append(error)
+        thread = threading.current_thread()
+        kind, trace = type(error), error.__traceback__
+        threading.excepthook(threading.ExceptHookArgs((kind, error, trace, thread)))
+
     # What asyncio calls
+
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        """Call back soon; not from a timer of Rx, which is a thread in real time.
+
+        Raises RuntimeError there, as asyncio does in debug mode: a loop that waits would not wake.
+        """
+        self._check_is_inside()
+        return super().call_soon(callback, *args, context=context)
+
+    def _check_is_inside(self) -> None:
+        if is_outside_of(self):
+            raise RuntimeError(
+                "Non-thread-safe operation invoked on an event loop other than the current one: a"
+                " timer of Rx that is given no scheduler calls from a thread of its own. Give the"
+                " operator, or subscribe(), scheduler=AsyncIOThreadSafeScheduler(loop), or call"
+                " loop.call_soon_threadsafe()"
+            )
 
     def call_at(
         self,
@@ -172,6 +210,16 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call back at that time; of two at the same time, the first one first."""
+        self._check_is_inside()
+        return self._call_at(when, callback, args, context)
+
+    def _call_at(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+    ) -> asyncio.TimerHandle:
         loop: Any = self  # the rest is asyncio's own
         loop._check_closed()
         if self.get_debug():
@@ -243,7 +291,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def _jump(self) -> None:
         timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # asyncio's
         if not timers:
-            raise DeadlockError(waiting_tasks(asyncio.all_tasks(self)))
+            deadlock = DeadlockError(waiting_tasks(asyncio.all_tasks(self)))
+            for error in self._lost:
+                note(
+                    deadlock,
+                    f"an error was raised in a timer, where nobody hears of it: {short(error)}",
+                )
+            raise deadlock from (self._lost[0] if self._lost else None)
         self._set(max(self._now, timers[0].when()))
 
     def _set(self, now: float) -> None:

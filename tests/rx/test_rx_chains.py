@@ -9,7 +9,7 @@ import pytest
 import reactivex
 from reactivex import Observable
 from reactivex import operators as ops
-from reactivex.scheduler.eventloop import AsyncIOScheduler
+from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
 
 from fluxus_rx import StepOptions, arun, parallel, passthrough, rx_pipe, step
 from fluxus_rx.testing import run_virtual
@@ -19,6 +19,11 @@ from tests.support.reactive import reported
 from tests.support.rx_flows import ALL, OPERATORS, PASSING_ERRORS, World, flow_of, odd, y
 
 every_operator = pytest.mark.parametrize("name", OPERATORS)
+
+
+def of_loop() -> AsyncIOThreadSafeScheduler:
+    """For operators that wait: without one they call from threads, in which no flow can begin."""
+    return AsyncIOThreadSafeScheduler(asyncio.get_running_loop())
 
 
 class TestOnFlows:
@@ -46,7 +51,7 @@ class TestOnFlows:
         async def left(after: float) -> None:
             world, events = World(), Events()
             with reported() as told:
-                subscription = events.of(make(world))
+                subscription = events.of(make(world), scheduler=of_loop())
                 if after:
                     await asyncio.sleep(after)
                 subscription.dispose()
@@ -70,7 +75,7 @@ class TestOnFlows:
         async def main() -> None:
             events = Events()
             with reported() as told:
-                events.of(make(world))
+                events.of(make(world), scheduler=of_loop())
                 await events.ended.wait()
                 await turns()
             assert [one is world.error for one in events.errors] == [True]

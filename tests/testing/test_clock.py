@@ -171,10 +171,10 @@ class TestRx:
             def on_next(item: Any) -> None:
                 if hasattr(item, "timestamp"):
                     item = item.timestamp.timestamp()
-                got.append((now(), item))
+                got.append((loop.time(), item))
 
             reactivex.interval(1).pipe(ops.take(4), operator).subscribe(
-                *(on_next, None, ended.set),
+                *(on_next, None, lambda: loop.call_soon_threadsafe(ended.set)),
                 scheduler=None if scheduler is None else scheduler(loop),
             )
             await ended.wait()
