@@ -57,6 +57,7 @@ from ._results.run_result import RunResult
 from ._run.handle import Run, start
 from ._run.rerun import arerun, rerun
 from ._run.run import arun, astream, run, stream
+from ._rx.stopper import Stopper
 
 __all__ = [
     "AsyncConsumer",
@@ -94,6 +95,7 @@ __all__ = [
     "StepProgress",
     "StepStats",
     "StepSummary",
+    "Stopper",
     "Summary",
     "Transformer",
     "UsageError",

@@ -20,6 +20,7 @@ from .._graph.parts import Part, in_series, part_of
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
 from .._rx.run_settings import RunSettings
+from .._rx.stopper import Stopper
 from .._streams.context import unmistakable
 from .._typing import A, A_contra, R_co, T
 from .composites import Chain, check_types
@@ -201,24 +202,29 @@ class Flow(Conduit, Generic[R_co]):
         *,
         options: StepOptions | None = None,
         max_failures: int | None = None,
+        deadline: float | None = None,
+        stop: Stopper | None = None,
         on_failure: Callable[[Failure], object] | None = None,
     ) -> R_co:
         """Run the flow, and give what the consumer gives.
 
-        `options` and `max_failures` are those of `fluxus_rx.run`. `on_failure` is called with the
-        failures of steps that have `on_error="collect"`, which need it.
+        `options`, `max_failures`, `deadline` and `stop` are those of `fluxus_rx.run`; at a deadline
+        the consumer gets what is done, and then the end. `on_failure` is called with the failures
+        of steps that have `on_error="collect"`, which need it.
 
         Works wherever `fluxus_rx.run` works, and any number of times. The first error ends the run
         and is raised as it is.
         """
+        settings = self._flow_settings(
+            options=options,
+            max_failures=max_failures,
+            deadline=deadline,
+            stop=stop,
+            on_failure=on_failure,
+        )
         if isinstance(self.consumer, AsyncConsumer):
-            alike = partial(
-                self.arun, options=options, max_failures=max_failures, on_failure=on_failure
-            )
             with Loop() as loop:
-                return loop.call(alike)
-        settings = RunSettings.of(options=options, max_failures=max_failures, on_failure=on_failure)
-        self._flow_check_options(settings.options)
+                return loop.call(partial(self._flow_arun, settings))
         errors: list[BaseException] = []
         products = _watched(
             arrivals(lambda: Execution(self.producer.observables(), settings)), errors
@@ -246,11 +252,26 @@ class Flow(Conduit, Generic[R_co]):
         *,
         options: StepOptions | None = None,
         max_failures: int | None = None,
+        deadline: float | None = None,
+        stop: Stopper | None = None,
         on_failure: Callable[[Failure], object] | None = None,
     ) -> R_co:
         """The same on the running loop."""
-        settings = RunSettings.of(options=options, max_failures=max_failures, on_failure=on_failure)
+        settings = self._flow_settings(
+            options=options,
+            max_failures=max_failures,
+            deadline=deadline,
+            stop=stop,
+            on_failure=on_failure,
+        )
+        return await self._flow_arun(settings)
+
+    def _flow_settings(self, **asked: Any) -> RunSettings:
+        settings = RunSettings.of(**asked)
         self._flow_check_options(settings.options)
+        return settings
+
+    async def _flow_arun(self, settings: RunSettings) -> R_co:
         async with Execution(self.producer.observables(), settings) as channel:
             try:
                 result: R_co = await self.consumer._flow_aconsume(channel)

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from concurrent import futures
 from functools import partial
-from typing import Any
+from math import inf
+from typing import Any, Final
 
 from reactivex import Observable
 from reactivex.abc import DisposableBase
@@ -18,9 +19,11 @@ from reactivex.abc import DisposableBase
 from .._common.messages import also_raised, note, short
 from .._common.text import counted
 from .._options.pending import Pending
+from .._rx.inbox import call_soon
 from .._rx.run_settings import RunSettings
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
 from .._rx.scope import Scope
+from .._rx.stopper import GRACE
 from .._streams.channel import Channel
 from .._streams.context import unmistakable
 from .._typing import T
@@ -30,6 +33,9 @@ __all__ = ["Arrival", "Execution", "close_scope", "collect", "consume_in_thread"
 
 _log = logging.getLogger(__name__)
 
+#: Turns of the loop in which a product that nothing keeps back gets to where it is noted.
+_SETTLING_TURNS: Final = 20
+
 #: one product and the index of the path it came by
 Arrival = tuple[int, Any]
 
@@ -38,8 +44,11 @@ class Execution:
     """The paths of a flow, run for as long as the block lasts; what arrives is in the channel.
 
     The room of the channel is the demand of the flow. With `receivers`, one for each path, products
-    go to these as fast as they come, and the channel tells the end alone. `beside` runs beside it,
-    as part of the run: it is cancelled at the end, and its error ends all.
+    go to these as fast as they come, and the channel tells the end alone. If the run
+    `keeps` them, what has arrived stays in the channel at the end. `beside` runs beside it, as part
+    of the run: it is cancelled at the end, and its error ends all.
+
+    A run that is drainable may be told to end: by `drain`, by its deadline, or from outside.
 
     At the end of the block, however it ends, everything is cancelled, awaited and closed; an error
     in doing so is raised, or becomes a note of the one that is under way.
@@ -54,6 +63,8 @@ class Execution:
         settings: RunSettings | None = None,
         receivers: Sequence[Callable[[Any], None]] | None = None,
         beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
+        *,
+        keeps: bool = False,
     ) -> None:
         location_of = StepLocations(paths).location_of
         settings = dataclasses.replace(settings or RunSettings(), location_of=location_of)
@@ -61,11 +72,16 @@ class Execution:
         self._paths = paths
         self._receivers = receivers
         self._beside = beside
-        self._channel: Channel[Arrival] = Channel()
+        self._keeps = keeps
+        #: where what arrives waits to be taken
+        self.channel: Channel[Arrival] = Channel()
+        self._ended = asyncio.Event()
         self._subscriptions: list[DisposableBase] = []
         #: paths that are not at their end
         self._unfinished = len(paths)
         self._failure: BaseException | None = None
+        #: what leaves those that may tell the run to end
+        self._leaves: list[Callable[[], object]] = []
 
     async def __aenter__(self) -> Channel[Arrival]:
         meter = self.scope.meter
@@ -74,11 +90,12 @@ class Execution:
                 meter.gauges.know(getattr(path, "trail", None))
         paths = counted(len(self._paths), "path")
         _log.debug("takes the products of %s in %r", paths, self.scope)
-        demand = self._channel if self._receivers is None else UNBOUNDED
+        demand = self.channel if self._receivers is None else UNBOUNDED
         flow = FlowScheduler(self.scope.loop, self.scope, demand)
         receivers = self._receivers or [
-            _into_channel(self._channel, index) for index in range(len(self._paths))
+            _into_channel(self.channel, index) for index in range(len(self._paths))
         ]
+        self._listen()
         try:
             if self._beside is not None:
                 self.scope.start(self._beside())
@@ -89,7 +106,53 @@ class Execution:
         except BaseException as error:
             await self.__aexit__(None, error, None)
             raise
-        return self._channel
+        return self.channel
+
+    def _listen(self) -> None:
+        """Let those that may do so tell the run to end."""
+        settings = self.scope.settings
+        if settings.deadline is not None:
+            late = self.scope.loop.call_later(settings.deadline, self.drain, GRACE)
+            self._leaves.append(late.cancel)
+        if settings.stop is not None:
+            self._leaves.append(settings.stop._flow_add(self._stop_from_outside))
+
+    def _stop_from_outside(self, within: float) -> None:
+        call_soon(self.scope.loop, partial(self.drain, within))
+
+    def drain(self, within: float | None = None) -> None:
+        """Take no more from the sources, and begin no call; with `within`, end after so many
+        seconds whatever is under way then."""
+        if self.scope.closing:
+            return
+        self.scope.drain()
+        # Or what is done would wait for a reader who is slow.
+        self.channel.resize(inf)
+        if within is not None:
+            cut = self.scope.loop.call_later(within, self._start_cut)
+            self._leaves.append(cut.cancel)
+
+    def _start_cut(self) -> None:
+        self.scope.start(self._cut_short())
+
+    async def _cut_short(self) -> None:
+        """End, once what waits has come to where it is noted."""
+        noted = -1
+        while noted != (noted := len(self.pending) + len(self.channel)):
+            for _ in range(_SETTLING_TURNS):
+                await asyncio.sleep(0)
+        self.scope.draining.cut_short = True
+        self._end()
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether it begins nothing new any more."""
+        return self.scope.draining.begun
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether it has ended although calls were under way."""
+        return self.scope.draining.cut_short
 
     @property
     def pending(self) -> Sequence[Pending]:
@@ -106,20 +169,39 @@ class Execution:
             self._failure = error
         else:
             also_raised(self._failure, error)
-        self._channel.close(error)
+        self._end(error)
         self.scope.cancel()
 
     def _on_completed(self) -> None:
         self._unfinished -= 1
         if not self._unfinished:
-            self._channel.close()
+            self._end()
+
+    def _end(self, error: BaseException | None = None) -> None:
+        self.channel.close(error)
+        self._ended.set()
+
+    async def wait_for_end(self) -> None:
+        """Wait until all paths are at their end, or the run is ended by an error."""
+        await self._ended.wait()
 
     async def __aexit__(self, kind: object, raised: BaseException | None, trace: object) -> None:
+        for leave in self._leaves:
+            leave()
         for subscription in self._subscriptions:
             subscription.dispose()
-        self._channel.cancel()
+        if self._keeps:
+            self._end()
+        else:
+            self.channel.cancel()
         # The failure also if the reader has caught it, or has not come to it.
         error = await close_scope(self.scope, raised or self._failure)
+        if self.pending and self._receivers is None and not self._keeps:
+            _log.warning(
+                "%d products were not gone on with, because the run was told to end; the results of"
+                " run() and start() have them as `pending`",
+                len(self.pending),
+            )
         try:
             if error is not None and error is not raised:
                 raise error

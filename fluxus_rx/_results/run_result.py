@@ -171,6 +171,17 @@ class RunResult(Sequence[list[Output]]):
             replacement=replaced,
         )
 
+    def _flow_with_outputs(self, paths: Sequence[list[DictProduct]]) -> RunResult:
+        """This result, with these outputs alone."""
+        return RunResult._assembled(
+            [PathOutputs.of_products(products) for products in paths],
+            times=self._times,
+            failures=self._failures,
+            pending=self._pending,
+            is_cut=self._is_cut,
+            replacement=self._replacement,
+        )
+
     @property
     def _flow_journal(self) -> Journal:
         return self._times.journal(self.get_outputs())

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum
+from math import inf
 from typing import Any
 
 from .._common.encoding import printed
+from .._common.messages import check_seconds
 from .._conduits.conduit import Conduit
-from .._engine.execution import Execution
-from .._errors import UsageError
+from .._engine.execution import Arrival, Execution
+from .._errors import FlowError, UsageError
 from .._monitoring.reporting import Follow
 from .._monitoring.stats import Explanation, RunStats, stats_of
 from .._options.step_options import StepOptions
+from .._results.rows import Output
 from .._results.run_result import RunResult
-from .request import CollectedRun, Input
+from .._rx.stopper import Stopper
+from .._streams.channel import BUFFER
+from .._streams.iteration import END
+from .request import Beside, CollectedRun, Input
 
 __all__ = ["Run", "start"]
 
@@ -27,11 +33,13 @@ def start(
     progress: Follow = False,
     options: StepOptions | None = None,
     max_failures: int | None = None,
+    deadline: float | None = None,
+    stop: Stopper | None = None,
 ) -> Run:
     """Start a run of a flow of steps on the running loop, and go on.
 
-    Gives a `Run`, which tells how it goes, and steers it. Arguments are those of `run`. A run that
-    is started counts what its steps do; that costs about 2 µs a call.
+    Gives a `Run`, which tells how it goes, steers it, and hands on its outputs. Arguments are those
+    of `run`. A run that is started counts what its steps do; that costs about 2 µs a call.
 
     Raises what `run` raises for bad arguments, and UsageError (a RuntimeError) where no loop runs.
 
@@ -51,7 +59,7 @@ def start(
             "start() needs a running event loop: call it in a coroutine (asyncio.run(main())), or"
             " use run(flow), which makes a loop of its own"
         ) from None
-    request = CollectedRun(
+    request = _StartedRun(
         flow,
         who="start()",
         input=input,
@@ -59,6 +67,8 @@ def start(
         progress=progress,
         options=options,
         max_failures=max_failures,
+        deadline=deadline,
+        stop=stop,
         steered=True,
     )
     return Run(request, loop)
@@ -75,9 +85,44 @@ class RunState(Enum):
     CANCELLED = "cancelled"
 
 
+class _StartedRun(CollectedRun):
+    """A run whose outputs wait until somebody reads them, or are collected for its result."""
+
+    def execution(self, beside: Beside | None = None) -> Execution:
+        """The run itself, not open yet; what has arrived stays in its channel."""
+        self._execution = Execution(self.begin(), self.settings, beside=beside, keeps=True)
+        return self._execution
+
+    def _arrived(self) -> list[list[Any]]:
+        arrived = super()._arrived()
+        if self._execution is None:
+            return arrived
+        paths: list[list[Any]] = [[] for _ in arrived]
+        for path, item in self._execution.channel.items:
+            paths[path].append(item)
+        return paths
+
+    def unread(self, result: RunResult) -> RunResult:
+        """A result of this run, with those of its outputs that nobody has read."""
+        return result._flow_with_outputs(self._products((FlowError,)))
+
+    def hand_on(self, arrival: Arrival) -> tuple[int, Output]:
+        """The output that has arrived, for a reader; it is not collected."""
+        path, item = arrival
+        self._handed_on[path] += 1
+        return path, self.output_of(item, path=path, index=self._handed_on[path] - 1)
+
+
 @printed
 class Run:
     """A run of a flow that goes on by itself; `start` gives one.
+
+    `async for path, output in run` reads its outputs as they are complete, like `astream`: while
+    somebody reads, the run is ahead of the reader by its buffers and limits at most, and what has
+    been read is kept nowhere: `result` has the outputs that are unread when it is first given. Who
+    awaits it, or drains, lets the run go on without a reader, who may read these outputs as well.
+    Several tasks that read share the outputs. The error of the run, or CancelledError after
+    `cancel()`, is raised where the next output would be read, once, after all outputs.
 
     Its methods are for the loop that it runs on. As an asynchronous context manager it is cancelled
     at the end of the block, if it is not over by then; the block begins when the run has subscribed
@@ -85,7 +130,7 @@ class Run:
     nobody asks for goes to the loop's exception handler, as that of a task does.
     """
 
-    def __init__(self, request: CollectedRun, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, request: _StartedRun, loop: asyncio.AbstractEventLoop) -> None:
         self._request = request
         self._execution: Execution | None = None
         self._state = RunState.RUNNING
@@ -93,18 +138,31 @@ class Run:
         self._last: RunResult | None = None
         assert request.settings.meter is not None  # a run that is steered counts
         request.settings.meter.state = lambda: self._state.value
+        #: whether somebody has got the result, which is the same for all from then on
+        self._is_given = False
         self._begun = asyncio.Event()
+        #: the seconds that calls have to end in a run that is told to end, if there is a limit
+        self._within: float | None = None
+        #: whether it counts as cancelled if these don't suffice
+        self._is_given_up = False
+        #: whether somebody has begun to read, and how many wait for the end
+        self._is_read = False
+        self._waiting = 0
+        self._reading = asyncio.Lock()
+        #: whether a reader has been told how the run ended
+        self._is_told = False
         self._task = loop.create_task(self._run())
         _running.add(self._task)
         self._task.add_done_callback(self._over)
 
-    async def _run(self) -> RunResult:
+    async def _run(self) -> None:
         state = RunState.FAILED
         try:
             with self._request:
                 self._last = await self._request.result(self._open)
+            if self._is_given_up and self._execution is not None and self._execution.is_cut_short:
+                raise asyncio.CancelledError
             state = RunState.DONE
-            return self._last
         except asyncio.CancelledError as cancelled:
             if self._execution is not None and self._execution.scope.errors:
                 raise self._execution.scope.errors[0] from cancelled  # and not a note of it alone
@@ -116,7 +174,7 @@ class Run:
             if self._last is None:
                 self._last = self._request.partial()
 
-    def _over(self, task: asyncio.Task[RunResult]) -> None:
+    def _over(self, task: asyncio.Task[None]) -> None:
         _running.discard(task)
         self._begun.set()
         if self._ended is None:  # it was cancelled before it had begun
@@ -129,7 +187,14 @@ class Run:
         if self._state is RunState.PAUSED:
             execution.scope.time_slice.pause()
         if self._state is RunState.DRAINING:
-            execution.scope.drain()
+            execution.drain(self._within)
+        # Whoever enters the block now, and reads in it, comes first: the run isn't ahead by then.
+        execution.scope.loop.call_soon(self._go_ahead)
+
+    def _go_ahead(self) -> None:
+        """Go on without a reader, unless there is one and nobody waits for the end."""
+        if self._execution is not None and (self._waiting or not self._is_read):
+            self._execution.channel.resize(inf)
 
     async def result(self) -> RunResult:
         """The result, once the run has ended; may be asked for any number of times.
@@ -137,9 +202,40 @@ class Run:
         Raises the error that has ended the run, and CancelledError after `cancel()`. Who is
         cancelled while waiting here leaves the run as it is.
         """
-        # Not by `shield`: who leaves while waiting would take the error along.
+        self._waiting += 1
+        self._go_ahead()
+        try:
+            # Not by `shield`: who leaves while waiting would take the error along.
+            await asyncio.wait([self._task])
+        finally:
+            self._waiting -= 1
+        self._task.result()  # raises
+        self._last, self._is_given = self.partial, True
+        return self._last
+
+    def __aiter__(self) -> Run:
+        return self
+
+    async def __anext__(self) -> tuple[int, Output]:
+        """The next output, with the number of its path. Who is cancelled while waiting here loses
+        none, and may ask again."""
+        self._is_read = True
+        await self._begun.wait()
+        execution = self._execution
+        while execution is not None:
+            channel = execution.channel
+            if not (self._waiting or execution.is_drained):
+                channel.size = BUFFER
+            if (arrival := channel.poll()) is not END:
+                return self._request.hand_on(arrival)
+            async with self._reading:  # a channel has one reader
+                if not await channel.filled():
+                    break
         await asyncio.wait([self._task])
-        return self._task.result()
+        if not self._is_told:
+            self._is_told = True
+            self._task.result()
+        raise StopAsyncIteration
 
     def pause(self) -> None:
         """Begin no call, and ask no source for a product, until `resume()`; does nothing in a run
@@ -148,7 +244,7 @@ class Run:
         Calls that are under way go on to their end, so do products to the next buffer; a source may
         give the product that it is making, and one that doesn't wait goes on to emit.
         """
-        if self._state is not RunState.RUNNING:
+        if self.state != RunState.RUNNING.value:
             return
         self._state = RunState.PAUSED
         if self._execution is not None:
@@ -156,7 +252,7 @@ class Run:
 
     def resume(self) -> None:
         """Go on after `pause()`; does nothing where there is none."""
-        if self._state is not RunState.PAUSED:
+        if self.state != RunState.PAUSED.value:
             return
         self._state = RunState.RUNNING
         if self._execution is not None:
@@ -171,33 +267,53 @@ class Run:
         it stands: nothing that was paid for is lost. A run that is paused goes on. A call that
         takes without end keeps the run going: `cancel(within=…)` cuts it short.
         """
-        self.resume()
-        if self._state is RunState.RUNNING:
-            self._state = RunState.DRAINING
-            if self._execution is not None:
-                self._execution.scope.drain()
+        self._drain()
         return await self.result()
 
-    async def cancel(self) -> None:
+    def _drain(self) -> None:
+        if self._state in (RunState.RUNNING, RunState.PAUSED, RunState.DRAINING):
+            self._state = RunState.DRAINING
+            if self._execution is not None:
+                self._execution.drain(self._within)
+
+    async def cancel(self, within: float | None = None) -> None:
         """End the run now: cancel all calls, close all generators, and wait until that is done.
 
+        With `within`, drain it first, and cancel what is still under way after so many seconds. If
+        nothing is, the run is done; else it is cancelled, and `partial` has what it gave in these
+        seconds, and what is pending, the calls that were cancelled included.
+
         Does nothing once the run is over. An error that comes up in cleaning up is raised here.
+        Raises ValueError for `within` that is no number of seconds.
         """
+        check_seconds("within", within, zero_fits=True, none="no time")
         if not self._task.done():
-            self._task.cancel()
+            if within is None:
+                self._task.cancel()
+            else:
+                self._within, self._is_given_up = within, True
+                self._drain()
             await asyncio.wait([self._task])
             if not self._task.cancelled() and (error := self._task.exception()) is not None:
                 raise error
 
     @property
     def partial(self) -> RunResult:
-        """What the run has given by now, as a result; once the run is over, however it ended, what
-        it had given by then. In O(n log n) of the outputs, as long as it goes on."""
-        return self._request.partial() if self._last is None else self._last
+        """What the run has given by now, as a result, without what was read; once the run is over,
+        what it had given by then, however it ended. In O(n log n) of the outputs, as long as it
+        goes on."""
+        if self._last is None:
+            return self._request.partial()
+        if self._is_read and not self._is_given:
+            return self._request.unread(self._last)
+        return self._last
 
     @property
     def state(self) -> str:
         """`"running"`, `"paused"`, `"draining"`, `"done"`, `"failed"` or `"cancelled"`."""
+        execution, goes_on = self._execution, self._state in (RunState.RUNNING, RunState.PAUSED)
+        if goes_on and execution is not None and execution.is_drained:  # by its deadline, or a stop
+            return RunState.DRAINING.value
         return self._state.value
 
     def stats(self) -> RunStats:

@@ -37,10 +37,11 @@ from .._options.failure import Failure
 from .._products.dict_product import DictProduct
 from .._products.factory import from_foreign
 from .._results.failures import sorted_failures
+from .._results.rows import Output
 from .._results.run_result import RunResult
 from .._rx.run_settings import RunKeywords, RunSettings
 
-__all__ = ["CollectedRun", "Input", "PartialReceiver", "RunRequest"]
+__all__ = ["Beside", "CollectedRun", "Input", "PartialReceiver", "RunRequest"]
 
 Input = (
     Mapping[str, Any]
@@ -104,6 +105,14 @@ class RunRequest:
         """The run itself, not open yet; its products are for whoever opens it."""
         return Execution(self.begin(), self.settings, beside=beside)
 
+    def output_of(self, item: Any, *, path: int, index: int) -> Output:
+        """The output that an item is which a path has given; refuses what is none."""
+        product = item
+        if not isinstance(item, DictProduct):
+            product = self.product_of(item, path=path, index=index)
+        nested: Output = product.nested()
+        return nested
+
     def product_of(self, item: Any, *, path: int, index: int) -> DictProduct:
         """The product of an item that a path has given; refuses what is none."""
         foreign = flow_observable(self._paths[path]).foreign_items
@@ -141,6 +150,8 @@ class CollectedRun(RunRequest):
         self._is_complete = False
         #: what each path has given so far
         self._items: list[list[Any]] = [[] for _ in range(self.producer.n_concurrent_conduits)]
+        #: how many of each path were handed on, and are not collected
+        self._handed_on = [0] * len(self._items)
 
     def execution(self, beside: Beside | None = None) -> Execution:
         """The run itself, not open yet; its products are collected here."""
@@ -158,10 +169,10 @@ class CollectedRun(RunRequest):
         """Run to the end; `on_open` is called with the run when it is open."""
         with self.reporting() as beside:
             execution = self.execution(beside)
-            async with execution as channel:
+            async with execution:
                 if on_open is not None:
                     on_open(execution)
-                await channel.filled()
+                await execution.wait_for_end()
             self._is_complete = execution.is_complete
             return self._collected()
 
@@ -195,16 +206,22 @@ class CollectedRun(RunRequest):
 
     def _collected(self, *refused: type[Exception]) -> RunResult:
         """What there is by now; items that raise what is `refused` are left out."""
-        paths = [
-            [*self._products_of(path, items, refused)] for path, items in enumerate(self._items)
-        ]
         return RunResult.of_products(
-            paths,
+            self._products(refused),
             self.settings.meter,
             self._failures,
             pending=() if self._execution is None else self._execution.pending,
             is_cut=not self._is_complete,
         )
+
+    def _products(self, refused: tuple[type[Exception], ...]) -> list[list[DictProduct]]:
+        return [
+            [*self._products_of(path, items, refused)] for path, items in enumerate(self._arrived())
+        ]
+
+    def _arrived(self) -> list[list[Any]]:
+        """What each path has given, but for what was handed on."""
+        return self._items
 
     def _products_of(
         self, path: int, items: list[Any], refused: tuple[type[Exception], ...]
@@ -212,7 +229,7 @@ class CollectedRun(RunRequest):
         if all(isinstance(item, DictProduct) for item in items):
             yield from items
             return
-        for index, item in enumerate(items):
+        for index, item in enumerate(items, self._handed_on[path]):
             with contextlib.suppress(*refused):
                 yield self.product_of(item, path=path, index=index)
 

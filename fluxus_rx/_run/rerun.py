@@ -19,6 +19,7 @@ from .._products.dict_product import DictProduct
 from .._results.failures import Origins, Position, Replacement, elapsed_of, location_of
 from .._results.run_result import RunResult
 from .._rx.run_settings import RunKeywords
+from .._rx.stopper import Stopper
 from .request import CollectedRun, PartialReceiver
 
 __all__ = ["arerun", "rerun"]
@@ -33,6 +34,8 @@ def rerun(
     progress: Follow = False,
     options: StepOptions | None = None,
     max_failures: int | None = None,
+    deadline: float | None = None,
+    stop: Stopper | None = None,
     partial: PartialReceiver = None,
 ) -> RunResult:
     """Run exactly the products that failed once more, from the step that they failed in to the end.
@@ -68,6 +71,8 @@ def rerun(
         progress=progress,
         options=options,
         max_failures=max_failures,
+        deadline=deadline,
+        stop=stop,
         partial=partial,
     )
     with replay.run, Loop() as loop:
@@ -83,6 +88,8 @@ async def arerun(
     progress: Follow = False,
     options: StepOptions | None = None,
     max_failures: int | None = None,
+    deadline: float | None = None,
+    stop: Stopper | None = None,
     partial: PartialReceiver = None,
 ) -> RunResult:
     """The same as `rerun`, on the running loop; cancelling it cancels and cleans up the run.
@@ -100,6 +107,8 @@ async def arerun(
         progress=progress,
         options=options,
         max_failures=max_failures,
+        deadline=deadline,
+        stop=stop,
         partial=partial,
     )
     with replay.run:

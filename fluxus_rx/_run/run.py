@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import Any
 
 from .._common.event_loop import Loop
 from .._conduits.conduit import Conduit
@@ -11,9 +10,9 @@ from .._engine.conversions import arrivals
 from .._monitoring.reporting import Follow
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
-from .._products.dict_product import DictProduct
 from .._results.rows import Output
 from .._results.run_result import RunResult
+from .._rx.stopper import Stopper
 from .request import CollectedRun, Input, PartialReceiver, RunRequest
 
 __all__ = ["arun", "astream", "run", "stream"]
@@ -27,6 +26,8 @@ def run(
     progress: Follow = False,
     options: StepOptions | None = None,
     max_failures: int | None = None,
+    deadline: float | None = None,
+    stop: Stopper | None = None,
     partial: PartialReceiver = None,
 ) -> RunResult:
     """Run a flow of steps to its end, and give its outputs path by path.
@@ -49,6 +50,12 @@ def run(
     `max_failures` of them do, with a `FailureLimitError` that has all of them, and the result by
     then. Those of steps with `on_error="collect"` are in `RunResult.failures`.
 
+    With `deadline`, a run that is not over after so many seconds is drained: it takes no more from
+    its sources, begins no call, and ends as soon as the calls under way have ended; after 10
+    seconds more these are cancelled. `stop`, a `Stopper`, does that from any thread. The run ends
+    well, with what it has; its result is not `complete`, and has what is `pending`. A run with
+    either counts its calls, which costs about 2 µs each.
+
     A run that ends by an error, by Ctrl-C or by a cancellation gives what it has given by then to
     `partial`: a list gets one `RunResult`, a function is called with it, once all is cleaned up. It
     has the outputs in their order and the failures, whatever has been raised; nothing comes to
@@ -61,7 +68,8 @@ def run(
     the step, the path and the input. Ctrl-C does the same cleaning.
 
     Raises TypeError for what is no flow, or for `input` together with a leading producer,
-    ValueError for `progress`, `options`, `max_failures` or `partial` that are none.
+    ValueError for `progress`, `options`, `max_failures`, `deadline`, `stop` or `partial` that are
+    none.
 
     >>> from fluxus_rx import step
     >>> run(step("double", lambda x: {"x": 2 * x}), input=[{"x": 1}, {"x": 2}])[0]
@@ -74,6 +82,8 @@ def run(
         progress=progress,
         options=options,
         max_failures=max_failures,
+        deadline=deadline,
+        stop=stop,
         partial=partial,
     )
     with request, Loop() as loop:
@@ -88,6 +98,8 @@ async def arun(
     progress: Follow = False,
     options: StepOptions | None = None,
     max_failures: int | None = None,
+    deadline: float | None = None,
+    stop: Stopper | None = None,
     partial: PartialReceiver = None,
 ) -> RunResult:
     """The same as `run`, on the running loop; cancelling it cancels and cleans up the run.
@@ -104,6 +116,8 @@ async def arun(
         progress=progress,
         options=options,
         max_failures=max_failures,
+        deadline=deadline,
+        stop=stop,
         partial=partial,
     )
     with request:
@@ -117,6 +131,8 @@ def stream(
     progress: Follow = False,
     options: StepOptions | None = None,
     max_failures: int | None = None,
+    deadline: float | None = None,
+    stop: Stopper | None = None,
     on_failure: Callable[[Failure], object] | None = None,
 ) -> Generator[tuple[int, Output], None, None]:
     """Run a flow of steps, and give each output as it is complete, with the number of its path.
@@ -125,7 +141,8 @@ def stream(
     waited for, and is ahead of the reader by its buffers and limits at most, so that memory doesn't
     grow with the length of the run. Leaving early (`break`, `close()`) cancels and cleans up.
 
-    Arguments are those of `run`. Steps with `on_error="collect"` need `on_failure`, a function that
+    Arguments are those of `run`. What is pending after a deadline, or a stop, is told to the log
+    alone, as a number. Steps with `on_error="collect"` need `on_failure`, a function that
     is called with each `Failure`, on the loop of the run; an error of it ends the run. The first
     error is raised where the next output is waited for, after those that were complete.
 
@@ -146,6 +163,8 @@ def stream(
         progress=progress,
         options=options,
         max_failures=max_failures,
+        deadline=deadline,
+        stop=stop,
     )
     return _stream(request)
 
@@ -155,7 +174,7 @@ def _stream(request: RunRequest) -> Generator[tuple[int, Output], None, None]:
         products = arrivals(lambda: request.execution(beside))
         try:
             for index, (path, product) in enumerate(products):
-                yield path, _output_of(product, path, index, request)
+                yield path, request.output_of(product, path=path, index=index)
         finally:
             products.close()
 
@@ -167,6 +186,8 @@ def astream(
     progress: Follow = False,
     options: StepOptions | None = None,
     max_failures: int | None = None,
+    deadline: float | None = None,
+    stop: Stopper | None = None,
     on_failure: Callable[[Failure], object] | None = None,
 ) -> AsyncGenerator[tuple[int, Output], None]:
     """The same as `stream`, on the running loop: `async for path, output in astream(flow)`.
@@ -190,6 +211,8 @@ def astream(
         progress=progress,
         options=options,
         max_failures=max_failures,
+        deadline=deadline,
+        stop=stop,
     )
     return _astream(request)
 
@@ -199,12 +222,5 @@ async def _astream(request: RunRequest) -> AsyncGenerator[tuple[int, Output], No
         async with request.execution(beside) as products:
             index = 0
             async for path, product in products:
-                yield path, _output_of(product, path, index, request)
+                yield path, request.output_of(product, path=path, index=index)
                 index += 1
-
-
-def _output_of(product: Any, path: int, index: int, request: RunRequest) -> Output:
-    if not isinstance(product, DictProduct):
-        product = request.product_of(product, path=path, index=index)
-    nested: Output = product.nested()
-    return nested

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
-from .._common.messages import check_whole_number, shown
+from .._common.messages import check_seconds, check_whole_number, shown
 from .._common.signatures import is_async_function
 from .._common.trail import Trail
 from .._errors import InvalidOptionError
@@ -14,6 +14,7 @@ from .._monitoring.meter import Meter
 from .._monitoring.reporting import Follow, check_progress
 from .._options.failure import Failure, FailureLog
 from .._options.step_options import StepOptions
+from .stopper import Stopper
 
 __all__ = ["RunKeywords", "RunSettings"]
 
@@ -26,6 +27,8 @@ class RunKeywords(TypedDict, total=False):
     progress: Follow
     options: StepOptions | None
     max_failures: int | None
+    deadline: float | None
+    stop: Stopper | None
     steered: bool
     elapsed: float
 
@@ -48,6 +51,10 @@ class RunSettings:
     ordered: bool = False
     #: whether its sources may be told to end while it goes on
     drainable: bool = False
+    #: the seconds after which they are
+    deadline: float | None = None
+    #: what does so from outside
+    stop: Stopper | None = None
     #: the path of the step at the end of a trail, and which of the places with that path it is
     location_of: Callable[[Trail], tuple[str, int]] | None = None
 
@@ -59,6 +66,8 @@ class RunSettings:
         progress: Follow = False,
         options: StepOptions | None = None,
         max_failures: int | None = None,
+        deadline: float | None = None,
+        stop: Stopper | None = None,
         on_failure: Callable[[Failure], object] | None = None,
         steered: bool = False,
         elapsed: float = 0.0,
@@ -66,16 +75,20 @@ class RunSettings:
         """The settings of a run that is asked for with these arguments, which are those of `run`.
 
         `on_failure` takes the failures that are to be collected. A run that is `steered` counts
-        what it does, and its sources may be told to end. Times begin at `elapsed` seconds.
+        what it does, and its sources may be told to end; one with a `deadline` or a `stop` is
+        steered. Times begin at `elapsed` seconds.
 
         What is checked here is right or wrong for any flow; whether the steps of one can have the
         `options` is for `Conduit._flow_check_options` to say. Raises `InvalidOptionError` (a
         ValueError).
         """
         check_progress(progress)
+        steered = steered or deadline is not None or stop is not None
         counted = steered or timestamps or not (progress is None or progress is False)
         _check_options(options)
         check_whole_number("max_failures", max_failures, "failures", least=0, none="no limit")
+        check_seconds("deadline", deadline, none="no deadline")
+        _check_stop(stop)
         _check_on_failure(on_failure)
         return cls(
             meter=Meter(journal=timestamps, elapsed=elapsed) if counted else None,
@@ -83,6 +96,8 @@ class RunSettings:
             options=StepOptions() if options is None else options,
             failures=FailureLog(on_failure, max_failures),
             drainable=steered,
+            deadline=deadline,
+            stop=stop,
         )
 
 
@@ -90,6 +105,13 @@ def _check_options(options: object) -> None:
     if not (options is None or isinstance(options, StepOptions)):
         raise InvalidOptionError(
             f"options={shown(options)}: expected StepOptions(…), such as StepOptions(concurrency=3)"
+        )
+
+
+def _check_stop(stop: object) -> None:
+    if not (stop is None or isinstance(stop, Stopper)):
+        raise InvalidOptionError(
+            f"stop={shown(stop)}: expected a Stopper, whose stop() ends the run from any thread"
         )
 
 

@@ -35,8 +35,8 @@ double = step("double", lambda x: {"y": 2 * x})
 class TestSteering:
     """In runs that are steered, and run again."""
 
-    async def test_a_drained_run_works_off_what_waits(self) -> None:
-        """The source is closed, the buffer is emptied."""
+    async def test_what_waits_is_pending_in_a_drained_run(self) -> None:
+        """The source is closed, the buffer is emptied, and the call under way ends."""
         gate = asyncio.Event()
 
         async def wait(x: int) -> dict[str, int]:
@@ -58,8 +58,9 @@ class TestSteering:
             draining = asyncio.ensure_future(running.drain())
             await turns(20)
             gate.set()
-            (outputs,) = await draining
-        numbers = [output["slow"]["y"] for output in outputs]
+            result = await draining
+        assert [output["slow"]["y"] for output in result[0]] == [0]
+        numbers = [0, *(one.product["x"] for one in result.pending)]
         assert numbers == [*range(len(numbers))]
         assert 4 <= len(numbers) <= 6
         stats = running.stats()
