@@ -91,6 +91,8 @@ class Execution:
         paths = counted(len(self._paths), "path")
         _log.debug("takes the products of %s in %r", paths, self.scope)
         demand = self.channel if self._receivers is None else UNBOUNDED
+        if self._receivers is not None or self._keeps:
+            self.scope.final_demand = demand
         flow = FlowScheduler(self.scope.loop, self.scope, demand)
         receivers = self._receivers or [
             _into_channel(self.channel, index) for index in range(len(self._paths))
@@ -142,6 +144,7 @@ class Execution:
             for _ in range(_SETTLING_TURNS):
                 await asyncio.sleep(0)
         self.scope.draining.cut_short = True
+        self.scope.release()
         self._end()
 
     @property
@@ -169,6 +172,7 @@ class Execution:
             self._failure = error
         else:
             also_raised(self._failure, error)
+        self.scope.release()
         self._end(error)
         self.scope.cancel()
 
@@ -188,6 +192,7 @@ class Execution:
     async def __aexit__(self, kind: object, raised: BaseException | None, trace: object) -> None:
         for leave in self._leaves:
             leave()
+        self.scope.release()
         for subscription in self._subscriptions:
             subscription.dispose()
         if self._keeps:

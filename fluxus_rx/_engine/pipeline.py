@@ -9,6 +9,7 @@ from .._rx.intake import Intake
 from .._rx.overflow import BoundedIntake
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import BUFFER, Channel
+from .._streams.flat_map import FlatMap
 from .._streams.iteration import Cancellable, StartWith, aclose_all, cancel, poller
 from .._streams.merge import Merge
 from .._typing import T
@@ -121,6 +122,10 @@ class Pipeline(Cancellable[T]):
         for part in self._parts:
             if isinstance(part, Intake | BoundedIntake | Pipeline):
                 part.fail(error)
+
+    def release(self) -> list[T]:
+        """What the last step has given and nobody has taken; it is not given again."""
+        return self._last.release() if isinstance(self._last, FlatMap) else []
 
     def cancel(self) -> None:
         """Tell all parts to end."""

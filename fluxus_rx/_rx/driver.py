@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Generic
+from typing import Any, Generic, Protocol, runtime_checkable
 
 from reactivex import abc
 from reactivex.disposable import Disposable
@@ -25,6 +25,16 @@ from .scheduler import FlowScheduler
 from .scope import Scope
 
 __all__ = ["Driver", "RootObserver"]
+
+
+@runtime_checkable
+class Releasing(Protocol):
+    """A stream that can hand out at once what it has ready."""
+
+    def release(self) -> list[Any]:
+        """What nobody has taken; it is not given again."""
+        ...
+
 
 Subscribe = Callable[[abc.ObserverBase[T], FlowScheduler], abc.DisposableBase]
 
@@ -46,6 +56,11 @@ class Driver(Generic[T]):
         self._disposed = False
         #: whether the stream is being closed, into which no cancellation may break
         self._closing = False
+        self._stream: AsyncIterator[T] | None = None
+        #: the item that waits for demand
+        self._held: Any = END
+        if flow.demand is self._scope.final_demand:
+            self._scope.add_final(self)
         flow.on_loop(self._start)
 
     def _start(self) -> None:
@@ -58,10 +73,12 @@ class Driver(Generic[T]):
         try:
             if self._scope.time_slice.gate is not None:
                 await self._scope.time_slice.yield_to_loop()
-            stream = self._open()
+            stream = self._stream = self._open()
             await self._emit(stream)
         except BaseException as raised:
             error = raised
+            if self._flow.demand is self._scope.final_demand:
+                self.release()
         self._closing = True
         if self._task is not None:
             self._scope.let_finish(self._task)
@@ -97,7 +114,11 @@ class Driver(Generic[T]):
                 await asyncio.sleep(0)
                 scheduled = scope.scheduled
             if not demand.ready:
+                self._held = item
                 is_thrown = await self._wait_for_demand(stream, reader)
+                if self._held is END:  # released
+                    return
+                self._held = END
             if self._disposed:
                 return
             on_next(item)
@@ -127,6 +148,16 @@ class Driver(Generic[T]):
             reader.throw(error, throw)
             return True
         return False
+
+    def release(self) -> None:
+        """Emit what is done, whether or not there is room for it: the run is at its end."""
+        held, self._held = self._held, END
+        released = [] if held is END else [held]
+        if isinstance(self._stream, Releasing):
+            released += self._stream.release()
+        for item in released:
+            if not self._disposed:
+                self._observer.on_next(item)
 
     def _end(self, error: BaseException | None) -> None:
         scope = self._scope

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Coroutine, Hashable, Iterator
 from typing import Any, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from .._common.text import counted
 from .._streams.timing import TimeSlice
+from .._typing import Demand
 from .draining import Draining
 from .run_settings import RunSettings
 
@@ -27,6 +30,14 @@ class DrainableSource(Protocol):
 
     def end(self) -> bool:
         """Give no more; whether it might have."""
+        ...
+
+
+class FinalStage(Protocol):
+    """What emits outputs of the run."""
+
+    def release(self) -> None:
+        """Emit what is done, whether or not there is room for it."""
         ...
 
 
@@ -70,6 +81,11 @@ class Scope:
         #: what there is to say of how it ended
         self.notes: list[str] = []
         self.draining = Draining(loop)
+        #: the demand of whoever collects the outputs, which must not be lost at an early end
+        self.final_demand: Demand | None = None
+        # Weakly: an operator may subscribe to a flow for each item.
+        self._finals: WeakValueDictionary[int, FinalStage] = WeakValueDictionary()
+        self._final_numbers = itertools.count()
         self._sources: list[DrainableSource] = []
         # In their order, so that two runs in virtual time are cancelled alike.
         self._tasks: dict[asyncio.Task[None], None] = {}
@@ -131,6 +147,15 @@ class Scope:
         """Have a resource end with the run; the resource itself."""
         self._resources.append(resource)
         return resource
+
+    def add_final(self, final: FinalStage) -> None:
+        """Have what is done there released when the run ends early."""
+        self._finals[next(self._final_numbers)] = final
+
+    def release(self) -> None:
+        """Hand out what is done, before all is cancelled."""
+        for final in [*self._finals.values()]:
+            final.release()
 
     def add_source(self, source: _E) -> _E:
         """Have a source end when the run is drained; the source itself."""

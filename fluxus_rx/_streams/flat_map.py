@@ -83,6 +83,8 @@ class FlatMap(Cancellable[B]):
         self._reading = False
         self._exhausted = False
         self._idle: deque[asyncio.Future[None]] = deque()
+        #: what waits for room, each under a key of its own
+        self._unplaced: dict[object, B] = {}
 
     @property
     def channel(self) -> Channel[B]:
@@ -158,8 +160,7 @@ class FlatMap(Cancellable[B]):
                     await self._emit(slot, outcome)
                 ordering.close_slot(slot)
             elif outcome.__class__ is not Items and not out.offer(outcome):
-                await self._room()
-                out.put(outcome)
+                await self._place(outcome)
             # Not before: what a call has given must not be dropped by a cancellation here.
             if perf_counter() > time_slice.due:
                 await time_slice.yield_to_loop()
@@ -221,15 +222,30 @@ class FlatMap(Cancellable[B]):
         finally:
             idle_times.unblock()
 
+    async def _place(self, item: B, slot: Slot | None = None) -> None:
+        """Wait for the turn of the slot, if there is one, then for room; then put the item."""
+        key = object()
+        self._unplaced[key] = item
+        try:
+            if slot is not None:
+                await slot.wait_turn()
+            if not self._out.ready:
+                await self._room()
+        except BaseException:
+            if not self._task_group.closing:  # or else `release` still gives it
+                del self._unplaced[key]
+            raise
+        if self._unplaced.pop(key, END) is not END:
+            self._out.put(item)
+
     async def _emit(self, slot: Slot | None, item: B) -> None:
         if slot is not None and slot is not slot.line[0]:
-            if not slot.is_full:
+            if slot.is_full:
+                await self._place(item, slot)
+            else:
                 slot.items.append(item)
-                return
-            await slot.wait_turn()
-        if not self._out.offer(item):
-            await self._room()
-            self._out.put(item)
+        elif not self._out.offer(item):
+            await self._place(item)
 
     async def _emit_several(
         self, slot: Slot | None, items: Items[B], run: Callable[..., Any]
@@ -316,6 +332,16 @@ class FlatMap(Cancellable[B]):
             await limit.resume(depth)
 
     # The end
+
+    def release(self) -> list[B]:
+        """What calls have given and nobody has taken, in whatever order: it waits for a turn, or
+        for room. It is not given again."""
+        released = [*self._out.items, *self._unplaced.values()]
+        self._out.items.clear()
+        self._unplaced.clear()
+        if self._ordering is not None:
+            released += self._ordering.release()
+        return released
 
     def open_up(self) -> None:
         """Have each item come to a call at once, beyond all limits. For a stage whose calls do no

@@ -64,6 +64,15 @@ class Ordering:
         self._ended = asyncio.get_running_loop().create_future()
         await self._ended
 
+    def release(self) -> list[Any]:
+        """The products that wait for their turn; they don't come again."""
+        released: list[Any] = []
+        for line in self._lines.values():
+            for slot in line:
+                released += slot.items
+                slot.items.clear()
+        return released
+
     def open_up(self) -> None:
         """Have no window any more."""
         self._window = inf

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -396,3 +396,101 @@ class TestResultOfErrors:
         with pytest.raises(TypeError) as caught:
             run(untyped(5))
         assert untyped(caught.value).result is None
+
+
+class TestDone:
+    """What a last step has given is there, though it had to wait: for its turn, or for room."""
+
+    @staticmethod
+    def hanging(done: list[int]) -> Any:
+        async def call(x: int) -> Row:
+            await (asyncio.sleep(x) if x else asyncio.Event().wait())
+            done.append(x)
+            return {"y": x}
+
+        return step("call", call)
+
+    @pytest.mark.parametrize("ordered", [True, "src"])
+    def test_products_that_wait_for_their_turn(self, ordered: Any) -> None:
+        """Behind a call that hangs; whatever ends the run."""
+        done: list[int] = []
+        partial: list[RunResult] = []
+        source = step("src", [{"x": x, "src": 0} for x in range(10)])
+        flow = source >> self.hanging(done).options(ordered=ordered)
+
+        async def fail() -> AsyncIterator[Row]:
+            await asyncio.sleep(4.5)
+            raise Foreign
+            yield {}
+
+        async def main() -> None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(4.5):
+                    await arun(flow, partial=partial)
+            with contextlib.suppress(Foreign):
+                await arun(flow & step("fail", fail), partial=partial)
+            partial.append(await arun(flow, deadline=4.5))
+            handle = start(flow)
+            await asyncio.sleep(4.5)
+            await handle.cancel()
+            partial.append(handle.partial)
+            handle = start(flow)
+            await asyncio.sleep(4.5)
+            await handle.cancel(within=0)
+            partial.append(handle.partial)
+
+        run_virtual(main)
+        by_deadline = partial.pop(2)
+        assert [xs(one) for one in partial] == [[1, 2, 3, 4]] * 4
+        assert xs(by_deadline) == [*range(1, 10)]
+        assert [one.product["x"] for one in by_deadline.pending] == [0]
+        assert [one.product["x"] for one in partial[-1].pending] == [0, 5, 6, 7, 8, 9]
+
+    @pytest.mark.parametrize("ordered", [True, False])
+    @pytest.mark.parametrize("buffer", [None, 1])
+    def test_calls_that_end_at_one_moment(self, ordered: bool, buffer: int | None) -> None:
+        """All that had ended before the one that fails."""
+        done: list[int] = []
+        partial: list[RunResult] = []
+
+        async def call(x: int) -> Row:
+            await asyncio.sleep(1)
+            if x == 150:
+                raise Foreign
+            done.append(x)
+            return {"y": x}
+
+        async def main() -> None:
+            with contextlib.suppress(Foreign):
+                flow = numbers(200) >> step("call", call).options(ordered=ordered, buffer=buffer)
+                await arun(flow, partial=partial)
+
+        run_virtual(main)
+        assert len(done) == 150
+        assert [xs(one) for one in partial] == [done]
+
+    def test_a_generator_gives_no_product_twice(self) -> None:
+        """Its products wait for room, and then for their turn."""
+        partial: list[RunResult] = []
+
+        async def several(x: int) -> AsyncIterator[Row]:
+            await asyncio.sleep(1)
+            for number in range(40):
+                yield {"y": number}
+            if x == 3:
+                raise Foreign
+            if x == 0:
+                await asyncio.Event().wait()
+
+        async def main() -> None:
+            for ordered in (True, False):
+                flow = numbers(6) >> step("several", several).options(ordered=ordered)
+                with contextlib.suppress(Foreign, TimeoutError):
+                    async with asyncio.timeout(5):
+                        await arun(flow, partial=partial)
+
+        run_virtual(main)
+        for one in partial:
+            given = [(output["src"]["x"], output["several"]["y"]) for output in one[0]]
+            assert given == sorted({*given})
+            assert [y for x, y in given if x == 0] == [*range(40)]
