@@ -25,7 +25,7 @@ __all__ = ["DRAINED", "Draining", "Leftover"]
 DRAINED: Final[Any] = object()
 
 
-class OpenableStage(Protocol):
+class Openable(Protocol):
     """What products may wait in."""
 
     def open_up(self) -> None:
@@ -46,7 +46,7 @@ class Draining:
         self.cut_sources = False
         self.pending: list[Pending] = []
         # Weakly: a flow that an operator subscribes to for each item has a stage each time.
-        self._stages: WeakValueDictionary[int, OpenableStage] = WeakValueDictionary()
+        self._stages: WeakValueDictionary[int, Openable] = WeakValueDictionary()
         self._numbers = itertools.count()
         #: what calls wait for before they begin
         self._waits: dict[asyncio.Timeout, None] = {}
@@ -61,7 +61,7 @@ class Draining:
         for stage in [*self._stages.values()]:
             stage.open_up()
 
-    def add_stage(self, stage: OpenableStage) -> None:
+    def add_stage(self, stage: Openable) -> None:
         """Have a stage open up when the run is drained."""
         self._stages[next(self._numbers)] = stage
         if self.begun:

@@ -152,12 +152,36 @@ def test_no_call_begins_those_under_way_end_and_the_rest_is_pending(
         assert calls.begun == begun, "calls began after drain()"
         assert calls.ended == begun, "calls did not go on to their end"
         assert started.state == "done"
-        given = [one.product["x"] for one in result.pending]
         again = await arerun(flow, pickle.loads(pickle.dumps(result.pending)))
         whole = result.merged(again)
         first = {output["src"]["x"] for output in whole.get_outputs()}
-        assert first >= {*given}
         assert not result.complete or first == {*range(40)}
+        assert len(first) == started.stats()["src"].done, "what the source gave is lost"
+        assert whole == await arun(
+            step("src", [{"x": x} for x in sorted(first)]) >> SHAPES[shape](Calls())
+        )
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("moment", [0.9, 2.5, 5.05])
+def test_nothing_is_lost_of_a_run_that_is_cut_short(shape: str, moment: float) -> None:
+    """What is done by then is there, and all else is pending, the calls that were cancelled, too: a
+    rerun gives what they would have given, and takes the place of what they had."""
+
+    async def main() -> None:
+        calls = Calls()
+        flow = source() >> SHAPES[shape](calls)
+        started = start(flow)
+        await asyncio.sleep(moment)
+        begun = calls.begun.copy()
+        await started.cancel(within=0)
+        assert calls.begun == begun, "calls began after cancel()"
+        partial = started.partial
+        whole = partial.merged(await arerun(flow, partial.pending))
+        first = {output["src"]["x"] for output in whole.get_outputs()}
+        assert len(first) == started.stats()["src"].done, "what the source gave is lost"
         assert whole == await arun(
             step("src", [{"x": x} for x in sorted(first)]) >> SHAPES[shape](Calls())
         )
