@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 from .._monitoring.gauge import Gauge
+from .._monitoring.loop_time import LoopTime
 from .._monitoring.meter import Meter, RunningCall, length_of
 from .._rx.draining import Leftover
 from .._streams.context import Items
@@ -20,11 +21,14 @@ __all__ = ["counted_outcome", "metered", "metered_source"]
 def metered(work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> BoundStep:
     """The same work, each call of it counted from its beginning to its end. In a run that is
     drained none begins: its product is a `leftover`."""
-    inner, ainner, locate = work.apply, work.acall, work.locate
+    inner, locate = work.apply, work.locate
+    ainner: Callable[[Any], Awaitable[Any]] = work.acall
     draining = leftover.draining
 
     if meter.calls is None:
         locate = None  # nobody will ask which product it was
+    if gauge.loop_time is not None:
+        inner, ainner = gauge.loop_time.timed(inner), partial(_timed_call, work, gauge.loop_time)
 
     def apply(item: Any) -> Any:
         if draining.begun:
@@ -35,7 +39,10 @@ def metered(work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> 
         except BaseException as error:
             call.end(error, item)
             raise
-        return _meter_outcome(outcome, call, item, leftover)
+        if outcome.__class__ is Items:
+            return _metered_outcome(outcome, _OneCall(call, item, leftover), gauge.loop_time)
+        call.alone()
+        return outcome
 
     async def acall(item: Any) -> Any:
         if draining.begun:
@@ -46,27 +53,47 @@ def metered(work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> 
         except BaseException as error:
             _OneCall(call, item, leftover).failed(error)
             raise
-        return _meter_outcome(outcome, call, item, leftover)
+        if outcome.__class__ is Items:
+            return _metered_outcome(outcome, _OneCall(call, item, leftover), gauge.loop_time)
+        call.alone()
+        return outcome
 
     return work._replace(apply=apply, acall=acall, gauge=gauge)
 
 
-def _meter_outcome(outcome: Any, call: RunningCall, item: Any, leftover: Leftover) -> Any:
+def _metered_outcome(outcome: Any, watch: _OneCall, loop_time: LoopTime | None) -> Any:
     """What a call gave; if it is still to come, it is watched until it has."""
     if outcome.__class__ is not Items:
-        call.alone()
+        watch.alone()
         return outcome
-    watch = _OneCall(call, item, leftover)
     source = outcome.source
     if source.__class__ is Deferred:
-        return Items(
-            source.then(lambda value: _meter_outcome(value, call, item, leftover), watch.failed)
-        )
-    call.pause()
-    watched = (
-        _MeteredAsyncItems(source, watch) if _is_async(source) else _MeteredItems(source, watch)
-    )
-    return Items(watched, outcome.ready)
+        timed = source if loop_time is None else _timed_later(source, loop_time)
+        change = partial(_metered_outcome, watch=watch, loop_time=loop_time)
+        return Items(timed.then(change, watch.failed))
+    watch.pause()
+    return Items(_metered_items(source, watch, loop_time), outcome.ready)
+
+
+def _timed_call(work: BoundStep, loop_time: LoopTime, item: Any) -> Awaitable[Any]:
+    return loop_time.timed_call(work.acall(item))
+
+
+def _timed_later(source: Deferred, loop_time: LoopTime) -> Deferred:
+    """The same, with what it takes to await it timed."""
+
+    async def finish(_: Deferred) -> Any:
+        return await loop_time.timed_call(source.outcome())
+
+    return Deferred(source, finish)
+
+
+def _metered_items(
+    source: Any, watch: _OneCall | _CallPerItem, loop_time: LoopTime | None
+) -> _MeteredItems | _MeteredAsyncItems:
+    if hasattr(source, "__aiter__"):
+        return _MeteredAsyncItems(source, watch, loop_time)
+    return _MeteredItems(source, watch, loop_time)
 
 
 def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any:
@@ -76,7 +103,7 @@ def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any
     total = gauge.total
     gauge.live += 1
     try:
-        source = opened()
+        source = (opened if gauge.loop_time is None else gauge.loop_time.timed(opened))()
     except BaseException as error:
         first.end(error)
         gauge.live -= 1
@@ -85,12 +112,7 @@ def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any
     if gauge.total == total and (length := length_of(source)) is not None:
         gauge.expect(length)
     gauge.runs_as("source", IdleTimes())
-    watch = _CallPerItem(gauge, meter, first)
-    return _MeteredAsyncItems(source, watch) if _is_async(source) else _MeteredItems(source, watch)
-
-
-def _is_async(source: object) -> bool:
-    return hasattr(source, "__aiter__")
+    return _metered_items(source, _CallPerItem(gauge, meter, first), gauge.loop_time)
 
 
 class _OneCall:
@@ -101,6 +123,14 @@ class _OneCall:
         self._item = item
         self._leftover = leftover
         self._is_over = False
+
+    def alone(self) -> None:
+        """The call has given one product, and is over."""
+        self._call.alone()
+
+    def pause(self) -> None:
+        """Its products are still to come."""
+        self._call.pause()
 
     def begin(self) -> None:
         """The next product is asked for."""
@@ -167,9 +197,12 @@ class _CallPerItem:
 class _MeteredItems:
     """An iterable; `watch` is told when an item is asked for, and what comes of it."""
 
-    def __init__(self, source: Any, watch: _OneCall | _CallPerItem) -> None:
+    def __init__(
+        self, source: Any, watch: _OneCall | _CallPerItem, loop_time: LoopTime | None
+    ) -> None:
         self._source = source
         self._watch = watch
+        self._next = next if loop_time is None else loop_time.timed(next)
         self._iterator: Any = None
 
     def __iter__(self) -> Iterator[Any]:
@@ -181,7 +214,7 @@ class _MeteredItems:
         try:
             if self._iterator is None:
                 self._iterator = iter(self._source)
-            item = next(self._iterator)
+            item = self._next(self._iterator)
         except StopIteration:
             watch.over()
             raise
@@ -201,9 +234,12 @@ class _MeteredItems:
 class _MeteredAsyncItems:
     """The same of an asynchronous iterable."""
 
-    def __init__(self, source: Any, watch: _OneCall | _CallPerItem) -> None:
+    def __init__(
+        self, source: Any, watch: _OneCall | _CallPerItem, loop_time: LoopTime | None
+    ) -> None:
         self._source = source
         self._watch = watch
+        self._loop_time = loop_time
         self._reader: Reader[Any] | None = None
 
     def __aiter__(self) -> AsyncIterator[Any]:
@@ -215,7 +251,10 @@ class _MeteredAsyncItems:
         try:
             if self._reader is None:
                 self._reader = Reader(self._source)
-            item = await self._reader.next()
+            if self._loop_time is None:
+                item = await self._reader.next()
+            else:
+                item = await self._loop_time.timed_reading(self._reader.next)
         except StopAsyncIteration:
             watch.over()
             raise

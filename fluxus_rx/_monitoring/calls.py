@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from math import isfinite
 from operator import attrgetter
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from .._errors import UsageError
 
-__all__ = ["Call", "Count", "Journal", "Record", "RunTimes", "Timed", "times_of"]
+__all__ = ["Call", "Count", "Journal", "Record", "RunTimes", "Timed", "WorkSpans", "times_of"]
 
 
 class Call(NamedTuple):
     """One call of a step that is over, or one product that a producer has given.
 
     Times are in seconds since the run began. `busy` is less than `end - start` for a generator,
-    which waits between its products for its reader. `item` is the position of the product that the
-    step was called with, such as `17` or `17.2`, empty where it isn't known; `attempt` is 2 for the
-    first call with the same one after a failure. `error` tells of an exception and of the input.
+    which waits between its products for its reader; `spans` tells when it worked, each time from
+    one number to the next, and is empty for a call that worked all the time. `item` is the position
+    of the product that the step was called with, such as `17` or `17.2`, empty where it isn't
+    known; `attempt` is 2 for the first call with the same one after a failure. `error` tells of an
+    exception and of the input.
     """
 
     step: str
@@ -30,11 +33,64 @@ class Call(NamedTuple):
     products: int
     attempt: int
     error: str | None
+    spans: tuple[float, ...] = ()
+
+    def work(self) -> Iterator[tuple[float, float]]:
+        """When it worked: the spans, or all the time from its start to its end.
+
+        >>> call = Call("f", "f", "0", 1.0, 9.0, 3.0, 2, 1, None, spans=(1.0, 2.0, 7.0, 9.0))
+        >>> [*call.work()], [*call._replace(spans=()).work()]
+        ([(1.0, 2.0), (7.0, 9.0)], [(1.0, 9.0)])
+        """
+        spans = self.spans or (self.start, self.end)
+        return zip(spans[::2], spans[1::2], strict=True)
+
+
+class WorkSpans:
+    """When a generator worked, as a list of spans that stays short.
+
+    What it rests between two products is left out if it is shorter than what is kept of others: at
+    first 10 µs, which nobody sees; more, whenever there would be too many spans.
+    """
+
+    __slots__ = ("_least", "_times")
+
+    def __init__(self) -> None:
+        #: where each span begins and ends
+        self._times: list[float] = []
+        #: the shortest rest that is kept
+        self._least = 1e-5
+
+    def add(self, start: float, end: float) -> None:
+        """It has worked from `start` to `end`."""
+        times = self._times
+        if times and start - times[-1] < self._least:
+            times[-1] = end
+            return
+        times += (start, end)
+        if len(times) > 2 * MOST_SPANS:
+            rests = sorted(second - first for first, second in self._rests())
+            self._least = 2 * rests[len(rests) // 2]
+            kept = [rest for rest in self._rests() if rest[1] - rest[0] >= self._least]
+            self._times = [times[0], *chain.from_iterable(kept), times[-1]]
+
+    def _rests(self) -> Iterator[tuple[float, float]]:
+        return zip(self._times[1::2], self._times[2::2], strict=False)
+
+    def since(self, zero: float) -> tuple[float, ...]:
+        """The spans in seconds since `zero`; empty, if it is one."""
+        return tuple(time - zero for time in self._times) if len(self._times) > 2 else ()
+
+
+#: The spans of a call that are kept at most.
+MOST_SPANS: Final = 256
 
 
 #: The fields of a `Call`. A plain tuple, as long as nobody looks at it: of those, and of them only,
 #: the garbage collector lets go when it sees that they refer to nothing that it collects.
-Record: TypeAlias = tuple[str, str, str, float, float, float, int, int, str | None]
+Record: TypeAlias = tuple[
+    str, str, str, float, float, float, int, int, str | None, tuple[float, ...]
+]
 
 
 class Count(NamedTuple):
@@ -71,12 +127,14 @@ class Count(NamedTuple):
 class Journal(NamedTuple):
     """The calls of a run, step by step in the order of the flow, and the seconds that it took.
 
-    `steps` are all steps that might have been called, where they are known.
+    `steps` are all steps that might have been called, where they are known. The times of a run
+    that goes on from another one begin at `began`.
     """
 
     calls: Sequence[Call]
     elapsed: float
     steps: Sequence[str] = ()
+    began: float = 0.0
 
     @classmethod
     def of_outputs(
@@ -121,12 +179,14 @@ class RunTimes(NamedTuple):
 
     `records` are the calls, `elapsed` the seconds that the run took, if it has kept a journal;
     without one, a result that is `untimed` has no times in its outputs either, as far as is known.
+    The run began at `began`, for one that goes on from another.
     """
 
     records: Sequence[Record] = ()
     elapsed: float | None = None
     steps: tuple[str, ...] = ()
     untimed: bool = False
+    began: float = 0.0
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -141,7 +201,8 @@ class RunTimes(NamedTuple):
         if self.elapsed is None:
             return Journal.of_outputs(outputs, self.untimed)
         calls = self.calls
-        return Journal(calls, max([self.elapsed, *(call.end for call in calls)]), self.steps)
+        elapsed = max([self.elapsed, *(call.end for call in calls)])
+        return Journal(calls, elapsed, self.steps, self.began)
 
     def followed_by(self, other: RunTimes) -> RunTimes:
         """The times of this run and of one that went on from its end, as those of one run."""
@@ -153,6 +214,7 @@ class RunTimes(NamedTuple):
             elapsed=elapsed,
             steps=(*dict.fromkeys((*self.steps, *other.steps)),),
             untimed=self.untimed or other.untimed,
+            began=self.began,
         )
 
 

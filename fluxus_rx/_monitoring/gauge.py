@@ -9,6 +9,7 @@ from .._common.names import UniqueNames
 from .._common.trail import Trail
 from .._streams.timing import IdleTimes, clock
 from .calls import Count
+from .loop_time import LoopTime
 
 __all__ = ["Gauge", "Gauges", "StepKind", "StepTimes", "Stopwatch"]
 
@@ -128,6 +129,7 @@ class Gauge:
         "label",
         "limit",
         "live",
+        "loop_time",
         "made",
         "over",
         "path",
@@ -139,7 +141,14 @@ class Gauge:
     )
 
     def __init__(
-        self, label: str, key: Hashable, path: str, depth: int, trail: Trail | None = None
+        self,
+        label: str,
+        key: Hashable,
+        path: str,
+        depth: int,
+        trail: Trail | None = None,
+        *,
+        loop_time: LoopTime | None = None,
     ) -> None:
         self._clock = clock()
         #: None for a step that doesn't belong to the flow itself
@@ -159,6 +168,8 @@ class Gauge:
         self.idle_times: IdleTimes | None = None
         #: where products wait in front of it
         self.queues: list[Sized] = []
+        #: how long its code holds the loop, in a run that tells
+        self.loop_time = loop_time
         #: the calls that work, and those that are held up, by a limiter or before another attempt
         self.busy, self.held = Stopwatch(), Stopwatch()
         #: the calls that pause before another attempt
@@ -268,7 +279,9 @@ class Gauges:
     each product, has a gauge in common with all such steps of its name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, times_loop: bool = False) -> None:
+        #: whether to tell for how long the code of steps holds the loop
+        self._times_loop = times_loop
         self._by_trail: dict[Trail, Gauge] = {}
         #: the steps of the flow itself
         self._known: set[Trail] = set()
@@ -290,12 +303,21 @@ class Gauges:
             return found
         if trail in self._known:
             path = trail.short_path(_NAMES)
-            gauge = Gauge(self._label(str(name), key), key, path, trail.depth, trail)
+            depth: int = trail.depth
+            of_flow: Trail | None = trail
         else:
             if name in self._strangers:
                 return self._strangers[name]
-            key = ("stranger", name)
-            gauge = Gauge(self._label(str(name), key), key, str(name), 1)
+            key, path, depth, of_flow = ("stranger", name), str(name), 1, None
+        gauge = Gauge(
+            self._label(str(name), key),
+            key,
+            path,
+            depth,
+            of_flow,
+            loop_time=LoopTime() if self._times_loop else None,
+        )
+        if of_flow is None:
             self._strangers[name] = gauge
         self._by_trail[trail] = gauge
         return gauge

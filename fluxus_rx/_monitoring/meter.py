@@ -6,27 +6,36 @@ A run without a meter counts nothing, and does no more than it would without thi
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping
 from operator import length_hint
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from .._common.messages import short
-from .._streams.timing import clock
-from .calls import Count, Record
+from .._streams.timing import clock, is_real
+from .calls import Count, Record, RunTimes, WorkSpans
 from .gauge import Gauge, Gauges
 from .progress import State
+from .thread_use import processor_times
 
 __all__ = ["ItemCounter", "Meter", "RunningCall", "length_of"]
+
+
+#: The part of the time that a loop computes, if it may be full.
+LEAST: Final = 0.05
 
 
 class Meter:
     """Counts what a run does; with a `journal`, keeps a record of each call as well.
 
     Times begin at `elapsed` seconds, those of the run that this one goes on from, if there is one.
-    Counters may be read from any thread at any time.
+    With `times_loop`, it tells for how long steps hold the loop. Counters may be read from any
+    thread at any time.
     """
 
-    def __init__(self, journal: bool = False, elapsed: float = 0.0) -> None:
+    def __init__(
+        self, journal: bool = False, elapsed: float = 0.0, times_loop: bool = False
+    ) -> None:
         self.clock = clock()
         #: when this run began, in the times of the run that it goes on from
         self.began = elapsed
@@ -35,7 +44,10 @@ class Meter:
         self.started = self.clock() - elapsed
         #: the calls that are over, in the order in which they ended
         self.calls: list[Record] | None = [] if journal else None
-        self.gauges = Gauges()
+        self.gauges = Gauges(times_loop)
+        self._thread = threading.get_ident()
+        #: what the thread of the loop had had of the processor when the run began
+        self._processor_times = (0.0, 0.0)
         #: how often calls with a product have failed
         self._failures: dict[tuple[Gauge, str], int] = {}
 
@@ -50,6 +62,19 @@ class Meter:
         if now != self.clock:
             self.clock = now
             self.started = now() - self.began
+        self._thread = threading.get_ident()
+        self._processor_times = processor_times()
+
+    @property
+    def computed(self) -> float:
+        """Seconds that the thread of the loop has computed since the run began, or could have, but
+        for other programs; 0 where that can't be told: in virtual time, and in another thread."""
+        if not is_real(self.clock) or threading.get_ident() != self._thread:
+            return 0.0
+        before, now = self._processor_times, processor_times()
+        computed, queued = now[0] - before[0], now[1] - before[1]
+        # One that hardly computes, and is queued for long, is on a busy machine, but not full.
+        return computed + queued if computed > LEAST * self.elapsed else computed
 
     def begin(self, gauge: Gauge, item: str) -> RunningCall:
         """A call begins; `item` is the position of what it is called with."""
@@ -62,10 +87,19 @@ class Meter:
         if item:
             self._failures[gauge, item] = self._failures.get((gauge, item), 0) + 1
 
-    def journal(self) -> list[Record]:
-        """The calls that are over, step by step in the order of the flow, then by their start."""
-        ranks = {count.step: rank for rank, count in enumerate(self.counts())}
-        return sorted(self.calls or (), key=lambda call: (ranks[call[0]], call[3]))
+    def times(self) -> RunTimes:
+        """What the result of the run keeps: with a journal, the calls that are over, step by step
+        in the order of the flow, then by their start."""
+        if self.calls is None:
+            return RunTimes(untimed=True)
+        steps = tuple(count.step for count in self.counts())
+        ranks = {step: rank for rank, step in enumerate(steps)}
+        return RunTimes(
+            records=sorted(self.calls, key=lambda call: (ranks[call[0]], call[3])),
+            elapsed=self.elapsed,
+            steps=steps,
+            began=self.began,
+        )
 
     def counts(self) -> list[Count]:
         """How far each step has come, in the order of the flow."""
@@ -103,7 +137,9 @@ class RunningCall:
         "_over",
         "_products",
         "_since",
+        "_spans",
         "_start",
+        "_worked",
     )
 
     def __init__(self, meter: Meter, gauge: Gauge, item: str, attempt: int) -> None:
@@ -116,10 +152,17 @@ class RunningCall:
         self._over = False
         self._start = meter.clock()
         self._since: float | None = self._start
+        #: when it worked last, and all spans of that, once there are several, where they are kept
+        self._worked = (self._start, self._start)
+        self._spans: WorkSpans | None = None
         gauge.busy.start(self._start)
 
     def resume(self) -> None:
         """It is asked for more."""
+        if self._meter.calls is not None:
+            if self._spans is None:
+                self._spans = WorkSpans()
+            self._spans.add(*self._worked)
         self._since = self._meter.clock()
         self._gauge.busy.start(self._since)
 
@@ -149,6 +192,8 @@ class RunningCall:
             now = self._meter.clock()
             self._busy += now - self._since
             self._gauge.busy.stop(self._since, now)
+            if self._meter.calls is not None:
+                self._worked = (self._since, now)
             self._since = None
 
     def forget(self) -> None:
@@ -192,6 +237,10 @@ class RunningCall:
 
     def _record(self, error: BaseException | None, given: object) -> Record:
         now, zero = self._meter.clock(), self._meter.started
+        spans: tuple[float, ...] = ()
+        if self._spans is not None:
+            self._spans.add(*self._worked)
+            spans = self._spans.since(zero)
         return (
             self._gauge.label,
             self._gauge.path,
@@ -202,6 +251,7 @@ class RunningCall:
             self._products,
             self._attempt,
             None if error is None else f"{short(error)}, given {_short_input(given)}",
+            spans,
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from .._common.encoding import printed
 from .._common.text import counted, measured_time, printable, shortened, table
 from .gauge import Gauge
+from .loop_time import LoopTime
 from .meter import Meter
 
 __all__ = ["Explanation", "RunStats", "StepStats", "stats_of"]
@@ -33,6 +34,10 @@ class StepStats:
     - `load`: the part, 0 to 1, of the time in which it had something to do, that it was neither
       starved nor blocked; of a source, and of a plain function on the loop, that it has worked.
       The step whose load is near 1 sets the pace
+    - `on_loop`: seconds for which its code has held the loop, from one await to the next; what runs
+      in threads and processes does not
+    - `computing`: the part, 0 to 1, of them in which it computed, and did not wait, as for a file;
+      None where that isn't known, as it took too little to be looked at
     """
 
     step: str
@@ -48,14 +53,18 @@ class StepStats:
     starved: float
     blocked: float
     load: float
+    on_loop: float = 0.0
+    computing: float | None = None
     _open: float = dataclasses.field(repr=False, default=0.0)
     _kind: str = dataclasses.field(repr=False, default="step")
+    _places: int = dataclasses.field(repr=False, default=1)
     _trails: tuple[Any, ...] = dataclasses.field(repr=False, compare=False, default=())
 
     @classmethod
     def of(cls, places: Sequence[Gauge]) -> StepStats:
         """The numbers of a step at these places."""
         first, times = places[0], [gauge.times() for gauge in places]
+        loop_times = [gauge.loop_time for gauge in places if gauge.loop_time is not None]
         busy, starved = sum(one.busy for one in times), sum(one.starved for one in times)
         blocked, opened = sum(one.blocked for one in times), sum(one.open for one in times)
         load = 0.0
@@ -77,10 +86,30 @@ class StepStats:
             starved=starved,
             blocked=blocked,
             load=min(max(load, 0.0), 1.0),
+            on_loop=sum(one.held for one in loop_times),
+            computing=_computing(loop_times),
             _open=opened / len(places),
             _kind=first.kind,
+            _places=len(places),
             _trails=tuple(gauge.trail for gauge in places if gauge.trail is not None),
         )
+
+    @property
+    def _blocked_loop(self) -> float:
+        """Seconds for which it has held the loop without computing, as far as is known."""
+        return 0.0 if self.computing is None else self.on_loop * (1 - self.computing)
+
+    @property
+    def _is_blocking(self) -> bool:
+        """Whether it waits rather than computes while it holds the loop."""
+        return self._blocked_loop > 0.7 * self.on_loop
+
+
+def _computing(loop_times: Sequence[LoopTime]) -> float | None:
+    """The part in which a step computed at these places, by what each has held the loop."""
+    known = [(one.held, part) for one in loop_times if (part := one.computing) is not None]
+    held = sum(seconds for seconds, _ in known)
+    return sum(seconds * part for seconds, part in known) / held if held else None
 
 
 #: The columns of the table: the heading, and the cell of a step.
@@ -95,6 +124,7 @@ _STATS_COLUMNS: Final[dict[str, Callable[[StepStats], str]]] = {
     "busy": lambda step: measured_time(step.busy),
     "starved": lambda step: measured_time(step.starved),
     "blocked": lambda step: measured_time(step.blocked),
+    "on loop": lambda step: measured_time(step.on_loop),
     "load": lambda step: f"{step.load:.0%}",
 }
 
@@ -106,20 +136,23 @@ class RunStats:
 
     `elapsed` is in seconds since the run began; `state` is `"running"`, `"paused"`, `"draining"`,
     `"done"`, `"failed"` or `"cancelled"`; `failures` counts the calls that failed for good and did
-    not end the run.
+    not end the run; `loop` is the part, 0 to 1, of the time in which the thread of the loop had
+    something to do: computed, or was held by a step that waited in it.
 
-    >>> print(RunStats(1.5, "running", 0, ()))
-    running for 1.5 s
+    >>> print(RunStats(1.5, "running", 0, (), loop=0.97))
+    running for 1.5 s, with the loop at work for 97% of it
     """
 
     elapsed: float
     state: str
     failures: int
     steps: tuple[StepStats, ...]
+    loop: float = 0.0
 
     def __str__(self) -> str:
         failures = f", {counted(self.failures, 'failure')}" if self.failures else ""
-        head = f"{self.state} for {measured_time(self.elapsed)}{failures}"
+        loop = f", with the loop at work for {self.loop:.0%} of it" if self.loop >= 0.5 else ""
+        head = f"{self.state} for {measured_time(self.elapsed)}{failures}{loop}"
         if not self.steps:
             return head
         rows = [[cell(step) for cell in _STATS_COLUMNS.values()] for step in self.steps]
@@ -144,7 +177,8 @@ class RunStats:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Explanation:
     """What holds a run up: `bottleneck` is the name of a step, `"the reader"` for whoever takes the
-    outputs, or None; `sentence` says why, with numbers, and what to do; `stats` are all numbers.
+    outputs, `"the loop"` where that is busy and no step alone keeps it so, or None; `sentence` says
+    why, with numbers, and what to do; `stats` are all numbers.
 
     Its `str` is the sentence, and the table below it.
     """
@@ -164,7 +198,19 @@ def stats_of(meter: Meter, state: str, failures: int = 0) -> RunStats:
     ()
     """
     steps = tuple(StepStats.of(places) for places in meter.gauges.by_step())
-    return RunStats(meter.elapsed, state, failures, steps)
+    elapsed = meter.elapsed
+    blocking = sum(step._blocked_loop for step in steps)
+    # What other programs take of the processor is in the second sum only.
+    at_work = max(meter.computed + blocking, sum(step.on_loop for step in steps))
+    loop = min(at_work / elapsed, 1.0) if elapsed else 0.0
+    return RunStats(elapsed, state, failures, steps, loop)
+
+
+#: From this part of the time on, in which its thread is at work, the loop sets the pace.
+FULL: Final = 0.8
+
+#: Steps that a sentence names at most.
+MOST_SHARES: Final = 5
 
 
 class _Explaining:
@@ -179,18 +225,75 @@ class _Explaining:
         """What holds the run up."""
         if not self._steps or not self._elapsed:
             return Explanation(None, "No step has been called yet.", self._stats)
+        if self._stats.state == "paused":
+            sentence = "The run is paused, and begins no call until resume() is called."
+            return Explanation(None, sentence, self._stats)
         # Of equals the last one: it holds up the others.
         slowest = max(reversed(self._steps), key=self._weight)
-        reader = self._steps[-1].blocked / self._elapsed
+        if self._stats.loop >= FULL:
+            # Whatever else is slow then may be so because it waits for the loop.
+            holder = max(reversed(self._steps), key=lambda step: step.on_loop)
+            if holder.on_loop >= self._stats.loop * self._elapsed / 2:
+                return self._is_slow(holder)
+            return self._loop_is_full()
+        reader = self._part(self._steps[-1].blocked, self._steps[-1])
         if reader > self._weight(slowest) and reader > 0.5:
             return self._reader_is_slow(reader)
         if self._weight(slowest) < 0.5:
             return self._nothing_is_slow()
         return self._is_slow(slowest)
 
+    def _keeps_loop(self, step: StepStats) -> bool:
+        """Whether a step is slow since its code holds the loop."""
+        if step._kind == "inline":
+            return True
+        if step.on_loop < 0.5 * self._elapsed:
+            return False
+        return step._kind == "step" or step._is_blocking
+
+    def _why(self, step: StepStats) -> str:
+        part = f"for {self._weight(step):.0%} of {measured_time(self._elapsed)}"
+        if step._kind == "source":
+            return f"it was busy {part} with giving products"
+        if step.limit is None:
+            return f"it was never without a product {part}, and has no limit"
+        places = "its one place was" if step.limit == 1 else f"all of its {step.limit} places were"
+        waiting = f", with {counted(step.waiting, 'product')} waiting" if step.waiting else ""
+        return f"{places} taken {part}{waiting}"
+
+    def _why_on_loop(self, step: StepStats) -> str:
+        held = step.on_loop or step.busy
+        part = f"for {min(held / self._elapsed, 1.0):.0%} of {measured_time(self._elapsed)}"
+        if step._is_blocking:
+            return f"it blocks the loop {part}, and computes in only {step.computing:.0%} of that"
+        if step._kind == "inline":
+            return f"its function kept the loop busy {part}"
+        return f"its code kept the loop busy {part}, between its awaits"
+
+    def _part(self, seconds: float, step: StepStats) -> float:
+        """The part of the run that so many seconds are, at one of the places of a step."""
+        return min(seconds / step._places / self._elapsed, 1.0)
+
     def _weight(self, step: StepStats) -> float:
         """The part of the run in which a step was at work, and so were all its places."""
         return step.load * step._open / self._elapsed
+
+    def _loop_is_full(self) -> Explanation:
+        parts = [(step.on_loop / self._elapsed, step.step) for step in self._steps]
+        longest = sorted((part for part in parts if part[0] >= 0.01), reverse=True)[:MOST_SHARES]
+        named = [f"{part:.0%} in {step}" for part, step in longest]
+        rest = max(0.0, self._stats.loop - sum(part for part, _ in longest))
+        named.append(f"{rest:.0%} in all else that runs on it")
+        remedy = "Move what takes long off it: executor='process' for what computes, executor="
+        remedy += "'thread' for what waits."
+        if rest > self._stats.loop / 2:
+            remedy = "Do more in a call, or in fewer steps; or give other code a loop of its own."
+        return Explanation(
+            "the loop",
+            f"The loop is the bottleneck: its thread was at work for {self._stats.loop:.0%} of"
+            f" {measured_time(self._elapsed)}: {', '.join(named)}. {remedy}",
+            self._stats,
+        )
 
     def _reader_is_slow(self, blocked: float) -> Explanation:
         return Explanation(
@@ -212,20 +315,22 @@ class _Explaining:
         )
 
     def _is_slow(self, slowest: StepStats) -> Explanation:
-        why = _why(slowest, self._weight(slowest), self._elapsed)
+        why, remedy = self._why(slowest), _remedy(slowest)
+        if self._keeps_loop(slowest):
+            why, remedy = self._why_on_loop(slowest), _remedy_on_loop(slowest)
         sentences = [f"{slowest.step} is the bottleneck: {why}"]
         index = self._steps.index(slowest)
         for behind in self._steps[index + 1 :]:
             if _leads_to(slowest, behind):
-                starved = behind.starved / self._elapsed
+                starved = self._part(behind.starved, behind)
                 sentences.append(f"{behind.step}, behind it, was starved for {starved:.0%}")
                 break
         for before in reversed(self._steps[:index]):
             if _leads_to(before, slowest):
-                blocked = before.blocked / self._elapsed
+                blocked = self._part(before.blocked, before)
                 sentences.append(f"{before.step}, before it, was blocked for {blocked:.0%}")
                 break
-        sentence = f"{'; '.join(sentences)}. {_remedy(slowest)}"
+        sentence = f"{'; '.join(sentences)}. {remedy}"
         return Explanation(slowest.step, sentence, self._stats)
 
 
@@ -234,24 +339,9 @@ def _leads_to(first: StepStats, second: StepStats) -> bool:
     return any(start.leads_to(end) for start in first._trails for end in second._trails)
 
 
-def _why(step: StepStats, weight: float, elapsed: float) -> str:
-    part = f"for {weight:.0%} of {measured_time(elapsed)}"
-    if step._kind == "source":
-        return f"it was busy {part} with giving products"
-    if step._kind == "inline":
-        return f"its function kept the loop busy {part}"
-    if step.limit is None:
-        return f"it was never without a product {part}, and has no limit"
-    places = "its one place was" if step.limit == 1 else f"all of its {step.limit} places were"
-    waiting = f", with {counted(step.waiting, 'product')} waiting" if step.waiting else ""
-    return f"{places} taken {part}{waiting}"
-
-
 def _remedy(step: StepStats) -> str:
     if step._kind == "source":
         return "Have it give products faster: nothing behind it can be ahead of it."
-    if step._kind == "inline":
-        return "Run it in processes (executor='process'), or in threads if it waits for something."
     if step.held > step.busy:
         return (
             "Its calls waited for its limiter, or for another attempt, for"
@@ -259,3 +349,13 @@ def _remedy(step: StepStats) -> str:
             " places would not help."
         )
     return "Raise its concurrency, if what it calls allows that, or make its calls faster."
+
+
+def _remedy_on_loop(step: StepStats) -> str:
+    if step._is_blocking and step._kind == "step":
+        return 'Await what it waits for, or do that in a plain step with executor="thread".'
+    if step._is_blocking:
+        return 'Give it executor="thread", and the loop goes on while it waits.'
+    if step._kind == "inline":
+        return "Run it in processes (executor='process'), or in threads if it waits for something."
+    return "Move what it computes into a plain step, and run it in processes (executor='process')."

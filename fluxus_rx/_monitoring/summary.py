@@ -27,7 +27,7 @@ class StepSummary:
     - `p50`, `p95`, `max`: seconds per call, measured in the same way; the percentiles are the
       shortest time of a call that 50 or 95 % of the calls did not exceed (nearest rank, so a time
       that was measured)
-    - `share`: the part of the run's time, 0 to 1, in which at least one of the calls was under way
+    - `share`: the part of the run's time, 0 to 1, in which at least one of the calls was at work
     - `peak`: the most calls that were under way at once
     """
 
@@ -47,7 +47,6 @@ class StepSummary:
     def of(cls, step: str, calls: Sequence[Call], elapsed: float) -> StepSummary:
         """The summary of these calls, in O(n log n); of none, all is 0."""
         busy = sorted(call.busy for call in calls)
-        under_way, peak = _overlap(calls)
         return cls(
             step=step,
             calls=len(calls),
@@ -58,8 +57,8 @@ class StepSummary:
             p50=_percentile(busy, 50),
             p95=_percentile(busy, 95),
             max=max(busy, default=0.0),
-            share=under_way / elapsed if elapsed else 0.0,
-            peak=peak,
+            share=_covered(calls) / elapsed if elapsed else 0.0,
+            peak=_peak(calls),
         )
 
 
@@ -104,12 +103,12 @@ class Summary:
     @classmethod
     def of(cls, journal: Journal) -> Summary:
         """The summary of a run with these calls; no calls give no steps."""
-        by_step = journal.by_step()
+        by_step, elapsed = journal.by_step(), journal.elapsed - journal.began
         steps = tuple(
-            StepSummary.of(step, by_step.get(step, ()), journal.elapsed)
+            StepSummary.of(step, by_step.get(step, ()), elapsed)
             for step in journal.steps or by_step
         )
-        return cls(journal.elapsed, fsum(step.busy for step in steps), steps)
+        return cls(elapsed, fsum(step.busy for step in steps), steps)
 
     @property
     def speedup(self) -> float:
@@ -156,16 +155,22 @@ def _percentile(ordered: Sequence[float], percent: int) -> float:
     return ordered[ceil(len(ordered) * percent / 100) - 1] if ordered else 0.0
 
 
-def _overlap(calls: Iterable[Call]) -> tuple[float, int]:
-    """The time in which any of the calls was under way, and the most of them at once."""
-    spans = sorted((call.start, call.end) for call in calls)
-    ends = sorted(end for _, end in spans)
-    covered, until, peak, over = 0.0, 0.0, 0, 0
-    for begun, (start, end) in enumerate(spans, 1):
+def _covered(calls: Iterable[Call]) -> float:
+    """The time in which any of the calls was at work."""
+    covered, until = 0.0, 0.0
+    for start, end in sorted(span for call in calls for span in call.work()):
         if end > until:
             covered += end - max(start, until)
             until = end
+    return covered
+
+
+def _peak(calls: Sequence[Call]) -> int:
+    """The most calls that were under way at once."""
+    ends = sorted(call.end for call in calls)
+    peak, over = 0, 0
+    for begun, start in enumerate(sorted(call.start for call in calls), 1):
         while ends[over] <= start and over < begun - 1:
             over += 1
         peak = max(peak, begun - over)
-    return covered, peak
+    return peak

@@ -125,13 +125,7 @@ class RunResult(Sequence[list[Output]]):
         For the library's own use.
         """
         elapsed = 0.0 if meter is None else meter.elapsed
-        times = RunTimes(untimed=True)
-        if meter is not None and meter.calls is not None:
-            times = RunTimes(
-                records=meter.journal(),
-                elapsed=meter.elapsed,
-                steps=tuple(count.step for count in meter.counts()),
-            )
+        times = RunTimes(untimed=True) if meter is None else meter.times()
         return cls._assembled(
             [PathOutputs.of_products(products) for products in paths],
             times=times,
@@ -299,6 +293,7 @@ class RunResult(Sequence[list[Output]]):
             "_elapsed": self._times.elapsed,
             "_steps": self._times.steps,
             "_untimed": self._times.untimed,
+            "_began": self._times.began,
             "_failures": self._failures._flow_state(checked),
             "_pending": self._pending,
             "_is_cut": self._is_cut,
@@ -317,6 +312,7 @@ class RunResult(Sequence[list[Output]]):
             elapsed=state["_elapsed"],
             steps=state["_steps"],
             untimed=state["_untimed"],
+            began=state.get("_began", 0.0),
         )
         self._failures = Failures.__new__(Failures)
         self._failures.__setstate__(state["_failures"])

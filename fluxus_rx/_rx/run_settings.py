@@ -91,7 +91,7 @@ class RunSettings:
         _check_stop(stop)
         _check_on_failure(on_failure)
         return cls(
-            meter=Meter(journal=timestamps, elapsed=elapsed) if counted else None,
+            meter=Meter(timestamps, elapsed, times_loop=steered) if counted else None,
             progress=progress,
             options=StepOptions() if options is None else options,
             failures=FailureLog(on_failure, max_failures),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from .._typing import T
 
-__all__ = ["IdleTimes", "TimeSlice", "clock"]
+__all__ = ["IdleTimes", "TimeSlice", "clock", "is_real"]
 
 
 class IdleTimes:
@@ -114,6 +114,11 @@ def clock(loop: asyncio.AbstractEventLoop | None = None) -> Callable[[], float]:
     """
     on: Any = loop or asyncio._get_running_loop()
     return on.time if getattr(on, "is_virtual", False) else perf_counter
+
+
+def is_real(clock: Callable[[], float]) -> bool:
+    """Whether a clock goes on while something computes, as that of virtual time does not."""
+    return clock is perf_counter
 
 
 class TimeSlice:

@@ -10,7 +10,7 @@ import pytest
 import reactivex
 from reactivex import operators as ops
 
-from fluxus_rx import Explanation, RunStats, passthrough, rx_pipe, start, step
+from fluxus_rx import Explanation, Run, RunStats, passthrough, rx_pipe, start, step
 from tests.monitoring.test_stats import (
     Gaps,
     Row,
@@ -150,6 +150,11 @@ class TestNone:
                 assert started.explain().bottleneck is None
 
         timed(main)
+
+    def test_where_the_run_is_paused(self) -> None:
+        """No step is to blame for that."""
+        _, paused, _ = at(rows(9) >> slow("f", 1), 2.5, 9.5, steer=Run.pause)
+        checked(paused, None, "The run is paused", "resume()")
 
     @pytest.mark.parametrize("limit", [11, 256, None])
     def test_where_all_calls_run_at_once(self, limit: int | None) -> None:

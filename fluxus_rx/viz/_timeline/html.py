@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from math import ceil, log10
 from typing import Any, Final
@@ -99,17 +99,13 @@ class _SharedTexts:
 
 
 def _lane(lane: Lane, unit: float, texts: _SharedTexts) -> dict[str, Any]:
-    times: list[int] = []
-    before = 0
-    for call in lane.calls:
-        start, end = round(call.start / unit), round(call.end / unit)
-        times += (start - before, end - start)
-        before = start
+    several = any(call.spans for call in lane.calls)
     return {
         "step": lane.step,
         "peak": lane.summary.peak,
         "busy": lane.summary.busy,
-        "times": times,
+        "times": _differences([(call.start, call.end) for call in lane.calls], unit),
+        "work": _differences(sorted(lane.work()), unit) if several else None,
         "failed": [
             (index, texts.index(printable(_cut(call.error))))
             for index, call in enumerate(lane.calls)
@@ -119,6 +115,17 @@ def _lane(lane: Lane, unit: float, texts: _SharedTexts) -> dict[str, Any]:
             (index, call.attempt) for index, call in enumerate(lane.calls) if call.attempt > 1
         ],
     }
+
+
+def _differences(spans: Iterable[tuple[float, float]], unit: float) -> list[int]:
+    """The start of each span, counted from that of the one before, and its length."""
+    flat: list[int] = []
+    before = 0
+    for first, last in spans:
+        start, end = round(first / unit), round(last / unit)
+        flat += (start - before, end - start)
+        before = start
+    return flat
 
 
 def _paths(timeline: Timeline) -> list[tuple[str, int]]:

@@ -165,10 +165,9 @@ class _Picture:
         axes.set_title(said, loc="left", pad=26, **self._text(10))
 
     def _shape(self, lane: Lane, base: float) -> list[tuple[float, float]]:
-        """The outline of a lane, as high as calls were under way."""
-        spans = [(call.start, call.end) for call in lane.calls]
+        """The outline of a lane, as high as calls were at work."""
         corners = [(0.0, base)]
-        for index, level in enumerate(levels(spans, _BINS, self._end)):
+        for index, level in enumerate(levels(lane.work(), _BINS, self._end)):
             top = base + 0.78 * level / lane.summary.peak
             corners += [(index * self._end / _BINS, top), ((index + 1) * self._end / _BINS, top)]
         return [*corners, (self._end, base)]

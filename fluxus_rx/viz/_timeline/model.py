@@ -71,6 +71,10 @@ class Lane(NamedTuple):
     calls: Sequence[Call]
     summary: StepSummary
 
+    def work(self) -> list[tuple[float, float]]:
+        """When the calls worked; a generator that waits for its reader does not."""
+        return [span for call in self.calls for span in call.work()]
+
 
 class Cell(NamedTuple):
     """What most outputs of a group do in a bin: a step, WAITING or NOTHING; `level` is how many of

@@ -27,8 +27,8 @@ _OTHER: Final = "+"
 def to_text(timeline: Timeline) -> str:
     """The drawing, 100 columns wide (more only where terminals differ on a character's width).
 
-    Above, a lane for each step, as high as many of its calls were under way: a full block is the
-    most at once. Below, a line for each output or, where there are more than 20, for several: at
+    Above, a lane for each step, as high as many of its calls were at work: a full block is the most
+    at once. Below, a line for each output or, where there are more than 20, for several: at
     each time the letter of the step that worked on it (on most of them), or a dot if it waited.
     """
     lanes = timeline.foremost(MOST_TEXT_LANES)
@@ -83,8 +83,7 @@ class _TextDrawing:
         yield self._line("", "calls under way", ("calls", "peak"))
         end = self._timeline.elapsed
         for lane, name, counts in zip(self._lanes, self._names, self._counts, strict=True):
-            spans = [(call.start, call.end) for call in lane.calls]
-            heights = levels(spans, self._bins, end)
+            heights = levels(lane.work(), self._bins, end)
             peak = lane.summary.peak
             bar = "".join(_BLOCKS[min(ceil(8 * level / peak), 8)] for level in heights)
             yield self._line(name, bar, counts)

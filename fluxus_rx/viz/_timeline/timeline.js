@@ -7,17 +7,24 @@ const { steps, texts, paths, elapsed } = data;
 const end = elapsed || 1;
 const WAITING = -1;
 
-/** A call: times in seconds. */
-function decodedLane(lane) {
-  const calls = [];
-  for (let at = 0, start = 0; at < lane.times.length; at += 2) {
-    start += lane.times[at];
-    calls.push({ start: start * data.unit, end: (start + lane.times[at + 1]) * data.unit });
+/** Spans of time in seconds. */
+function decodedTimes(times) {
+  const spans = [];
+  for (let at = 0, start = 0; at < times.length; at += 2) {
+    start += times[at];
+    spans.push({ start: start * data.unit, end: (start + times[at + 1]) * data.unit });
   }
+  return spans;
+}
+
+/** A step: its calls, and when they worked, which a generator that waits for its reader doesn't. */
+function decodedLane(lane) {
+  const calls = decodedTimes(lane.times);
+  const work = lane.work ? decodedTimes(lane.work) : calls;
   for (const [index, text] of lane.failed) Object.assign(calls[index], { failed: true, text });
   for (const [index, attempt] of lane.again) calls[index].attempt = attempt;
   const marks = calls.filter(call => call.failed || call.attempt);
-  return { ...lane, calls, marks };
+  return { ...lane, calls, work, marks };
 }
 
 /** An output: its spans, with a span of the step WAITING wherever there is time between two. */
@@ -240,7 +247,7 @@ function paintLane(canvas, lane, brush) {
   const { pen, width, height } = cleared(canvas, brush);
   const room = height - 13;
   pen.fillStyle = brush.steps[lane.step];
-  levels(lane.calls, Math.max(Math.ceil(width), 1)).forEach((level, bin) => {
+  levels(lane.work, Math.max(Math.ceil(width), 1)).forEach((level, bin) => {
     const tall = Math.max((level / lane.peak) * room, level && 1);
     pen.fillRect(bin, height - 2 - tall, 1, tall);
   });

@@ -1,0 +1,98 @@
+"""For how long the code of a step holds the thread of the loop, and whether it computes there."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from math import inf
+from typing import Any, Final
+
+from .._streams.timing import clock, is_real
+from .._typing import T
+from .thread_use import thread_use
+
+__all__ = ["LoopTime"]
+
+#: Asking what the thread has had of the processor takes 2 µs at the beginning and at the end of
+#: what holds the loop, so that is done once for so many seconds for which it has been held.
+SECONDS_PER_SAMPLE: Final = 2e-4
+
+#: So many in a row at most: a generator holds the loop by turns for long and for nothing at all.
+SAMPLES: Final = 16
+
+
+class LoopTime:
+    """Adds up the seconds for which the code of one step has held the loop, from one await to the
+    next; and of some of them, how long it computed."""
+
+    __slots__ = ("_clock", "_computed", "_credit", "_sampled", "held")
+
+    def __init__(self) -> None:
+        self._clock = clock()
+        #: seconds of held time that samples may still be taken for; none in virtual time, which
+        #: doesn't pass while something computes
+        self._credit = 0.0 if is_real(self._clock) else -inf
+        #: of what was looked at: seconds that passed, and that were computed
+        self._sampled = self._computed = 0.0
+        self.held = 0.0
+
+    @property
+    def computing(self) -> float | None:
+        """The part of it, 0 to 1, in which it computed, if that is known."""
+        return min(1.0, self._computed / self._sampled) if self._sampled else None
+
+    def timed(self, function: Callable[..., T]) -> Callable[..., T]:
+        """The same function, timed."""
+        now = self._clock
+
+        def call(*args: Any) -> T:
+            if self._credit >= SECONDS_PER_SAMPLE:
+                return self._sample(function, *args)
+            since = now()
+            try:
+                return function(*args)
+            finally:
+                took = now() - since
+                self.held += took
+                self._credit += took
+
+        return call
+
+    def _sample(self, function: Callable[..., T], *args: Any) -> T:
+        self._credit = min(self._credit, SAMPLES * SECONDS_PER_SAMPLE) - SECONDS_PER_SAMPLE
+        before, since = thread_use(), self._clock()
+        try:
+            return function(*args)
+        finally:
+            took, use = self._clock() - since, thread_use()
+            self.held += took
+            self._credit += took
+            self._sampled += took
+            # What didn't wait would have computed all the time, but for other programs.
+            has_waited = use.waits is None or use.waits != before.waits
+            self._computed += use.computed - before.computed if has_waited else took
+
+    def timed_reading(self, read: Callable[[], Awaitable[T]]) -> Awaitable[T]:
+        """What `read` gives, timed from one await to the next."""
+
+        async def awaited() -> T:
+            return await read()
+
+        return self.timed_call(awaited())
+
+    @types.coroutine
+    def timed_call(self, calling: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+        """The same coroutine, timed from one await to the next."""
+        resume, sent = self.timed(calling.send), None
+        send = resume
+        while True:
+            try:
+                value = resume(sent)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]  # what a coroutine returns
+            # The traceback of an error knows this frame: they would keep each other alive.
+            resume, sent = send, None
+            try:
+                sent = yield value
+            except BaseException as error:
+                resume, sent = self.timed(calling.throw), error
