@@ -163,19 +163,27 @@ _watch_generators()
 
 @contextlib.contextmanager
 def _noted_before(owner: Any, name: str, leftovers: Leftovers) -> Iterator[None]:
-    """Note what is left on a loop before this function, whose first argument it is, winds it up."""
+    """Note what is left on a loop before this function winds it up, whose first argument is the
+    loop, or has it."""
     wind_up = getattr(owner, name)
 
-    def note_and_wind_up(loop: Loop, *args: Any) -> Any:
+    def note_and_wind_up(first: Any, *args: Any) -> Any:
+        loop: Loop = getattr(first, "loop", first)
         if not loop.is_closed():
             leftovers.note(loop)
-        return wind_up(loop, *args)
+        return wind_up(first, *args)
 
     setattr(owner, name, note_and_wind_up)
     try:
         yield
     finally:
         setattr(owner, name, wind_up)
+
+
+def _library_loops() -> tuple[Any, str]:
+    """What winds up the loops of `run()`, if the library is there."""
+    kept_loop = sys.modules.get("fluxus_rx._common.kept_loop")
+    return (asyncio.BaseEventLoop if kept_loop is None else kept_loop.KeptLoop), "close"
 
 
 def _wait_for_threads(before: set[threading.Thread]) -> list[threading.Thread]:
@@ -236,6 +244,8 @@ class Cleanliness:
             with (
                 _noted_before(asyncio.runners, "_cancel_all_tasks", leftovers),
                 _noted_before(asyncio.BaseEventLoop, "close", leftovers),
+                # A loop of the library stays open after the test, without a task or a thread.
+                _noted_before(*_library_loops(), leftovers),
             ):
                 yield
                 left_threads = _wait_for_threads(threads)

@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Any
 
 from .._typing import T
+from .kept_loop import homes
+from .loop_errors import in_foreign_loop
 from .messages import note
 
 __all__ = ["Loop", "new_loop"]
@@ -30,17 +32,23 @@ new_loop: ContextVar[Callable[[], asyncio.AbstractEventLoop]] = ContextVar(
 class Loop:
     """An event loop that a synchronous caller drives, call by call.
 
-    Where a loop runs already in the caller's thread, each call runs in a thread of its own. Context
-    variables of the caller are visible inside. Ctrl-C cancels what runs, waits for it to clean up,
-    and raises KeyboardInterrupt, as `asyncio.run` does.
+    The loop is one that the caller's thread keeps, and nobody else's for as long as the block
+    lasts. Where a loop runs already in the caller's thread, each call runs in another thread.
+    Context variables of the caller are visible inside. Ctrl-C cancels what runs, waits for it to
+    clean up, and raises KeyboardInterrupt, as `asyncio.run` does.
     """
 
     def __init__(self) -> None:
-        # A factory of its own: without one the runner would unset the thread's current loop.
-        self._runner = asyncio.Runner(loop_factory=new_loop.get())
+        self._make_loop = new_loop.get()
         self._context = contextvars.copy_context()
+        #: whether the last call came to its end; what it has left undone ends with the loop
+        self._is_intact = True
 
     def __enter__(self) -> Loop:
+        if homes.orphans:
+            _off_loop(homes.close_orphans, _Interrupt())
+        self._home = homes.here()
+        self._kept = self._home.lease(self._make_loop)
         return self
 
     def __exit__(
@@ -49,17 +57,17 @@ class Loop:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if _in_loop():
-            _in_thread(self._runner.close, _Interrupt())
-        else:
-            self._runner.close()
+        try:
+            if self._is_intact:
+                self.call(self._kept.settle)
+        finally:
+            if not (self._is_intact and self._home.release(self._kept)):
+                _off_loop(self._kept.close, _Interrupt())
 
     def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine to its end."""
         with _Interrupt() as interrupt:
-            if not _in_loop():
-                return self._run(work, interrupt)
-            return _in_thread(partial(self._run, work, interrupt), interrupt)
+            return _off_loop(partial(self._run, work, interrupt), interrupt)
 
     def _run(self, work: Callable[[], Coroutine[Any, Any, T]], interrupt: _Interrupt) -> T:
         # In a box, and not as the result of the main task, for a result may be large, and what
@@ -67,9 +75,10 @@ class Loop:
         box: list[T] = []
 
         async def main() -> None:
+            await self._kept.enter()
             box.append(await work())
 
-        loop = self._runner.get_loop()
+        loop, self._is_intact = self._kept.loop, False
         task = self._context.run(loop.create_task, main())
         interrupt.watch(task)
         try:
@@ -81,6 +90,8 @@ class Loop:
             for text in getattr(cancelled, "__notes__", ()):
                 note(interrupted, text)
             raise interrupted from None
+        finally:
+            self._is_intact = task.done()
         return box[0]
 
 
@@ -138,18 +149,23 @@ def _is_runners(handler: object) -> bool:
 
 
 def _in_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+    return asyncio._get_running_loop() is not None or in_foreign_loop()
 
 
-def _in_thread(work: Callable[[], T], interrupt: _Interrupt) -> T:
-    """Run `work` in a thread of its own, and wait for it; interrupted, tell it and wait again."""
+def _off_loop(work: Callable[[], T], interrupt: _Interrupt) -> T:
+    """Run `work` here, or while a loop runs here in another thread, which is waited for;
+    interrupted, tell it and wait again."""
+    if not _in_loop():
+        return work()
     _log.debug("a loop runs in this thread, so the run gets a thread of its own")
+    home = homes.here().beneath
+
+    def work_beneath() -> T:
+        homes.enter(home)
+        return work()
+
     with futures.ThreadPoolExecutor(1, thread_name_prefix="fluxus_rx") as executor:
-        future = executor.submit(work)
+        future = executor.submit(work_beneath)
         try:
             return future.result()
         except BaseException:

@@ -12,6 +12,7 @@ from typing import Any, Generic, cast, overload
 from .._common.encoding import printed
 from .._common.event_loop import Loop
 from .._common.item_types import type_arguments
+from .._common.loop_errors import note_loop_error
 from .._common.messages import also_raised, note, short, shown
 from .._engine.conversions import arrivals
 from .._engine.execution import Execution, consume_in_thread
@@ -285,6 +286,7 @@ class Flow(Conduit, Generic[R_co]):
     def _flow_explain(self, error: BaseException) -> None:
         if isinstance(error, Exception) and not getattr(error, "__notes__", None):
             note(error, f"in {self.consumer.name}, or in what it was fed by: {short(self)}")
+        note_loop_error(error)
 
     def __repr__(self) -> str:
         return f"{self.producer!r} >> {self.consumer!r}"

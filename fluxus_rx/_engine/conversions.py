@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator
 from functools import partial
 
@@ -10,6 +9,7 @@ from aiostream import operator
 from reactivex import Observable
 
 from .._common.event_loop import Loop
+from .._common.loop_errors import require_loop
 from .._common.messages import shown
 from .._errors import InvalidFlowError
 from .._rx.scheduler import FlowScheduler
@@ -25,7 +25,7 @@ __all__ = ["arrivals", "async_items", "to_observable", "to_stream"]
 
 async def async_items(source: Observable[T]) -> AsyncGenerator[T, None]:
     """The items of an observable as they come; leaving early ends the run."""
-    scope = Scope(asyncio.get_running_loop(), on_fail=lambda error: pipeline.fail(error))
+    scope = Scope(require_loop(), on_fail=lambda error: pipeline.fail(error))
     pipeline = flow_observable(source, True).open(FlowScheduler(scope.loop, scope))
     error: BaseException | None = None
     try:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from reactivex import Observable
 from reactivex.abc import DisposableBase
 
+from .._common.loop_errors import note_loop_error, require_loop
 from .._common.messages import also_raised, note, short
 from .._common.text import counted
 from .._options.pending import Pending
@@ -68,7 +69,7 @@ class Execution:
     ) -> None:
         location_of = StepLocations(paths).location_of
         settings = dataclasses.replace(settings or RunSettings(), location_of=location_of)
-        self.scope = Scope(asyncio.get_running_loop(), settings, on_fail=self._on_error)
+        self.scope = Scope(require_loop(), settings, on_fail=self._on_error)
         self._paths = paths
         self._receivers = receivers
         self._beside = beside
@@ -237,6 +238,7 @@ async def close_scope(scope: Scope, error: BaseException | None) -> BaseExceptio
     else:
         for text in scope.notes:
             note(error, text)
+        note_loop_error(error)
         _log.debug("%r ends with %s", scope, type(error).__name__)
     return error
 

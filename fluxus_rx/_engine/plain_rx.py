@@ -6,6 +6,7 @@ from typing import Any, Final, Generic
 
 from reactivex import abc
 
+from .._common.loop_errors import note_loop_error
 from .._common.messages import also_raised
 from .._errors import UsageError
 from .._streams.context import Items, unmistakable
@@ -45,6 +46,7 @@ class PlainSteps(Generic[T]):
             except Exception as error:
                 raised = unmistakable(error)
                 self._bound_steps[index].explain(raised, item)
+                note_loop_error(raised)
                 if raised is not error:
                     raised.__cause__ = error
                 self._observer.on_error(raised)  # type: ignore[arg-type]  # Rx passes on any object

@@ -19,6 +19,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Final
 
+from .._common.loop_errors import note_loop_error
 from .._common.messages import note, place_note
 from .._common.text import counted
 from .._errors import MissingAttributeError, UsageError
@@ -295,6 +296,7 @@ class _Resilience:
             raise raised from error
         assert isinstance(raised, Exception)
         where = self.work.explain(raised, item)
+        note_loop_error(raised)
         path, number = self._place()
         kept = item if self.work.kept is None else self.work.kept(item)
         failure = Failure(self.step, path, kept, raised, attempts, note=where, _place=number)

@@ -57,7 +57,7 @@ def start(
     except RuntimeError:
         raise UsageError(
             "start() needs a running event loop: call it in a coroutine (asyncio.run(main())), or"
-            " use run(flow), which makes a loop of its own"
+            " use run(flow), which brings a loop along"
         ) from None
     request = _StartedRun(
         flow,

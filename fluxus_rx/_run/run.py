@@ -63,9 +63,12 @@ def run(
 
     Works with no event loop, inside a running one (the flow then runs in a thread of its own, and
     the loop waits: `await arun(flow)` is better there), from any thread, nested in a step, and any
-    number of times with the same flow. The first error of a step ends the run: all else is
-    cancelled, awaited and closed, and the error is raised as the object it is, with notes that name
-    the step, the path and the input. Ctrl-C does the same cleaning.
+    number of times with the same flow. Runs that a thread starts one after the other share an event
+    loop, and so clients and limiters; it is closed when the thread or Python ends.
+
+    The first error of a step ends the run: all else is cancelled, awaited and closed, and the error
+    is raised as the object it is, with notes that name the step, the path and the input. Ctrl-C
+    does the same cleaning.
 
     Raises TypeError for what is no flow, or for `input` together with a leading producer,
     ValueError for `progress`, `options`, `max_failures`, `deadline`, `stop` or `partial` that are

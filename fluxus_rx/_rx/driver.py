@@ -16,6 +16,7 @@ from typing import Any, Generic, Protocol, runtime_checkable
 from reactivex import abc
 from reactivex.disposable import Disposable
 
+from .._common.loop_errors import note_loop_error
 from .._common.messages import also_raised
 from .._streams.channel import BUFFER, Channel
 from .._streams.iteration import END, Reader, aclose, cancel, poller
@@ -236,6 +237,8 @@ class RootObserver(Generic[T]):
                 error = late
             else:
                 also_raised(error, late)
+        if error is not None:
+            note_loop_error(error)
         try:
             if self._scope.abandoned:  # meanwhile
                 if error is not None:
