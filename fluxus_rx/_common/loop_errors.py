@@ -23,6 +23,7 @@ _LOOP_IN_LOOP: Final = (
     "same thread as an async event loop",  # asgiref's async_to_sync
     "cannot call this from an async context",  # Django
     "inside the asyncio loop",  # Playwright
+    "Detected nested async",  # LlamaIndex
 )
 
 _OTHER_LOOP: Final = (
@@ -32,6 +33,8 @@ _OTHER_LOOP: Final = (
     "an event loop other than the current one",
     "context manager should be used inside a task",  # aiohttp, whose loop has no task now
 )
+
+_NO_LOOP: Final = ("no current event loop", "no running event loop")
 
 _NO_ANYIO_THREAD: Final = (
     "can only be run from an AnyIO worker thread",
@@ -52,6 +55,12 @@ _ABOUT_OTHER_LOOP: Final = (
     " arun()"
 )
 
+_ABOUT_NO_LOOP: Final = (
+    "no event loop runs where this is called: plain functions that run in threads (executor=) have"
+    " none, nor have consumers: make the function asynchronous (async def), or have it run a loop"
+    " of its own, by asyncio.run()"
+)
+
 _ABOUT_ANYIO: Final = (
     "steps are not called in worker threads of AnyIO: make the function asynchronous (async def)"
     " and await in it"
@@ -61,6 +70,7 @@ _ABOUT_ANYIO: Final = (
 _NOTES: Final = (
     (_OTHER_LOOP, _ABOUT_OTHER_LOOP),
     (_LOOP_IN_LOOP, _ABOUT_LOOP_IN_LOOP),
+    (_NO_LOOP, _ABOUT_NO_LOOP),
     (_NO_ANYIO_THREAD, _ABOUT_ANYIO),
 )
 

@@ -43,8 +43,8 @@ class LoopThreads(futures.ThreadPoolExecutor):
     def __init__(self) -> None:
         # A ThreadPoolExecutor by type alone: loops take no other. What it makes of its threads
         # can't be chosen, so it has none.
-        super().__init__(1)
         self._most = min(32, (os.cpu_count() or 1) + 4)
+        super().__init__(self._most)
         self._changed = threading.Condition()
         self._numbers = itertools.count()
         self._queue: deque[_Call] = deque()

@@ -139,6 +139,17 @@ def test_in_a_thread_a_step_may_run_a_loop() -> None:
     assert result[0][0]["s"] == {"y": 1}
 
 
+def test_a_function_in_a_thread_that_asks_for_a_loop_is_told_the_way_out() -> None:
+    """It has none there; what is awaited belongs into an asynchronous function."""
+
+    def begin(x: int) -> dict[str, Any]:
+        return {"y": asyncio.get_running_loop()}
+
+    with pytest.raises(RuntimeError, match="no running event loop") as caught:
+        run(numbers(1) >> step("s", begin).options(executor="thread"))
+    assert "make the function asynchronous" in notes(caught.value)
+
+
 class Client:
     """Its second call waits for a future of the loop of its first one."""
 
