@@ -100,6 +100,7 @@ class KeptLoop:
 
     def close(self) -> None:
         """Cancel the tasks that are left, wait for them for some seconds, and close the loop."""
+        self.is_idle = False
         if not self.loop.is_closed():
             try:
                 self.loop.run_until_complete(self._end())
@@ -128,6 +129,7 @@ class KeptLoop:
 
     def disown(self) -> None:
         """In a process that was forked: close what this process has of a loop of its parent's."""
+        self.is_idle = False
         homes.open.discard(self)
         for task in asyncio.all_tasks(self.loop):
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # it lives in the parent
@@ -158,8 +160,9 @@ class LoopHome:
 
     def __del__(self) -> None:
         # The thread has ended, and can't run its loops any more: whoever runs next closes them.
-        if self._idle:
-            homes.orphans.extend(self._idle)
+        idle = [kept for kept in self._idle if kept.is_idle]
+        if idle:
+            homes.orphans.extend(idle)
 
     @property
     def beneath(self) -> LoopHome:
@@ -229,7 +232,7 @@ class _Homes:
         # At the exit of Python. A loop on which a run goes on, in a daemon thread, stays as it is.
         with self.lock:
             self.are_over = True
-            self.orphans.extend(kept for kept in [*self.open] if kept.is_idle)
+            self.orphans.extend([kept for kept in [*self.open] if kept.is_idle])
         self.close_orphans()
 
     def _disown_all(self) -> None:

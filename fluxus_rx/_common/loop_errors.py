@@ -49,10 +49,10 @@ _ABOUT_LOOP_IN_LOOP: Final = (
 
 _ABOUT_OTHER_LOOP: Final = (
     "something that is used here, such as a client or a lock, belongs to another event loop. Runs"
-    " that a thread starts one after the other, by run(), rerun() or stream(), share a loop; but"
-    " another thread, a run inside a run or beside an open iteration, and each asyncio.run() has a"
-    " loop of its own. Make the client where it is used, or run all flows on one loop, with"
-    " arun()"
+    " that a thread starts one after the other, by run(), rerun() or stream(), share a loop; other"
+    " threads, a run inside a run or beside an open iteration, and each asyncio.run() have others,"
+    " and arun() has the loop that it is awaited on. Make the client where it is used, or run all"
+    " flows on one loop, with arun()"
 )
 
 _ABOUT_NO_LOOP: Final = (

@@ -88,7 +88,7 @@ def elsewhere() -> None:
     assert len(failures) == 3, failures
     for failure in failures:
         notes = " ".join(failure.exception.__notes__)
-        assert "another thread" in notes, notes
+        assert "other threads" in notes, notes
         assert "arun()" in notes, notes
 
 
