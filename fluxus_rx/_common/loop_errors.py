@@ -34,7 +34,7 @@ _OTHER_LOOP: Final = (
     "context manager should be used inside a task",  # aiohttp, whose loop has no task now
 )
 
-_NO_LOOP: Final = ("no current event loop", "no running event loop")
+_WITHOUT_LOOP: Final = ("no current event loop", "no running event loop")
 
 _NO_ANYIO_THREAD: Final = (
     "can only be run from an AnyIO worker thread",
@@ -55,7 +55,7 @@ _ABOUT_OTHER_LOOP: Final = (
     " flows on one loop, with arun()"
 )
 
-_ABOUT_NO_LOOP: Final = (
+_ABOUT_WITHOUT_LOOP: Final = (
     "no event loop runs where this is called: plain functions that run in threads (executor=) have"
     " none, nor have consumers: make the function asynchronous (async def), or have it run a loop"
     " of its own, by asyncio.run()"
@@ -70,7 +70,7 @@ _ABOUT_ANYIO: Final = (
 _NOTES: Final = (
     (_OTHER_LOOP, _ABOUT_OTHER_LOOP),
     (_LOOP_IN_LOOP, _ABOUT_LOOP_IN_LOOP),
-    (_NO_LOOP, _ABOUT_NO_LOOP),
+    (_WITHOUT_LOOP, _ABOUT_WITHOUT_LOOP),
     (_NO_ANYIO_THREAD, _ABOUT_ANYIO),
 )
 
