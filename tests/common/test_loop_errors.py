@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from types import ModuleType
 from typing import Any, cast
 
 import pytest
@@ -232,6 +234,37 @@ def test_what_an_error_shows_is_not_asked_for() -> None:
     error.__cause__ = error
     note_loop_error(error)
     assert notes(error) == ""
+
+
+@pytest.fixture
+def trio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trio runs its tasks in this thread, as it tells sniffio."""
+    sniffio: Any = ModuleType("sniffio")
+    monkeypatch.setitem(sys.modules, "sniffio", sniffio)
+    sniffio.thread_local = type("Local", (threading.local,), {"name": None})()
+    sniffio.thread_local.name = "trio"
+
+
+@pytest.mark.usefixtures("trio")
+def test_under_trio_a_run_gets_a_thread_of_its_own() -> None:
+    """Where the libraries that its steps use are told that asyncio runs them."""
+    names: list[str | None] = []
+
+    async def ask_sniffio() -> dict[str, Any]:
+        names.append(sys.modules["sniffio"].thread_local.name)
+        return {"thread": threading.current_thread()}
+
+    result = run(step("ask", ask_sniffio))
+    assert names == [None]
+    assert result[0][0]["ask"]["thread"] is not threading.current_thread()
+
+
+@pytest.mark.usefixtures("trio")
+def test_under_trio_an_asynchronous_run_says_what_to_do() -> None:
+    """It can't run on Trio."""
+    coroutine = arun(numbers(1))
+    with pytest.raises(UsageError, match=r"another library .* call run\(flow\)"):
+        coroutine.send(None)
 
 
 @pytest.mark.parametrize("how", ["arun", "astream", "iteration", "consumer", "process"])

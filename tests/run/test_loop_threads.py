@@ -12,7 +12,7 @@ import pytest
 
 from fluxus_rx import run, step
 from fluxus_rx._common.loop_threads import LoopThreads
-from fluxus_rx.testing import virtual_time
+from fluxus_rx.testing import run_virtual, virtual_time
 from tests.support.probes import until
 from tests.support.scripted_calls import numbers, ys
 from tests.support.subprocesses import python
@@ -169,6 +169,24 @@ class TestThreads:
                 assert not thread.is_alive()
         assert len(used) == 2
         assert all(thread.daemon for thread in used)
+
+    def test_a_call_that_hangs_is_waited_for_once(
+        self, gate: threading.Event, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The runs after the one that has told of it end at once."""
+        call = Hanging(gate)
+
+        async def main() -> tuple[float, float]:
+            threads, loop = LoopThreads(), asyncio.get_running_loop()
+            threads.submit(call)
+            call.begun.wait(20)
+            await threads.settle()
+            first = loop.time()
+            await threads.settle()
+            return first, loop.time()
+
+        assert run_virtual(main, patience=0.02) == (5.0, 5.0)
+        assert len(caplog.records) == 1
 
     def test_after_the_shutdown_there_are_no_more_calls(self, gate: threading.Event) -> None:
         """Those that wait can be cancelled with it."""
