@@ -94,8 +94,8 @@ class Permit:
             if "different event loop" not in str(error):
                 raise
             raise UsageError(
-                f"step {self._step!r}: limiter={short(self._limiter)} belongs to the event loop that"
-                " it was first used on"
+                f"step {self._step!r}: limiter={short(self._limiter)} belongs to the event loop"
+                " that it was first used on"
             ) from error  # which asyncio's message, and the note on it, say more of
         finally:
             del ledger.waiting[self]
