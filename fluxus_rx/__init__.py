@@ -50,6 +50,7 @@ from ._monitoring.stats import Explanation, RunStats, StepStats
 from ._monitoring.summary import StepSummary, Summary
 from ._options.failure import Failure
 from ._options.pending import Pending
+from ._options.process_pool import close_processes
 from ._options.step_options import StepOptions
 from ._products.dict_product import DictProduct
 from ._results.failures import Failures
@@ -104,6 +105,7 @@ __all__ = [
     "astream",
     "chain",
     "check",
+    "close_processes",
     "from_observable",
     "parallel",
     "passthrough",

@@ -9,7 +9,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from .._common.text import counted
 from .._graph.parts import Description
-from .._options.executors import in_processes, unpicklable
+from .._options.executors import in_processes
+from .._options.pickling import unpicklable
 from .._options.step_options import StepOptions
 
 __all__ = [

@@ -19,7 +19,7 @@ from .kept_loop import homes
 from .loop_errors import in_foreign_loop
 from .messages import note
 
-__all__ = ["Loop", "new_loop"]
+__all__ = ["Loop", "call_soon", "new_loop"]
 
 _log = logging.getLogger(__name__)
 
@@ -172,4 +172,15 @@ def _off_loop(work: Callable[[], T], interrupt: _Interrupt) -> T:
             if not future.done():
                 interrupt.cancel()
                 futures.wait([future])
+            raise
+
+
+def call_soon(
+    loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *args: object
+) -> None:
+    """Call back on the loop soon, from whatever thread; never if the loop is closed."""
+    try:
+        loop.call_soon_threadsafe(callback, *args)
+    except RuntimeError:
+        if not loop.is_closed():
             raise

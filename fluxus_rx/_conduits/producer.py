@@ -10,6 +10,7 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
+    Callable,
     Generator,
     Iterable,
     Iterator,
@@ -30,8 +31,9 @@ from .._engine.observable import FlowObservable, Merged
 from .._engine.path_observables import path_observables
 from .._errors import InvalidFlowError, InvalidProductError, UsageError
 from .._graph.parts import Part
-from .._options.executors import check_picklable, in_processes
+from .._options.executors import in_processes
 from .._options.offload import Offload
+from .._options.pickling import check_picklable
 from .._options.step_options import StepOptions
 from .._rx.scheduler import FlowScheduler
 from .._streams.iteration import iterate
@@ -180,8 +182,12 @@ class Producer(Conduit, Generic[P_co]):
         return self._flow_elsewhere(elsewhere)
 
     async def _flow_elsewhere(self, elsewhere: Offload) -> AsyncGenerator[P_co, None]:
-        products = iterator_of(await elsewhere.call(self.produce), self, "produce")
-        async with contextlib.aclosing(elsewhere.iterate(products)) as made:
+        products = await elsewhere.call(items_of, self.produce, self, "produce")
+        if isinstance(products, list | tuple):
+            for product in products:
+                yield product
+            return
+        async with contextlib.aclosing(products) as made:
             async for product in made:
                 yield product
 
@@ -257,6 +263,13 @@ def iterator_of(products: Any, conduit: Conduit, method: str) -> Iterator[Any]:
         return iter(products)
     except TypeError:
         raise not_iterable(conduit, method, products, "a generator") from None
+
+
+def items_of(call: Callable[[], Any], conduit: Conduit, method: str) -> Any:
+    """What a method of a conduit returns that is called off the loop: an iterator, to be read there
+    as well, or a list or tuple, which is made already."""
+    products = call()
+    return products if type(products) in (list, tuple) else iterator_of(products, conduit, method)
 
 
 def not_iterable(conduit: Conduit, method: str, products: Any, wanted: str) -> InvalidProductError:

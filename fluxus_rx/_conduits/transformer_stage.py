@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from types import GeneratorType
 from typing import Any, Final, Self, cast
 
@@ -16,12 +17,13 @@ from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError
 from .._graph.parts import Part
-from .._options.executors import check_picklable, in_processes
+from .._options.executors import in_processes
 from .._options.offload import Offload
+from .._options.pickling import check_picklable
 from .._options.step_options import StepOptions
 from .._streams.context import Items
 from .conduit import Conduit, ConduitRole
-from .producer import iterator_of
+from .producer import items_of, iterator_of
 
 __all__ = ["TransformerStage"]
 
@@ -130,6 +132,7 @@ class TransformerStage(Conduit):
             options=place.options,
             key=("limit", id(self)),
             given=call.replace,
+            offload=offload,
         )
 
     @property
@@ -163,9 +166,8 @@ class _TransformerCall:
     async def acall_offloaded(self, product: Any) -> Items[Any]:
         """The outputs of a call off the loop, each of them made there too."""
         assert self._offload is not None
-        products = await self._offload.call(self._transform, product)
-        iterator = iterator_of(products, self._transformer, "transform")
-        return Items(self._offload.iterate(iterator))
+        call = partial(self._transform, product)
+        return Items(await self._offload.call(items_of, call, self._transformer, "transform"))
 
     def replace(self, replacement: Any, product: Any, count: int) -> Items[Any]:
         """What stands in for the outputs of a call that has failed."""

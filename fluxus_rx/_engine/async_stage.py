@@ -27,6 +27,9 @@ def async_stage(
 ) -> FlatMap[Any]:
     options, scope, gauge = bound_step.options, flow.scope, bound_step.gauge
     size = options.limit
+    if bound_step.offload is not None:
+        # More would begin calls that wait for a thread, and take iterators theirs.
+        size = min(size, bound_step.offload.size)
     idle_times = None
     if gauge is not None:
         idle_times = IdleTimes()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Hashable
-from functools import partial
 from typing import Any, NamedTuple
 
 from .._monitoring.gauge import Gauge
@@ -13,6 +12,7 @@ from .._options.executors import offload
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._rx.scope import Scope
+from .._streams.channel import BUFFER
 from .._streams.context import Items
 
 __all__ = ["BoundStep", "Deferred", "ItemCall", "offloaded", "settle"]
@@ -29,6 +29,7 @@ class BoundStep(NamedTuple):
     stands in for that of an item, after the call has given so many products. `arguments` gives
     those of the call with an item, by name. `gauge` counts its calls, in a run that counts.
     `calls_users` tells whether it calls what users wrote; else it goes on in a run that is drained.
+    `offload` is where its calls run, if that isn't the loop.
     """
 
     apply: Callable[[Any], Any]
@@ -44,6 +45,7 @@ class BoundStep(NamedTuple):
     arguments: Callable[[Any], dict[str, Any]] | None = None
     gauge: Gauge | None = None
     calls_users: bool = True
+    offload: Offload | None = None
 
 
 class ItemCall(ABC):
@@ -118,21 +120,28 @@ class Deferred:
 
 
 def offloaded(
-    key: Hashable, label: Callable[[], str], scope: Scope | None, options: StepOptions
+    key: Hashable,
+    label: Callable[[], str],
+    scope: Scope | None,
+    options: StepOptions,
+    snapshot: Callable[[Any], Any] | None = None,
 ) -> Offload | None:
     """Where the plain function of a step runs in this run, if that isn't the loop's thread.
 
     The same for all places of the step that has this `key`; `label` gives what messages call it.
+    Products of a generator are read ahead, each as `snapshot` gives it.
     """
     executor = options.executor
     if scope is None or executor is None:
         return None
-    return scope.get_or_create(("offload", key), partial(_offload, scope, label, options))
 
+    def make() -> Offload:
+        buffer = BUFFER if options.buffer is None else options.buffer
+        return scope.add_resource(
+            offload(executor, label(), options.limit, buffer=buffer, snapshot=snapshot)
+        )
 
-def _offload(scope: Scope, label: Callable[[], str], options: StepOptions) -> Offload:
-    assert options.executor is not None
-    return scope.add_resource(offload(options.executor, label(), options.limit))
+    return scope.get_or_create(("offload", key), make)
 
 
 async def settle(outcome: Any) -> Any:

@@ -2,7 +2,9 @@
 
 Rules of this file:
 
-1. An attempt is made inside of the limiter, and its seconds count from when it has been entered.
+1. An attempt is made inside of the limiter, and its seconds count from when it has been entered;
+   off the loop, from when the call begins to run there. What a call that was left holds, it holds
+   until it ends.
 2. A call that has given nothing yet can be made again. One that has given products can't, unless
    they are the same each time: then those that were given are passed over.
 3. Only an `Exception` is ever tried again, kept or replaced. What ends a run goes through.
@@ -23,6 +25,7 @@ from .._common.loop_errors import note_loop_error
 from .._common.messages import note, place_note
 from .._common.text import counted
 from .._errors import MissingAttributeError, UsageError
+from .._options.attempt_clock import AttemptClock
 from .._options.failure import Failure, FailureLog
 from .._options.retry import Attempts, retries
 from .._rx.draining import DRAINED, Leftover
@@ -88,6 +91,7 @@ class _Resilience:
         self.step = step
         self._leftover = leftover
         self.timeout = options.timeout
+        self.offload = work.offload
         self._limiter = options.limiter
         self._lends = lends
         self._is_bare = self._limiter is None and self.timeout is None
@@ -224,6 +228,8 @@ class _Resilience:
 
     async def is_let_in(self, entering: Awaitable[Any]) -> bool:
         """Wait for the limiter; whether the call may begin, as the run is not drained before."""
+        if self.offload is not None:
+            entering = self.offload.slots.watched(entering)
         return await self._wait_for(entering) is not DRAINED
 
     def leave(self, item: Any) -> Any:
@@ -336,14 +342,14 @@ class _Resilience:
 class _Attempt:
     """One attempt of one call."""
 
-    __slots__ = ("_left", "_resilience", "item", "permit")
+    __slots__ = ("_clock", "_resilience", "item", "permit")
 
     def __init__(self, resilience: _Resilience, item: Any, permit: Permit | None = None) -> None:
         self.item = item
         self.permit = permit
         self._resilience = resilience
-        #: seconds
-        self._left = resilience.timeout
+        seconds = resilience.timeout
+        self._clock = None if seconds is None else AttemptClock(seconds)
 
     async def begin(self) -> Any:
         """Make the call; what it gives, with the limiter left unless that is still to come."""
@@ -382,29 +388,34 @@ class _Attempt:
         await self._leave(None)
 
     async def _leave(self, error: BaseException | None) -> None:
-        if self.permit is not None:
-            await self.permit.leave(error)
+        permit, offload = self.permit, self._resilience.offload
+        if permit is None:
+            return
+        if error is None or offload is None:
+            await permit.leave(error)
+            return
+        # What the call has left running keeps the permit until it ends.
+        leave = partial(permit.detached().leave, error)
+        if not offload.release_later(leave):
+            await leave()
 
     async def _time_out(self, awaitable: Awaitable[Any]) -> Any:
         """Await, for the seconds that are left to this attempt."""
-        if self._left is None:
+        clock, resilience = self._clock, self._resilience
+        if clock is None:
             return await awaitable
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        scope = asyncio.timeout(self._left)
         try:
-            async with scope:
-                return await awaitable
+            if resilience.offload is None:
+                return await clock.limit(awaitable)
+            return await resilience.offload.limited(clock, awaitable)
         except TimeoutError as error:
-            if not scope.expired():
+            if not clock.is_up:
                 raise  # one of the step's own
             overran = TimeoutError(
-                f"step {self._resilience.step!r} took longer than {self._resilience.timeout:g} s"
+                f"step {resilience.step!r} took longer than {resilience.timeout:g} s"
             )
-            self._resilience.overrun(overran, self.item)
+            resilience.overrun(overran, self.item)
             raise overran from error
-        finally:
-            self._left -= loop.time() - began
 
 
 def _as_async_iterable(source: Any) -> AsyncIterable[Any]:

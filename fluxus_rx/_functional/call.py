@@ -9,7 +9,6 @@ from collections.abc import (
     Callable,
     Collection,
     Iterable,
-    Iterator,
     Mapping,
 )
 from functools import partial
@@ -156,6 +155,11 @@ class StepCall:
         self._awaits = function.awaits
         self._owner = context.owner
 
+    @property
+    def offload(self) -> Offload | None:
+        """Where the calls run, if that isn't the loop."""
+        return None
+
     def functions(self) -> tuple[Callable[[DictProduct], Any], Callable[[DictProduct], Any]]:
         """What gives the product of a call, or `Items`; and the same, of what the function awaits.
 
@@ -286,6 +290,11 @@ class OffloadedCall(StepCall):
         super().__init__(function, factory, context)
         self._offload = offload
 
+    @property
+    def offload(self) -> Offload:
+        """Where the calls run."""
+        return self._offload
+
     def functions(self) -> tuple[Callable[[DictProduct], Any], Callable[[DictProduct], Any]]:
         """The same; what is awaited is off the loop."""
         apply, _ = super().functions()
@@ -296,8 +305,6 @@ class OffloadedCall(StepCall):
         given = await self._function.call_offloaded(product, self._offload)
         if inspect.isawaitable(given):
             given = await given
-        if isinstance(given, Iterator):
-            given = self._offload.iterate(given)
         return self._outcome(given, product, start, is_awaited=True)
 
 

@@ -34,7 +34,7 @@ from .._graph.parts import Part
 from .._monitoring.meter import length_of
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
-from .._products.dict_product import DictProduct
+from .._products.dict_product import DictProduct, snapshot
 from .._products.factory import ProductFactory, described_kind, no_products
 from .._rx.scheduler import FlowScheduler
 from .._streams.context import unmistakable
@@ -112,7 +112,9 @@ class SourceStep(Producer[DictProduct]):
         factory = ProductFactory(self._name, owner, meter)
         expect = None if meter is None else partial(meter.gauges.expect, trail)
         products = _SourceProducts(self._name, factory, expect)
-        offload = offloaded(id(self), lambda: self._flow_label, flow.scope, self._flow_options)
+        offload = offloaded(
+            id(self), lambda: self._flow_label, flow.scope, self._flow_options, snapshot
+        )
         if self._is_function:
             if offload is None:
                 return products.of_call(self._source)
@@ -225,9 +227,7 @@ class _SourceProducts:
 
 async def _called_off_loop(function: Callable[[], Any], offload: Offload) -> Any:
     given = await offload.call(function)
-    if inspect.isawaitable(given):
-        given = await given
-    return offload.iterate(given) if isinstance(given, Iterator) else given
+    return await given if inspect.isawaitable(given) else given
 
 
 class _AwaitedItems(AsyncIterator[DictProduct]):

@@ -21,7 +21,7 @@ from .._engine.stage import ForeignItems, Stage, StepContext
 from .._errors import InvalidFlowError, InvalidNameError
 from .._graph.parts import Part
 from .._options.offload import Offload
-from .._products.dict_product import MISSING, DictProduct
+from .._products.dict_product import MISSING, DictProduct, snapshot
 from .._products.factory import ProductFactory, from_foreign
 from .call import OffloadedCall, StepCall, StepFunction, TimedCall, by_value
 
@@ -107,6 +107,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             kept=copy.copy,
             given=call.replace,
             arguments=call.arguments,
+            offload=call.offload,
         )
 
     def _call(self, place: StepContext) -> StepCall:
@@ -122,7 +123,9 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         factory = ProductFactory(self._name, place.owner, meter)
         offload: Offload | None = None
         if not self._flow_awaits:
-            offload = offloaded(id(self), lambda: self._flow_label, place.scope, place.options)
+            offload = offloaded(
+                id(self), lambda: self._flow_label, place.scope, place.options, snapshot
+            )
         if offload is not None:
             return OffloadedCall(function, factory, place, offload)
         if factory.keeps_times:

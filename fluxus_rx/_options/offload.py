@@ -1,34 +1,40 @@
 """Calls of plain functions off the loop, wherever that is.
 
 A call in a thread can't be stopped. So a caller that is cancelled does not wait for its call: the
-call is left, its result is dropped, and what it raises is logged.
+call is left, its result is dropped, and what it raises is logged. It keeps its slot until it ends.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 import inspect
+import itertools
 import logging
-import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent import futures
 from functools import partial
+from math import inf
 from typing import Any, Final, TypeAlias
 
+from .._common.event_loop import call_soon
 from .._common.messages import note, short
 from .._common.text import counted
+from .._streams.channel import BUFFER
 from .._streams.context import unmistakable
-from .._streams.iteration import END
+from .attempt_clock import AttemptClock
+from .handed_over import Iteration, WorkItem
+from .slots import Slots, outside_waiter
 
-__all__ = ["GRACE_SECONDS", "JOIN_SECONDS", "Future", "Offload", "Task"]
+__all__ = ["GRACE_SECONDS", "JOIN_SECONDS", "Future", "Job", "Offload", "OffloadedItems", "Task"]
 
 _log = logging.getLogger(__name__)
 
 Task: TypeAlias = Callable[[], Any]
 Future: TypeAlias = futures.Future[Any]
+#: What gives back what a call has held.
+Release: TypeAlias = Callable[[], Awaitable[object]]
 
 #: Seconds that calls which still run are waited for when a run has ended.
 GRACE_SECONDS: Final = 5.0
@@ -36,66 +42,114 @@ GRACE_SECONDS: Final = 5.0
 JOIN_SECONDS: Final = 1.0
 
 
-class Offload(ABC):
-    """The calls of one step, off the loop.
+class Job:
+    """Work that was handed over, seen from the loop; `releases` follow its end."""
 
-    After `cancel`, new calls and those that still wait for their turn raise CancelledError.
+    __slots__ = ("_waiter", "future", "has_ended", "is_left", "releases")
+
+    def __init__(self, future: Future) -> None:
+        self.future = future
+        self.has_ended = self.is_left = False
+        self.releases: list[Release] = []
+        self._waiter: asyncio.Future[None] | None = None
+
+    def news(self) -> asyncio.Future[None]:
+        """What is done when there is news of it: its end, or what it `wake`s for."""
+        self._waiter = outside_waiter()
+        if self.has_ended:
+            self._waiter.set_result(None)
+        return self._waiter
+
+    def wake(self, _: object = None) -> None:
+        """There is news of it."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Offload(ABC):
+    """The calls of one step, off the loop; `size` of them at once, those included that were left.
+
+    An iterator that a call gives is read where it was made, `buffer` items ahead at most, each as
+    `snapshot` gives it. After `cancel`, new calls and those that still wait for their turn raise
+    CancelledError.
     """
 
-    _remote = False
     _fate = "threads can't be stopped, and are left to end by themselves"
+    #: whether a call that is submitted runs at once
+    _begins_at_once = True
+    #: whether a call that has not begun can be called off
+    _calls_off = True
 
-    def __init__(self, who: str) -> None:
+    def __init__(
+        self,
+        who: str,
+        size: float = inf,
+        *,
+        buffer: int = BUFFER,
+        snapshot: Callable[[Any], Any] | None = None,
+    ) -> None:
         self._who = who
+        self._reading = (buffer, snapshot)
         self._over = False
         # Other threads take from it: `discard` and `list` are one step of the interpreter each.
         self._running: set[Future] = set()
+        self._left: dict[asyncio.Task[Any] | None, Job] = {}
+        self._clocks: dict[asyncio.Task[Any] | None, AttemptClock] = {}
+        self._releasing: set[asyncio.Future[Any]] = set()
+        self._iterations: set[Iteration] = set()
+        self._late_errors = itertools.count()
+        #: how many calls run at once
+        self.size = size
+        self.slots = Slots(who, size)
 
     async def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """What the function gives, or raises; it sees the context variables of the caller.
 
-        Cancelled, it ends at once, and the call is left. In a process there are no context
-        variables of the caller, and an iterator that the function gives becomes a list.
+        An iterator is given as an asynchronous one, which is read where it was made; it must be
+        closed. Cancelled, the call ends at once, and the function is left. In a process there are
+        no context variables of the caller, and an iterator becomes a list.
         """
-        run = _in_process if self._remote else contextvars.copy_context().run
-        return await self._outcome(self._start(partial(run, partial(function, *args, **kwargs))))
+        call = WorkItem(partial(function, *args, **kwargs), *self._reading)
+        given = await self._outcome(await self._begin(call, call))
+        return self._items(given) if given.__class__ is Iteration else given
 
-    async def iterate(self, items: Iterable[Any]) -> AsyncGenerator[Any, None]:
-        """The items, each step elsewhere, all in one context; closes the iterator on every way out.
+    def iterate(self, items: Iterable[Any]) -> OffloadedItems:
+        """The items of what was not made here, each step elsewhere, as `call` gives them."""
+        return self._items(Iteration(items, contextvars.copy_context(), *self._reading))
 
-        Cancelled, it ends at once; the iterator is closed elsewhere as soon as its step is done.
-        Lists and tuples are iterated here, and so is whatever has come from a process.
-        """
-        if self._remote or type(items) in (list, tuple):
-            for item in items:  # nothing of the user's runs; a thread costs 150 µs an item
-                yield item
-            return
-        steps, run = _Steps(items), contextvars.copy_context().run
-        future: Future | None = None
+    def _items(self, iteration: Iteration) -> OffloadedItems:
+        self._iterations.add(iteration)
+        return OffloadedItems(self, iteration)
+
+    # Attempts, which hand their clock down, and may leave a call behind
+
+    async def limited(self, clock: AttemptClock, awaitable: Awaitable[Any]) -> Any:
+        """Await for as long as `clock` says; it stands still while a call waits to begin."""
+        task = asyncio.current_task()
+        self._clocks[task] = clock
         try:
-            while True:
-                future, steps.stepping = None, True
-                future = self._start(partial(run, steps.step))
-                if (item := await self._outcome(future)) is END:
-                    return
-                yield item
+            return await clock.limit(awaitable)
         finally:
-            if steps.leave(begun=future is not None and not future.cancelled()):
-                await self._close(partial(run, steps.close))
+            del self._clocks[task]
 
-    async def _close(self, close: Task) -> None:
-        try:
-            future = self._start(close, closing=True)
-        except RuntimeError:
-            close()  # an executor that was shut down: here, rather than not at all
-        else:
-            await self._outcome(future)
+    def release_later(self, release: Release) -> bool:
+        """Whether the call that the current task has left last still runs; `release` then follows
+        its end, for what that call holds."""
+        job = self._left.pop(asyncio.current_task(), None)
+        if job is None or job.has_ended:
+            return False
+        job.releases.append(release)
+        return True
+
+    # The end
 
     def cancel(self) -> None:
         """Take no new calls, drop those that wait, end what is idle; at once, without waiting."""
         self._over = True
-        for future in list(self._running):
-            future.cancel()
+        self.slots.cancel()
+        if self._calls_off:
+            for future in list(self._running):
+                future.cancel()
 
     async def aclose(self) -> str | None:
         """Cancel, and wait for the calls that still run, GRACE seconds at most.
@@ -103,6 +157,9 @@ class Offload(ABC):
         If some run even then, tells so: once in the log, as a warning, and in what it gives.
         """
         self.cancel()
+        for iteration in list(self._iterations):
+            if iteration.leave(begun=True):
+                self._close_later(iteration)
         told, when = None, "as the run ended"
         try:
             loop = asyncio.get_running_loop()
@@ -110,16 +167,22 @@ class Offload(ABC):
             # Again, since a step that ends may be followed by the closing of its iterator.
             while (pending := self._pending()) and (left := deadline - loop.time()) > 0:
                 await asyncio.wait([_done(future) for future in pending], timeout=left)
+            await asyncio.sleep(0)  # what has ended gives back what it held
+            if self._releasing:
+                await asyncio.wait(self._releasing)
             when = f"{GRACE_SECONDS:g} s after the run ended"
         finally:
+            if (late := next(self._late_errors)) > 1:
+                more = counted(late - 1, "call")
+                _log.warning("%s: %s more that had been left failed", self._who, more)
             if calls := self._end():
                 told = f"{self._who}: {counted(calls, 'call')} still ran {when}; {self._fate}"
                 _log.warning("%s", told)
         return told
 
     @abstractmethod
-    def _submit(self, work: Task) -> Future:
-        """Run `work` elsewhere."""
+    def _submit(self, work: Task, iteration: Iteration | None = None) -> Future:
+        """Run `work` elsewhere; where `iteration` is read, if that is one place."""
 
     def _pending(self) -> list[Future]:
         return [future for future in list(self._running) if not future.done()]
@@ -130,42 +193,80 @@ class Offload(ABC):
         self._running.clear()
         return calls
 
-    def _start(self, work: Task, closing: bool = False) -> Future:
-        if self._over and not closing:
-            raise asyncio.CancelledError(f"{self._who}: the run has ended")
+    # Handing over
+
+    async def begin_trip(self, iteration: Iteration) -> Job:
+        """Have some items made, once there is a slot for that."""
+        return await self._begin(iteration, iteration.trip)
+
+    async def _begin(self, begins: WorkItem | Iteration, work: Task) -> Job:
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        clock = self._clocks.get(asyncio.current_task())
+        begins.begun = None
+        if clock is not None and not (self.slots.are_free and self._begins_at_once):
+            clock.stop()
+            begins.begun = partial(call_soon, loop, clock.start)
+        await self.slots.take()
         try:
-            future = self._submit(work)
-        except RuntimeError as error:
+            self._check_open()
+            iteration = begins if isinstance(begins, Iteration) else None
+            if iteration is not None:
+                iteration.begin()
+            job = Job(self._submitted(work, iteration))
+        except BaseException:
+            self.slots.give_back()
+            raise
+        job.future.add_done_callback(partial(call_soon, loop, self._end_job, job))
+        return job
+
+    def _check_open(self) -> None:
+        if self._over:
+            raise asyncio.CancelledError(f"{self._who}: the run has ended")
+
+    def _submitted(self, work: Task, iteration: Iteration | None = None) -> Future:
+        try:
+            future = self._submit(work, iteration)
+        except Exception as error:
             self._explain(error)
             raise
         self._running.add(future)
         future.add_done_callback(self._running.discard)
         return future
 
-    async def _outcome(self, future: Future) -> Any:
+    def _end_job(self, job: Job, _: Future) -> None:
+        job.has_ended = True
+        job.wake()
+        if not job.is_left:
+            self.slots.give_back()
+            return
+        self.slots.end_left()
+        for release in job.releases:
+            releasing = asyncio.ensure_future(release())
+            self._releasing.add(releasing)
+            releasing.add_done_callback(self._releasing.discard)
+
+    async def _outcome(self, job: Job) -> Any:
         # Not `asyncio.wrap_future`: it raises copies of some errors, of TimeoutError for one, and
         # can't carry StopIteration.
         error: BaseException | None = None
         try:
             try:
-                await _done(future)
+                await job.news()
             except BaseException:
-                # In vain if it runs. Not in a pool of processes: if that breaks while a cancelled
-                # call is in its queue, those behind this one hang (Python 3.11).
-                if not self._remote:
-                    future.cancel()
-                future.add_done_callback(self._late)
+                self.leave(job)
                 raise
-            error = self._error_of(future)
+            error = self.error_of(job.future)
             if error is not None:
                 raise error
-            return future.result()
+            return job.future.result()
         finally:
             # The traceback of the error knows this frame: they would keep each other alive.
-            del future, error
+            del job, error
 
-    def _error_of(self, future: Future) -> BaseException | None:
-        if future.cancelled() or self._stopped(future):
+    def error_of(self, future: Future) -> BaseException | None:
+        """The error to raise for what has ended."""
+        if future.cancelled():
             if self._over:
                 return asyncio.CancelledError(f"{self._who}: the run has ended")
             return RuntimeError(f"{self._who}: its executor was shut down before a call had begun")
@@ -178,112 +279,140 @@ class Offload(ABC):
             error.__cause__ = raised
         return error
 
-    def _stopped(self, future: Future) -> bool:
-        ended = self._over and self._remote
-        return ended and isinstance(future.exception(), futures.BrokenExecutor)
+    def _explain(self, error: BaseException) -> None:
+        """Add to an error what its words leave out."""
+        import pickle
 
-    def _late(self, future: Future) -> None:
-        if future.cancelled() or self._stopped(future):
+        # What pickle raises has no type of its own; for a note, its words will do.
+        kinds = (pickle.PicklingError, TypeError, AttributeError)
+        if type(error) in kinds and "pickle" in str(error):
+            note(error, f"{self._who}: what goes to a process and back must be picklable")
+
+    # Leaving
+
+    def leave(self, job: Job) -> None:
+        """The current task waits for it no longer: it is called off, or ends by itself."""
+        if self._calls_off and job.future.cancel():
+            return
+        if not job.future.done():
+            job.is_left = True
+            self.slots.leave()
+            self._left[asyncio.current_task()] = job
+        job.future.add_done_callback(self.drop)
+
+    def drop(self, future: Future) -> None:
+        """Nobody waits for what it has given, or raised."""
+        if future.cancelled():
             return
         error = future.exception()
         if error is None:
             given = future.result()
             if inspect.iscoroutine(given):
                 given.close()  # or it complains that it was never awaited
-        elif _log.isEnabledFor(logging.WARNING):
-            why = short(error)
-            _log.warning("%s: a call that was left failed: %s", self._who, why, exc_info=error)
+            elif given.__class__ is Iteration and given.leave(begun=True):
+                self._close_later(given)
+            return
+        text = f"{self._who}: a call that was left failed: {short(error)}"
+        # A server that is down fails a hundred calls at once: one line of that is news.
+        if not next(self._late_errors):
+            _log.warning("%s", text)
+        _log.debug("%s", text, exc_info=error)
 
-    def _explain(self, error: BaseException) -> None:
-        if self._remote and isinstance(error, futures.BrokenExecutor):
-            note(
-                error,
-                f"a process of {self._who} crashed, was killed, or could not begin. Each process"
-                " imports the main script, so what starts a run there must stand under `if __name__"
-                ' == "__main__":`',
-            )
-        import pickle
-
-        # What pickle raises has no type of its own; for a note, its words will do.
-        kinds = (pickle.PicklingError, TypeError, AttributeError)
-        if self._remote and type(error) in kinds and "pickle" in str(error):
-            note(error, f"{self._who}: what goes to a process and back must be picklable")
-
-
-class _Steps:
-    """An iterator that steps elsewhere, and is closed once, never while it runs: the step that
-    finds itself the last one closes it."""
-
-    def __init__(self, items: Iterable[Any]) -> None:
-        self._items = items
-        self._iterator = items if isinstance(items, Iterator) else None
-        self._lock = threading.Lock()
-        self._left = self._closed = False
-        #: whether a step was asked for that is not done
-        self.stepping = False
-
-    def step(self) -> Any:
-        """The next item, or END."""
-        last = True
+    def _submit_closing(self, iteration: Iteration) -> Future | None:
+        """Have an iterator closed where it is read; None if it was closed here."""
         try:
-            if self._iterator is None:
-                self._iterator = iter(self._items)
-            item = next(self._iterator, END)
-            last = item is END
+            return self._submitted(iteration.close, iteration)
+        except RuntimeError:
+            iteration.close()  # an executor that was shut down: here, rather than not at all
+            return None
+
+    def _close_later(self, iteration: Iteration) -> None:
+        if (future := self._submit_closing(iteration)) is not None:
+            future.add_done_callback(self.drop)
+
+    async def close(self, iteration: Iteration, trip: Job | None) -> None:
+        """Close an iterator where it is read; `trip` is the last one, if nobody has seen its end.
+
+        Raises what closing it raises; waits for a trip that runs, but not for long.
+        """
+        self._iterations.discard(iteration)
+        if trip is not None and trip.future.done() and not trip.future.cancelled():
+            if trip.future.exception() is not None:
+                self.drop(trip.future)  # it read ahead, up to what nobody asked for
+            trip = None
+        if iteration.leave(begun=trip is not None and not trip.future.cancelled()):
+            future = self._submit_closing(iteration)
+        else:
+            future = None if trip is None or trip.is_left else trip.future
+        if future is None:
+            return
+        try:
+            await asyncio.wait([_done(future)], timeout=JOIN_SECONDS)
+        except BaseException:
+            future.add_done_callback(self.drop)
+            raise
+        if not future.done():
+            future.add_done_callback(self.drop)
+        elif (error := self.error_of(future)) is not None:
+            try:
+                raise error
+            finally:
+                del future, trip, error  # as in `_outcome`
+
+
+class OffloadedItems(AsyncIterator[Any]):
+    """The items of an iterator that is read elsewhere; `kind` is what its class is called."""
+
+    __slots__ = ("_iteration", "_offload", "_trip", "kind")
+
+    def __init__(self, offload: Offload, iteration: Iteration) -> None:
+        self._offload = offload
+        self._iteration = iteration
+        self._trip: Job | None = None
+        self.kind = iteration.kind
+
+    async def __anext__(self) -> Any:
+        ready = self._iteration.ready
+        while not ready:
+            await self._made()
+        return ready.popleft()
+
+    async def _made(self) -> None:
+        """Wait until an item is ready; cancelled, leave the trip that makes it."""
+        iteration, offload = self._iteration, self._offload
+        trip = self._trip
+        if trip is None:
+            if iteration.is_over:
+                raise StopAsyncIteration
+            trip = self._trip = await offload.begin_trip(iteration)
+        news = trip.news()
+        iteration.notify = partial(call_soon, asyncio.get_running_loop(), trip.wake)
+        if not iteration.ready:
+            try:
+                await news
+            except BaseException:
+                offload.leave(trip)
+                raise
+        iteration.notify = None
+        if not trip.has_ended or iteration.ready:
+            return
+        error = offload.error_of(trip.future)
+        self._trip = None
+        try:
+            if error is not None:
+                raise error
         finally:
-            with self._lock:
-                self.stepping = False
-                self._closed = last = last or self._left
-            if last:
-                self.close()
-        return item
+            del trip, error  # as in `_outcome`
 
-    def leave(self, begun: bool) -> bool:
-        """Ask for no more steps; whether the caller must close it, since no step will."""
-        with self._lock:
-            self._left = True
-            return not (self._closed or (begun and self.stepping))
-
-    def close(self) -> None:
-        """Close the iterator, if it is one that can be closed."""
-        close = getattr(self._iterator, "close", None)
-        if close is not None:
-            close()
-
-
-def _in_process(work: Task) -> Any:
-    """Run in a process; what can't be sent back is turned into something that can."""
-    try:
-        given = work()
-        return list(given) if isinstance(given, Iterator) else given
-    except BaseException as error:
-        # One whose class takes other arguments than `args` could be sent, but not received: the
-        # pool would break, and with it each call in it.
-        import pickle
-
-        try:
-            pickle.loads(pickle.dumps(error))
-        except Exception as why:
-            text = f"{short(error)} was raised in a process, and can't be sent back: {short(why)}"
-            raise RuntimeError(text) from error
-        raise
+    async def aclose(self) -> None:
+        """Make no more items; close the iterator where it is read."""
+        self._iteration.ready.clear()
+        trip, self._trip = self._trip, None
+        await self._offload.close(self._iteration, trip)
 
 
 def _done(future: Future) -> asyncio.Future[None]:
     """A future of this loop that says when that one is done."""
-    loop = asyncio.get_running_loop()
-    waiter = loop.create_future()
-    busy_until = getattr(loop, "busy_until", None)
-    if busy_until is not None:  # virtual time must not jump over a call that works
-        busy_until(waiter)
-
-    def wake() -> None:
-        if not waiter.done():
-            waiter.set_result(None)
-
-    def tell(_: Future) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(wake)
-
-    future.add_done_callback(tell)
-    return waiter
+    job = Job(future)
+    future.add_done_callback(partial(call_soon, asyncio.get_running_loop(), job.wake))
+    return job.news()

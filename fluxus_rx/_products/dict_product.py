@@ -12,7 +12,7 @@ from .._common.names import identifier, know_spelling, known_spellings, numbered
 from .._errors import InvalidAttributeError, InvalidProductError
 from .lineage import HasLineage
 
-__all__ = ["MISSING", "DictProduct", "RemadeProduct", "checked", "known_names"]
+__all__ = ["MISSING", "DictProduct", "RemadeProduct", "checked", "known_names", "snapshot"]
 
 #: the mark of what is not there; None is an attribute value like any other
 MISSING: Final[Any] = object()
@@ -394,6 +394,11 @@ class RemadeProduct(DictProduct):
         made = RemadeProduct(name, attributes, self.position, None, self.depth, self.made_of)
         self._copy_to(made)
         return made
+
+
+def snapshot(item: Any) -> Any:
+    """What a step yields as it is now, for one who looks at it later; see `checked`."""
+    return dict(item) if isinstance(item, Mapping) else item
 
 
 def checked(attributes: Any, step: str, subject: str, wanted: str) -> dict[str, Any]:

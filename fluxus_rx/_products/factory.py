@@ -9,6 +9,7 @@ from typing import Any
 from .._common.messages import place_note, shown
 from .._errors import InvalidProductError
 from .._monitoring.meter import Meter
+from .._options.offload import OffloadedItems
 from .._streams.iteration import relay
 from .dict_product import DictProduct, RemadeProduct, checked, known_names
 
@@ -214,7 +215,7 @@ def _no_product(recipient: str, item: Any) -> InvalidProductError:
 
 def described_kind(items: object) -> str:
     """What a message calls the kind of several items that a function returned."""
-    name = type(items).__name__
+    name = items.kind if isinstance(items, OffloadedItems) else type(items).__name__
     return {"async_generator": "asynchronous generator"}.get(name, name) + " it returned"
 
 

@@ -15,19 +15,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Inbox", "Wakeup", "call_soon"]
+from .._common.event_loop import call_soon
+
+__all__ = ["Inbox", "Wakeup"]
 
 #: asyncio's own, for those who write loops: None where no loop runs, which costs no exception
 running_loop = asyncio._get_running_loop
-
-
-def call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
-    """Call back on the loop soon, from whatever thread; never if the loop is closed."""
-    try:
-        loop.call_soon_threadsafe(callback)
-    except RuntimeError:
-        if not loop.is_closed():
-            raise
 
 
 class Wakeup:

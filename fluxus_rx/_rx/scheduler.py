@@ -13,9 +13,9 @@ from reactivex import abc
 from reactivex import typing as rx_typing
 from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
 
+from .._common.event_loop import call_soon
 from .._errors import UsageError
 from .._typing import Demand
-from .inbox import call_soon
 from .scope import Scope
 
 __all__ = ["UNBOUNDED", "FlowScheduler"]

@@ -116,6 +116,16 @@ class Permit:
         trace = None if error is None else error.__traceback__
         await self._limiter.__aexit__(None if error is None else type(error), error, trace)
 
+    def detached(self) -> Permit:
+        """Another permit in the place of this one, for what the call has left running."""
+        made = Permit(self._limiter, self._step, self._hold, self.is_needed_downstream)
+        made._is_inside, self._is_inside = self._is_inside, False
+        ledger = _LEDGERS.get(id(self._limiter))
+        if ledger is not None and made._is_inside:
+            ledger.holders.discard(self)
+            ledger.holders.add(made)
+        return made
+
     async def lend(self) -> None:
         """Leave it to others, while no code of the call runs."""
         if self._is_inside:

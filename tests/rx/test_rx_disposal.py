@@ -13,8 +13,7 @@ import reactivex
 from reactivex import operators as ops
 from reactivex.subject import Subject
 
-from fluxus_rx import step
-from fluxus_rx._options import offload as _offload
+from fluxus_rx import close_processes, step
 from tests.support.errors import notes, untyped
 from tests.support.probes import Events, alone, turns, until
 from tests.support.reactive import reported
@@ -196,10 +195,9 @@ def row_or_hang(x: int) -> dict[str, int]:
 class TestExecutors:
     @pytest.mark.parametrize("how", ["outside", "in on_next", "in a thread", "take"])
     async def test_processes_that_work_are_stopped(
-        self, how: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+        self, how: str, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """After a while, as they are at the end of a run; the log says so."""
-        monkeypatch.setattr(_offload, "GRACE_SECONDS", 0.05)
+        """At once, and without a word; those that have no call are kept."""
         options = {"executor": "process", "concurrency": 2}
         flow = step("src", [{"x": x} for x in (0, 1, 1)]) >> step("s", row_or_hang).options(
             **untyped(options)
@@ -207,5 +205,7 @@ class TestExecutors:
         left = Left(how, 1)
         left.watch(flow.to_observable(), None)
         await left.leave()
-        await until(lambda: not multiprocessing.active_children() and alone())
-        assert "still ran 0.05 s after the run ended" in caplog.text
+        await until(alone)
+        close_processes()
+        await until(lambda: not multiprocessing.active_children())
+        assert "still ran" not in caplog.text

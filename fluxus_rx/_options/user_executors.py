@@ -1,0 +1,180 @@
+"""Executors of users, which are used as they are, and never shut down."""
+
+from __future__ import annotations
+
+import threading
+from concurrent import futures
+from functools import partial
+from math import inf
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeAlias
+from weakref import WeakKeyDictionary
+
+from .._common.messages import note
+from .handed_over import Iteration
+from .offload import Future, Offload, Task
+from .threads import run_into
+
+__all__ = ["UserExecutor", "UserThreads"]
+
+TripInbox: TypeAlias = SimpleQueue[tuple[Future, Task] | None]
+
+
+class UserExecutor(Offload):
+    """An executor of the user's, which is never shut down here."""
+
+    _fate = "what runs in an executor can't be stopped, and is left to end by itself"
+    _begins_at_once = False
+
+    def __init__(self, who: str, size: float, executor: futures.Executor, **reading: Any) -> None:
+        super().__init__(who, min(size, _workers_of(executor)), **reading)
+        self._executor = executor
+        # If a pool of processes breaks while a cancelled call is in its queue, those behind this
+        # one hang (Python 3.11).
+        self._calls_off = not isinstance(executor, futures.ProcessPoolExecutor)
+
+    def _submit(self, work: Task, iteration: Iteration | None = None) -> Future:
+        try:
+            return self._executor.submit(work)
+        except RuntimeError as error:
+            note(error, f"{self._who} can't hand a call to its executor; has it been shut down?")
+            raise
+
+    def _explain(self, error: BaseException) -> None:
+        super()._explain(error)
+        if isinstance(error, futures.BrokenExecutor):
+            note(
+                error,
+                f"a process of the executor of {self._who} crashed, was killed, or could not begin;"
+                " Python gives up such an executor, and all its calls with it. With"
+                " executor='process' no call fails but the one in that process. Each process"
+                " imports the main script, so what starts a run there must stand under `if __name__"
+                ' == "__main__":`',
+            )
+
+
+class UserThreads(UserExecutor):
+    """A pool of threads of the user's, of which an iterator keeps one while it is read: what is
+    bound to a thread works in a generator.
+
+    It gives its thread back when other calls wait for one, ours or not: a generator whose reader
+    waits for such a call would wait for ever.
+    """
+
+    def __init__(self, who: str, size: float, executor: futures.Executor, **reading: Any) -> None:
+        super().__init__(who, size, executor, **reading)
+        pool: Any = executor
+        self._queue: SimpleQueue[Any] = pool._work_queue
+        with _lock:
+            self._occupancy = _occupancies.setdefault(executor, _Occupancy(pool._max_workers))
+
+    def _submit(self, work: Task, iteration: Iteration | None = None) -> Future:
+        future: Future = futures.Future()
+        if iteration is not None and self._occupancy.go_on(iteration, future, work):
+            return future
+        self._occupancy.enter()
+        try:
+            queued = super()._submit(partial(self._work, future, work))
+        except BaseException:
+            self._occupancy.leave()
+            raise
+        queued.add_done_callback(partial(self._pass_cancellation, future))
+        return future
+
+    def _pass_cancellation(self, future: Future, queued: Future) -> None:
+        # A pool that is shut down may drop what is in its queue.
+        if queued.cancelled():
+            self._occupancy.leave()
+            if future.cancel():
+                future.set_running_or_notify_cancel()
+
+    def _work(self, future: Future, work: Task) -> None:
+        if not future.set_running_or_notify_cancel():
+            self._occupancy.leave()
+            return
+        inbox: TripInbox = SimpleQueue()
+        keep = partial(self._occupancy.keep, inbox)
+        while (iteration := run_into(future, work, keep)) is not None:
+            del future, work  # or they would live for as long as nothing is to be made
+            task = self._next_trip(inbox, iteration)
+            if task is None:
+                return
+            future, work = task
+
+    def _next_trip(self, inbox: TripInbox, iteration: Iteration) -> tuple[Future, Task] | None:
+        looks = 0
+        while True:
+            try:
+                return inbox.get(timeout=_LOOK_SECONDS)
+            except Empty:
+                # Calls of others, or a shutdown. Twice, since a call may be on its way to a thread.
+                looks = looks + 1 if self._queue.qsize() else 0
+                if looks > 1:
+                    self._occupancy.give_up(iteration)
+
+
+#: Seconds after which a thread that waits for an iteration to go on looks whether it is wanted.
+_LOOK_SECONDS: Final = 0.05
+
+
+class _Occupancy:
+    """What all steps have in a pool of threads: calls that run or wait, and threads that are kept
+    for iterations. No thread is kept where more calls wait than there are threads."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._lock = threading.Lock()
+        self._occupied = 0
+        self._kept: dict[Iteration, TripInbox] = {}
+
+    def enter(self) -> None:
+        """A call is submitted."""
+        with self._lock:
+            self._occupied += 1
+            if self._kept and self._occupied > self._workers:
+                self._give_up(next(iter(self._kept)))
+
+    def leave(self) -> None:
+        """A call was made, or called off."""
+        with self._lock:
+            self._occupied -= 1
+
+    def keep(self, inbox: TripInbox, iteration: Iteration | None) -> Iteration | None:
+        """A call was made: keep its thread if that may be, for an iteration that goes on."""
+        with self._lock:
+            if iteration is None or self._occupied > self._workers:
+                self._occupied -= 1
+                return None
+            self._kept[iteration] = inbox
+            return iteration
+
+    def go_on(self, iteration: Iteration, future: Future, work: Task) -> bool:
+        """Have the thread do it that is kept for an iteration, if there is one."""
+        with self._lock:
+            inbox = self._kept.pop(iteration, None)
+        if inbox is None:
+            return False
+        future.set_running_or_notify_cancel()
+        inbox.put((future, work))
+        return True
+
+    def give_up(self, iteration: Iteration) -> None:
+        """Keep no thread for it any more."""
+        with self._lock:
+            if iteration in self._kept:
+                self._give_up(iteration)
+
+    def _give_up(self, iteration: Iteration) -> None:
+        self._occupied -= 1
+        self._kept.pop(iteration).put(None)
+
+
+_lock = threading.Lock()
+_occupancies: WeakKeyDictionary[futures.Executor, _Occupancy] = WeakKeyDictionary()
+
+
+def _workers_of(executor: futures.Executor) -> float:
+    """How many calls an executor runs at once, if it says so; others wait better here, where a
+    time-out doesn't count that, and who is cancelled is gone."""
+    workers = getattr(executor, "_max_workers", None)
+    return workers if isinstance(workers, int) and workers > 0 else inf

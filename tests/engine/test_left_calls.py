@@ -1,0 +1,209 @@
+"""Calls that are left off the loop: what they hold until they end, and what is said of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from typing import Any
+
+import pytest
+
+from fluxus_rx import Transformer, UsageError, arun, close_processes, run, step
+from fluxus_rx.testing import run_virtual
+from tests.support.errors import untyped
+
+
+class Hung:
+    """A function whose first calls return when they are let go; counts those that run."""
+
+    def __init__(self, first: int) -> None:
+        self.calls = self.running = self.most = 0
+        self.let_go = threading.Event()
+        self._first = first
+        self._lock = threading.Lock()
+
+    def __call__(self, x: int) -> dict[str, int]:
+        with self._lock:
+            self.calls += 1
+            hangs = self.calls <= self._first
+            self.running += 1
+            self.most = max(self.most, self.running)
+        if hangs:
+            self.let_go.wait(20)
+        with self._lock:
+            self.running -= 1
+        return {"y": x}
+
+
+def rows(count: int) -> Any:
+    return step("src", [{"x": x} for x in range(count)])
+
+
+def as_transformer(function: Callable[..., Any]) -> Transformer[Any, Any]:
+    class Ask(Transformer[Any, Any]):
+        def transform(self, product: Any) -> Iterator[Any]:
+            yield function(product["x"])
+
+    return Ask()
+
+
+def as_generator(function: Callable[..., Any]) -> Any:
+    def ask(x: int) -> Iterator[Any]:
+        yield function(x)
+
+    return step("ask", ask)
+
+
+MADE: dict[str, Callable[[Any], Any]] = {
+    "a function": lambda function: step("ask", lambda x: function(x)),
+    "a generator": as_generator,
+    "a class": as_transformer,
+}
+
+
+class TestSlots:
+    @pytest.mark.parametrize("executor", ["thread", "a pool"])
+    @pytest.mark.parametrize("retry", [None, 2])
+    @pytest.mark.parametrize("made", MADE)
+    def test_a_call_that_was_left_counts_until_it_ends(
+        self, made: str, retry: int | None, executor: str
+    ) -> None:
+        """Two at once are two, whatever has run out of time; the others wait, and are made."""
+        hung = Hung(2)
+
+        async def main() -> list[Any]:
+            loop = asyncio.get_running_loop()
+            # In virtual time, long after the two have run out of time.
+            loop.call_later(5, hung.let_go.set)
+            options = {"concurrency": 2, "timeout": 1, "on_error": "skip", "retry": retry}
+            asked = MADE[made](hung).options(**options, executor=given)
+            return [*await arun(rows(9) >> asked)] if made != "a class" else await listed(asked)
+
+        async def listed(asked: Any) -> list[Any]:
+            return [product async for product in rows(9) >> asked]
+
+        with futures.ThreadPoolExecutor(2) as pool:
+            given = pool if executor == "a pool" else "thread"
+            run_virtual(main(), patience=0.02)
+        assert hung.calls == 9 + (2 if retry else 0)
+        assert hung.most == 2
+
+    def test_a_limiter_is_left_when_the_call_ends(self) -> None:
+        """A permit that is shared counts what runs, and not what is waited for."""
+        hung = Hung(1)
+
+        async def main() -> Any:
+            asyncio.get_running_loop().call_later(5, hung.let_go.set)
+            options = {"concurrency": 4, "timeout": 1, "on_error": "skip"}
+            limiter = asyncio.Semaphore(1)
+            asked = step("ask", lambda x: hung(x)).options(**untyped(options), limiter=limiter)
+            result = await arun(rows(5) >> asked)
+            assert not limiter.locked()
+            return result
+
+        assert len(run_virtual(main(), patience=0.02)[0]) == 4
+        assert hung.most == 1
+
+    @pytest.mark.parametrize("limiter", [False, True])
+    @pytest.mark.parametrize("on_error", ["skip", "collect", "raise"])
+    @pytest.mark.parametrize("made", ["a function", "a generator"])
+    def test_a_run_ends_where_all_slots_are_held_for_good(
+        self, made: str, on_error: str, limiter: bool
+    ) -> None:
+        """After a while, by an error that names the step and the way out, whatever `on_error`."""
+        hung = Hung(100)
+
+        async def main() -> None:
+            loop, began = asyncio.get_running_loop(), asyncio.get_running_loop().time()
+            options = {"concurrency": 3, "timeout": 1, "on_error": on_error, "retry": 2}
+            permits = asyncio.Semaphore(2) if limiter else None
+            asked = MADE[made](hung).options(**options, executor="thread", limiter=permits)
+            with pytest.raises(UsageError, match="30 s") as caught:
+                await arun(rows(9) >> asked)
+            assert "step 'ask'" in str(caught.value)
+            assert "executor='process'" in str(caught.value)
+            assert 30 <= loop.time() - began <= 50
+
+        try:
+            run_virtual(main(), patience=0.01)
+        finally:
+            hung.let_go.set()
+
+
+def nap(x: int) -> dict[str, int]:
+    """What takes a while, though not as long as the time-outs here."""
+    time.sleep(0.05)
+    return {"y": os.getpid()}
+
+
+def stuck(x: int) -> dict[str, int]:
+    """The first calls never end."""
+    if x < 2:
+        time.sleep(1_000)
+    return {"y": x}
+
+
+def flaky(x: int) -> dict[str, int]:
+    """One call takes its process with it."""
+    if x == 1:
+        os._exit(7)
+    return {"y": x}
+
+
+class TestTimeOuts:
+    @pytest.mark.parametrize("executor", ["thread", "process", "a pool"])
+    def test_the_wait_for_a_slot_does_not_count(self, executor: str) -> None:
+        """Nor that for a process to begin: a call in one process has its seconds to itself."""
+        if executor == "process":
+            close_processes()
+        with futures.ThreadPoolExecutor(1) as pool:
+            options = {"timeout": 0.5, "concurrency": 1}
+            options["executor"] = pool if executor == "a pool" else executor  # type: ignore[assignment]
+            result = run(rows(15) >> step("nap", nap).options(**untyped(options)))
+        assert len(result[0]) == 15
+
+    def test_the_wait_in_a_pool_that_others_use_does_not_count(self) -> None:
+        """A call that has not begun runs out of no time, however long others take."""
+        with futures.ThreadPoolExecutor(1) as pool:
+            pool.submit(time.sleep, 0.3)
+            asked = step("quick", lambda x: {"y": x}).options(executor=pool, timeout=0.1)
+            assert len(run(rows(3) >> asked)[0]) == 3
+
+    def test_a_call_in_a_process_that_overran_its_time_is_ended(self) -> None:
+        """It takes no process away from others, and is made again if there are attempts left."""
+        options = {"executor": "process", "concurrency": 2, "timeout": 0.3}
+        asked = step("stuck", stuck).options(**untyped(options), on_error="collect")
+        result = run(rows(8) >> asked)
+        assert [output["stuck"]["y"] for output in result[0]] == [2, 3, 4, 5, 6, 7]
+        assert [type(failure.exception) for failure in result.failures] == [TimeoutError] * 2
+
+    def test_a_process_that_dies_fails_one_call(self) -> None:
+        """Which is collected, as any failure."""
+        asked = step("flaky", flaky).options(executor="process", on_error="collect")
+        result = run(rows(6) >> asked)
+        assert [output["flaky"]["y"] for output in result[0]] == [0, 2, 3, 4, 5]
+        (failure,) = result.failures
+        assert isinstance(failure.exception, futures.BrokenExecutor)
+
+
+class TestWords:
+    def test_a_hundred_calls_that_fail_with_the_run_are_told_of_in_two_lines(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """One for the first, and one for how many more; the tracebacks are at level DEBUG."""
+        together = threading.Barrier(50)
+
+        def ask(x: int) -> dict[str, int]:
+            together.wait(20)
+            raise ConnectionError("the server is down")
+
+        with pytest.raises(ConnectionError), caplog.at_level(logging.INFO):
+            run(rows(50) >> step("ask", ask).options(concurrency=50))
+        told = [record for record in caplog.records if record.name.startswith("fluxus_rx")]
+        assert len(told) <= 2
+        assert not any(record.exc_info for record in told)

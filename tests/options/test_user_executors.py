@@ -1,0 +1,129 @@
+"""Executors of users: a call goes wherever they send it, in the form in which it can go there."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from typing import Any
+
+import pytest
+
+from fluxus_rx import arun, run, step
+from fluxus_rx.testing import run_virtual
+from tests.support.errors import notes
+from tests.support.offloads import FETCH, opened
+
+USER: contextvars.ContextVar[str] = contextvars.ContextVar("USER", default="nobody")
+
+
+class Inline(futures.Executor):
+    """Makes each call where it is submitted, as tests of users do."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        future: futures.Future[Any] = futures.Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
+class Remote(Inline):
+    """Pickles what goes and what comes, as executors of processes and of clusters do."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        there = pickle.dumps((function, args, kwargs))
+
+        def call() -> Any:
+            function, args, kwargs = pickle.loads(there)
+            # Elsewhere there is no context of the caller.
+            return pickle.loads(pickle.dumps(contextvars.Context().run(function, *args, **kwargs)))
+
+        return super().submit(call)
+
+
+def user(x: int) -> dict[str, Any]:
+    return {"user": USER.get()}
+
+
+def several(x: int) -> Iterator[dict[str, Any]]:
+    for y in range(3):
+        yield {"user": USER.get(), "y": y}
+
+
+def rows(count: int) -> Any:
+    return step("src", [{"x": x} for x in range(count)])
+
+
+class TestContext:
+    @pytest.mark.parametrize(("executor", "found"), [(Inline(), "Ann"), (Remote(), "nobody")])
+    @pytest.mark.parametrize("timeout", [None, 20])
+    def test_a_context_goes_where_it_can_go(
+        self, executor: Any, found: str, timeout: float | None
+    ) -> None:
+        """Within the process; what is pickled leaves it behind, and is made all the same."""
+        token = USER.set("Ann")
+        options: Any = {"executor": executor, "timeout": timeout}
+        ones = run(rows(2) >> step("one", user).options(**options))[0]
+        all_of_them = run(rows(2) >> step("all", several).options(**options))[0]
+        USER.reset(token)
+        assert [output["one"]["user"] for output in ones] == [found] * 2
+        assert [output["all"] for output in all_of_them] == [
+            {"user": found, "y": y} for _ in range(2) for y in range(3)
+        ]
+
+    async def test_what_cannot_go_says_so(self) -> None:
+        """A note names the step."""
+        async with opened(Remote()) as given:
+            with pytest.raises((TypeError, AttributeError), match="pickle") as caught:
+                await given.call(len, threading.Lock())
+        assert f"{FETCH}: what goes to a process and back must be picklable" in notes(caught.value)
+
+
+class TestPools:
+    def test_no_more_is_submitted_than_the_pool_can_run(self) -> None:
+        """But for one that is on its way: what waits here can be called off."""
+        waiting: list[int] = []
+
+        with futures.ThreadPoolExecutor(2) as pool:
+
+            def look(x: int) -> dict[str, int]:
+                waiting.append(pool._work_queue.qsize())
+                return {"y": x}
+
+            run(rows(20) >> step("look", look).options(executor=pool))
+        assert max(waiting) <= 2
+
+    def test_a_call_that_was_left_holds_its_worker(self) -> None:
+        """A pool in which all hang ends the run by an error, and not never."""
+        hang = threading.Event()
+
+        async def main() -> None:
+            asked = step("ask", lambda x: {"y": hang.wait(20)})
+            await arun(rows(6) >> asked.options(executor=pool, timeout=1, on_error="skip"))
+
+        with futures.ThreadPoolExecutor(2) as pool:
+            try:
+                with pytest.raises(RuntimeError, match="2 calls left after a time-out"):
+                    run_virtual(main(), patience=0.01)
+            finally:
+                hang.set()
+
+    def test_a_pool_of_processes_is_used_as_it_is(self) -> None:
+        """Generators become lists there, and it is open afterwards."""
+        import multiprocessing
+
+        with futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            made = run(rows(2) >> step("all", several).options(executor=pool, timeout=20))[0]
+            assert [output["all"]["y"] for output in made] == [0, 1, 2] * 2
+            with pytest.raises(futures.BrokenExecutor) as caught:
+                run(rows(2) >> step("die", die).options(executor=pool))
+        assert "executor='process'" in notes(caught.value)
+
+
+def die(x: int) -> dict[str, int]:
+    os._exit(3)
