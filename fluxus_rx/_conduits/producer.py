@@ -10,7 +10,6 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
-    Callable,
     Generator,
     Iterable,
     Iterator,
@@ -119,6 +118,12 @@ class Producer(Conduit, Generic[P_co]):
         changed._flow_check_options(StepOptions())
         return changed
 
+    def _flow_without_options(self) -> Self:
+        """This producer as it goes to another process: its options may hold what can't."""
+        bare = copy.copy(self)
+        object.__setattr__(bare, "_flow_options", StepOptions())
+        return bare
+
     def _flow_check_options(self, defaults: StepOptions) -> None:
         executor = self._flow_options.executor
         if executor is not None and self._flow_awaits:
@@ -182,7 +187,7 @@ class Producer(Conduit, Generic[P_co]):
         return self._flow_elsewhere(elsewhere)
 
     async def _flow_elsewhere(self, elsewhere: Offload) -> AsyncGenerator[P_co, None]:
-        products = await elsewhere.call(items_of, self.produce, self, "produce")
+        products = await elsewhere.call(MethodCall(self, "produce"))
         if isinstance(products, list | tuple):
             for product in products:
                 yield product
@@ -265,11 +270,30 @@ def iterator_of(products: Any, conduit: Conduit, method: str) -> Iterator[Any]:
         raise not_iterable(conduit, method, products, "a generator") from None
 
 
-def items_of(call: Callable[[], Any], conduit: Conduit, method: str) -> Any:
-    """What a method of a conduit returns that is called off the loop: an iterator, to be read there
-    as well, or a list or tuple, which is made already."""
-    products = call()
-    return products if type(products) in (list, tuple) else iterator_of(products, conduit, method)
+class MethodCall:
+    """A call of a method of a conduit off the loop: it gives an iterator, to be read there as well,
+    or a list or tuple, which is made already."""
+
+    __slots__ = ("_arguments", "_conduit", "_method")
+
+    def __init__(self, conduit: Any, method: str, *arguments: Any) -> None:
+        self._conduit = conduit
+        self._method = method
+        self._arguments = arguments
+
+    def __call__(self) -> Any:
+        products = getattr(self._conduit, self._method)(*self._arguments)
+        if type(products) in (list, tuple):
+            return products
+        return iterator_of(products, self._conduit, self._method)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        bare = self._conduit._flow_without_options()
+        return MethodCall, (bare, self._method, *self._arguments)
+
+    @property
+    def __name__(self) -> str:
+        return f"{self._conduit.name}.{self._method}"
 
 
 def not_iterable(conduit: Conduit, method: str, products: Any, wanted: str) -> InvalidProductError:

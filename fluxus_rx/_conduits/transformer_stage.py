@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from types import GeneratorType
 from typing import Any, Final, Self, cast
 
@@ -23,7 +22,7 @@ from .._options.pickling import check_picklable
 from .._options.step_options import StepOptions
 from .._streams.context import Items
 from .conduit import Conduit, ConduitRole
-from .producer import items_of, iterator_of
+from .producer import MethodCall, iterator_of
 
 __all__ = ["TransformerStage"]
 
@@ -88,6 +87,13 @@ class TransformerStage(Conduit):
             changed._flow_check_options(StepOptions())
             known[id(self)] = changed
         return cast(Self, known[id(self)])
+
+    def _flow_without_options(self) -> Self:
+        """This transformer as it goes to another process: its options may hold what can't."""
+        bare = copy.copy(self)
+        for name in ("_flow_options", "_flow_defaults"):
+            object.__setattr__(bare, name, StepOptions())
+        return bare
 
     def _flow_check_options(self, defaults: StepOptions) -> None:
         if self._flow_awaits:
@@ -166,8 +172,8 @@ class _TransformerCall:
     async def acall_offloaded(self, product: Any) -> Items[Any]:
         """The outputs of a call off the loop, each of them made there too."""
         assert self._offload is not None
-        call = partial(self._transform, product)
-        return Items(await self._offload.call(items_of, call, self._transformer, "transform"))
+        call = MethodCall(self._transformer, "transform", product)
+        return Items(await self._offload.call(call))
 
     def replace(self, replacement: Any, product: Any, count: int) -> Items[Any]:
         """What stands in for the outputs of a call that has failed."""

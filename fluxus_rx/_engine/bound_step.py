@@ -137,9 +137,15 @@ def offloaded(
 
     def make() -> Offload:
         buffer = BUFFER if options.buffer is None else options.buffer
-        return scope.add_resource(
-            offload(executor, label(), options.limit, buffer=buffer, snapshot=snapshot)
+        made = offload(
+            executor,
+            label(),
+            options.limit,
+            timed=options.timeout is not None,
+            buffer=buffer,
+            snapshot=snapshot,
         )
+        return scope.add_resource(made)
 
     return scope.get_or_create(("offload", key), make)
 

@@ -15,12 +15,14 @@ from .user_executors import UserExecutor, UserThreads
 __all__ = ["in_processes", "offload"]
 
 
-def offload(executor: str | futures.Executor, who: str, size: float, **reading: Any) -> Offload:
+def offload(
+    executor: str | futures.Executor, who: str, size: float, *, timed: bool = False, **reading: Any
+) -> Offload:
     """Where the calls of `who` run: in threads, in processes, or in an executor of the user's.
 
     There are `size` calls at once at most, and no more processes than processors. An executor that
-    is given is used as it is, and never shut down. `reading` is what `Offload` takes for reading
-    iterators.
+    is given is used as it is, and never shut down. `timed` tells that calls have a time-out, the
+    rest is what `Offload` takes for reading iterators.
 
     >>> import asyncio
     >>> async def main():
@@ -34,7 +36,9 @@ def offload(executor: str | futures.Executor, who: str, size: float, **reading: 
     """
     if isinstance(executor, futures.Executor):
         has_threads = isinstance(executor, futures.ThreadPoolExecutor)
-        return (UserThreads if has_threads else UserExecutor)(who, size, executor, **reading)
+        return (UserThreads if has_threads else UserExecutor)(
+            who, size, executor, timed=timed, **reading
+        )
     if executor not in ("thread", "process"):
         kinds = '"thread", "process" or an Executor'
         raise InvalidOptionError(f"{who}: executor must be {kinds}, not {shown(executor)}")

@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any, TypeAlias
 
 from .._common.messages import short
+from .._common.signatures import function_name
 from .._streams.iteration import END
 from .._streams.timing import SLICE
 
@@ -43,6 +44,11 @@ class WorkItem:
         if isinstance(given, Iterator):
             return Iteration(given, self._context, *self._reading)
         return given
+
+    @property
+    def __name__(self) -> str:
+        # What Dask shows on its pages.
+        return function_name(self._function)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.begun is not None:

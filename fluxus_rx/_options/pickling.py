@@ -34,6 +34,9 @@ def unpicklable(function: Any, fixed: Mapping[str, Any]) -> Unpicklable | None:
     bare = function
     while isinstance(bare, partial):
         bare = bare.func
+    owner: Any = getattr(bare, "__self__", None)
+    if hasattr(owner, "_flow_without_options"):
+        function = getattr(owner._flow_without_options(), bare.__name__)  # as it is sent
     name = getattr(bare, "__qualname__", None) or short(bare)
     found = _refused(f"the function {name}", function, "define it at the top of a module")
     if found is not None:

@@ -124,6 +124,8 @@ class _Pool:
         # Not "fork": what another thread has locked stays locked in the process for ever.
         there = "forkserver" in multiprocessing.get_all_start_methods()
         self._context = multiprocessing.get_context("forkserver" if there else "spawn")
+        if there:
+            _preload(self._context)
         atexit.register(self._exit)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
@@ -177,6 +179,19 @@ class _Pool:
             process._children.discard(worker._process)  # type: ignore[attr-defined]  # no other way
         self._lock = threading.Lock()
         self._idle, self._workers = [], set()
+
+
+def _preload(context: BaseContext) -> None:
+    """Have the server that processes are forked from import this library once, for all of them: a
+    process then begins in 20 ms and not in 400, but for what the main script imports.
+
+    Not if the user has said what it shall import, or if it is there already.
+    """
+    from multiprocessing import forkserver
+
+    server = getattr(forkserver, "_forkserver", None)
+    if getattr(server, "_preload_modules", None) == ["__main__"]:
+        context.set_forkserver_preload(["__main__", __name__.partition(".")[0]])
 
 
 POOL: Final = _Pool()

@@ -26,12 +26,14 @@ class UserExecutor(Offload):
     _fate = "what runs in an executor can't be stopped, and is left to end by itself"
     _begins_at_once = False
 
-    def __init__(self, who: str, size: float, executor: futures.Executor, **reading: Any) -> None:
-        super().__init__(who, min(size, _workers_of(executor)), **reading)
+    # Whether a call has begun, which can't be stopped then, only a pool of threads is sure of.
+    _calls_off = False
+
+    def __init__(
+        self, who: str, size: float, executor: futures.Executor, *, timed: bool, **reading: Any
+    ) -> None:
+        super().__init__(who, min(size, _workers_of(executor, timed)), **reading)
         self._executor = executor
-        # If a pool of processes breaks while a cancelled call is in its queue, those behind this
-        # one hang (Python 3.11).
-        self._calls_off = not isinstance(executor, futures.ProcessPoolExecutor)
 
     def _submit(self, work: Task, iteration: Iteration | None = None) -> Future:
         try:
@@ -61,8 +63,10 @@ class UserThreads(UserExecutor):
     waits for such a call would wait for ever.
     """
 
-    def __init__(self, who: str, size: float, executor: futures.Executor, **reading: Any) -> None:
-        super().__init__(who, size, executor, **reading)
+    _calls_off = True
+
+    def __init__(self, who: str, size: float, executor: futures.Executor, **settings: Any) -> None:
+        super().__init__(who, size, executor, **settings)
         pool: Any = executor
         self._queue: SimpleQueue[Any] = pool._work_queue
         with _lock:
@@ -173,8 +177,15 @@ _lock = threading.Lock()
 _occupancies: WeakKeyDictionary[futures.Executor, _Occupancy] = WeakKeyDictionary()
 
 
-def _workers_of(executor: futures.Executor) -> float:
-    """How many calls an executor runs at once, if it says so; others wait better here, where a
-    time-out doesn't count that, and who is cancelled is gone."""
+def _workers_of(executor: Any, timed: bool) -> float:
+    """How many calls an executor runs at once, if it says so. Others wait better here: a time-out
+    doesn't count that, and who is cancelled is gone.
+
+    The executor of a Dask client doesn't, but its client does. It may have more tomorrow, so it is
+    only asked where the calls are `timed`.
+    """
     workers = getattr(executor, "_max_workers", None)
+    if workers is None and timed and hasattr(executor, "_client"):
+        threads = executor._client.nthreads()
+        workers = sum(threads.values()) if isinstance(threads, dict) else None
     return workers if isinstance(workers, int) and workers > 0 else inf

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from fluxus_rx import arun, run, step
+from fluxus_rx import Producer, Transformer, arun, check, run, step
+from fluxus_rx._options.executors import offload
 from fluxus_rx.testing import run_virtual
 from tests.support.errors import notes
 from tests.support.offloads import FETCH, opened
@@ -55,6 +56,31 @@ def several(x: int) -> Iterator[dict[str, Any]]:
         yield {"user": USER.get(), "y": y}
 
 
+class Several(Transformer[Any, Any]):
+    """The same, of a flow of classes."""
+
+    def transform(self, product: Any) -> Iterator[Any]:
+        return several(product["x"])
+
+
+class SeveralProducer(Producer[Any]):
+    """The same, at the beginning of such a flow."""
+
+    def produce(self) -> Iterator[Any]:
+        return several(0)
+
+
+class Cluster(Remote):
+    """As that of a Dask client, which knows how many threads its workers have."""
+
+    def __init__(self, threads: int) -> None:
+        self._client = self
+        self._threads = threads
+
+    def nthreads(self) -> dict[str, int]:
+        return {"tcp://one": self._threads, "tcp://two": 1}
+
+
 def rows(count: int) -> Any:
     return step("src", [{"x": x} for x in range(count)])
 
@@ -75,6 +101,20 @@ class TestContext:
         assert [output["all"] for output in all_of_them] == [
             {"user": found, "y": y} for _ in range(2) for y in range(3)
         ]
+
+    def test_the_options_of_a_class_stay_here(self) -> None:
+        """They may hold what can't travel, the executor for one."""
+        options: Any = {"executor": Remote(), "on_error": lambda failure: None}
+        made = [*(rows(2) >> Several().options(**options))]
+        assert [product["y"] for product in made] == [0, 1, 2] * 2
+        assert len([*SeveralProducer().options(executor=Remote())]) == 3
+        processes = Several().options(executor="process", on_error=lambda failure: None)
+        assert [finding.level for finding in check(rows(2) >> processes)] == ["info"]
+
+    def test_a_cluster_is_asked_for_its_threads_where_calls_have_a_time_out(self) -> None:
+        """So many calls go there at once; without a time-out it may grow, and gets them all."""
+        for timed, size in [(True, 4.0), (False, 256)]:
+            assert offload(Cluster(3), FETCH, 256, timed=timed).size == size
 
     async def test_what_cannot_go_says_so(self) -> None:
         """A note names the step."""
