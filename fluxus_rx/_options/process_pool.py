@@ -32,7 +32,7 @@ class _EndedError(Exception):
     """A process has ended that was to do something."""
 
 
-class _Worker:
+class _WorkerProcess:
     """A process that makes one call at a time, and the pipe to it."""
 
     def __init__(self, context: BaseContext) -> None:
@@ -103,17 +103,17 @@ class _Pool:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._idle: list[_Worker] = []
-        self._workers: set[_Worker] = set()
+        self._idle: list[_WorkerProcess] = []
+        self._workers: set[_WorkerProcess] = set()
         self._context: BaseContext | None = None
 
-    def take(self) -> _Worker:
+    def take(self) -> _WorkerProcess:
         """A process that waits for a call, or else a new one, which is not ready yet."""
         with self._lock:
             self._trim()
             if self._idle:
                 return self._idle.pop()
-            worker = _Worker(self._context or self._begin())
+            worker = _WorkerProcess(self._context or self._begin())
             self._workers.add(worker)
             return worker
 
@@ -131,14 +131,14 @@ class _Pool:
             os.register_at_fork(after_in_child=self._forget)
         return self._context
 
-    def give_back(self, worker: _Worker) -> None:
+    def give_back(self, worker: _WorkerProcess) -> None:
         """It waits for a call again."""
         with self._lock:
             worker.idle_since = monotonic()
             self._idle.append(worker)
             self._trim()
 
-    def discard(self, worker: _Worker) -> None:
+    def discard(self, worker: _WorkerProcess) -> None:
         """It has ended, or shall end."""
         with self._lock:
             self._workers.discard(worker)
@@ -226,7 +226,7 @@ class Assignment:
         self._who = who
         self._begun = begun
         self._lock = threading.Lock()
-        self._worker: _Worker | None = None
+        self._worker: _WorkerProcess | None = None
         self._stopped = False
 
     def stop(self) -> None:
@@ -242,7 +242,7 @@ class Assignment:
             answer = self._ask(self._pool.take())
         return _unpacked(answer)
 
-    def _ask(self, worker: _Worker) -> bytes | None:
+    def _ask(self, worker: _WorkerProcess) -> bytes | None:
         """The answer of a process; None if that had ended before it could be asked."""
         when = "as it began"
         with self._lock:
@@ -274,7 +274,7 @@ class Assignment:
             else:
                 self._pool.give_back(worker)
 
-    def _died(self, worker: _Worker, when: str) -> BaseException:
+    def _died(self, worker: _WorkerProcess, when: str) -> BaseException:
         error = futures.BrokenExecutor(
             f"a process of {self._who} {worker.exit_text()} {when}; no other call is lost with it"
         )

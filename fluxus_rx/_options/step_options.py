@@ -46,9 +46,9 @@ class StepOptions:
     - `repeatable`: that a generator gives the same products each time it is called with the same
       ones. It is then retried after its first product too; what it had given is passed over.
     - `timeout`: seconds per attempt, after which it is cancelled, and fails with a TimeoutError.
-      What a generator waits for its reader doesn't count. A plain function for which it is set on
-      the step itself runs in threads; any other is not interrupted, unless what it gives is
-      awaited.
+      They count from when the call begins to run. What a generator waits for its reader doesn't
+      count. A plain function for which it is set on the step itself runs in threads; any other is
+      not interrupted, unless what it gives is awaited.
     - `limiter`: an asynchronous context manager, such as an `asyncio.Semaphore`, or a limiter of
       calls per second; each attempt is made inside of it. Steps, branches and runs that have the
       same object share it. A generator is inside until it ends; but while a product of it waits
@@ -58,8 +58,10 @@ class StepOptions:
       leaves out its product, `"collect"` puts a `Failure` into the failures of the result, and a
       function is called with the `Failure`, and gives what the step should have, or None.
     - `executor`: `"thread"`, `"process"`, or a `concurrent.futures.Executor`: where a plain
-      function runs. A generator's products are made there as well; in a process, all before the
-      first one.
+      function runs. A generator's products are made there as well, up to `buffer` ahead of who
+      takes them; in a process, all before the first one. A call in a thread that is cancelled or
+      runs out of time goes on, and counts for `concurrency` and `limiter` until it ends; if nothing
+      else runs for 30 seconds, `UsageError` ends the run. One in a process ends with its process.
 
     Raises `InvalidOptionError` (a ValueError) for a value out of its range, TypeError for a name
     that is no option.
