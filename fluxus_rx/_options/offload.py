@@ -43,14 +43,17 @@ JOIN_SECONDS: Final = 1.0
 
 
 class Job:
-    """Work that was handed over, seen from the loop; `releases` follow its end."""
+    """Work that was handed over, seen from the loop. If it `is_left`, it runs on, and nobody waits;
+    `releases` follow its end. If it `is_dropped`, nobody wants what it gives."""
 
-    __slots__ = ("_waiter", "future", "has_ended", "is_left", "releases")
+    __slots__ = ("_waiter", "future", "has_ended", "is_dropped", "is_left", "releases", "task")
 
     def __init__(self, future: Future) -> None:
         self.future = future
-        self.has_ended = self.is_left = False
+        self.has_ended = self.is_left = self.is_dropped = False
         self.releases: list[Release] = []
+        #: the one that has left it
+        self.task: asyncio.Task[Any] | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     def news(self) -> asyncio.Future[None]:
@@ -98,6 +101,7 @@ class Offload(ABC):
         self._releasing: set[asyncio.Future[Any]] = set()
         self._iterations: set[Iteration] = set()
         self._late_errors = itertools.count()
+        self._late_text = ""
         #: how many calls run at once
         self.size = size
         self.slots = Slots(who, size)
@@ -136,7 +140,7 @@ class Offload(ABC):
         """Whether the call that the current task has left last still runs; `release` then follows
         its end, for what that call holds."""
         job = self._left.pop(asyncio.current_task(), None)
-        if job is None or job.has_ended:
+        if job is None:
             return False
         job.releases.append(release)
         return True
@@ -172,13 +176,18 @@ class Offload(ABC):
                 await asyncio.wait(self._releasing)
             when = f"{GRACE_SECONDS:g} s after the run ended"
         finally:
-            if (late := next(self._late_errors)) > 1:
-                more = counted(late - 1, "call")
-                _log.warning("%s: %s more that had been left failed", self._who, more)
+            self._tell_of_late_errors()
             if calls := self._end():
                 told = f"{self._who}: {counted(calls, 'call')} still ran {when}; {self._fate}"
                 _log.warning("%s", told)
         return told
+
+    def _tell_of_late_errors(self) -> None:
+        number, text = next(self._late_errors), self._late_text
+        if text:
+            in_all = f" ({counted(number, 'call')} in all)" if number > 1 else ""
+            _log.warning("%s%s", text, in_all)
+            self._late_text = ""
 
     @abstractmethod
     def _submit(self, work: Task, iteration: Iteration | None = None) -> Future:
@@ -241,6 +250,8 @@ class Offload(ABC):
             self.slots.give_back()
             return
         self.slots.end_left()
+        if self._left.get(job.task) is job:
+            del self._left[job.task]  # what it has given must not live any longer
         for release in job.releases:
             releasing = asyncio.ensure_future(release())
             self._releasing.add(releasing)
@@ -297,7 +308,9 @@ class Offload(ABC):
         if not job.future.done():
             job.is_left = True
             self.slots.leave()
-            self._left[asyncio.current_task()] = job
+            job.task = asyncio.current_task()
+            self._left[job.task] = job
+        job.is_dropped = True
         job.future.add_done_callback(self.drop)
 
     def drop(self, future: Future) -> None:
@@ -313,10 +326,11 @@ class Offload(ABC):
                 self._close_later(given)
             return
         text = f"{self._who}: a call that was left failed: {short(error)}"
-        # A server that is down fails a hundred calls at once: one line of that is news.
-        if not next(self._late_errors):
-            _log.warning("%s", text)
         _log.debug("%s", text, exc_info=error)
+        # A server that is down fails a hundred calls at once, and one line of that is news: at the
+        # end of the run.
+        if not next(self._late_errors):
+            self._late_text = text
 
     def _submit_closing(self, iteration: Iteration) -> Future | None:
         """Have an iterator closed where it is read; None if it was closed here."""
@@ -337,13 +351,13 @@ class Offload(ABC):
         """
         self._iterations.discard(iteration)
         if trip is not None and trip.future.done() and not trip.future.cancelled():
-            if trip.future.exception() is not None:
+            if not trip.is_dropped and trip.future.exception() is not None:
                 self.drop(trip.future)  # it read ahead, up to what nobody asked for
             trip = None
         if iteration.leave(begun=trip is not None and not trip.future.cancelled()):
             future = self._submit_closing(iteration)
         else:
-            future = None if trip is None or trip.is_left else trip.future
+            future = None if trip is None or trip.is_dropped else trip.future
         if future is None:
             return
         try:

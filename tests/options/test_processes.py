@@ -242,6 +242,7 @@ class TestPool:
             assert await processes.call(os.getpid) != pid
             await until(lambda: not is_alive(pid))
 
+    @pytest.mark.thorough
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no os.fork")
     async def test_a_fork_has_none_of_them(self) -> None:
         """It begins its own, and ends without waiting for those of the process it came from."""
