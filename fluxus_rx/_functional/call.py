@@ -12,8 +12,9 @@ from collections.abc import (
     Mapping,
 )
 from functools import partial
+from itertools import islice
 from types import FunctionType
-from typing import Any
+from typing import Any, Final
 
 from .._common.messages import place_note, short
 from .._common.signatures import Parameters, function_name, is_coroutine_function
@@ -27,6 +28,10 @@ from .._products.factory import ProductFactory, described_kind, no_products
 from .._streams.context import Items
 
 __all__ = ["OffloadedCall", "StepCall", "StepFunction", "TimedCall", "by_value"]
+
+
+#: Arguments of a call that a message shows; a step with **attributes may have hundreds.
+_MOST_ARGUMENTS: Final = 20
 
 
 class StepFunction:
@@ -247,8 +252,12 @@ class StepCall:
         if not isinstance(product, DictProduct):
             path = self._context.trail.path
             return place_note(error, place, f"path {path}, given {short(product)}")
-        values = self._function.arguments_for(product).items()
-        called = ", ".join(f"{name}={short(value, name)}" for name, value in values)
+        values = self._function.arguments_for(product)
+        told = islice(values.items(), _MOST_ARGUMENTS)
+        shown = [f"{name}={short(value, name)}" for name, value in told]
+        if len(values) > len(shown):
+            shown.append(f"and {len(values) - len(shown)} more")
+        called = ", ".join(shown)
         path = " → ".join((*product.path(), self._name))
         where = f"item {product.where()} of path {path}"
         return place_note(error, place, f"{where}, called with {called or 'no arguments'}")

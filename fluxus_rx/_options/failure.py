@@ -12,7 +12,6 @@ from .._common.encoding import printed
 from .._common.error_record import ErrorRecord, error_record, plain_record, restored_error
 from .._common.loadable import LoadCheck
 from .._common.messages import short
-from .._common.secrets import masked_text
 from .._common.text import counted
 from .._errors import FailureLimitError
 
@@ -20,7 +19,7 @@ __all__ = ["Failure", "FailureLog"]
 
 
 @printed
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Failure:
     """A call that has failed for good, after all its attempts.
 
@@ -45,11 +44,11 @@ class Failure:
     product: Any
     exception: Exception
     attempts: int
-    note: str = dataclasses.field(default="", repr=False)
+    note: str = ""
     #: which of the places with this path it was, for flows in which several have the same one
-    _place: int = dataclasses.field(default=0, repr=False)
+    _place: int = 0
     #: seconds of the run that it was in, once that is over; after these a run of it goes on
-    _elapsed: float = dataclasses.field(default=0.0, repr=False)
+    _elapsed: float = 0.0
 
     @property
     def lineage(self) -> Any:
@@ -66,11 +65,6 @@ class Failure:
         if self._elapsed or not elapsed:
             return self
         return dataclasses.replace(self, _elapsed=elapsed)
-
-    def __repr__(self) -> str:
-        names = [field.name for field in dataclasses.fields(self) if field.repr]
-        said = [f"{name}={masked_text(repr(getattr(self, name)))}" for name in names]
-        return f"Failure({', '.join(said)})"
 
     if not TYPE_CHECKING:  # or each attribute would be one
 
@@ -133,6 +127,12 @@ class Failure:
         made = self.__copy__()
         made.__dict__["product"] = copy.deepcopy(self.product, memo)
         return made
+
+    def __repr__(self) -> str:
+        return (
+            f"Failure(step={self.step!r}, path={self.path!r}, product={short(self.product)},"
+            f" exception={short(self.exception)}, attempts={self.attempts})"
+        )
 
     def __str__(self) -> str:
         times = f" after {counted(self.attempts, 'attempt')}" if self.attempts > 1 else ""

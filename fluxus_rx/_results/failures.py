@@ -65,10 +65,11 @@ class Failures(Sequence[Failure]):
     """
 
     def __init__(self, failures: Iterable[Failure] = (), elapsed: float = 0.0) -> None:
-        self._failures = [*failures]
-        for failure in self._failures:
+        self._failures: list[Failure] = []
+        for failure in failures:
             if not isinstance(failure, Failure):
                 raise InvalidFlowError(f"Failures() takes Failure objects, not {shown(failure)}")
+            self._failures.append(failure)
         #: seconds of the run that they are of, after which a run of them goes on
         self._elapsed = max([elapsed, *(failure._elapsed for failure in self._failures)])
 

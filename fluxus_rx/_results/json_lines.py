@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -35,6 +34,8 @@ def lines_of(failures: Iterable[Failure], default: Default | None) -> list[str]:
 
     Raises InvalidProductError (a TypeError) for a value that JSON hasn't, and names the attribute.
     """
+    import json  # a thousandth of a second of `import fluxus_rx`
+
     return [json.dumps(_line_data(failure, default), ensure_ascii=False) for failure in failures]
 
 
@@ -75,6 +76,8 @@ def _encoded(line: str, encoding: str = "utf-8") -> bytes:
     try:
         return f"{line}\n".encode(encoding)
     except UnicodeEncodeError:  # half of a surrogate pair, or an encoding that hasn't it
+        import json
+
         return f"{json.dumps(json.loads(line))}\n".encode(encoding)
 
 
@@ -130,6 +133,8 @@ def _json_value(value: Any, where: str, default: Default | None, level: int = 0)
 def _failures(
     lines: Iterable[Any], name: object, object_hook: ObjectHook | None
 ) -> Iterator[Failure]:
+    import json
+
     for number, line in enumerate(lines, 1):
         text = line.decode("utf-8-sig") if isinstance(line, bytes) else line
         if not text.strip():

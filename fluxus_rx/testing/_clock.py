@@ -54,7 +54,8 @@ SOCKET_SECONDS: Final = 0.02
 class DeadlockError(FlowError, AssertionError):
     """Nothing is left to wait for: no callback, no timer, no call in a thread, no socket.
 
-    What then waits would wait for ever. The message names the tasks, and where they wait.
+    What then waits would wait for ever. The message names the tasks, and where they wait; notes
+    tell of errors that came up in timers of Rx, the first of which is the cause.
     """
 
 
@@ -100,6 +101,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     scheduler and would start threads otherwise. So do the times of this library: time stamps,
     statistics, progress. Two runs of the same code are the same, event by event, in the same order;
     what is due at the same time comes in the order in which it was asked for.
+
+    What is called by a timer of Rx that would be a thread finds no running loop, as in that thread,
+    and may use no more than `call_soon_threadsafe` of this one.
 
     What happens outside takes no virtual time. While a call in a thread or process is under way
     (steps with an `executor`, `asyncio.to_thread`, `run_in_executor`), the loop waits for it, in

@@ -45,7 +45,7 @@ OPTIONAL = {"IPython", "graphviz", "matplotlib", "numpy", "pandas", "pyarrow", "
 
 #: What takes a millisecond or more of `import fluxus_rx`, and is needed in few places: imported
 #: inside functions, but for the folders that are themselves imported on use.
-SLOW = {"html", "multiprocessing", "pickle", "random"}
+SLOW = {"html", "json", "multiprocessing", "pickle", "random"}
 SLOW_FOLDERS = {"testing", "viz"}
 
 #: What of our own is imported inside functions: drawings, which take an eighth of the time of

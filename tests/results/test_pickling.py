@@ -21,7 +21,8 @@ from fluxus_rx import (
     run,
     step,
 )
-from tests.support.errors import notes, refused
+from fluxus_rx import _errors as errors
+from tests.support.errors import notes, refused, untyped
 from tests.support.scripted_calls import numbers
 from tests.support.subprocesses import python
 
@@ -223,7 +224,7 @@ class TestExceptions:
 
 class TestValues:
     @pytest.mark.parametrize(
-        "value", [threading.Lock(), lambda: 0, Unreducible("x")], ids=lambda one: type(one).__name__
+        "value", [threading.Lock(), lambda: 0, Unreducible("x")], ids=["lock", "lambda", "error"]
     )
     @pytest.mark.parametrize("wrapped", [lambda x: x, lambda x: [x], lambda x: {"k": (x,)}])
     def test_what_can_not_be_pickled_is_named(
@@ -302,3 +303,33 @@ def test_failures_are_shown_shortly() -> None:
     text = repr(run(failing(lambda: Fine(1), 100)).failures)
     assert text.endswith("and 94 more])")
     assert len(text) < 1_000
+
+
+@pytest.mark.parametrize("name", sorted({*errors.__all__} - {"RecordedError"}))
+def test_errors_of_the_library_are_pickled(name: str) -> None:
+    """With their texts and their notes."""
+    kind = getattr(errors, name)
+    error = kind("no")
+    error.add_note("in step 's'")
+    loaded = again(error)
+    assert (type(loaded), str(loaded), notes(loaded)) == (kind, "no", "in step 's'")
+
+
+def test_a_failure_is_shown_shortly() -> None:
+    """Whatever it was given, and whatever its exception holds."""
+    failure = Failure("s", "s", {"x": b"x" * 1_000_000}, ValueError(b"y" * 1_000_000), 1)
+    assert len(repr(failure)) < 500
+    assert len(str(failure)) < 500
+
+
+def test_of_hundreds_of_arguments_a_note_has_the_first() -> None:
+    """And tells how many there were."""
+
+    def fail(**attributes: int) -> dict[str, int]:
+        raise ValueError
+
+    failures = run(
+        step("src", {f"x{n}": n for n in range(500)})
+        >> step("s", untyped(fail)).options(on_error="collect")
+    ).failures
+    assert failures[0].note.endswith("x19=19, and 480 more")
