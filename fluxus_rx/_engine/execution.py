@@ -25,7 +25,7 @@ from .._rx.run_settings import RunSettings
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
 from .._rx.scope import Scope
 from .._rx.stopper import GRACE
-from .._streams.channel import Channel
+from .._streams.channel import BUFFER, Channel
 from .._streams.context import unmistakable
 from .._typing import T
 from .stage import StepLocations
@@ -46,8 +46,9 @@ class Execution:
 
     The room of the channel is the demand of the flow. With `receivers`, one for each path, products
     go to these as fast as they come, and the channel tells the end alone. If the run
-    `keeps` them, what has arrived stays in the channel at the end. `beside` runs beside it, as part
-    of the run: it is cancelled at the end, and its error ends all.
+    `keeps` them, what has arrived stays in the channel at the end, and what is done by an early end
+    arrives before it, in whatever order. `beside` runs beside it, as part of the run: it is
+    cancelled at the end, and its error ends all.
 
     A run that is drainable may be told to end: by `drain`, by its deadline, or from outside.
 
@@ -92,7 +93,7 @@ class Execution:
         paths = counted(len(self._paths), "path")
         _log.debug("takes the products of %s in %r", paths, self.scope)
         demand = self.channel if self._receivers is None else UNBOUNDED
-        if self._receivers is not None or self._keeps:
+        if self._keeps:
             self.scope.final_demand = demand
         flow = FlowScheduler(self.scope.loop, self.scope, demand)
         receivers = self._receivers or [
@@ -134,6 +135,12 @@ class Execution:
         if within is not None:
             cut = self.scope.loop.call_later(within, self._start_cut)
             self._leaves.append(cut.cancel)
+
+    def serve_reader(self) -> None:
+        """Be ahead of a reader by the buffer at most, and keep the order that steps keep."""
+        self.scope.final_demand = None
+        if not self.is_drained:
+            self.channel.size = BUFFER
 
     def _start_cut(self) -> None:
         self.scope.start(self._cut_short())

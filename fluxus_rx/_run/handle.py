@@ -18,7 +18,6 @@ from .._options.step_options import StepOptions
 from .._results.rows import Output
 from .._results.run_result import RunResult
 from .._rx.stopper import Stopper
-from .._streams.channel import BUFFER
 from .._streams.iteration import END
 from .request import Beside, CollectedRun, Input
 
@@ -224,8 +223,8 @@ class Run:
         execution = self._execution
         while execution is not None:
             channel = execution.channel
-            if not (self._waiting or execution.is_drained):
-                channel.size = BUFFER
+            if not self._waiting:
+                execution.serve_reader()
             if (arrival := channel.poll()) is not END:
                 return self._request.hand_on(arrival)
             async with self._reading:  # a channel has one reader

@@ -162,6 +162,7 @@ class CollectedRun(RunRequest):
             self.settings,
             receivers=[items.append for items in self._items],
             beside=beside,
+            keeps=True,
         )
         return self._execution
 
