@@ -173,7 +173,7 @@ class _TransformerCall:
         """The outputs of a call off the loop, each of them made there too."""
         assert self._offload is not None
         call = MethodCall(self._transformer, "transform", product)
-        return Items(await self._offload.call(call))
+        return Items(await self._offload.call(self._context.guarded(call)))
 
     def replace(self, replacement: Any, product: Any, count: int) -> Items[Any]:
         """What stands in for the outputs of a call that has failed."""

@@ -9,7 +9,7 @@ from typing import Any
 from .._monitoring.gauge import Gauge
 from .._monitoring.loop_time import LoopTime
 from .._monitoring.meter import Meter, RunningCall, length_of
-from .._rx.draining import Leftover
+from .._rx.draining import CallNotBegun, Leftover
 from .._streams.context import Items
 from .._streams.iteration import Reader, aclose, relay
 from .._streams.timing import IdleTimes
@@ -50,6 +50,9 @@ def metered(work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> 
         call = meter.begin(gauge, "" if locate is None else locate(item))
         try:
             outcome = await ainner(item)
+        except CallNotBegun:
+            call.forget()
+            return leftover.of(item)
         except BaseException as error:
             _OneCall(call, item, leftover).failed(error)
             raise

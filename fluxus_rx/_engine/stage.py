@@ -69,6 +69,12 @@ class StepContext(NamedTuple):
     owner: object
     options: StepOptions
 
+    def guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function of the step, as it goes to its executor in this run."""
+        if self.scope is None or not self.scope.settings.drainable:
+            return function
+        return self.scope.draining.guarded(function, self.options.executor)
+
 
 class StageInRun(NamedTuple):
     """A stage with what its options come to in a run.

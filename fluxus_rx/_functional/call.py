@@ -84,9 +84,11 @@ class StepFunction:
         """What it gives for a product."""
         return self._function(**self._arguments(product))
 
-    def call_offloaded(self, product: DictProduct, offload: Offload) -> Awaitable[Any]:
+    def call_offloaded(
+        self, product: DictProduct, offload: Offload, context: StepContext
+    ) -> Awaitable[Any]:
         """What it gives for a product, off the loop."""
-        return offload.call(self._function, **self._arguments(product))
+        return offload.call(context.guarded(self._function), **self._arguments(product))
 
     def _arguments(self, product: DictProduct) -> dict[str, Any]:
         found = product.flat() if self._parameters.takes_all else {}
@@ -311,7 +313,7 @@ class OffloadedCall(StepCall):
 
     async def _acall(self, product: DictProduct) -> Any:
         start = self._factory.now()
-        given = await self._function.call_offloaded(product, self._offload)
+        given = await self._function.call_offloaded(product, self._offload, self._context)
         if inspect.isawaitable(given):
             given = await given
         return self._outcome(given, product, start, is_awaited=True)

@@ -13,16 +13,21 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 from weakref import WeakValueDictionary
 
 from .._options.pending import Pending
 from .._streams.context import Items
 
-__all__ = ["DRAINED", "Draining", "Leftover"]
+__all__ = ["DRAINED", "CallNotBegun", "Draining", "Leftover"]
 
 #: What comes of something that was waited for until the run was drained.
 DRAINED: Final[Any] = object()
+
+
+class CallNotBegun(Exception):
+    """A call came to its turn in a pool of threads when the run was drained."""
 
 
 class Openable(Protocol):
@@ -66,6 +71,19 @@ class Draining:
         self._stages[next(self._numbers)] = stage
         if self.begun:
             stage.open_up()
+
+    def guarded(self, function: Callable[..., Any], executor: object) -> Callable[..., Any]:
+        """The function of a step, as it goes to its executor: in a pool of threads it raises
+        `CallNotBegun` where its turn comes too late. What leaves the process must stay as it is."""
+        if executor != "thread" and not isinstance(executor, ThreadPoolExecutor):
+            return function
+
+        def begin(*args: Any, **kwargs: Any) -> Any:
+            if self.begun:
+                raise CallNotBegun
+            return function(*args, **kwargs)
+
+        return begin
 
     async def wait_for(self, awaitable: Awaitable[Any]) -> Any:
         """What an awaitable comes to that a call waits for before it begins; `DRAINED`, if it would

@@ -7,6 +7,7 @@ import pickle
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent import futures
 from typing import Any
 
 import pytest
@@ -328,10 +329,13 @@ class TestWaits:
 
         run_virtual(main)
 
-    def test_calls_in_threads_end_and_none_begins(self) -> None:
-        """A thread that is busy is waited for."""
+    @pytest.mark.parametrize("own", [False, True])
+    def test_calls_in_threads_end_and_none_begins(self, own: bool) -> None:
+        """A thread that is busy is waited for; what waits in a pool for one is pending."""
         entered, leave = threading.Semaphore(0), threading.Event()
         begun: list[int] = []
+        pool = futures.ThreadPoolExecutor(2)
+        options: dict[str, Any] = {"executor": pool, "concurrency": 5} if own else {}
 
         def block(x: int) -> Row:
             begun.append(x)
@@ -340,7 +344,7 @@ class TestWaits:
             return {"y": x}
 
         async def main() -> None:
-            flow = ahead(9) >> step("block", block).options(concurrency=2)
+            flow = ahead(9) >> step("block", block).options(**{"concurrency": 2} | options)
             started = start(flow)
             await asyncio.to_thread(lambda: [entered.acquire() for _ in range(2)])
             draining = asyncio.create_task(started.drain())
@@ -349,5 +353,7 @@ class TestWaits:
             result = await draining
             assert sorted(begun) == [output["src"]["x"] for output in result[0]] == [0, 1]
             assert [one.product["x"] for one in result.pending] == [*range(2, 9)]
+            assert started.stats()["block"].done == 2
 
-        asyncio.run(main())
+        with pool:
+            asyncio.run(main())
