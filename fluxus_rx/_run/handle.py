@@ -264,7 +264,8 @@ class Run:
         those of calls under way, are in the result. A product that a step has made and the next one
         was not called with is `pending` there, with its place, so that `rerun` goes on from where
         it stands: nothing that was paid for is lost. A run that is paused goes on. A call that
-        takes without end keeps the run going: `cancel(within=…)` cuts it short.
+        takes without end keeps the run going: `cancel(within=…)` cuts it short. A step of the run
+        itself would wait for its own end here; there, use a `Stopper`.
         """
         self._drain()
         return await self.result()
