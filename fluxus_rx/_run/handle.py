@@ -136,7 +136,7 @@ class Run:
         self._ended: RunStats | None = None
         self._last: RunResult | None = None
         assert request.settings.meter is not None  # a run that is steered counts
-        request.settings.meter.state = lambda: self._state.value
+        request.settings.meter.state = lambda: self.state
         #: whether somebody has got the result, which is the same for all from then on
         self._is_given = False
         self._begun = asyncio.Event()
