@@ -346,7 +346,8 @@ class Gauges:
     def counts(self, is_drained: bool = False) -> list[Count]:
         """How far each step has come, in the order of the flow: each step behind those before it.
 
-        In a run that `is_drained`, a source that has ended gives no more than it has given.
+        In a run that `is_drained`, a source that has ended gives no more than it has given, and a
+        step makes no calls but those under way.
 
         >>> Gauges().counts()
         []
@@ -376,6 +377,8 @@ class Gauges:
         before = _named_before(trail)
         if before is None:
             return gauge.own_total(is_drained) if trail in self._known else None
+        if is_drained:  # no call begins any more
+            return gauge.done + gauge.failed + gauge.in_flight
         upstream = self._by_trail.get(before)
         if upstream is None:  # nothing comes from there in a run of some products
             return gauge.entering or None
