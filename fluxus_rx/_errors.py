@@ -162,7 +162,7 @@ class ObservableError(FlowError, RuntimeError):
         self.error: Any = error
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (str(self), self.error)
+        return type(self), (str(self), self.error), self.__dict__.copy()
 
 
 class RecordedError(Exception):

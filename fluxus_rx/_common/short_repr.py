@@ -6,6 +6,7 @@ import collections
 import contextlib
 import dataclasses
 import functools
+import inspect
 import math
 import types
 from array import array
@@ -132,8 +133,8 @@ def _fields(value: Any, kind: Any) -> list[tuple[str, Any]] | None:
     shown: list[str] | None = None
     own = kind.__repr__
     if hasattr(kind, "__dataclass_fields__"):
-        # One that a user has written has nothing around it.
-        if hasattr(own, "__wrapped__"):
+        # One that somebody has written is in a file.
+        if _file_of(inspect.unwrap(own)) == "<string>":
             shown = [field.name for field in dataclasses.fields(value) if field.repr]
     elif tuple in kind.__mro__ and own.__module__ == "collections":
         names = getattr(kind, "_fields", ())

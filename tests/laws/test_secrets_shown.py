@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import logging
@@ -12,7 +13,9 @@ import pytest
 
 from fluxus_rx import (
     AsyncTransformer,
+    MissingAttributeError,
     Producer,
+    RunResult,
     SimpleProducer,
     StepOptions,
     Transformer,
@@ -111,7 +114,12 @@ def texts_of_runs(flow: Any, caplog: pytest.LogCaptureFixture) -> Iterator[tuple
         yield "error", f"{error!r} {error} {getattr(error, '__notes__', ())}"
     told: list[Any] = []
     collecting = StepOptions(on_error="collect")
-    result = run(flow, options=collecting, timestamps=True, progress=told.append)
+    partial: list[RunResult] = []
+    with contextlib.suppress(MissingAttributeError):  # which is never collected
+        partial.append(
+            run(flow, options=collecting, timestamps=True, progress=told.append, partial=partial)
+        )
+    result = partial[0]
     yield "progress", f"{told} {told[-1]}"
     yield "failures", f"{result.failures!r} {[str(failure) for failure in result.failures]}"
     yield "summary", str(result.summary())
