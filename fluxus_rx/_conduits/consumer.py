@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import inspect
 from abc import abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+)
 from functools import partial, reduce
 from typing import Any, Generic, cast, overload
 
@@ -23,6 +32,7 @@ from .._options.step_options import StepOptions
 from .._rx.run_settings import RunSettings
 from .._rx.stopper import Stopper
 from .._streams.context import unmistakable
+from .._streams.resumable import Resumable
 from .._typing import A, A_contra, R_co, T
 from .composites import Chain, check_types
 from .conduit import Conduit, ConduitRole
@@ -37,7 +47,8 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
 
     A subclass implements `consume`, which is fed while the flow runs, with backpressure: the flow
     is ahead of it by its buffers and limits at most. It may stop early, which ends the run. In
-    `Flow.run()` its iterable drives the loop; in `Flow.arun()` it runs in a thread of its own.
+    `Flow.run()` its iterable drives the loop; in `Flow.arun()` it runs in a thread of its own. Once
+    the run is cancelled, the iterable raises CancelledError in place of a product.
 
     >>> class Total(Consumer[int, int]):
     ...     def consume(self, products):
@@ -100,17 +111,38 @@ class AsyncConsumer(Consumer[A_contra, R_co]):
             return loop.call(lambda: self.aconsume(arriving()))
 
     async def _flow_aconsume(self, channel: Any) -> R_co:
-        async def arriving() -> AsyncIterator[tuple[int, A_contra]]:
-            async for arrival in channel:
-                yield arrival
-
-        async with contextlib.aclosing(arriving()) as products:  # type: ignore[type-var]  # a generator
+        async with contextlib.aclosing(_Products(channel)) as products:
             consuming = self.aconsume(products)
             if not inspect.isawaitable(consuming):
                 raise InvalidProductError(
                     f"{self.name}.aconsume() returned {shown(consuming)}; it must be `async def`"
                 )
             return await consuming
+
+
+class _Products(Resumable[tuple[int, Any]]):
+    """What an asynchronous consumer is given; a task that is cancelled is given nothing more, also
+    if it has kept the cancellation to itself."""
+
+    def __init__(self, channel: AsyncIterator[tuple[int, Any]]) -> None:
+        super().__init__(_given(channel), lambda arrival: arrival, survives=True)
+        self._task = asyncio.current_task()
+        self._cancellations = self._task.cancelling() if self._task is not None else 0
+        self._has_raised = False
+
+    async def __anext__(self) -> tuple[int, Any]:
+        if self._task is not None and self._task.cancelling() > self._cancellations:
+            if self._has_raised:
+                raise StopAsyncIteration
+            self._has_raised = True
+            raise asyncio.CancelledError
+        return await super().__anext__()
+
+
+async def _given(
+    channel: AsyncIterator[tuple[int, Any]],
+) -> AsyncGenerator[AsyncIterator[tuple[int, Any]], None]:
+    yield channel
 
 
 class _ChainedConsumer(Chain, Consumer[A_contra, R_co]):

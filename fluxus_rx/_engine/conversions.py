@@ -16,6 +16,7 @@ from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
 from .._streams.channel import Channel
 from .._streams.iteration import iterate
+from .._streams.resumable import Resumable
 from .._typing import T
 from .execution import Arrival, Execution, close_scope, ready_items
 from .observable import FlowObservable, flow_observable
@@ -23,14 +24,18 @@ from .observable import FlowObservable, flow_observable
 __all__ = ["arrivals", "async_items", "to_observable", "to_stream"]
 
 
-async def async_items(source: Observable[T]) -> AsyncGenerator[T, None]:
+def async_items(source: Observable[T]) -> AsyncGenerator[T, None]:
     """The items of an observable as they come; leaving early ends the run."""
+    return Resumable(_opened_pipeline(source), lambda item: item)
+
+
+async def _opened_pipeline(source: Observable[T]) -> AsyncGenerator[AsyncIterator[T], None]:
+    """The items of an observable, for as long as a block lasts."""
     scope = Scope(require_loop(), on_fail=lambda error: pipeline.fail(error))
     pipeline = flow_observable(source, True).open(FlowScheduler(scope.loop, scope))
     error: BaseException | None = None
     try:
-        async for item in pipeline:
-            yield item
+        yield pipeline
     except BaseException as raised:
         error = raised
     try:
@@ -105,7 +110,10 @@ def arrivals(execute: Callable[[], Execution]) -> Generator[Arrival, None, None]
         error: BaseException | None = None
         try:
             while batch := loop.call(partial(ready_items, channel)):
+                left = execution.scope.loop.time()
                 yield from batch
+                # The time of the reader, while the calls in flight stood still.
+                execution.scope.skip(execution.scope.loop.time() - left)
         except BaseException as raised:
             error = raised
         loop.call(partial(execution.__aexit__, None, error, None))

@@ -36,6 +36,8 @@ _log = logging.getLogger(__name__)
 
 #: Turns of the loop in which a product that nothing keeps back gets to where it is noted.
 _SETTLING_TURNS: Final = 20
+#: what a consumer in a thread is told instead of a product
+_CANCELLED: Final = "the run was cancelled"
 
 #: one product and the index of the path it came by
 Arrival = tuple[int, Any]
@@ -286,7 +288,8 @@ async def consume_in_thread(
             while not future.done():
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.wait([future])
-            if not future.cancelled() and (error := future.exception()) is not None:
+            error = None if future.cancelled() else future.exception()
+            if error is not None and not isinstance(error, asyncio.CancelledError):
                 note(cancelled, f"the consumer, told to end, raised {short(error)}")
             raise
 
@@ -299,8 +302,17 @@ def _consume_arrivals(
     """What the consumer gives; it waits for the loop, in another thread, to have more for it."""
 
     def arrivals() -> Generator[Arrival, None, None]:
-        while batch := asyncio.run_coroutine_threadsafe(ready_items(channel), loop).result():
-            yield from batch
+        while batch := in_loop(ready_items(channel)):
+            for arrival in batch:
+                if channel.abandoned:
+                    raise asyncio.CancelledError(_CANCELLED)
+                yield arrival
+
+    def in_loop(waiting: Coroutine[Any, Any, list[Arrival]]) -> list[Arrival]:
+        try:
+            return asyncio.run_coroutine_threadsafe(waiting, loop).result()
+        except futures.CancelledError:  # an Exception, where asyncio's own is none
+            raise asyncio.CancelledError(_CANCELLED) from None
 
     items = arrivals()
     try:

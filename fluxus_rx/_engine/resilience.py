@@ -31,6 +31,7 @@ from .._options.retry import Attempts, retries
 from .._rx.draining import DRAINED, Leftover
 from .._streams.context import Items, unmistakable
 from .._streams.iteration import Reader, aclose
+from .._streams.loop_clock import LoopClock
 from .._streams.permit import Permit
 from .bound_step import BoundStep, Deferred, settle
 from .metered import counted_outcome
@@ -52,12 +53,14 @@ def resilient(
     log: FailureLog | None,
     lends: bool = False,
     leftover: Leftover | None = None,
+    clock: LoopClock | None = None,
 ) -> BoundStep:
     """The same work, each call of it as its options say.
 
     `place` tells the path of the step, and which of those with that path it is; `log` takes the
     failures that don't end the run; `lends` says that a step further down has the same limiter. The
     product of a call that waits when the run is drained is a `leftover`, if the run can be.
+    Time-outs go by the `clock`.
     """
     options = work.options
     if options.on_error == "raise" and not options.waits:
@@ -68,7 +71,7 @@ def resilient(
             " with run() or arun(), give stream(), astream() or the run() of a flow on_failure=…,"
             " or have a function for on_error"
         )
-    resilience = _Resilience(work, step, place, log, lends, leftover)
+    resilience = _Resilience(work, step, place, log, lends, leftover, clock)
     # A function that replaces what has failed may turn out to be asynchronous.
     may_wait = work.may_wait or callable(options.on_error)
     return work._replace(apply=resilience.apply, acall=resilience.acall, may_wait=may_wait)
@@ -85,12 +88,14 @@ class _Resilience:
         log: FailureLog | None,
         lends: bool,
         leftover: Leftover | None,
+        clock: LoopClock | None,
     ) -> None:
         options = work.options
         self.work = work
         self.step = step
         self._leftover = leftover
         self.timeout = options.timeout
+        self.clock = clock
         self.offload = work.offload
         self._limiter = options.limiter
         self._lends = lends
@@ -348,8 +353,9 @@ class _Attempt:
         self.item = item
         self.permit = permit
         self._resilience = resilience
-        seconds = resilience.timeout
-        self._clock = None if seconds is None else AttemptClock(seconds)
+        self._clock: AttemptClock | None = None
+        if resilience.timeout is not None and resilience.clock is not None:
+            self._clock = AttemptClock(resilience.clock, resilience.timeout)
 
     async def begin(self) -> Any:
         """Make the call; what it gives, with the limiter left unless that is still to come."""

@@ -103,6 +103,7 @@ class StageInRun(NamedTuple):
             leftover = Leftover(draining, stage.name, place, bound_step.kept)
             gauge = settings.meter.gauges.at(trail, stage.name, bound_step.key)
             bound_step = metered(bound_step, gauge, settings.meter, leftover)
+        timeout = bound_step.options.timeout
         return resilient(
             bound_step,
             stage.name,
@@ -110,6 +111,7 @@ class StageInRun(NamedTuple):
             log=settings.failures,
             lends=self.lends,
             leftover=leftover if settings.drainable else None,
+            clock=None if scope is None or timeout is None else scope.loop_clock(timeout),
         )
 
 

@@ -47,8 +47,8 @@ class StepOptions:
       ones. It is then retried after its first product too; what it had given is passed over.
     - `timeout`: seconds per attempt, after which it is cancelled, and fails with a TimeoutError.
       They count from when the call begins to run. What a generator waits for its reader doesn't
-      count. A plain function for which it is set on the step itself runs in threads; any other is
-      not interrupted, unless what it gives is awaited.
+      count, nor does what holds the loop. A plain function for which it is set on the step itself
+      runs in threads; any other is not interrupted, unless what it gives is awaited.
     - `limiter`: an asynchronous context manager, such as an `asyncio.Semaphore`, or a limiter of
       calls per second; each attempt is made inside of it. Steps, branches and runs that have the
       same object share it. A generator is inside until it ends; but while a product of it waits

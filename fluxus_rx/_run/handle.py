@@ -12,6 +12,7 @@ from .._common.messages import check_seconds
 from .._conduits.conduit import Conduit
 from .._engine.execution import Arrival, Execution
 from .._errors import FlowError, UsageError
+from .._monitoring.progress import State
 from .._monitoring.reporting import Follow
 from .._monitoring.stats import Explanation, RunStats, stats_of
 from .._options.step_options import StepOptions
@@ -309,7 +310,7 @@ class Run:
         return self._last
 
     @property
-    def state(self) -> str:
+    def state(self) -> State:
         """`"running"`, `"paused"`, `"draining"`, `"done"`, `"failed"` or `"cancelled"`."""
         execution, goes_on = self._execution, self._state in (RunState.RUNNING, RunState.PAUSED)
         if goes_on and execution is not None and execution.is_drained:  # by its deadline, or a stop

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
+import itertools
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 
 from .._common.event_loop import Loop
 from .._conduits.conduit import Conduit
 from .._engine.conversions import arrivals
+from .._engine.execution import Arrival
 from .._monitoring.reporting import Follow
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
 from .._results.rows import Output
 from .._results.run_result import RunResult
 from .._rx.stopper import Stopper
+from .._streams.resumable import Resumable
 from .request import CollectedRun, Input, PartialReceiver, RunRequest
 
 __all__ = ["arun", "astream", "run", "stream"]
@@ -196,7 +199,9 @@ def astream(
     """The same as `stream`, on the running loop: `async for path, output in astream(flow)`.
 
     Close it where you leave early, with `contextlib.aclosing`, or it is cleaned up only when the
-    loop gets to it.
+    loop gets to it. A task that is cancelled while it waits for an output ends the run, and the
+    next `anext` raises UsageError; but one that does nothing else, as that which
+    `asyncio.wait_for(anext(outputs), 1)` starts, may be cancelled without loss.
 
     >>> import asyncio
     >>> from fluxus_rx import step
@@ -217,13 +222,16 @@ def astream(
         deadline=deadline,
         stop=stop,
     )
-    return _astream(request)
+    numbers = itertools.count()
+
+    def numbered(arrival: Arrival) -> tuple[int, Output]:
+        path, product = arrival
+        return path, request.output_of(product, path=path, index=next(numbers))
+
+    return Resumable(_opened_run(request), numbered)
 
 
-async def _astream(request: RunRequest) -> AsyncGenerator[tuple[int, Output], None]:
+async def _opened_run(request: RunRequest) -> AsyncGenerator[AsyncIterator[Arrival], None]:
     with request.reporting() as beside:
-        async with request.execution(beside) as products:
-            index = 0
-            async for path, product in products:
-                yield path, request.output_of(product, path=path, index=index)
-                index += 1
+        async with request.execution(beside) as channel:
+            yield channel

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from .._common.text import counted
+from .._streams.loop_clock import LoopClock
 from .._streams.timing import TimeSlice
 from .._typing import Demand
 from .draining import Draining
@@ -92,6 +93,7 @@ class Scope:
         self._finishing: set[asyncio.Task[None]] = set()
         self._shared: dict[Hashable, Any] = {}
         self._resources: list[Resource] = []
+        self._clocks: dict[float, LoopClock] = {}
 
     def __repr__(self) -> str:
         return f"<run {id(self):#x}>"
@@ -142,6 +144,17 @@ class Scope:
             self._shared[key] = make()
         found: _T = self._shared[key]
         return found
+
+    def loop_clock(self, seconds: float) -> LoopClock:
+        """What all time-outs of so many seconds go by."""
+        if seconds not in self._clocks:
+            self._clocks[seconds] = LoopClock(self.loop, seconds)
+        return self._clocks[seconds]
+
+    def skip(self, seconds: float) -> None:
+        """Count these seconds, in which nobody ran the loop, against no call."""
+        for clock in self._clocks.values():
+            clock.skip(seconds)
 
     def add_resource(self, resource: _R) -> _R:
         """Have a resource end with the run; the resource itself."""

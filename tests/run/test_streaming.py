@@ -243,7 +243,8 @@ def test_cancelling_the_reader_ends_the_run() -> None:
     async def main() -> None:
         outputs = astream(numbers(3) >> step("h", hang))
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(anext(outputs), 1)
+            async with asyncio.timeout(1):
+                await anext(outputs)
         assert asyncio.get_running_loop().time() < 2
 
     with virtual_time() as go:

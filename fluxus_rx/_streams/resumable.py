@@ -1,0 +1,181 @@
+"""Asynchronous iteration over what a run gives, which outlives a cancelled `anext`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Generic
+
+from .._errors import UsageError
+from .._typing import T
+from .timing import TimeSlice
+
+__all__ = ["Resumable"]
+
+
+class Resumable(AsyncGenerator[T, None], Generic[T]):
+    """The items of the stream that `block` gives, each as `change` makes it.
+
+    `block` is an asynchronous generator that opens the stream, gives it, and cleans up behind its
+    one `yield`: at the end, after an error, or when it is closed. Items are waited for outside of
+    it, because a generator that is cancelled is at its end.
+
+    Where a task waits for one item and nothing else, as `asyncio.wait_for(anext(items), 1)` has
+    one do, a cancellation is of the waiting alone: whoever asks next gets the item. Where it comes
+    to a task in the midst of what the task does, the block cleans up before the task goes on, and
+    the next one to ask is told. With `survives`, somebody else cleans up, and it can always go on:
+    then the `__anext__` of the stream must lose nothing when it is cancelled.
+
+    A reader that holds the loop, item by item, gives it a turn in between.
+    """
+
+    __slots__ = (
+        "_block",
+        "_change",
+        "_is_read",
+        "_pending",
+        "_stream",
+        "_survives",
+        "_time_slice",
+        "_was_cancelled",
+    )
+
+    def __init__(
+        self,
+        block: AsyncGenerator[AsyncIterator[Any], None],
+        change: Callable[[Any], T],
+        *,
+        survives: bool = False,
+    ) -> None:
+        self._block = block
+        self._change = change
+        self._survives = survives
+        self._stream: AsyncIterator[Any] | None = None
+        self._is_read = False
+        #: the reading of an item that nobody waits for now
+        self._pending: asyncio.Task[tuple[Any, BaseException | None]] | None = None
+        self._was_cancelled = False
+        self._time_slice: TimeSlice | None = None
+
+    async def __anext__(self) -> T:
+        if self._is_read:
+            raise UsageError(
+                "two tasks ask for the next item of one iterator at once: read it in one task, or"
+                " merge the two"
+            )
+        if self._was_cancelled:
+            raise UsageError(
+                "this iteration is not complete: the task that read it was cancelled while it"
+                " waited for an item, and that ended its run. To wait for so long only and go on"
+                " reading, wait in a task that can be cancelled by itself: waiting ="
+                " asyncio.ensure_future(anext(items)), then asyncio.wait({waiting}, timeout=…)"
+            )
+        self._is_read = True
+        try:
+            return await self._next()
+        finally:
+            self._is_read = False
+
+    async def _next(self) -> T:
+        if self._stream is None or self._time_slice is None:
+            self._stream = await self._block.__anext__()
+            self._time_slice = TimeSlice()
+        try:
+            if perf_counter() > self._time_slice.due:
+                await self._time_slice.yield_to_loop()
+            if self._pending is None and (self._survives or not _waits_alone()):
+                return self._change(await self._stream.__anext__())
+            return self._change(await self._next_pending(self._stream))
+        except StopAsyncIteration:
+            self._stream = None
+            await self._block.__anext__()
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                if self._survives or _waits_alone():
+                    raise  # and what is being read comes the next time
+                self._was_cancelled = True
+            await self._end(error)
+        except BaseException as error:
+            await self._end(error)
+        raise StopAsyncIteration
+
+    async def _next_pending(self, stream: AsyncIterator[Any]) -> Any:
+        """The next item, read by a task that goes on where the waiting is cancelled."""
+        pending = self._pending
+        if pending is None:
+            pending = self._pending = asyncio.ensure_future(_item_or_error(stream))
+        await asyncio.wait([pending])
+        self._pending = None
+        item, error = pending.result()
+        if error is not None:
+            raise error
+        return item
+
+    async def _end(self, error: BaseException) -> None:
+        """Let the block clean up behind this error, which it raises."""
+        await self._leave()
+        await self._block.athrow(error)
+
+    async def _leave(self) -> None:
+        """Read nothing more."""
+        self._stream = None
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.cancel()
+            await asyncio.wait([pending])
+
+    async def asend(self, value: None) -> T:
+        """The same as `__anext__`."""
+        return await self.__anext__()
+
+    async def athrow(
+        self,
+        kind: type[BaseException] | BaseException,
+        error: BaseException | object = None,
+        trace: TracebackType | None = None,
+    ) -> T:
+        """End with an error, as if it had come from the stream."""
+        if isinstance(kind, BaseException):
+            error = kind
+        elif not isinstance(error, BaseException):
+            error = kind()
+        if self._stream is None:
+            await self.aclose()
+            raise error
+        await self._end(error)
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """End it, and wait until all has been cleaned up."""
+        try:
+            await self._leave()
+        finally:
+            await self._block.aclose()
+
+
+async def _item_or_error(stream: AsyncIterator[Any]) -> tuple[Any, BaseException | None]:
+    """The next item, or the error instead: one that nobody asks for is no complaint."""
+    try:
+        return await anext(stream), None
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            raise
+        return None, error
+
+
+def _is_cancelled() -> bool:
+    """Whether a cancellation is of the task that we are in; else somebody raised it as an error."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+def _waits_alone() -> bool:
+    """Whether the task that we are in waits for one item and does nothing else."""
+    task = asyncio.current_task()
+    awaited = None if task is None else task.get_coro()
+    # The second is what `anext(items, default)` gives.
+    return getattr(awaited, "cr_code", None) is Resumable.__anext__.__code__ or (
+        type(awaited).__name__ == "anext_awaitable"
+    )
