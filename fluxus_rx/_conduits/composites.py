@@ -37,6 +37,10 @@ class Composite(Conduit):
         changed._flow_set_on = inner, defaults
         return changed
 
+    @property
+    def _flow_is_ordered(self) -> bool:
+        return self._flow_set_on is not None and self._flow_set_on[1].ordered is True
+
     def _flow_of(self, conduits: tuple[Conduit, ...]) -> Self:
         """The same of other conduits."""
         return type(self)(conduits)  # type: ignore[call-arg]  # the roles' own __init__ takes them

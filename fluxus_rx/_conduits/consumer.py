@@ -259,9 +259,7 @@ class Flow(Conduit, Generic[R_co]):
             with Loop() as loop:
                 return loop.call(partial(self._flow_arun, settings))
         errors: list[BaseException] = []
-        products = _watched(
-            arrivals(lambda: Execution(self.producer.observables(), settings)), errors
-        )
+        products = _watched(arrivals(lambda: self._flow_execution(settings)), errors)
         try:
             result: R_co = self.consumer.consume(products)
         except (StopIteration, StopAsyncIteration) as error:
@@ -305,7 +303,7 @@ class Flow(Conduit, Generic[R_co]):
         return settings
 
     async def _flow_arun(self, settings: RunSettings) -> R_co:
-        async with Execution(self.producer.observables(), settings) as channel:
+        async with self._flow_execution(settings) as channel:
             try:
                 result: R_co = await self.consumer._flow_aconsume(channel)
             except StopAsyncIteration as error:
@@ -314,6 +312,10 @@ class Flow(Conduit, Generic[R_co]):
                 self._flow_explain(error)
                 raise
         return result
+
+    def _flow_execution(self, settings: RunSettings) -> Execution:
+        in_order = settings.in_order(self.producer._flow_is_ordered)
+        return Execution(self.producer.observables(), in_order)
 
     def _flow_explain(self, error: BaseException) -> None:
         if isinstance(error, Exception) and not getattr(error, "__notes__", None):

@@ -14,6 +14,7 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
+from operator import itemgetter
 from typing import Any, Generic, Literal, Never, Self, overload
 
 from aiostream import Stream
@@ -24,9 +25,10 @@ from .._common.messages import short, shown
 from .._common.single_values import is_single_value
 from .._common.trail import Trail
 from .._engine.bound_step import offloaded
-from .._engine.conversions import arrivals, async_items, to_stream
+from .._engine.conversions import arrivals, async_arrivals, async_items, to_stream
 from .._engine.execution import Execution
-from .._engine.observable import FlowObservable, Merged
+from .._engine.merged import Merged
+from .._engine.observable import FlowObservable
 from .._engine.path_observables import path_observables
 from .._errors import InvalidFlowError, InvalidProductError, UsageError
 from .._graph.parts import Part
@@ -34,6 +36,7 @@ from .._options.executors import in_processes
 from .._options.offload import Offload
 from .._options.pickling import check_picklable
 from .._options.step_options import StepOptions
+from .._rx.run_settings import RunSettings
 from .._rx.scheduler import FlowScheduler
 from .._streams.iteration import iterate
 from .._typing import Behind, P_co, T, Whole
@@ -55,9 +58,9 @@ class Producer(Conduit, Generic[P_co]):
     """Starts a flow: gives products.
 
     A subclass implements `produce`. Products come in the order in which they are made; several
-    producers side by side give theirs as they come. Nothing starts before the first product is
-    asked for, and the producer is asked for a product only as far as the flow has room: the buffers
-    and limits of its steps.
+    producers side by side take turns, or give theirs as they come if anything in the flow awaits.
+    Nothing starts before the first product is asked for, and the producer is asked for a product
+    only as far as the flow has room: the buffers and limits of its steps.
 
     Iterate over a producer with `for` or `async for`; leaving early ends the run and cleans up.
 
@@ -197,7 +200,7 @@ class Producer(Conduit, Generic[P_co]):
                 yield product
 
     def __iter__(self) -> Generator[P_co, None, None]:
-        products = arrivals(lambda: Execution(self.observables()))
+        products = arrivals(self._flow_execution)
         try:
             for _, product in products:
                 yield product
@@ -205,7 +208,17 @@ class Producer(Conduit, Generic[P_co]):
             products.close()
 
     def __aiter__(self) -> AsyncGenerator[P_co, None]:
+        if self._flow_is_ordered:
+            return async_arrivals(self._flow_execution, itemgetter(1))
         return async_items(self.to_observable())
+
+    @property
+    def _flow_is_ordered(self) -> bool:
+        """Whether `ordered` is set on all of it, and so holds for its products, too."""
+        return False
+
+    def _flow_execution(self) -> Execution:
+        return Execution(self.observables(), RunSettings(ordered=self._flow_is_ordered))
 
     def __rshift__(self, other: Behind[Producer[P_co], Whole]) -> Whole:
         if isinstance(other, Conduit):

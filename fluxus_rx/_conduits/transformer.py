@@ -14,9 +14,9 @@ from .._common.item_types import fits, type_arguments, type_name
 from .._common.messages import shown
 from .._engine.conversions import to_stream
 from .._engine.execution import collect
+from .._engine.merged import Merged
 from .._engine.observable import (
     FlowObservable,
-    Merged,
     buffered,
     fan_out,
     flow_observable,

@@ -16,12 +16,25 @@ from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
 from .._streams.channel import Channel
 from .._streams.iteration import iterate
+from .._streams.path_order import Arrival
 from .._streams.resumable import Resumable
 from .._typing import T
-from .execution import Arrival, Execution, close_scope, ready_items
+from .execution import Execution, close_scope, ready_items
 from .observable import FlowObservable, flow_observable
 
-__all__ = ["arrivals", "async_items", "to_observable", "to_stream"]
+__all__ = ["arrivals", "async_arrivals", "async_items", "to_observable", "to_stream"]
+
+
+def async_arrivals(
+    execute: Callable[[], Execution], change: Callable[[Arrival], T]
+) -> AsyncGenerator[T, None]:
+    """What arrives, as it comes, as `change` makes it; leaving early ends the run."""
+
+    async def block() -> AsyncGenerator[AsyncIterator[Arrival], None]:
+        async with execute() as channel:
+            yield channel
+
+    return Resumable(block(), change)
 
 
 def async_items(source: Observable[T]) -> AsyncGenerator[T, None]:

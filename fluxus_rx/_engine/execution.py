@@ -27,10 +27,12 @@ from .._rx.scope import Scope
 from .._rx.stopper import GRACE
 from .._streams.channel import BUFFER, Channel
 from .._streams.context import unmistakable
+from .._streams.path_order import Arrival, PathOrder
 from .._typing import T
+from .merged import paths_by_source, subscribe_paths
 from .stage import StepLocations
 
-__all__ = ["Arrival", "Execution", "close_scope", "collect", "consume_in_thread", "ready_items"]
+__all__ = ["Execution", "close_scope", "collect", "consume_in_thread", "ready_items"]
 
 _log = logging.getLogger(__name__)
 
@@ -38,9 +40,6 @@ _log = logging.getLogger(__name__)
 _SETTLING_TURNS: Final = 20
 #: what a consumer in a thread is told instead of a product
 _CANCELLED: Final = "the run was cancelled"
-
-#: one product and the index of the path it came by
-Arrival = tuple[int, Any]
 
 
 class Execution:
@@ -86,6 +85,8 @@ class Execution:
         self._failure: BaseException | None = None
         #: what leaves those that may tell the run to end
         self._leaves: list[Callable[[], object]] = []
+        #: of a run whose reader wants one path after the other
+        self._order: PathOrder | None = None
 
     async def __aenter__(self) -> Channel[Arrival]:
         meter = self.scope.meter
@@ -98,17 +99,16 @@ class Execution:
         if self._keeps:
             self.scope.final_demand = demand
         flow = FlowScheduler(self.scope.loop, self.scope, demand)
-        receivers = self._receivers or [
-            _into_channel(self.channel, index) for index in range(len(self._paths))
-        ]
         self._listen()
         try:
             if self._beside is not None:
                 self.scope.start(self._beside())
-            for path, receive in zip(self._paths, receivers, strict=True):
-                self._subscriptions.append(
-                    path.subscribe(receive, self._on_error, self._on_completed, scheduler=flow)
-                )
+            if self._receivers is None and self.scope.settings.ordered:
+                sources = paths_by_source(self._paths)
+                self._order = PathOrder(self.channel, sources, partial(self._begin, flow))
+                self._order.begin()
+            else:
+                self._begin(flow, range(len(self._paths)))
         except BaseException as error:
             await self.__aexit__(None, error, None)
             raise
@@ -177,6 +177,22 @@ class Execution:
         """Whether it has come to its end, and its sources to theirs."""
         return not (self._unfinished or self.scope.draining.cut_sources)
 
+    def _begin(self, flow: FlowScheduler, indices: Sequence[int]) -> None:
+        """Subscribe to these paths."""
+        receivers = self._receivers
+        if receivers is None and self._order is not None:
+            receivers = self._order.receivers
+        elif receivers is None:
+            receivers = [_into_channel(self.channel, index) for index in indices]
+        for subscription in subscribe_paths(
+            [self._paths[index] for index in indices],
+            [receivers[index] for index in indices],
+            self._on_error,
+            lambda number: self._on_completed(indices[number]),
+            flow,
+        ):
+            self._subscriptions.append(subscription)
+
     def _on_error(self, error: BaseException) -> None:
         if self._failure is None:
             self._failure = error
@@ -186,8 +202,13 @@ class Execution:
         self._end(error)
         self.scope.cancel()
 
-    def _on_completed(self) -> None:
+    def _on_completed(self, index: int) -> None:
         self._unfinished -= 1
+        if self._order is not None and self._failure is None:
+            try:
+                self._order.end(index)
+            except BaseException as error:
+                self._on_error(error)
         if not self._unfinished:
             self._end()
 

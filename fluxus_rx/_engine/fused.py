@@ -2,6 +2,8 @@
 
 Items are taken through the steps depth first, with a stack of what is left to do, so that 2,000
 steps in a row are fine, and a step that gives a million products gives them one by one.
+
+In plain Rx the same is done in the emitter's thread and at its time, without an event loop.
 """
 
 from __future__ import annotations
@@ -11,17 +13,36 @@ import contextvars
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from functools import partial
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple
 
+from reactivex import abc
+
+from .._common.loop_errors import note_loop_error
 from .._common.messages import also_raised
+from .._errors import UsageError
 from .._rx.scheduler import FlowScheduler
 from .._streams.context import Items, unmistakable
 from .._streams.iteration import END, Cancellable, StartWith, aclose_all, cancel
 from .._streams.timing import IdleTimes, TimeSlice
+from .._typing import T
 from .async_stage import async_stage
 from .bound_step import BoundStep, Deferred, settle
 
-__all__ = ["Cursor", "Fused", "FusedLoop", "PendingCall"]
+__all__ = [
+    "YIELD_TO_LOOP",
+    "Cursor",
+    "Fused",
+    "FusedLoop",
+    "PendingCall",
+    "PlainSteps",
+    "pending_stage",
+]
+
+
+_CANNOT_WAIT: Final = (
+    "a synchronous step gave something to be awaited, but stands in plain Rx, where nothing can"
+    " wait: write its function with async def"
+)
 
 
 class Cursor(NamedTuple):
@@ -45,7 +66,7 @@ class PendingCall(NamedTuple):
 
 
 #: Comes among the products where the loop of the run is due a turn.
-_YIELD_TO_LOOP: Final = object()
+YIELD_TO_LOOP: Final = object()
 
 
 class FusedLoop:
@@ -74,20 +95,20 @@ class FusedLoop:
         return cursors
 
     def products(self) -> Iterator[Any]:
-        """What the steps give for all that is left to do; `_YIELD_TO_LOOP`, where the event loop
+        """What the steps give for all that is left to do; `YIELD_TO_LOOP`, where the event loop
         is due a turn; and where a call is pending that `PendingCall`, as the last."""
         cursors, applies, time_slice = self._cursors, self._applies, self._time_slice
         end = len(applies)
         while cursors:
             if time_slice is not None and time_slice.gate is not None:
-                yield _YIELD_TO_LOOP
+                yield YIELD_TO_LOOP
             taker, items = cursors[-1][:2]
             index, item, outside = -1, None, False
             try:
                 for item in items:
                     if time_slice is not None and perf_counter() > time_slice.due:
                         outside = True
-                        yield _YIELD_TO_LOOP
+                        yield YIELD_TO_LOOP
                         outside = False
                     for index in range(taker, end):
                         outcome = applies[index](item)
@@ -189,7 +210,7 @@ class _Section:
             while True:
                 products = self._loop.products()
                 while (product := run(next, products, END)) is not END:
-                    if product is _YIELD_TO_LOOP:
+                    if product is YIELD_TO_LOOP:
                         await time_slice.yield_to_loop()
                         continue
                     if idle_times is None or product.__class__ is PendingCall:
@@ -238,6 +259,22 @@ def _ready_items(item: Any, poll: Callable[[], Any]) -> Iterator[Any]:
     while item is not END:
         yield item
         item = poll()
+
+
+def pending_stage(
+    bound_step: BoundStep, pending: PendingCall, source: AsyncIterator[Any], flow: FlowScheduler
+) -> AsyncIterator[Any]:
+    """A step that has turned out to be asynchronous, as a stage; the item of the pending call is
+    the first one of its source."""
+    begun = [pending.outcome]
+
+    async def call(item: Any) -> Any:
+        # The first call is that of the first item, which has been made already: the stage has one
+        # worker until a call has to wait.
+        outcome = Items(begun.pop()) if begun else bound_step.apply(item)
+        return await settle(outcome)
+
+    return async_stage(source, bound_step, call, flow)
 
 
 class Fused(Cancellable[Any]):
@@ -296,17 +333,9 @@ class Fused(Cancellable[Any]):
         """Make a stage of the step whose call is pending, and go over to the steps behind it."""
         section = self._section
         bound_step = section.bound_steps[pending.position]
-        begun = [pending.outcome]
-
-        async def call(item: Any) -> Any:
-            # The first call is that of the first item, which has been made already: the stage has
-            # one worker until a call has to wait.
-            outcome = Items(begun.pop()) if begun else bound_step.apply(item)
-            return await settle(outcome)
-
         before = Fused(section.before(pending.position), self._flow)
         source = StartWith((pending.argument,), before)
-        stage = async_stage(source, bound_step, call, self._flow)
+        stage = pending_stage(bound_step, pending, source, self._flow)
         self._parts += (pending.outcome, before, source, stage)
         self._read(
             _Section(
@@ -324,3 +353,72 @@ class Fused(Cancellable[Any]):
         self.cancel()
         parts, self._parts = self._parts, []
         await aclose_all(reversed(parts))
+
+
+class PlainSteps(Generic[T]):
+    """Synchronous steps as an observer: in the emitter's thread, at once."""
+
+    def __init__(self, observer: abc.ObserverBase[T], bound_steps: list[BoundStep]) -> None:
+        self._observer = observer
+        self._bound_steps = bound_steps
+        self._applies = [bound_step.apply for bound_step in bound_steps]
+        self._stopped = False
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def on_next(self, item: Any) -> None:
+        # Without a loop as long as each step gives one item, which is the usual case: 5.9 µs an
+        # item are 3.2 then.
+        for index, apply in enumerate(self._applies):
+            if self._stopped:
+                return
+            try:
+                outcome = apply(item)
+            except Exception as error:
+                raised = unmistakable(error)
+                self._bound_steps[index].explain(raised, item)
+                note_loop_error(raised)
+                if raised is not error:
+                    raised.__cause__ = error
+                self._observer.on_error(raised)  # type: ignore[arg-type]  # Rx passes on any object
+                return
+            if outcome.__class__ is Items:
+                self._take_items(index, outcome.source, item)
+                return
+            item = outcome
+        if not self._stopped:
+            self._observer.on_next(item)
+
+    def _take_items(self, index: int, items: Any, given: Any) -> None:
+        """On from a step that gave several."""
+        if items.__class__ is Deferred:
+            items.close()
+            self._observer.on_error(UsageError(_CANNOT_WAIT))
+            return
+        cursor = Cursor(index + 1, items, self._bound_steps[index], given)
+        loop = FusedLoop(self._bound_steps, [cursor])
+        products = loop.products()
+        try:
+            while not self._stopped:
+                try:
+                    product = next(products, END)
+                    if product.__class__ is PendingCall:
+                        product.outcome.close()
+                        raise UsageError(_CANNOT_WAIT)
+                except Exception as error:
+                    _close_after(error, loop)
+                    self._observer.on_error(error)
+                    return
+                if product is END:
+                    return
+                self._observer.on_next(product)
+        finally:
+            loop.close()
+
+
+def _close_after(error: BaseException, loop: FusedLoop) -> None:
+    try:
+        loop.close()
+    except Exception as late:
+        also_raised(error, late)

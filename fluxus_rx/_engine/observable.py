@@ -20,19 +20,20 @@ from .._monitoring.meter import ItemCounter, Meter
 from .._options.step_options import StepOptions
 from .._rx.driver import Driver, RootObserver
 from .._rx.intake import Intake
-from .._rx.multicast import Branch, Hub, subscribe_merged
+from .._rx.multicast import Branch, Hub
 from .._rx.overflow import BufferedObservable, OverflowPolicy
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
 from .._rx.scope import make_drainable
 from .._typing import T
+from .bound_step import BoundStep
+from .fused import PlainSteps
 from .metered import metered_source
 from .pipeline import Pipeline
-from .plain_rx import PlainSteps
 from .stage import ForeignItems, PlacedStage, Stage, StageInRun, entering, is_reached, stages_in_run
 
 __all__ = [
+    "DrivenObservable",
     "FlowObservable",
-    "Merged",
     "Root",
     "buffered",
     "fan_out",
@@ -47,7 +48,13 @@ _log = logging.getLogger(__name__)
 Root = Callable[[Any, object], "Iterator[Any] | AsyncIterator[Any]"]
 
 
-class FlowObservable(Observable[T]):
+class DrivenObservable(Observable[T]):
+    """An observable of this library; `driven` tells whether it runs on a loop, by a driver."""
+
+    driven: bool
+
+
+class FlowObservable(DrivenObservable[T]):
     """An observable made of a root and stages; cold: each subscription runs afresh.
 
     A `driven` one runs on a loop, by a driver. One that isn't is plain Rx: in the emitter's thread
@@ -76,6 +83,8 @@ class FlowObservable(Observable[T]):
         #: whether users may hold its items, or may have made them
         self.shows_items = shows_items
         self.foreign_items = foreign_items
+        #: whose items they are, once its steps have been bound
+        self._owner: object = None
 
     @property
     def trail(self) -> Trail | None:
@@ -200,6 +209,35 @@ class FlowObservable(Observable[T]):
             source = metered_source(partial(root, flow, owner), gauge, meter)
         return make_drainable(source, flow.scope) if flow.scope.settings.drainable else source
 
+    # Where it stands among the other paths of a flow
+
+    @property
+    def branch(self) -> Branch[Any] | None:
+        """The branch of a group that it begins with; None if there is none."""
+        return self._root if isinstance(self._root, Branch) else None
+
+    @property
+    def has_source(self) -> bool:
+        """Whether it begins with a source of the flow's own, and with nothing in front of that."""
+        return self._before is None and not isinstance(self._root, Observable)
+
+    def is_inline(self, defaults: StepOptions) -> bool:
+        """Whether no step of it has to wait, as far as can be known before they are called."""
+        return not any(
+            placed.stage.is_async or placed.stage.settled(defaults).waits for placed in self._stages
+        )
+
+    def bound_steps(self, flow: FlowScheduler, downstream: dict[Hashable, int]) -> list[BoundStep]:
+        """Its steps, bound to a run; `downstream` then counts these as well."""
+        stages = stages_in_run(self._stages, flow.scope.settings.options, downstream)
+        self._owner = object()
+        return [one.bound(flow.scope, self._owner) for one in stages]
+
+    def open_source(self, flow: FlowScheduler) -> Any:
+        """The items of its source, for the steps that were bound."""
+        root: Any = self._root
+        return self._source(root, flow, self._owner)
+
     def _subscribe_plainly(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None
     ) -> abc.DisposableBase:
@@ -222,29 +260,11 @@ class FlowObservable(Observable[T]):
         return Disposable(dispose)
 
 
-class Merged(Observable[T]):
-    """The paths of a flow as one observable; compiled anew for each subscription."""
-
-    def __init__(self, compile_paths: Callable[[], list[Observable[T]]], driven: bool) -> None:
-        super().__init__()
-        self._compile = compile_paths
-        self.driven = driven
-
-    def _subscribe_core(
-        self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
-    ) -> abc.DisposableBase:
-        if not self.driven or FlowScheduler.of_run(scheduler) is not None:
-            return subscribe_merged(self._compile(), observer, scheduler)
-        return RootObserver(observer, scheduler).begin(
-            lambda rooted, flow: subscribe_merged(self._compile(), rooted, flow)
-        )
-
-
 def is_driven(source: object) -> bool:
     """Whether an observable is ours and runs by a driver."""
     if isinstance(source, Branch):
         return source.hub.driven
-    return isinstance(source, FlowObservable | Merged) and source.driven
+    return isinstance(source, DrivenObservable) and source.driven
 
 
 def fan_out(source: Observable[T], count: int, driven: bool) -> list[FlowObservable[T]]:

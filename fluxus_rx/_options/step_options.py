@@ -35,7 +35,9 @@ class StepOptions:
       limit, which lets memory grow with the speed of the source. A plain function for which it is
       set on the step itself runs in threads; any other plain function runs one call at a time.
     - `ordered`: whether products leave in the order in which they came. With the name of an
-      attribute, they do among those that have the same value of it.
+      attribute, they do among those that have the same value of it. True for a whole flow, or for
+      a run, gives whoever takes products as they come the order of a result, path by path; what a
+      later path gives waits in memory until those before it have ended.
     - `window`: with `ordered`, how many calls may have begun that are not all handed on: a slow
       call holds back what so many others have ready. 4 times `concurrency` by default.
     - `buffer`: products that wait in front of the step at most; 16 by default.

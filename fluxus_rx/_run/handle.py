@@ -10,7 +10,7 @@ from typing import Any
 from .._common.encoding import printed
 from .._common.messages import check_seconds
 from .._conduits.conduit import Conduit
-from .._engine.execution import Arrival, Execution
+from .._engine.execution import Execution
 from .._errors import FlowError, UsageError
 from .._monitoring.progress import State
 from .._monitoring.reporting import Follow
@@ -20,6 +20,7 @@ from .._results.rows import Output
 from .._results.run_result import RunResult
 from .._rx.stopper import Stopper
 from .._streams.iteration import END
+from .._streams.path_order import Arrival
 from .request import Beside, CollectedRun, Input
 
 __all__ = ["Run", "start"]

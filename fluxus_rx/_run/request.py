@@ -103,7 +103,8 @@ class RunRequest:
 
     def execution(self, beside: Beside | None = None) -> Execution:
         """The run itself, not open yet; its products are for whoever opens it."""
-        return Execution(self.begin(), self.settings, beside=beside)
+        settings = self.settings.in_order(self.producer._flow_is_ordered)
+        return Execution(self.begin(), settings, beside=beside)
 
     def output_of(self, item: Any, *, path: int, index: int) -> Output:
         """The output that an item is which a path has given; refuses what is none."""

@@ -8,13 +8,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from .._common.event_loop import Loop
 from .._conduits.conduit import Conduit
 from .._engine.conversions import arrivals
-from .._engine.execution import Arrival
 from .._monitoring.reporting import Follow
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
 from .._results.rows import Output
 from .._results.run_result import RunResult
 from .._rx.stopper import Stopper
+from .._streams.path_order import Arrival
 from .._streams.resumable import Resumable
 from .request import CollectedRun, Input, PartialReceiver, RunRequest
 
@@ -143,9 +143,13 @@ def stream(
 ) -> Generator[tuple[int, Output], None, None]:
     """Run a flow of steps, and give each output as it is complete, with the number of its path.
 
-    Outputs are what a `RunResult` has, in order of completion. The flow runs while the next one is
-    waited for, and is ahead of the reader by its buffers and limits at most, so that memory doesn't
-    grow with the length of the run. Leaving early (`break`, `close()`) cancels and cleans up.
+    Outputs are what a `RunResult` has, in order of completion. Where all functions are plain, that
+    is the order of nested loops: each product of a source goes through all branches before the next
+    one. With `ordered=True` set on the whole flow, or in `options`, it is that of the result.
+
+    The flow runs while the next one is waited for, and is ahead of the reader by its buffers and
+    limits at most, so that memory doesn't grow with the length of the run. Leaving early (`break`,
+    `close()`) cancels and cleans up.
 
     Arguments are those of `run`. What is pending after a deadline, or a stop, is told to the log
     alone, as a number. Steps with `on_error="collect"` need `on_failure`, a function that

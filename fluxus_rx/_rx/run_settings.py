@@ -100,6 +100,11 @@ class RunSettings:
             stop=stop,
         )
 
+    def in_order(self, flow_is_ordered: bool) -> RunSettings:
+        """The same for whoever takes the products as they come: in the order of a result, if that
+        is an option of the flow, or of the run."""
+        return dataclasses.replace(self, ordered=flow_is_ordered or self.options.ordered is True)
+
 
 def _check_options(options: object) -> None:
     if not (options is None or isinstance(options, StepOptions)):

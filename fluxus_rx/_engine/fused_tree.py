@@ -1,0 +1,213 @@
+"""The synchronous steps of a flow that branches as one loop, so that order is always the same.
+
+In turn, each source gives one product; it goes through all branches, depth first and in the order
+in which the flow is written, before another product is asked for. These are nested loops: nothing
+here depends on who is ready first, on how long a step takes, or on when the reader asks.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from typing import Any
+
+from .._rx.scheduler import FlowScheduler
+from .._streams.channel import Channel
+from .._streams.iteration import END, Cancellable, StartWith, aclose_all, cancel
+from .._streams.timing import IdleTimes
+from .bound_step import BoundStep, Deferred
+from .fused import YIELD_TO_LOOP, FusedLoop, PendingCall, pending_stage
+
+__all__ = ["FusedTree", "TreeNode"]
+
+
+class TreeNode:
+    """Neighbouring steps; what they give goes to all `children`, or out, by the path `index`."""
+
+    __slots__ = ("_loop", "_run", "bound_steps", "channel", "children", "index", "items")
+
+    def __init__(
+        self,
+        bound_steps: list[BoundStep],
+        children: Sequence[TreeNode] = (),
+        index: int = -1,
+        channel: Channel[Any] | None = None,
+    ) -> None:
+        self.bound_steps = bound_steps
+        self.children = children
+        self.index = index
+        self._loop = FusedLoop(bound_steps, [])
+        self._run: Callable[..., Any] | None = None
+        self.items: Iterator[Any] = iter(())
+        #: where what they give goes instead, once a step behind them has turned out to await
+        self.channel = channel
+
+    def add(self, items: Iterator[Any]) -> None:
+        """Have these items to do once it is opened."""
+        self._loop.push(items)
+
+    def open(self, flow: FlowScheduler) -> None:
+        """Take its turns from this run; all of it in one context."""
+        self._loop = FusedLoop(self.bound_steps, self._loop.release(), flow.scope.time_slice)
+        self._run = contextvars.copy_context().run
+        self.items = self._loop.products()
+        for child in self.children:
+            child.open(flow)
+
+    def push(self, items: Iterator[Any]) -> None:
+        """Take these items through the steps."""
+        self._loop.push(items)
+        self.items = self._loop.products()
+
+    def next(self) -> Any:
+        """What the steps give next; END where nothing is left to do."""
+        assert self._run is not None
+        return self._run(next, self.items, END)
+
+    def branch(self, product: Any) -> Iterator[TreeNode]:
+        """Take a product to all children; these, the first one last."""
+        for child in reversed(self.children):
+            child.push(iter((product,)))
+            yield child
+
+    def cut(self, position: int, flow: FlowScheduler) -> Channel[Any]:
+        """Only go as far as this step; what gets there waits in a channel for whoever goes on."""
+        self.channel = Channel()
+        cursors = self._loop.release()
+        self._loop = FusedLoop(self.bound_steps[:position], cursors, flow.scope.time_slice)
+        self.bound_steps, self.children = self.bound_steps[:position], ()
+        self.items = self._loop.products()
+        return self.channel
+
+    def close(self) -> None:
+        """Close the iterators that are open, those of the children first."""
+        for child in reversed(self.children):
+            child.close()
+        if self._run is None:
+            self._loop.close()
+        else:
+            self._run(self._loop.close)
+
+
+class FusedTree(Cancellable[tuple[int, Any]]):
+    """What the steps of a tree give, each with the index of its path.
+
+    `roots` have the products of their sources to do; or the one root reads `base`. Where a step
+    turns out to be asynchronous, it and what is behind it become a tree of their own, which `start`
+    has read by somebody else: order is that of completion from there on. `parts` are closed with
+    the tree, `channels` at its end.
+    """
+
+    def __init__(
+        self,
+        roots: Sequence[TreeNode],
+        flow: FlowScheduler,
+        start: Callable[[FusedTree], None],
+        *,
+        base: AsyncIterator[Any] | None = None,
+        parts: Sequence[Any] = (),
+        channels: Sequence[Channel[Any]] = (),
+        idle_times: IdleTimes | None = None,
+    ) -> None:
+        #: the nodes that products are taken out of when it is read
+        self._roots = roots
+        self._flow = flow
+        self._start = start
+        self._base = base
+        self._channels = [*channels]
+        self._idle_times = idle_times
+        self._stream = self._products()
+        # A generator that was never begun closes nothing: the roots are parts of their own.
+        self._parts: list[Any] = [*parts, *roots, self._stream]
+
+    def __anext__(self) -> Any:
+        return self._stream.__anext__()
+
+    async def _products(self) -> AsyncGenerator[tuple[int, Any], None]:
+        time_slice, idle_times = self._flow.scope.time_slice, self._idle_times
+        waiting = deque(self._roots if self._base is None else ())
+        for root in self._roots:
+            root.open(self._flow)
+        while waiting or await self._read(waiting):
+            root = waiting.popleft()
+            nodes, taken = [root], False
+            while nodes:
+                node = nodes[-1]
+                if taken and node is root and self._base is None:
+                    waiting.append(root)
+                    break
+                product = node.next()
+                if product is END:
+                    nodes.pop()
+                elif product is YIELD_TO_LOOP:
+                    await time_slice.yield_to_loop()
+                elif product.__class__ is PendingCall:
+                    self._go_over(node, product)
+                else:
+                    taken = True
+                    if node.channel is not None:
+                        if not node.channel.ready:
+                            await node.channel.wait()
+                        node.channel.put(product)
+                    elif node.children:
+                        nodes += node.branch(product)
+                    elif idle_times is None:
+                        yield node.index, product
+                    else:
+                        idle_times.block()
+                        yield node.index, product
+                        idle_times.unblock()
+        for channel in self._channels:
+            channel.close()
+        if idle_times is not None:
+            idle_times.close()
+
+    async def _read(self, waiting: deque[TreeNode]) -> bool:
+        """Have the root go on with one more item of the base; whether there was one."""
+        if self._base is None:
+            return False
+        time_slice = self._flow.scope.time_slice
+        if time_slice.gate is not None:
+            await time_slice.yield_to_loop()
+        try:
+            item = await self._base.__anext__()
+        except StopAsyncIteration:
+            return False
+        root = self._roots[0]
+        root.push(iter((item,)))
+        waiting.append(root)
+        return True
+
+    def _go_over(self, node: TreeNode, pending: PendingCall) -> None:
+        """Make a stage of the step whose call is pending, and a tree of what is behind it."""
+        behind = node.bound_steps[pending.position + 1 :]
+        rest = TreeNode(behind, node.children, node.index, channel=node.channel)
+        bound_step = node.bound_steps[pending.position]
+        channels = [one for one in self._channels if one is node.channel]
+        self._channels = [one for one in self._channels if one is not node.channel]
+        channel = node.cut(pending.position, self._flow)
+        self._channels.append(channel)
+        source = StartWith((pending.argument,), channel)
+        stage = pending_stage(bound_step, pending, source, self._flow)
+        parts = (pending.outcome, channel, source, stage)
+        self._start(
+            FusedTree([rest], self._flow, self._start, base=stage, parts=parts, channels=channels)
+        )
+
+    def discard(self) -> None:
+        """Let go of it before anything has been read."""
+        for part in self._parts:
+            if isinstance(part, Deferred):
+                part.close()
+
+    def cancel(self) -> None:
+        """Tell what is read to end."""
+        for part in self._parts:
+            cancel(part)
+
+    async def aclose(self) -> None:
+        """End what is read, and close the iterators that are open, the last one first."""
+        self.cancel()
+        parts, self._parts = self._parts, []
+        await aclose_all(reversed(parts))
