@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
-from contextvars import ContextVar
 from functools import partial, reduce
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+import reactivex
 from aiostream import stream as streams
 from reactivex import Observable, abc
 from reactivex import operators as ops
@@ -23,6 +23,7 @@ from .._errors import InvalidFlowError, UsageError
 from .._graph.parts import Part
 from .._products.dict_product import DictProduct
 from .._products.factory import from_foreign
+from .._rx.connectable import made_for_one_run
 from .._rx.scheduler import FlowScheduler
 from .._streams.iteration import iterate, relay
 from .._streams.timing import TimeSlice
@@ -76,19 +77,38 @@ class _RxPipe(_Pipe):
         upstream = flow_observable(source)
         trail = Trail(self.name, upstream.trail)
         foreign = ForeignItems(self._name or upstream.foreign_items.label, trail.depth)
-        remaker: Remaker | None = None
+        make = partial(self._piping, source, foreign, not upstream.shows_items)
+        # The first one now: what is no Observable, or subscribes too early, is told at once.
+        ready = deque([make()])
+
+        def subscribe(
+            observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            try:
+                piping = ready.pop()
+            except IndexError:
+                piping = make()
+            return piping.subscribe(observer, scheduler)
+
+        root, driven = Observable(subscribe), is_driven(source)
+        return [FlowObservable(root, driven=driven, trail=trail, foreign_items=foreign)]
+
+    def _piping(
+        self, source: Observable[Any], foreign: ForeignItems, has_products: bool
+    ) -> _Piping:
+        piping = _Piping(source)
+        inlet: Observable[Any] = Observable(piping.subscribe_source)
+        remaker = Remaker(foreign, has_products=has_products)
         if self._name is not None:
-            remaker = Remaker(foreign, has_products=not upstream.shows_items)
-        bypass = _SchedulerBypass(source if remaker is None else remaker.watched(source))
-        piped = bypass.inlet.pipe(*self._operators)
+            inlet = remaker.watched(inlet)
+        with made_for_one_run():
+            piped: object = inlet.pipe(*self._operators)
         if not isinstance(piped, Observable):
             if isinstance(piped, asyncio.Future) and piped.done():
                 piped.exception()  # which says the same, and now counts as looked at
             raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no Observable")
-        if remaker is not None:
-            piped = remaker.remade(piped)
-        root, driven = bypass.outlet(piped), is_driven(source)
-        return [FlowObservable(root, driven=driven, trail=trail, foreign_items=foreign)]
+        piping.piped = piped if self._name is None else remaker.remade(piped)
+        return piping
 
 
 class _StreamPipe(_Pipe):
@@ -141,70 +161,40 @@ class _IteratedOnce(AsyncIterable[Any]):
         return self._products
 
 
-class _Subscribing(NamedTuple):
-    """A pipe that is being subscribed to, in which run, and inside of which others."""
+class _Piping:
+    """Operators on a source, for one subscription: what they multicast is for that one alone.
 
-    bypass: _SchedulerBypass
-    scheduler: FlowScheduler
-    outer: _Subscribing | None
-
-    def scheduler_of(self, bypass: _SchedulerBypass) -> FlowScheduler | None:
-        """The scheduler with which the pipe of `bypass` is being subscribed to."""
-        found: _Subscribing | None = self
-        while found is not None and found.bypass is not bypass:
-            found = found.outer
-        return None if found is None else found.scheduler
-
-
-_subscribing: ContextVar[_Subscribing | None] = ContextVar("_subscribing", default=None)
-
-
-class _SchedulerBypass:
-    """Leads the scheduler of a run past operators that hand up one of their own: without it their
+    Leads the scheduler of a run past operators that hand up one of their own: without it their
     source would be another run, and know no demand.
-
-    The operators stand between its inlet and its outlet. The scheduler is remembered by context,
-    and not here, because one pipe may be subscribed to by several runs; a context is also that of
-    what is subscribed to later, in a task or a callback of the run.
     """
 
     def __init__(self, source: Observable[Any]) -> None:
         self._source = source
-        self._piped: Observable[Any] | None = None
-        #: the source, for the operators
-        self.inlet: Observable[Any] = Observable(self._subscribe_source)
+        self._scheduler: FlowScheduler | None = None
+        self._is_subscribed = False
+        #: what the operators have made of the source
+        self.piped: Observable[Any] = reactivex.never()
 
-    def outlet(self, piped: Observable[Any]) -> Observable[Any]:
-        """What the operators have made of the inlet."""
-        self._piped = piped
-        return Observable(self._subscribe_piped)
-
-    def _subscribe_source(
+    def subscribe_source(
         self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
-        if self._piped is None:
+        """Subscribe to the source, for the operators."""
+        if not self._is_subscribed:
             raise InvalidFlowError(
                 "an operator of a flow subscribes when the run does, and not before, as"
                 " ops.to_future() would; call it behind flow.to_observable()"
             )
-        if not isinstance(scheduler, FlowScheduler):
-            innermost = _subscribing.get()
-            if innermost is not None:
-                scheduler = innermost.scheduler_of(self) or scheduler
         # Not by `subscribe`, which would wrap the observer once more, at a price for each item.
-        return self._source._subscribe_core(observer, scheduler)
+        return self._source._subscribe_core(observer, self._scheduler or scheduler)
 
-    def _subscribe_piped(
+    def subscribe(
         self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
-        assert self._piped is not None
-        if not isinstance(scheduler, FlowScheduler):
-            return self._piped._subscribe_core(observer, scheduler)
-        token = _subscribing.set(_Subscribing(self, scheduler, _subscribing.get()))
-        try:
-            return self._piped._subscribe_core(observer, scheduler)
-        finally:
-            _subscribing.reset(token)
+        """Subscribe to what the operators give."""
+        self._is_subscribed = True
+        if isinstance(scheduler, FlowScheduler):
+            self._scheduler = scheduler
+        return self.piped._subscribe_core(observer, scheduler)
 
 
 def rx_pipe(*operators: Callable[[Any], Any], name: str | None = None) -> Transformer[Any, Any]:

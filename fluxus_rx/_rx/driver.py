@@ -11,21 +11,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Generic, Protocol, runtime_checkable
+from functools import partial
+from typing import Any, Final, Generic, Protocol, runtime_checkable
 
 from reactivex import abc
 from reactivex.disposable import Disposable
 
 from .._common.loop_errors import note_loop_error
 from .._common.messages import also_raised
+from .._errors import UsageError
 from .._streams.channel import BUFFER, Channel
 from .._streams.iteration import END, Reader, aclose, cancel, poller
 from .._typing import T
 from .errors import as_exception
+from .inbox import running_loop
 from .scheduler import FlowScheduler
 from .scope import Scope
 
 __all__ = ["Driver", "RootObserver"]
+
+#: what listeners on other loops are told
+_LOOP_ENDED: Final = (
+    "a source that several runs listen to (ops.share(), publish(), replay()) ran on the event loop"
+    " of the run that subscribed first, and that loop has ended: let all of them run on one loop,"
+    " or connect the source on a loop that lives longer (ops.publish(), and .connect() in a"
+    " coroutine there)"
+)
+
+#: what those are told who listen to a part of a run that has ended
+_RUN_ENDED: Final = (
+    "the run that this source belongs to has ended, and its source with it, while others listen"
+    " still, to a group or a window of it, or by an operator of your own: put ops.share() behind"
+    " the operator that hands it out, and the source belongs to all who listen"
+)
+
+Subscribe = Callable[[abc.ObserverBase[T], FlowScheduler], abc.DisposableBase]
 
 
 @runtime_checkable
@@ -166,6 +186,8 @@ class Driver(Generic[T]):
         if self._disposed or scope.closing:
             if error is not None and not cancelled:
                 scope.add_error(error)
+            if not self._disposed:
+                scope.call_when_closed(self._tell_others)
         elif error is None:
             self._observer.on_completed()
         elif isinstance(error, Exception) or scope.on_fail is None:
@@ -173,6 +195,15 @@ class Driver(Generic[T]):
         else:
             # Rx operators catch Exception only, and wait for ever on anything else.
             scope.fail(error)
+
+    def _tell_others(self) -> None:
+        """Tell those who listen still of the end, now that the run has unsubscribed from all it had
+        subscribed to: they aren't part of it."""
+        if not self._disposed:
+            try:
+                self._observer.on_error(UsageError(_RUN_ENDED))
+            except BaseException as raised:
+                self._scope.call_exception_handler(raised)
 
     def dispose(self) -> None:
         """Emit nothing more; cancel what is in flight, and close the stream."""
@@ -198,6 +229,7 @@ class RootObserver(Generic[T]):
     def __init__(self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None) -> None:
         self._observer = observer
         of_caller = FlowScheduler.of(scheduler)
+        self._last_run = of_caller.last_run
         self._scope = Scope(of_caller.loop, on_fail=self.on_error)
         self.flow = FlowScheduler(of_caller.loop, self._scope, of_caller.demand)
         self._subscription: abc.DisposableBase | None = None
@@ -214,7 +246,20 @@ class RootObserver(Generic[T]):
 
     def on_error(self, error: object) -> None:
         """End with `error`; from an observable, it may be any object."""
-        self._finish(as_exception(error))
+        raised = as_exception(error)
+        if self._last_run is not None and _is_cancelled_from_outside(raised):
+            self._end_with_loop()
+        else:
+            self._finish(raised)
+
+    def _end_with_loop(self) -> None:
+        """Tell the end at once (in spite of rule 4): the loop, at its end, has cancelled what runs
+        on it, and waits for nothing more; and others may listen on loops that go on."""
+        if not self._is_over:
+            self._is_over = True
+            self._scope.abandon()
+            self._scope.cancel()
+            self._observer.on_error(UsageError(_LOOP_ENDED))
 
     def on_completed(self) -> None:
         """End."""
@@ -251,17 +296,35 @@ class RootObserver(Generic[T]):
             self._scope.call_exception_handler(raised)
 
     def dispose(self) -> None:
-        """End without telling the observer."""
-        self._scope.abandon()
+        """End without telling the observer. The run that listened last to what is multicast waits
+        for the end, and is told of what goes wrong."""
+        last_run = None if self._last_run is None else self._last_run()
+        if self._is_over or last_run is None:
+            self._scope.abandon()
         if self._is_over:
             return
         self._is_over = True
-        self.flow.on_loop(self._cancel)
+        self.flow.on_loop(partial(self._cancel, last_run))
 
-    def _cancel(self) -> None:
+    def _cancel(self, last_run: Scope | None) -> None:
         if self._subscription is not None:
             self._subscription.dispose()
         self._scope.cancel()
+        if last_run is not None and last_run.loop is self.flow.loop and not last_run.closed:
+            last_run.wait_for(self._close_within(last_run))
+            return
+        self._scope.abandon()
         # Threads and processes must be waited for, or nobody would stop those that hang.
         if self._scope.has_resources:
             self._closing_task = asyncio.Task(self._scope.close(), loop=self.flow.loop)
+
+    async def _close_within(self, run: Scope) -> None:
+        await self._scope.close()
+        for late in self._scope.errors:
+            run.add_error(late)
+
+
+def _is_cancelled_from_outside(error: BaseException) -> bool:
+    """Whether `error` comes of a cancellation of the task that runs now."""
+    task = asyncio.current_task() if running_loop() is not None else None
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

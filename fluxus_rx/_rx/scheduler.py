@@ -65,6 +65,8 @@ class FlowScheduler(AsyncIOScheduler):
         self.demand = demand
         #: how often each limited step stands downstream of here
         self.downstream = downstream or {}
+        #: for a source that is multicast: the run that has listened last, and waits for its end
+        self.last_run: Callable[[], Scope | None] | None = None
         self._from_elsewhere = AsyncIOThreadSafeScheduler(loop)
 
     @classmethod
@@ -103,10 +105,12 @@ class FlowScheduler(AsyncIOScheduler):
 
     @classmethod
     def of_run(cls, scheduler: abc.SchedulerBase | None) -> FlowScheduler | None:
-        """The scheduler itself, if it is that of a run that is under way; one that a user has made
-        is worth no more than its loop."""
-        if isinstance(scheduler, cls) and scheduler.scope.on_fail is not None:
-            return scheduler
+        """The scheduler itself, if it is that of a run that is under way; one that a user has made,
+        or of a run that has ended, is worth no more than its loop."""
+        if isinstance(scheduler, cls):
+            scope = scheduler.scope
+            if scope.on_fail is not None and not scope.closing:
+                return scheduler
         return None
 
     @property

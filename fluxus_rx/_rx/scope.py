@@ -75,6 +75,8 @@ class Scope:
         #: how many actions operators have put off
         self.scheduled = 0
         self.closing = False
+        #: whether all has ended that it has started
+        self.closed = False
         #: whether nobody is left to be told how it ends
         self.abandoned = False
         #: what went wrong while it ended
@@ -94,6 +96,7 @@ class Scope:
         self._shared: dict[Hashable, Any] = {}
         self._resources: list[Resource] = []
         self._clocks: dict[float, LoopClock] = {}
+        self._when_closed: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
         return f"<run {id(self):#x}>"
@@ -128,7 +131,7 @@ class Scope:
     def add_error(self, error: BaseException) -> None:
         """Keep an error that came up while the run was ending, for whoever ends it; with nobody
         left to tell, the loop's exception handler gets it."""
-        if self.abandoned:
+        if self.abandoned or self.closed:
             self.call_exception_handler(error)
         else:
             self.errors.append(error)
@@ -208,6 +211,14 @@ class Scope:
         up."""
         self._finishing.add(task)
 
+    def call_when_closed(self, callback: Callable[[], None]) -> None:
+        """Call back when all has ended that this run has started."""
+        self._when_closed.append(callback)
+
+    def wait_for(self, ending: Coroutine[Any, Any, None]) -> None:
+        """Wait at the end of the run for what ends beside it, without cancelling it."""
+        self.let_finish(self.start(ending))
+
     @property
     def has_resources(self) -> bool:
         """Whether there is anything to be waited for beside its tasks."""
@@ -217,21 +228,22 @@ class Scope:
         """Cancel all tasks and wait for them; a cancellation meanwhile is raised afterwards."""
         self.cancel()
         cancelled: asyncio.CancelledError | None = None
-        while pending := [task for task in self._tasks if not task.done()]:
+        while self._tasks or self._resources:
             try:
-                await asyncio.wait(pending)
+                if pending := [task for task in self._tasks if not task.done()]:
+                    await asyncio.wait(pending)
+                elif self._tasks:
+                    # Let the done callbacks run, which collect what the tasks raised.
+                    await asyncio.sleep(0)
+                else:
+                    resources, self._resources = self._resources, []
+                    ended = asyncio.gather(*(resource.aclose() for resource in resources))
+                    self.notes += filter(None, await ended)
             except asyncio.CancelledError as error:
                 cancelled = error
-        # Let the done callbacks run, which collect what the tasks raised.
-        while self._tasks:  # noqa: ASYNC110 - one turn, or two; no event is cheaper
-            await asyncio.sleep(0)
-        resources, self._resources = self._resources, []
-        if resources:
-            ended = asyncio.gather(*(resource.aclose() for resource in resources))
-            try:
-                self.notes += filter(None, await ended)
-            except asyncio.CancelledError as error:
-                cancelled = error
+        self.closed = True
+        for callback in self._when_closed:
+            callback()
         if cancelled is not None:
             raise cancelled
 
