@@ -20,14 +20,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
+from threading import Lock
 from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
 from reactivex import ConnectableObservable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
+from .._errors import UsageError
 from .._typing import Demand
-from .inbox import Wakeup
+from .driver import LOOP_ENDED
+from .inbox import Wakeup, call_soon
 from .scheduler import UNBOUNDED, FlowScheduler
 from .scope import Scope
 
@@ -52,6 +55,7 @@ class _Subscribers:
     has room first."""
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._schedulers: list[abc.SchedulerBase | None] = []
         self._demands: list[Demand] = []
         #: that of the one who has left last
@@ -59,39 +63,65 @@ class _Subscribers:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed: asyncio.Future[None] | None = None
         self._wakeup: Wakeup | None = None
+        self._subject: abc.SubjectBase[Any] | None = None
+        #: whether somebody listens on another loop
+        self._is_heard_elsewhere = False
+        #: ends with the loop
+        self._guard: asyncio.Task[None] | None = None
 
-    def connect_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The source emits on this loop."""
-        self._loop = loop
-        self._wakeup = Wakeup(loop, self._wake)
-        self._update()
+    def connect_on(self, loop: asyncio.AbstractEventLoop, subject: abc.SubjectBase[Any]) -> None:
+        """The source emits on this loop, by this subject."""
+        with self._lock:
+            self._loop, self._subject = loop, subject
+            self._wakeup = Wakeup(loop, self._wake)
+            self._update()
 
     def join(self, scheduler: abc.SchedulerBase | None) -> None:
         """One more; from any thread."""
-        self._schedulers = [*self._schedulers, scheduler]
-        self._update()
+        with self._lock:
+            self._schedulers.append(scheduler)
+            self._update()
 
     def leave(self, scheduler: abc.SchedulerBase | None) -> None:
         """One less; from any thread."""
-        left = [*self._schedulers]
-        left.remove(scheduler)
-        self._schedulers = left
-        self._last = scheduler
-        self._update()
+        with self._lock:
+            self._schedulers.remove(scheduler)
+            self._last = scheduler
+            self._update()
 
     def last_run(self) -> Scope | None:
         """The run that has left last, if it was one."""
         return self._last.scope if isinstance(self._last, FlowScheduler) else None
 
     def _update(self) -> None:
-        self._demands = [self._demand_of(scheduler) for scheduler in self._schedulers]
+        flows = [FlowScheduler.of_run(scheduler) for scheduler in self._schedulers]
+        # One on another loop can't be waited for.
+        self._demands = [
+            UNBOUNDED if flow is None or flow.loop is not self._loop else flow.demand
+            for flow in flows
+        ]
+        self._is_heard_elsewhere = any(flow and flow.loop is not self._loop for flow in flows)
         if self._changed is not None and self._wakeup is not None:
             self._wakeup.request()
+        if self._loop is not None and self._is_heard_elsewhere == (self._guard is None):
+            call_soon(self._loop, self._set_guard)
 
-    def _demand_of(self, scheduler: abc.SchedulerBase | None) -> Demand:
-        """What a subscriber has room for; one on another loop can't be waited for."""
-        flow = FlowScheduler.of_run(scheduler)
-        return UNBOUNDED if flow is None or flow.loop is not self._loop else flow.demand
+    def _set_guard(self) -> None:
+        if self._guard is not None:
+            if not self._is_heard_elsewhere:
+                self._guard.cancel()
+        elif self._is_heard_elsewhere:
+            self._guard = asyncio.get_running_loop().create_task(self._watch_loop())
+
+    async def _watch_loop(self) -> None:
+        """Tell those on other loops when this one ends, and cancels what runs on it: timers, which
+        are no tasks, just stop."""
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self._guard = None
+            if self._is_heard_elsewhere and self._subject is not None:
+                self._subject.on_error(UsageError(LOOP_ENDED))
 
     def _wake(self) -> None:
         if self._changed is not None and not self._changed.done():
@@ -156,7 +186,7 @@ def _connect_apart(
     if flow is None:
         return _connect(self, scheduler)
     subscribers = _subscribers.setdefault(self, _Subscribers())
-    subscribers.connect_on(flow.loop)
+    subscribers.connect_on(flow.loop, self.subject)
     apart = FlowScheduler(flow.loop, demand=subscribers)
     apart.last_run = subscribers.last_run
     return _connect(self, apart)

@@ -28,10 +28,10 @@ from .inbox import running_loop
 from .scheduler import FlowScheduler
 from .scope import Scope
 
-__all__ = ["Driver", "RootObserver"]
+__all__ = ["LOOP_ENDED", "Driver", "RootObserver"]
 
-#: what listeners on other loops are told
-_LOOP_ENDED: Final = (
+#: what those are told who listen on other loops to what is multicast
+LOOP_ENDED: Final = (
     "a source that several runs listen to (ops.share(), publish(), replay()) ran on the event loop"
     " of the run that subscribed first, and that loop has ended: let all of them run on one loop,"
     " or connect the source on a loop that lives longer (ops.publish(), and .connect() in a"
@@ -259,7 +259,7 @@ class RootObserver(Generic[T]):
             self._is_over = True
             self._scope.abandon()
             self._scope.cancel()
-            self._observer.on_error(UsageError(_LOOP_ENDED))
+            self._observer.on_error(UsageError(LOOP_ENDED))
 
     def on_completed(self) -> None:
         """End."""

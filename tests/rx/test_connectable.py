@@ -306,32 +306,33 @@ def test_who_listens_to_a_part_of_a_run_hears_that_the_run_has_ended(hands_out: 
     assert len(outputs) >= COUNT - 3
 
 
-def test_when_the_loop_of_the_source_ends_those_on_other_loops_are_told() -> None:
+@pytest.mark.parametrize("source", ["flow", "timer"])
+def test_when_the_loop_of_the_source_ends_those_on_other_loops_are_told(source: str) -> None:
     """Instead of waiting for ever; and nothing is told twice."""
     made, subscribed = threading.Event(), threading.Event()
 
     async def ticking() -> AsyncIterator[dict[str, int]]:
         yield {"n": 0}
-        made.set()
-        await asyncio.to_thread(subscribed.wait)
-        yield {"n": 1}
         await asyncio.Event().wait()
 
-    shared = step("src", ticking).to_observable().pipe(ops.replay(), ops.ref_count())
-
-    noticing = shared.pipe(ops.do_action(lambda _: subscribed.set()))
+    sources: dict[str, Observable[Any]] = {
+        "flow": step("src", ticking).to_observable(),
+        "timer": reactivex.timer(3600).pipe(ops.start_with(0), ops.map(lambda n: {"n": n})),
+    }
+    shared = sources[source].pipe(ops.replay(), ops.ref_count())
 
     async def first() -> None:
-        await listening(shared, ops.take(2))
+        run = asyncio.create_task(listening(shared.pipe(ops.do_action(lambda _: made.set()))))
+        await asyncio.to_thread(subscribed.wait)
         # As the loop does at its end; here, for a test leaves no task running.
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:
             task.cancel()
-        await asyncio.wait(left)
+        await asyncio.wait([run, *left])
 
     async def second() -> None:
         with pytest.raises(UsageError, match="loop of the run that subscribed first"):
-            await listening(noticing)
+            await listening(shared.pipe(ops.do_action(lambda _: subscribed.set())))
 
     thread = threading.Thread(target=lambda: asyncio.run(first()))
     thread.start()
