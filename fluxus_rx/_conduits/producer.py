@@ -1,7 +1,8 @@
-"""Producers: what a flow begins with; also those of what is there already."""
+"""Producers: what a flow begins with, and one run of it for all who listen."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 import inspect
@@ -9,11 +10,13 @@ from abc import abstractmethod
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
-    AsyncIterator,
+    Awaitable,
     Generator,
     Iterable,
     Iterator,
+    Mapping,
 )
+from functools import partial
 from operator import itemgetter
 from typing import Any, Generic, Literal, Never, Self, overload
 
@@ -21,23 +24,26 @@ from aiostream import Stream
 from reactivex import Observable
 
 from .._common.item_types import type_arguments
-from .._common.messages import short, shown
+from .._common.messages import also_raised, check_whole_number, short, shown
 from .._common.single_values import is_single_value
 from .._common.trail import Trail
 from .._engine.bound_step import offloaded
 from .._engine.conversions import arrivals, async_arrivals, async_items, to_stream
 from .._engine.execution import Execution
+from .._engine.hot_source import HotSource
 from .._engine.merged import Merged
-from .._engine.observable import FlowObservable
+from .._engine.observable import FlowObservable, buffered
 from .._engine.path_observables import path_observables
-from .._errors import InvalidFlowError, InvalidProductError, UsageError
+from .._errors import InvalidFlowError, InvalidProductError
 from .._graph.parts import Part
 from .._options.executors import in_processes
 from .._options.offload import Offload
 from .._options.pickling import check_picklable
 from .._options.step_options import StepOptions
+from .._rx.overflow import Overflow, OverflowPolicy
 from .._rx.run_settings import RunSettings
 from .._rx.scheduler import FlowScheduler
+from .._streams.channel import BUFFER
 from .._streams.iteration import iterate
 from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
@@ -46,8 +52,7 @@ from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group
 __all__ = [
     "AsyncProducer",
     "Producer",
-    "SimpleAsyncProducer",
-    "SimpleProducer",
+    "SharedFlow",
     "check_items",
     "iterator_of",
     "not_iterable",
@@ -182,6 +187,52 @@ class Producer(Conduit, Generic[P_co]):
     def to_stream(self) -> Stream[P_co]:
         """The products of all paths as they come, as an aiostream Stream."""
         return to_stream(self.to_observable())
+
+    def share(
+        self, *, overflow: Overflow = "keep", buffer: int | None = None, replay: int = 0
+    ) -> SharedFlow[P_co]:
+        """One run of this flow, for all who listen to it: a hub.
+
+        The hub begins flows, and is iterated over, like any producer; each run, and each iteration,
+        listens from the moment when it begins, and gets the last `replay` items first. The source
+        is hot: its run begins with the block `async with flow.share() as hub`, or else with the
+        first who listens. It goes on when nobody listens, and ends when the source does, or by the
+        end of the block, or by `hub.close()`. Then all who listen come to their end.
+
+        Each who listens has a buffer of its own, of `buffer` items (16), and `overflow` says what
+        becomes of one more:
+
+        - `"keep"`: it waits; a source that can wait is asked for no more than all who keep items
+          have room for, so the slowest of them sets the pace of all
+        - `"error"`: `BufferOverflowError` ends the run that listens
+        - `"drop_oldest"`, `"drop_newest"`: the oldest of those that wait is dropped, or the new one
+        - `"latest"`: one waits, the newest; takes no `buffer`
+
+        With any but "keep", whoever is slow loses items, `hub.dropped` tells how many, and neither
+        the source nor anybody else waits. `hub.subscriber(overflow=…, buffer=…)` is the same hub
+        with another policy. At most `buffer` items wait for each who listens, and `replay` items in
+        the hub.
+
+        An error of the source is the error of all who listen, and of those who come later. If
+        nobody listens, the end of the block raises it, or else the loop's exception handler has it.
+        The run has none of the settings of the runs that listen, such as `on_error="collect"`.
+
+        Raises ValueError for a `buffer` below 1, a `replay` below 0, and for another `overflow`.
+
+        >>> import asyncio
+        >>> from fluxus_rx import step
+        >>> async def main():
+        ...     async with step("src", [{"x": 1}, {"x": 2}]).share() as hub:
+        ...         double = hub >> step("double", lambda x: {"y": 2 * x})
+        ...         return await asyncio.gather(*(count(flow) for flow in (hub, double)))
+        >>> async def count(flow):
+        ...     return [product async for product in flow]
+        >>> [len(products) for products in asyncio.run(main())]
+        [2, 2]
+        """
+        check_whole_number("replay", replay, "items", who="share()", least=0)
+        policy = _shared_policy(self, overflow, buffer)
+        return SharedFlow(self, HotSource(lambda: self.observables(), replay), policy)
 
     def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
         elsewhere = offloaded(id(self), lambda: self._flow_label, flow.scope, self._flow_options)
@@ -340,58 +391,113 @@ def check_items(who: str, items: object) -> None:
         raise InvalidFlowError(f"{who} takes an iterable of products, not {shown(items)}{alone}")
 
 
-class SimpleProducer(Producer[T]):
-    """A producer of the items of an iterable, in its order.
+class SharedFlow(Producer[P_co]):
+    """One run of a flow, for all who listen to it; `Producer.share` makes it, and tells the rules.
 
-    An iterator is used up by the first run; a second one raises `UsageError` (a RuntimeError).
-    Raises TypeError for what isn't iterable, and for text and mappings, whose characters and keys
-    are hardly meant.
-
-    >>> list(SimpleProducer([1, 2]))
-    [1, 2]
+    A producer: each run that begins with it, and each iteration over it, listens to that one run.
+    `subscriber` gives the same with another policy for items that come too fast.
     """
 
-    def __init__(self, items: Iterable[T]) -> None:
-        check_items("SimpleProducer()", items)
-        self.items = items
-        self._used = False
+    _flow_awaits = True
 
-    def produce(self) -> Iterator[T]:
-        """The items."""
-        _use_iterator(self, isinstance(self.items, Iterator))
-        return iter(self.items)
+    def __init__(
+        self, flow: Producer[P_co], source: HotSource[P_co], policy: OverflowPolicy
+    ) -> None:
+        self._flow = flow
+        self._source = source
+        self._policy = policy
+        self._dropped = 0
 
+    def subscriber(
+        self, *, overflow: Overflow | None = None, buffer: int | None = None
+    ) -> SharedFlow[P_co]:
+        """The same run for those who want another policy; what isn't given is as it was.
 
-class SimpleAsyncProducer(AsyncProducer[T]):
-    """A producer of the items of an asynchronous iterable, in its order.
+        >>> from fluxus_rx import step
+        >>> hub = step("src", [{"x": 1}]).share(replay=3)
+        >>> hub.subscriber(overflow="latest")
+        src.share(overflow='latest')
+        """
+        policy = self._policy
+        if overflow is None:
+            overflow = policy.overflow
+        if buffer is None and overflow == policy.overflow:
+            buffer = policy.size
+        return SharedFlow(self._flow, self._source, _shared_policy(self._flow, overflow, buffer))
 
-    An asynchronous iterator is used up by the first run; a second one raises `UsageError` (a
-    RuntimeError). Raises TypeError for what isn't asynchronously iterable.
+    @property
+    def dropped(self) -> int:
+        """How many items have found no room, with all who have listened by this object."""
+        return self._dropped
 
-    >>> async def numbers():
-    ...     yield 1
-    >>> list(SimpleAsyncProducer(numbers()))
-    [1]
-    """
+    def close(self) -> Awaitable[None]:
+        """Tell the run to end; from any thread, and more than once. All who listen get what waits
+        for them, and come to their end. Await what this gives to know that all is cleaned up."""
+        return self._source.close()
 
-    def __init__(self, items: AsyncIterable[T]) -> None:
-        if not isinstance(items, AsyncIterable):
-            raise InvalidFlowError(
-                f"SimpleAsyncProducer() takes an asynchronous iterable, not {shown(items)}"
-            )
-        self.items = items
-        self._used = False
+    async def __aenter__(self) -> Self:
+        self._source.start(asyncio.get_running_loop(), is_awaited=True)
+        return self
 
-    def aproduce(self) -> AsyncIterable[T]:
-        """The items."""
-        _use_iterator(self, isinstance(self.items, AsyncIterator))
-        return self.items
+    async def __aexit__(self, kind: object, raised: BaseException | None, trace: object) -> None:
+        try:
+            await self.close()
+        except BaseException as error:
+            if raised is None:
+                raise
+            also_raised(raised, error)
 
+    @property
+    def name(self) -> str:
+        """What messages, results and drawings call it."""
+        return "share"
 
-def _use_iterator(producer: Any, once: bool) -> None:
-    if once and producer._used:
-        raise UsageError(
-            f"{producer.name}: its iterator was used up by an earlier run; pass a list, or a"
-            " producer that makes a new one"
+    @property
+    def product_type(self) -> Any:
+        """The type of the products of the flow."""
+        return self._flow.product_type
+
+    def observables(self) -> list[FlowObservable[P_co]]:
+        """All paths of the flow as one, in their order of completion."""
+        policy = self._policy
+        limit = None if policy.overflow == "keep" else policy.size
+        heard: Observable[P_co] = Observable(partial(self._source.subscribe, limit))
+        key = ("held", id(self))
+        return [buffered(heard, policy, key, self.name, on_drop=self._count_drop)]
+
+    def _count_drop(self) -> None:
+        self._dropped += 1
+
+    def produce(self) -> Iterable[P_co]:
+        """The products, for a synchronous reader."""
+        return iter(self)
+
+    def describe(self) -> Part:
+        """This hub as data, see `Conduit.describe`."""
+        size, overflow = self._policy.size, self._policy.overflow
+        return self._flow_description(
+            role="producer",
+            data=self._flow,
+            buffer=size,
+            overflow=overflow,
+            emission="with demand" if overflow == "keep" else "",
         )
-    producer._used = True
+
+    def get_repr_attributes(self) -> Mapping[str, Any]:
+        """The arguments that differ from the defaults."""
+        overflow, size = self._policy.overflow, self._policy.size
+        given = {"overflow": overflow, "buffer": size}
+        usual = {"overflow": "keep", "buffer": 1 if overflow == "latest" else BUFFER}
+        return {name: value for name, value in given.items() if value != usual[name]}
+
+    def __repr__(self) -> str:
+        given = [f"{name}={value!r}" for name, value in self.get_repr_attributes().items()]
+        return f"{self._flow.name}.share({', '.join(given)})"
+
+
+def _shared_policy(flow: Conduit, overflow: Any, buffer: Any) -> OverflowPolicy:
+    """The policy of who listens to a shared flow, if these are one."""
+    if buffer is None:
+        buffer = 1 if overflow == "latest" else BUFFER
+    label = f"share() of {short(flow)}"
+    return OverflowPolicy.of("share()", label, "buffer", buffer, overflow, heeded=True)

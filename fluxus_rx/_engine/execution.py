@@ -28,7 +28,7 @@ from .._rx.stopper import GRACE
 from .._streams.channel import BUFFER, Channel
 from .._streams.context import unmistakable
 from .._streams.path_order import Arrival, PathOrder
-from .._typing import T
+from .._typing import Demand, T
 from .merged import paths_by_source, subscribe_paths
 from .stage import StepLocations
 
@@ -46,10 +46,10 @@ class Execution:
     """The paths of a flow, run for as long as the block lasts; what arrives is in the channel.
 
     The room of the channel is the demand of the flow. With `receivers`, one for each path, products
-    go to these as fast as they come, and the channel tells the end alone. If the run
-    `keeps` them, what has arrived stays in the channel at the end, and what is done by an early end
-    arrives before it, in whatever order. `beside` runs beside it, as part of the run: it is
-    cancelled at the end, and its error ends all.
+    go to these, as fast as they come or as `demand` allows, and the channel tells the end alone. If
+    the run `keeps` them, what has arrived stays in the channel at the end, and what is done by an
+    early end arrives before it, in whatever order. `beside` runs beside it, as part of the run: it
+    is cancelled at the end, and its error ends all.
 
     A run that is drainable may be told to end: by `drain`, by its deadline, or from outside.
 
@@ -67,6 +67,7 @@ class Execution:
         receivers: Sequence[Callable[[Any], None]] | None = None,
         beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
         *,
+        demand: Demand = UNBOUNDED,
         keeps: bool = False,
     ) -> None:
         location_of = StepLocations(paths).location_of
@@ -75,6 +76,7 @@ class Execution:
         self._paths = paths
         self._receivers = receivers
         self._beside = beside
+        self._demand = demand
         self._keeps = keeps
         #: where what arrives waits to be taken
         self.channel: Channel[Arrival] = Channel()
@@ -95,7 +97,7 @@ class Execution:
                 meter.gauges.know(getattr(path, "trail", None))
         paths = counted(len(self._paths), "path")
         _log.debug("takes the products of %s in %r", paths, self.scope)
-        demand = self.channel if self._receivers is None else UNBOUNDED
+        demand = self.channel if self._receivers is None else self._demand
         if self._keeps:
             self.scope.final_demand = demand
         flow = FlowScheduler(self.scope.loop, self.scope, demand)

@@ -303,11 +303,12 @@ def buffered(
     key: Hashable,
     name: str,
     label: str | None = None,
+    on_drop: Callable[[], object] | None = None,
 ) -> FlowObservable[T]:
     """`source`, taken in by a policy; its items are called `label` where they are no products."""
     given = flow_observable(source)
     return FlowObservable(
-        BufferedObservable(source, policy, key),
+        BufferedObservable(source, policy, key, on_drop),
         trail=Trail(name, given.trail),
         shows_items=given.shows_items,
         foreign_items=given.foreign_items if label is None else ForeignItems(label),

@@ -45,8 +45,6 @@ _RUN_ENDED: Final = (
     " the operator that hands it out, and the source belongs to all who listen"
 )
 
-Subscribe = Callable[[abc.ObserverBase[T], FlowScheduler], abc.DisposableBase]
-
 
 @runtime_checkable
 class Releasing(Protocol):

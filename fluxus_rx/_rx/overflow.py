@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from threading import Lock
 from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias, get_args
 
@@ -72,12 +72,20 @@ class OverflowPolicy(NamedTuple):
 class BufferedObservable(Observable[T]):
     """An observable whose items are held by a policy, where a stage takes them in."""
 
-    def __init__(self, source: Observable[T], policy: OverflowPolicy, key: Hashable) -> None:
+    def __init__(
+        self,
+        source: Observable[T],
+        policy: OverflowPolicy,
+        key: Hashable,
+        on_drop: Callable[[], object] | None = None,
+    ) -> None:
         super().__init__()
         self.source = source
         self.policy = policy
         #: whose it is, in a run that counts
         self.key = key
+        #: is called for each item that is dropped, under a lock
+        self.on_drop = on_drop
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
@@ -129,6 +137,7 @@ class BoundedIntake(Cancellable[T]):
     ) -> None:
         self._source = source.source
         self._policy = source.policy
+        self._on_drop = source.on_drop
         self._size = source.policy.size
         self._flow = flow.demanding(UNBOUNDED, downstream)
         self._tally = tally
@@ -183,6 +192,8 @@ class BoundedIntake(Cancellable[T]):
             except IndexError:  # the reader has taken them meanwhile
                 return True
         self._dropped += 1
+        if self._on_drop is not None:
+            self._on_drop()
         if self._tally is not None:
             self._tally.dropped()
         return overflow != "drop_newest"
