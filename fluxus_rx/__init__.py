@@ -9,8 +9,8 @@
 # line do not know each other:
 #
 # _errors, _typing                  the errors, by whose fault it is; type variables, protocols
-# _common                           messages, names, texts, signatures, item types, event loops
-# _graph, _streams                  a flow as data; asynchronous streams, on aiostream
+# _common                           messages, names, texts, signatures, item types
+# _graph, _loops, _streams          a flow as data; event loops; asynchronous streams, on aiostream
 # _monitoring, _options             the numbers of a run; what can be set on a step
 # _products, _rx, viz               what travels; streams and observables joined; drawings
 # _engine, _results                 steps as stages of a running flow; what a run gives

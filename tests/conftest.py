@@ -182,7 +182,7 @@ def _noted_before(owner: Any, name: str, leftovers: Leftovers) -> Iterator[None]
 
 def _library_loops() -> tuple[Any, str]:
     """What winds up the loops of `run()`, if the library is there."""
-    kept_loop = sys.modules.get("fluxus_rx._common.kept_loop")
+    kept_loop = sys.modules.get("fluxus_rx._loops.kept_loop")
     return (asyncio.BaseEventLoop if kept_loop is None else kept_loop.KeptLoop), "close"
 
 

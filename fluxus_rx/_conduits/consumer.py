@@ -19,14 +19,14 @@ from functools import partial, reduce
 from typing import Any, Generic, cast, overload
 
 from .._common.encoding import printed
-from .._common.event_loop import Loop
 from .._common.item_types import type_arguments
-from .._common.loop_errors import note_loop_error
 from .._common.messages import also_raised, note, short, shown
 from .._engine.conversions import arrivals
 from .._engine.execution import Execution, consume_in_thread
 from .._errors import InvalidProductError
 from .._graph.parts import Part, in_series, part_of
+from .._loops.event_loop import Loop
+from .._loops.loop_errors import note_loop_error
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
 from .._rx.run_settings import RunSettings

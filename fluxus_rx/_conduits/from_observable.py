@@ -10,13 +10,13 @@ from reactivex import Observable
 from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._common.names import check_name
-from .._engine.emission import emission_of
 from .._engine.observable import FlowObservable, buffered
 from .._errors import InvalidFlowError
 from .._graph.parts import Part
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._streams.channel import BUFFER
 from .._typing import T
+from .emission import emission_of
 from .producer import Producer
 
 __all__ = ["ForeignProducer", "ObservableProducer", "from_observable"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-import inspect
 from abc import abstractmethod
 from collections.abc import (
     AsyncGenerator,
@@ -13,7 +12,6 @@ from collections.abc import (
     Awaitable,
     Generator,
     Iterable,
-    Iterator,
     Mapping,
 )
 from functools import partial
@@ -25,7 +23,6 @@ from reactivex import Observable
 
 from .._common.item_types import type_arguments
 from .._common.messages import also_raised, check_whole_number, short, shown
-from .._common.single_values import is_single_value
 from .._common.trail import Trail
 from .._engine.bound_step import offloaded
 from .._engine.conversions import arrivals, async_arrivals, async_items, to_stream
@@ -34,7 +31,7 @@ from .._engine.hot_source import HotSource
 from .._engine.merged import Merged
 from .._engine.observable import FlowObservable, buffered
 from .._engine.path_observables import path_observables
-from .._errors import InvalidFlowError, InvalidProductError
+from .._errors import InvalidFlowError
 from .._graph.parts import Part
 from .._options.executors import in_processes
 from .._options.offload import Offload
@@ -48,14 +45,12 @@ from .._streams.iteration import iterate
 from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group
+from .iterables import MethodCall, iterator_of, not_iterable
 
 __all__ = [
     "AsyncProducer",
     "Producer",
     "SharedFlow",
-    "check_items",
-    "iterator_of",
-    "not_iterable",
 ]
 
 
@@ -322,73 +317,6 @@ class _ParallelProducers(Group, Producer[P_co]):
     def observables(self) -> list[FlowObservable[P_co]]:
         """One observable per path, in path order."""
         return [path for producer in self.conduits for path in producer.observables()]
-
-
-def iterator_of(products: Any, conduit: Conduit, method: str) -> Iterator[Any]:
-    """The iterator of what a method of a conduit has returned."""
-    if products.__class__ is not list and is_single_value(products):
-        raise not_iterable(conduit, method, products, "a generator")
-    try:
-        return iter(products)
-    except TypeError:
-        raise not_iterable(conduit, method, products, "a generator") from None
-
-
-class MethodCall:
-    """A call of a method of a conduit off the loop: it gives an iterator, to be read there as well,
-    or a list or tuple, which is made already."""
-
-    __slots__ = ("_arguments", "_conduit", "_method")
-
-    def __init__(self, conduit: Any, method: str, *arguments: Any) -> None:
-        self._conduit = conduit
-        self._method = method
-        self._arguments = arguments
-
-    def __call__(self) -> Any:
-        products = getattr(self._conduit, self._method)(*self._arguments)
-        if type(products) in (list, tuple):
-            return products
-        return iterator_of(products, self._conduit, self._method)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        bare = self._conduit._flow_without_options()
-        return MethodCall, (bare, self._method, *self._arguments)
-
-    @property
-    def __name__(self) -> str:
-        return f"{self._conduit.name}.{self._method}"
-
-
-def not_iterable(conduit: Conduit, method: str, products: Any, wanted: str) -> InvalidProductError:
-    """The error for what a method of a conduit has returned, where it isn't what is `wanted`."""
-    if inspect.iscoroutine(products):
-        products.close()  # or it complains that it was never awaited
-    hint = ""
-    if is_single_value(products):
-        hint = f", or return a list of them: [{short(products)}]"
-    elif not method.startswith("a"):
-        hint = " (if it must await, there is the Async… base class)"
-    return InvalidProductError(
-        f"{conduit.name}.{method}() returned {shown(products)}; it must be {wanted}: yield the"
-        f" products in it{hint}"
-    )
-
-
-def check_items(who: str, items: object) -> None:
-    """Refuse what is no iterable of products.
-
-    >>> check_items("process()", "ab")
-    Traceback (most recent call last):
-        ...
-    fluxus_rx.InvalidFlowError: process() takes an iterable of products, not 'ab' (str); a product
-    alone goes into a list: ['ab']
-    """
-    if not isinstance(items, Iterable) or is_single_value(items):
-        alone = ""
-        if is_single_value(items):
-            alone = f"; a product alone goes into a list: [{short(items)}]"
-        raise InvalidFlowError(f"{who} takes an iterable of products, not {shown(items)}{alone}")
 
 
 class SharedFlow(Producer[P_co]):

@@ -8,7 +8,8 @@ from typing import Any
 from .._common.messages import shown
 from .._errors import InvalidFlowError, UsageError
 from .._typing import T
-from .producer import AsyncProducer, Producer, check_items
+from .iterables import check_items
+from .producer import AsyncProducer, Producer
 
 __all__ = ["SimpleAsyncProducer", "SimpleProducer"]
 

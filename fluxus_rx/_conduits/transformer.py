@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Generic, Self, overload
 from aiostream import Stream
 from reactivex import Observable
 
-from .._common.event_loop import Loop
 from .._common.item_types import fits, type_arguments, type_name
 from .._common.messages import shown
 from .._engine.conversions import to_stream
@@ -24,6 +23,7 @@ from .._engine.observable import (
 )
 from .._errors import InvalidFlowError
 from .._graph.parts import Part, Through
+from .._loops.event_loop import Loop
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._rx.run_settings import RunSettings
 from .._streams.context import Items
@@ -31,7 +31,8 @@ from .._streams.iteration import iterate
 from .._typing import A, A_contra, B, B_co, Behind, C, P_co, T, Whole
 from .composites import Chain, Group, flat
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group, passthrough_chained
-from .producer import Producer, check_items, not_iterable
+from .iterables import check_items, not_iterable
+from .producer import Producer
 from .transformer_stage import TransformerStage
 
 __all__ = ["AsyncTransformer", "Buffer", "Passthrough", "Transformer", "group", "passes_through"]

@@ -22,7 +22,7 @@ from .._options.pickling import check_picklable
 from .._options.step_options import StepOptions
 from .._streams.context import Items
 from .conduit import Conduit, ConduitRole
-from .producer import MethodCall, iterator_of
+from .iterables import MethodCall, iterator_of
 
 __all__ = ["TransformerStage"]
 

@@ -8,10 +8,10 @@ from functools import partial
 from aiostream import operator
 from reactivex import Observable
 
-from .._common.event_loop import Loop
-from .._common.loop_errors import require_loop
 from .._common.messages import shown
 from .._errors import InvalidFlowError
+from .._loops.event_loop import Loop
+from .._loops.loop_errors import require_loop
 from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
 from .._streams.channel import Channel

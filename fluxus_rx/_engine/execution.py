@@ -16,10 +16,10 @@ from typing import Any, Final
 from reactivex import Observable
 from reactivex.abc import DisposableBase
 
-from .._common.event_loop import call_soon
-from .._common.loop_errors import note_loop_error, require_loop
 from .._common.messages import also_raised, note, short
 from .._common.text import counted
+from .._loops.event_loop import call_soon
+from .._loops.loop_errors import note_loop_error, require_loop
 from .._options.pending import Pending
 from .._rx.run_settings import RunSettings
 from .._rx.scheduler import UNBOUNDED, FlowScheduler

@@ -17,9 +17,9 @@ from typing import Any, Final, Generic, NamedTuple
 
 from reactivex import abc
 
-from .._common.loop_errors import note_loop_error
 from .._common.messages import also_raised
 from .._errors import UsageError
+from .._loops.loop_errors import note_loop_error
 from .._rx.scheduler import FlowScheduler
 from .._streams.context import Items, unmistakable
 from .._streams.iteration import END, Cancellable, StartWith, aclose_all, cancel

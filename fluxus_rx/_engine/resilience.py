@@ -21,10 +21,10 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Final
 
-from .._common.loop_errors import note_loop_error
 from .._common.messages import note, place_note
 from .._common.text import counted
 from .._errors import MissingAttributeError, UsageError
+from .._loops.loop_errors import note_loop_error
 from .._options.attempt_clock import AttemptClock
 from .._options.failure import Failure, FailureLog
 from .._options.retry import Attempts, retries

@@ -24,9 +24,9 @@ from .._common.signatures import Parameters, function_name, is_async_function
 from .._common.single_values import is_text
 from .._common.trail import Trail
 from .._conduits.conduit import options_repr
+from .._conduits.emission import emission_of
 from .._conduits.producer import Producer
 from .._engine.bound_step import BoundStep, ItemCall, offloaded
-from .._engine.emission import emission_of
 from .._engine.observable import FlowObservable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError, UsageError

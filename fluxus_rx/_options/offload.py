@@ -18,9 +18,9 @@ from functools import partial
 from math import inf
 from typing import Any, Final, TypeAlias
 
-from .._common.event_loop import call_soon
 from .._common.messages import note, short
 from .._common.text import counted
+from .._loops.event_loop import call_soon
 from .._streams.channel import BUFFER
 from .._streams.context import unmistakable
 from .attempt_clock import AttemptClock

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Unpack
 
-from .._common.event_loop import Loop
 from .._common.messages import shown
 from .._common.trail import Trail
 from .._conduits.conduit import Conduit
 from .._engine.stage import StepLocations
 from .._errors import InvalidFlowError, UsageError
+from .._loops.event_loop import Loop
 from .._monitoring.reporting import Follow
 from .._options.failure import Failure
 from .._options.pending import Pending

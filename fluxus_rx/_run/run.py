@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 
-from .._common.event_loop import Loop
 from .._conduits.conduit import Conduit
 from .._engine.conversions import arrivals
+from .._loops.event_loop import Loop
 from .._monitoring.reporting import Follow
 from .._options.failure import Failure
 from .._options.step_options import StepOptions

@@ -27,8 +27,8 @@ from weakref import WeakKeyDictionary, WeakSet
 from reactivex import ConnectableObservable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
-from .._common.event_loop import call_soon
 from .._errors import UsageError
+from .._loops.event_loop import call_soon
 from .._typing import Demand
 from .driver import LOOP_ENDED
 from .inbox import Wakeup

@@ -17,9 +17,9 @@ from typing import Any, Final, Generic, Protocol, runtime_checkable
 from reactivex import abc
 from reactivex.disposable import Disposable
 
-from .._common.loop_errors import note_loop_error
 from .._common.messages import also_raised
 from .._errors import UsageError
+from .._loops.loop_errors import note_loop_error
 from .._streams.channel import BUFFER, Channel
 from .._streams.iteration import END, Reader, aclose, cancel, poller
 from .._typing import T

@@ -13,8 +13,8 @@ from reactivex import abc
 from reactivex import typing as rx_typing
 from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
 
-from .._common.event_loop import call_soon
 from .._errors import UsageError
+from .._loops.event_loop import call_soon
 from .._typing import Demand
 from .scope import Scope
 

@@ -28,7 +28,7 @@ LATE: Final = 0.005
 TURNS: Final = 8
 
 #: Seconds that are none: what sums of floats may differ by.
-_NOTHING: Final = 1e-6
+_ROUNDING: Final = 1e-6
 
 
 class LoopClock:
@@ -144,7 +144,7 @@ class Deadline:
     def _check(self) -> None:
         loop, left = self._clock.loop, self.left
         late = loop.time() - self._due
-        if left > _NOTHING:
+        if left > _ROUNDING:
             self._due = loop.time() + left
             self._timer = loop.call_at(self._due, self._check)
         else:

@@ -25,10 +25,10 @@ from os.path import basename
 from types import FrameType
 from typing import Any, Final, TypeAlias, Unpack
 
-from .._common.event_loop import new_loop
 from .._common.messages import also_raised, check_seconds, note, short, shown
 from .._common.text import counted
 from .._errors import FlowError, InvalidFlowError, InvalidOptionError, UsageError
+from .._loops.event_loop import new_loop
 from .._typing import T, Ts
 from ._foreign import is_outside_of, redirected
 

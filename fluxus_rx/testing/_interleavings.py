@@ -13,9 +13,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any, Unpack
 
-from .._common.event_loop import new_loop
 from .._common.messages import note, shown
 from .._errors import InvalidFlowError, InvalidOptionError, UsageError
+from .._loops.event_loop import new_loop
 from .._typing import T, Ts
 from ._clock import PATIENCE, VirtualTimeLoop
 

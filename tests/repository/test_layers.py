@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parents[2] / "fluxus_rx"
 ORDER: list[list[str]] = [
     ["_errors", "_typing"],
     ["_common"],
-    ["_graph", "_streams"],
+    ["_graph", "_loops", "_streams"],
     ["_monitoring", "_options"],
     ["_products", "_rx", "viz"],
     ["_engine", "_results"],

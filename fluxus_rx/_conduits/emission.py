@@ -1,7 +1,7 @@
 """How an observable emits, guessed from the inside of reactivex.
 
 An observable doesn't say what it was made of. That of an operator subscribes by a function that has
-what it was put on in its closure, and whose module is the operator's; `tests/engine/
+what it was put on in its closure, and whose module is the operator's; `tests/conduits/
 test_emission.py` fails where that changes.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from reactivex import Observable
 from reactivex.subject import Subject
 
-from .observable import is_driven
+from .._engine.observable import is_driven
 
 __all__ = ["emission_of"]
 

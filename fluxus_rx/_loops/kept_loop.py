@@ -51,12 +51,12 @@ def _closes_generator(task: asyncio.Task[Any]) -> bool:
     return type(task.get_coro()) is _CLOSING
 
 
-async def _nothing() -> AsyncGenerator[None, None]:
+async def _empty_generator() -> AsyncGenerator[None, None]:
     yield
 
 
 #: what a loop makes a task of for a generator that was left to the garbage collector
-_CLOSING: Final = type(_nothing().aclose())
+_CLOSING: Final = type(_empty_generator().aclose())
 
 
 class KeptLoop:

@@ -14,8 +14,8 @@ from concurrent import futures
 from functools import partial
 from typing import Any, Final, ParamSpec
 
+from .._common.messages import short
 from .._typing import T
-from .messages import short
 
 __all__ = ["SETTLING_SECONDS", "LoopThreads"]
 
@@ -47,9 +47,9 @@ class LoopThreads(futures.ThreadPoolExecutor):
         super().__init__(self._most)
         self._changed = threading.Condition()
         self._numbers = itertools.count()
-        self._queue: deque[_Call] = deque()
-        self._running: set[_Call] = set()
-        self._left: set[_Call] = set()
+        self._queue: deque[_ThreadCall] = deque()
+        self._running: set[_ThreadCall] = set()
+        self._left: set[_ThreadCall] = set()
         #: threads, but for those with calls that were left
         self._size = 0
         self._idle = 0
@@ -61,7 +61,7 @@ class LoopThreads(futures.ThreadPoolExecutor):
         self, fn: Callable[_P, T], /, *args: _P.args, **kwargs: _P.kwargs
     ) -> futures.Future[T]:
         """Make a call in a thread that is idle, or in a new one, or as soon as there is one."""
-        call = _Call(partial(fn, *args, **kwargs), self._leave)
+        call = _ThreadCall(partial(fn, *args, **kwargs), self._leave)
         with self._changed:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
@@ -123,7 +123,7 @@ class LoopThreads(futures.ThreadPoolExecutor):
 
     # In any thread
 
-    def _leave(self, call: _Call) -> None:
+    def _leave(self, call: _ThreadCall) -> None:
         with self._changed:
             if call in self._running and call not in self._left and len(self._left) < _MOST_LEFT:
                 self._left.add(call)
@@ -141,7 +141,7 @@ class LoopThreads(futures.ThreadPoolExecutor):
                     return  # another thread stands in for this one
             del call  # what it gave must not live for as long as the thread is idle
 
-    def _next(self, dismissals: int) -> _Call | None:
+    def _next(self, dismissals: int) -> _ThreadCall | None:
         """The next call; None if the idle threads were told to end since the thread was at work."""
         with self._changed:
             self._idle += 1
@@ -157,10 +157,10 @@ class LoopThreads(futures.ThreadPoolExecutor):
             return call
 
 
-class _Call(futures.Future[Any]):
+class _ThreadCall(futures.Future[Any]):
     """A call in a thread; cancelled while it runs, it is left."""
 
-    def __init__(self, work: Callable[[], Any], leave: Callable[[_Call], None]) -> None:
+    def __init__(self, work: Callable[[], Any], leave: Callable[[_ThreadCall], None]) -> None:
         super().__init__()
         self._call: Callable[[], Any] | None = work
         self._leave = leave
@@ -200,7 +200,7 @@ class _Call(futures.Future[Any]):
             self.set_result(given)
 
 
-async def _wait_for(calls: list[_Call]) -> None:
+async def _wait_for(calls: list[_ThreadCall]) -> None:
     """Wait until these are done, for some seconds at most."""
     loop = asyncio.get_running_loop()
     done = asyncio.Event()

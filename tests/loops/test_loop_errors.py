@@ -29,7 +29,7 @@ from fluxus_rx import (
     step,
     stream,
 )
-from fluxus_rx._common.loop_errors import note_loop_error
+from fluxus_rx._loops.loop_errors import note_loop_error
 from tests.support.errors import notes
 from tests.support.scripted_calls import numbers
 

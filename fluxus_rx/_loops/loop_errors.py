@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
+from .._common.messages import note
 from .._errors import UsageError
-from .messages import note
 
 __all__ = ["in_foreign_loop", "note_loop_error", "require_loop"]
 
@@ -76,7 +76,7 @@ _NOTES: Final = (
 
 #: How far causes are followed, and characters of a message that are looked at, at each end.
 _MOST_CAUSES: Final = 10
-_MOST_CHARACTERS: Final = 500
+_MOST_READ: Final = 500
 
 
 def note_loop_error(error: BaseException) -> None:
@@ -98,7 +98,7 @@ def _messages(error: BaseException) -> Iterator[str]:
         # Not str(): what an exception shows may be large, or its own.
         for text in found.args:
             if isinstance(text, str):
-                yield text[:_MOST_CHARACTERS] + text[-_MOST_CHARACTERS:]
+                yield text[:_MOST_READ] + text[-_MOST_READ:]
         if isinstance(found, BaseExceptionGroup):
             waiting += found.exceptions[:3]
         cause = found.__cause__ or found.__context__

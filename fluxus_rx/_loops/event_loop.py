@@ -14,10 +14,10 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
+from .._common.messages import note
 from .._typing import T
 from .kept_loop import homes
 from .loop_errors import in_foreign_loop
-from .messages import note
 
 __all__ = ["Loop", "call_soon", "new_loop"]
 

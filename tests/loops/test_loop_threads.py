@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from fluxus_rx import run, step
-from fluxus_rx._common.loop_threads import LoopThreads
+from fluxus_rx._loops.loop_threads import LoopThreads
 from fluxus_rx.testing import run_virtual, virtual_time
 from tests.support.probes import until
 from tests.support.scripted_calls import numbers, ys
 from tests.support.subprocesses import python
 
-LOGGER = "fluxus_rx._common.loop_threads"
+LOGGER = "fluxus_rx._loops.loop_threads"
 
 
 @pytest.fixture

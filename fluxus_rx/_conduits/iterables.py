@@ -1,0 +1,81 @@
+"""What the methods of conduits may give: an iterable of products."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from .._common.messages import short, shown
+from .._common.single_values import is_single_value
+from .._errors import InvalidFlowError, InvalidProductError
+from .conduit import Conduit
+
+__all__ = ["MethodCall", "check_items", "iterator_of", "not_iterable"]
+
+
+def iterator_of(products: Any, conduit: Conduit, method: str) -> Iterator[Any]:
+    """The iterator of what a method of a conduit has returned."""
+    if products.__class__ is not list and is_single_value(products):
+        raise not_iterable(conduit, method, products, "a generator")
+    try:
+        return iter(products)
+    except TypeError:
+        raise not_iterable(conduit, method, products, "a generator") from None
+
+
+class MethodCall:
+    """A call of a method of a conduit off the loop: it gives an iterator, to be read there as well,
+    or a list or tuple, which is made already."""
+
+    __slots__ = ("_arguments", "_conduit", "_method")
+
+    def __init__(self, conduit: Any, method: str, *arguments: Any) -> None:
+        self._conduit = conduit
+        self._method = method
+        self._arguments = arguments
+
+    def __call__(self) -> Any:
+        products = getattr(self._conduit, self._method)(*self._arguments)
+        if type(products) in (list, tuple):
+            return products
+        return iterator_of(products, self._conduit, self._method)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        bare = self._conduit._flow_without_options()
+        return MethodCall, (bare, self._method, *self._arguments)
+
+    @property
+    def __name__(self) -> str:
+        return f"{self._conduit.name}.{self._method}"
+
+
+def not_iterable(conduit: Conduit, method: str, products: Any, wanted: str) -> InvalidProductError:
+    """The error for what a method of a conduit has returned, where it isn't what is `wanted`."""
+    if inspect.iscoroutine(products):
+        products.close()  # or it complains that it was never awaited
+    hint = ""
+    if is_single_value(products):
+        hint = f", or return a list of them: [{short(products)}]"
+    elif not method.startswith("a"):
+        hint = " (if it must await, there is the Async… base class)"
+    return InvalidProductError(
+        f"{conduit.name}.{method}() returned {shown(products)}; it must be {wanted}: yield the"
+        f" products in it{hint}"
+    )
+
+
+def check_items(who: str, items: object) -> None:
+    """Refuse what is no iterable of products.
+
+    >>> check_items("process()", "ab")
+    Traceback (most recent call last):
+        ...
+    fluxus_rx.InvalidFlowError: process() takes an iterable of products, not 'ab' (str); a product
+    alone goes into a list: ['ab']
+    """
+    if not isinstance(items, Iterable) or is_single_value(items):
+        alone = ""
+        if is_single_value(items):
+            alone = f"; a product alone goes into a list: [{short(items)}]"
+        raise InvalidFlowError(f"{who} takes an iterable of products, not {shown(items)}{alone}")
