@@ -83,8 +83,8 @@ async def result_of(
 async def test_an_executor_changes_nothing_of_a_result() -> None:
     """It is that of the same flow on the loop, however small the pool is."""
     for seed in range(15):
-        on_the_loop = await result_of(seed, [None, None, None], asyncio.Semaphore(50))
+        on_the_loop = await result_of(seed, [None, None, None], asyncio.Semaphore(1))
         with futures.ThreadPoolExecutor(1 + seed % 3) as pool:
             executors = ["thread", pool, pool]
-            elsewhere = await result_of(seed, executors, asyncio.Semaphore(50))
+            elsewhere = await result_of(seed, executors, asyncio.Semaphore(1))
         assert elsewhere == on_the_loop, f"seed {seed}"
