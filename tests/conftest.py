@@ -38,6 +38,9 @@ hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
 )
 
+#: Programs: tests run them, each in a process of its own.
+collect_ignore_glob = ["applications/field/*.py"]
+
 #: How long a thread may take to end after the test that started it, in seconds.
 PATIENCE = 2.0
 

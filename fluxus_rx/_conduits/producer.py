@@ -21,6 +21,7 @@ from typing import Any, Generic, Literal, Never, Self, overload
 from aiostream import Stream
 from reactivex import Observable
 
+from .._common.encoding import printed
 from .._common.item_types import type_arguments
 from .._common.messages import also_raised, check_whole_number, short, shown
 from .._common.trail import Trail
@@ -319,6 +320,7 @@ class _ParallelProducers(Group, Producer[P_co]):
         return [path for producer in self.conduits for path in producer.observables()]
 
 
+@printed
 class SharedFlow(Producer[P_co]):
     """One run of a flow, for all who listen to it; `Producer.share` makes it, and tells the rules.
 

@@ -236,9 +236,9 @@ class Execution:
         error = await close_scope(self.scope, raised or self._failure)
         if self.pending and self._receivers is None and not self._keeps:
             _log.warning(
-                "%d products were not gone on with, because the run was told to end; the results of"
-                " run() and start() have them as `pending`",
-                len(self.pending),
+                "%s not gone on with, because the run was told to end; the results of run() and"
+                " start() have them as `pending`",
+                counted(len(self.pending), "product was", "products were"),
             )
         try:
             if error is not None and error is not raised:

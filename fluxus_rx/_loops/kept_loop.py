@@ -24,6 +24,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final
 
+from .._common.text import counted
 from .loop_threads import SETTLING_SECONDS, LoopThreads
 
 __all__ = ["KeptLoop", "LoopHome", "homes"]
@@ -96,7 +97,8 @@ class KeptLoop:
         await self._threads.settle()
         left = len(asyncio.all_tasks()) - 1
         if left:
-            _log.debug("%d tasks that steps have started stay on the loop", left)
+            stay = counted(left, "task stays", "tasks stay")
+            _log.debug("%s on the loop that steps have started", stay)
 
     def close(self) -> None:
         """Cancel the tasks that are left, wait for them for some seconds, and close the loop."""

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Final, ParamSpec
 
 from .._common.messages import short
+from .._common.text import counted
 from .._typing import T
 
 __all__ = ["SETTLING_SECONDS", "LoopThreads"]
@@ -98,7 +99,7 @@ class LoopThreads(futures.ThreadPoolExecutor):
         for call in left:
             call.was_told = True
         if left:
-            number = "1 call" if len(left) == 1 else f"{len(left)} calls"
+            number = counted(len(left), "call")
             names = ", ".join(sorted({call.name for call in left}))
             _log.warning(
                 "%s of asyncio.to_thread() or run_in_executor() (%s) still ran %g s after the run"

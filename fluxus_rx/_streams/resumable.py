@@ -6,13 +6,17 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Generic
+from typing import Any, Final, Generic
 
 from .._errors import UsageError
 from .._typing import T
 from .timing import TimeSlice
 
 __all__ = ["Resumable"]
+
+#: Turns of the loop that a stream which has come to its end gets to clean up, before the reading of
+#: an item is cancelled that nobody waits for.
+_TURNS_TO_END: Final = 8
 
 
 class Resumable(AsyncGenerator[T, None], Generic[T]):
@@ -35,6 +39,7 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
         "_block",
         "_change",
         "_is_read",
+        "_is_to_end",
         "_pending",
         "_reader",
         "_stream",
@@ -55,12 +60,24 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
         self._survives = survives
         self._stream: AsyncIterator[Any] | None = None
         self._is_read = False
+        #: whether a cancellation is meant to end it
+        self._is_to_end = False
         #: the reading of an item that nobody waits for now
         self._pending: asyncio.Task[tuple[Any, BaseException | None]] | None = None
         #: the latest task that has read it in the midst of what it does
         self._reader: asyncio.Task[Any] | None = None
         self._was_cancelled = False
         self._time_slice: TimeSlice | None = None
+
+    @property
+    def ag_running(self) -> bool:
+        """Whether somebody waits for an item.
+
+        A generator can't be closed while it runs. So what wants to close one asks this, and if it
+        runs, leaves it to the cancellation of whoever waits, as operators of aiostream do.
+        """
+        self._is_to_end = self._is_to_end or self._is_read
+        return self._is_read
 
     async def __anext__(self) -> T:
         if self._is_read:
@@ -100,7 +117,7 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
             await self._block.__anext__()
         except asyncio.CancelledError as error:
             if _is_cancelled():
-                if self._survives or _waits_alone():
+                if self._survives or (_waits_alone() and not self._is_to_end):
                     raise  # and what is being read comes the next time
                 self._was_cancelled = True
             await self._end(error)
@@ -130,6 +147,9 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
         self._stream = None
         pending, self._pending = self._pending, None
         if pending is not None:
+            for _ in range(_TURNS_TO_END):
+                if not pending.done():
+                    await asyncio.sleep(0)
             pending.cancel()
             await asyncio.wait([pending])
 

@@ -94,8 +94,8 @@ class TestNodes:
     @pytest.mark.parametrize(
         ("value", "shown"),
         [
-            (Unshowable(), "<Unshowable instance>"),
-            ([Unshowable()], "[<Unshowable instance>]"),
+            (Unshowable(), "<Unshowable: its repr raised ValueError>"),
+            ([Unshowable()], "[<Unshowable: its repr raised ValueError>]"),
             (object(), "<object>"),
             (plus, "plus"),
             (Scale, "Scale"),
