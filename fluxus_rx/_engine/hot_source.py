@@ -23,6 +23,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from .._errors import UsageError
+from .._loops.kept_loop import at_standstill
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
 from .._streams.channel import Channel
 from .._streams.path_order import Arrival
@@ -32,7 +33,7 @@ from .execution import Execution
 __all__ = ["Closing", "HotSource"]
 
 _HUB_LOOP_ENDED = (
-    "share(): the event loop on which the shared flow ran has ended: close the hub before"
+    "share(): the event loop on which the shared flow ran runs no longer: close the hub before"
     " (async with flow.share(…) as hub), or start it on a loop that lives longer"
 )
 
@@ -87,6 +88,7 @@ class HotSource(Generic[T]):
 
     async def _run(self) -> None:
         error: BaseException | None = None
+        take_back = at_standstill(asyncio.get_running_loop(), self._leave_loop)
         try:
             await self._emit()
         except asyncio.CancelledError as cancelled:
@@ -96,9 +98,15 @@ class HotSource(Generic[T]):
                 error = UsageError(_HUB_LOOP_ENDED) if self._targets else None
         except BaseException as raised:
             error = raised
+        take_back()
         self._finish(error)
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise error
+
+    def _leave_loop(self) -> None:
+        """The loop stands still: those who listen on other loops would wait for ever."""
+        if self._targets and self._task is not None:
+            self._task.cancel()
 
     async def _emit(self) -> None:
         if self._is_closing:

@@ -22,12 +22,13 @@ import select
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any, Final
 
 from .._common.text import counted
 from .loop_threads import SETTLING_SECONDS, LoopThreads
 
-__all__ = ["KeptLoop", "LoopHome", "homes"]
+__all__ = ["KeptLoop", "LoopHome", "at_standstill", "homes"]
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ class KeptLoop:
         self._process = os.getpid()
         self._policy = _policy()
         self._was_idle = False
+        #: who is told that nobody drives the loop any more, though it stays open
+        self.told: dict[object, Callable[[], None]] = {}
         self._threads = LoopThreads()
         self.loop.set_default_executor(self._threads)
         homes.open.add(self)
@@ -88,8 +91,11 @@ class KeptLoop:
             await _turns()
 
     async def settle(self) -> None:
-        """After a run: end what is about to end, and wait for calls in threads."""
+        """After a run: tell what others wait for that the loop stands still, end what is about to
+        end, and wait for calls in threads."""
         self._was_idle = True
+        for tell in [*self.told.values()]:
+            tell()
         await _turns()
         # The loop closes generators that were left to the garbage collector, each in a task.
         while closing := [task for task in asyncio.all_tasks() if _closes_generator(task)]:
@@ -248,3 +254,22 @@ class _Homes:
 
 
 homes: Final = _Homes()
+
+
+def at_standstill(loop: asyncio.AbstractEventLoop, tell: Callable[[], None]) -> Callable[[], None]:
+    """Have `tell` called, on the loop, whenever a run of a synchronous caller has ended there: then
+    nobody drives the loop until the next one. Called on the loop; what it gives takes that back."""
+    key = object()
+    for kept in homes.open:
+        if kept.loop is loop:
+            kept.told[key] = tell
+            return partial(_take_back, kept.told, key)
+    return _nothing_to_take_back
+
+
+def _take_back(told: dict[object, Callable[[], None]], key: object) -> None:
+    told.pop(key, None)
+
+
+def _nothing_to_take_back() -> None:
+    """Of a loop that runs for as long as it is open."""

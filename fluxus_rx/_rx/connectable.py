@@ -29,6 +29,7 @@ from reactivex.disposable import CompositeDisposable, Disposable
 
 from .._errors import UsageError
 from .._loops.event_loop import call_soon
+from .._loops.kept_loop import at_standstill
 from .._typing import Demand
 from .driver import LOOP_ENDED
 from .inbox import Wakeup
@@ -116,13 +117,19 @@ class _Subscribers:
 
     async def _watch_loop(self) -> None:
         """Tell those on other loops when this one ends, and cancels what runs on it: timers, which
-        are no tasks, just stop."""
+        are no tasks, just stop. Or when it stands still, between two runs of a thread."""
+        loop = asyncio.get_running_loop()
+        take_back = at_standstill(loop, self._tell_elsewhere)
         try:
-            await asyncio.get_running_loop().create_future()
+            await loop.create_future()
         finally:
+            take_back()
             self._guard = None
-            if self._is_heard_elsewhere and self._subject is not None:
-                self._subject.on_error(UsageError(LOOP_ENDED))
+            self._tell_elsewhere()
+
+    def _tell_elsewhere(self) -> None:
+        if self._is_heard_elsewhere and self._subject is not None:
+            self._subject.on_error(UsageError(LOOP_ENDED))
 
     def _wake(self) -> None:
         if self._changed is not None and not self._changed.done():

@@ -33,8 +33,8 @@ __all__ = ["LOOP_ENDED", "Driver", "RootObserver"]
 #: what those are told who listen on other loops to what is multicast
 LOOP_ENDED: Final = (
     "a source that several runs listen to (ops.share(), publish(), replay()) ran on the event loop"
-    " of the run that subscribed first, and that loop has ended: let all of them run on one loop,"
-    " or connect the source on a loop that lives longer (ops.publish(), and .connect() in a"
+    " of the run that subscribed first, and that loop runs no longer: let all of them run on one"
+    " loop, or connect the source on a loop that lives longer (ops.publish(), and .connect() in a"
     " coroutine there)"
 )
 
