@@ -22,7 +22,7 @@ from .._errors import UsageError
 from .._loops.loop_errors import note_loop_error
 from .._rx.scheduler import FlowScheduler
 from .._streams.context import Items, unmistakable
-from .._streams.iteration import END, Cancellable, StartWith, aclose_all, cancel
+from .._streams.iteration import END, CompositeStream, StartWith
 from .._streams.timing import IdleTimes, TimeSlice
 from .._typing import T
 from .async_stage import async_stage
@@ -277,18 +277,18 @@ def pending_stage(
     return async_stage(source, bound_step, call, flow)
 
 
-class Fused(Cancellable[Any]):
+class Fused(CompositeStream[Any]):
     """What neighbouring synchronous steps give, as a stream.
 
     Where a step turns out to be asynchronous, it is a stage from there on, and the steps behind it
     read from that; this stream goes over to them, so that 500 such steps are no recursion.
     """
 
-    __slots__ = ("_flow", "_parts", "_section", "_stream")
+    __slots__ = ("_flow", "_section", "_stream")
 
     def __init__(self, section: _Section, flow: FlowScheduler) -> None:
         self._flow = flow
-        self._parts: list[Any] = []
+        super().__init__()
         self._read(section)
 
     @classmethod
@@ -342,17 +342,6 @@ class Fused(Cancellable[Any]):
                 stage, section.bound_steps[pending.position + 1 :], self._flow.scope.time_slice
             )
         )
-
-    def cancel(self) -> None:
-        """Tell the stages to end."""
-        for part in self._parts:
-            cancel(part)
-
-    async def aclose(self) -> None:
-        """End the stages, and close the iterators that are open, the last one first."""
-        self.cancel()
-        parts, self._parts = self._parts, []
-        await aclose_all(reversed(parts))
 
 
 class PlainSteps(Generic[T]):

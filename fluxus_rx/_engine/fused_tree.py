@@ -14,7 +14,7 @@ from typing import Any
 
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import Channel
-from .._streams.iteration import END, Cancellable, StartWith, aclose_all, cancel
+from .._streams.iteration import END, CompositeStream, StartWith
 from .._streams.timing import IdleTimes
 from .bound_step import BoundStep, Deferred
 from .fused import YIELD_TO_LOOP, FusedLoop, PendingCall, pending_stage
@@ -90,7 +90,7 @@ class TreeNode:
             self._run(self._loop.close)
 
 
-class FusedTree(Cancellable[tuple[int, Any]]):
+class FusedTree(CompositeStream[tuple[int, Any]]):
     """What the steps of a tree give, each with the index of its path.
 
     `roots` have the products of their sources to do; or the one root reads `base`. Where a step
@@ -119,7 +119,7 @@ class FusedTree(Cancellable[tuple[int, Any]]):
         self._idle_times = idle_times
         self._stream = self._products()
         # A generator that was never begun closes nothing: the roots are parts of their own.
-        self._parts: list[Any] = [*parts, *roots, self._stream]
+        super().__init__(*parts, *roots, self._stream)
 
     def __anext__(self) -> Any:
         return self._stream.__anext__()
@@ -200,14 +200,3 @@ class FusedTree(Cancellable[tuple[int, Any]]):
         for part in self._parts:
             if isinstance(part, Deferred):
                 part.close()
-
-    def cancel(self) -> None:
-        """Tell what is read to end."""
-        for part in self._parts:
-            cancel(part)
-
-    async def aclose(self) -> None:
-        """End what is read, and close the iterators that are open, the last one first."""
-        self.cancel()
-        parts, self._parts = self._parts, []
-        await aclose_all(reversed(parts))

@@ -24,6 +24,7 @@ from reactivex.disposable import Disposable
 
 from .._errors import UsageError
 from .._loops.kept_loop import at_standstill
+from .._rx.multicast import DemandOfAll
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
 from .._streams.channel import Channel
 from .._streams.path_order import Arrival
@@ -48,8 +49,8 @@ class _Listener(NamedTuple):
 class HotSource(Generic[T]):
     """Runs the paths of a flow once, and emits what they give to all who listen.
 
-    Keeps the last `replay` items for those who come later. Is the demand of its run: those who
-    listen have to have room, all of them; with nobody there, the run goes on and items are dropped.
+    Keeps the last `replay` items for those who come later. All who listen have to have room for an
+    item; with nobody there, the run goes on and items are dropped.
     """
 
     def __init__(self, paths: Callable[[], Sequence[Observable[T]]], replay: int) -> None:
@@ -60,7 +61,7 @@ class HotSource(Generic[T]):
         self._lock = RLock()
         self._listeners: dict[object, _Listener] = {}
         self._targets: list[abc.ObserverBase[T]] = []
-        self._demands: list[Demand] = []
+        self._demand = DemandOfAll()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._channel: Channel[Arrival] | None = None
@@ -115,7 +116,7 @@ class HotSource(Generic[T]):
         receivers = [self._on_next] * len(paths)
         # Closed by its channel, and not by a cancellation: of that, an error in cleaning up would
         # be a note.
-        async with Execution(paths, receivers=receivers, demand=self) as self._channel:
+        async with Execution(paths, receivers=receivers, demand=self._demand) as self._channel:
             await self._channel.filled()
 
     def _finish(self, error: BaseException | None) -> None:
@@ -172,23 +173,7 @@ class HotSource(Generic[T]):
 
     def _retarget(self) -> None:
         self._targets = [listener.observer for listener in self._listeners.values()]
-        self._demands = [listener.demand for listener in self._listeners.values()]
-
-    @property
-    def ready(self) -> bool:
-        """Whether all who listen can take one more item."""
-        for demand in self._demands:  # noqa: SIM110 - all(…) costs a generator for each item
-            if not demand.ready:
-                return False
-        return True
-
-    async def wait(self) -> None:
-        """Return once all who listen can take one more item."""
-        while not self.ready:
-            for demand in self._demands:
-                if not demand.ready:
-                    await demand.wait()
-                    break
+        self._demand.demands = [listener.demand for listener in self._listeners.values()]
 
     def close(self) -> Closing:
         """End the run, from any thread; what is given can be awaited, and need not be."""

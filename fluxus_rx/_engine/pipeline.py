@@ -10,7 +10,7 @@ from .._rx.overflow import BoundedIntake
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import BUFFER, Channel
 from .._streams.flat_map import FlatMap
-from .._streams.iteration import Cancellable, StartWith, aclose_all, cancel, poller
+from .._streams.iteration import Cancellable, CompositeStream, StartWith, poller
 from .._streams.merge import Merge
 from .._typing import T
 from .async_stage import async_stage
@@ -20,7 +20,7 @@ from .fused import Fused
 __all__ = ["Pipeline"]
 
 
-class Pipeline(Cancellable[T]):
+class Pipeline(CompositeStream[T]):
     """A root and the streams on it, told to end together and closed one after the other.
 
     No stream here closes the one before it: 2,000 of them would recurse.
@@ -39,7 +39,7 @@ class Pipeline(Cancellable[T]):
         self._is_drainable = before is None and flow.scope.settings.drainable
         #: where what is read last waits
         self._channel: Channel[Any] | BoundedIntake[Any] | None = getattr(root, "channel", None)
-        self._parts: list[Any] = [root] if before is None else [before, root]
+        super().__init__(*((root,) if before is None else (before, root)))
 
     def add_sync(self, bound_step: BoundStep) -> None:
         """One more synchronous step; fuses with its neighbours."""
@@ -126,14 +126,3 @@ class Pipeline(Cancellable[T]):
     def release(self) -> list[T]:
         """What the last step has given and nobody has taken; it is not given again."""
         return self._last.release() if isinstance(self._last, FlatMap) else []
-
-    def cancel(self) -> None:
-        """Tell all parts to end."""
-        for part in self._parts:
-            cancel(part)
-
-    async def aclose(self) -> None:
-        """End all parts; raise the first error that comes up in doing so."""
-        self.cancel()
-        parts, self._parts = self._parts, []
-        await aclose_all(reversed(parts))

@@ -12,7 +12,32 @@ from .._errors import UsageError
 from .._typing import Demand, T
 from .scheduler import UNBOUNDED, FlowScheduler
 
-__all__ = ["Branch", "Hub", "subscribe_merged"]
+__all__ = ["Branch", "DemandOfAll", "Hub", "subscribe_merged"]
+
+
+class DemandOfAll:
+    """The demand of several readers together: the slowest sets the pace."""
+
+    __slots__ = ("demands",)
+
+    def __init__(self) -> None:
+        self.demands: list[Demand] = []
+
+    @property
+    def ready(self) -> bool:
+        """Whether all of them can take one more item."""
+        for demand in self.demands:  # noqa: SIM110 - all(…) costs a generator for each item
+            if not demand.ready:
+                return False
+        return True
+
+    async def wait(self) -> None:
+        """Return once all of them can take one more item."""
+        while not self.ready:
+            for demand in self.demands:
+                if not demand.ready:
+                    await demand.wait()
+                    break
 
 
 class Hub(Generic[T]):
@@ -31,7 +56,7 @@ class Hub(Generic[T]):
         self._awaited = branches
         self._live: dict[Branch[T], tuple[abc.ObserverBase[T], Demand]] = {}
         self._targets: list[abc.ObserverBase[T]] = []
-        self._demands: list[Demand] = []
+        self._demand = DemandOfAll()
         self._scheduler: abc.SchedulerBase | None = None
         self._downstream: dict[Hashable, int] = {}
         self._subscription: abc.DisposableBase | None = None
@@ -66,7 +91,7 @@ class Hub(Generic[T]):
             return
         scheduler = self._scheduler
         if isinstance(scheduler, FlowScheduler):
-            scheduler = scheduler.demanding(self, self._downstream)
+            scheduler = scheduler.demanding(self._demand, self._downstream)
         self._retarget()
         self._subscription = Disposable()
         self._subscription = self.source.subscribe(
@@ -77,7 +102,7 @@ class Hub(Generic[T]):
 
     def _retarget(self) -> None:
         self._targets = [observer for observer, _ in self._live.values()]
-        self._demands = [demand for _, demand in self._live.values()]
+        self._demand.demands = [demand for _, demand in self._live.values()]
 
     def _leave(self, branch: Branch[T]) -> None:
         if self._live.pop(branch, None) is None:
@@ -85,22 +110,6 @@ class Hub(Generic[T]):
         self._retarget()
         if not self._live and self._subscription is not None:
             self._subscription.dispose()
-
-    @property
-    def ready(self) -> bool:
-        """Whether all live branches can take one more item."""
-        for demand in self._demands:  # noqa: SIM110 - all(…) costs a generator for each item
-            if not demand.ready:
-                return False
-        return True
-
-    async def wait(self) -> None:
-        """Return once all live branches can take one more item."""
-        while not self.ready:
-            for demand in self._demands:
-                if not demand.ready:
-                    await demand.wait()
-                    break
 
     def _on_next(self, item: T) -> None:
         for observer in self._targets:

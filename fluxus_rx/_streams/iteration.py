@@ -104,6 +104,27 @@ async def aclose_all(sources: Iterable[object]) -> None:
         raise first
 
 
+class CompositeStream(Cancellable[T]):
+    """A stream that is made of parts, told to end together and closed one after the other, the last
+    one first."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, *parts: Any) -> None:
+        self._parts: list[Any] = [*parts]
+
+    def cancel(self) -> None:
+        """Tell all parts to end."""
+        for part in self._parts:
+            cancel(part)
+
+    async def aclose(self) -> None:
+        """End all parts; raise the first error that comes up in doing so."""
+        self.cancel()
+        parts, self._parts = self._parts, []
+        await aclose_all(reversed(parts))
+
+
 class StartWith(Cancellable[Any]):
     """Items that are there already, then those of a stream, which somebody else closes."""
 
