@@ -58,7 +58,9 @@ class Job:
 
     def news(self) -> asyncio.Future[None]:
         """What is done when there is news of it: its end, or what it `wake`s for."""
-        self._waiter = outside_waiter()
+        # One that nobody came to wait for still is what it is told by; virtual time waits for each.
+        if self._waiter is None or self._waiter.done():
+            self._waiter = outside_waiter()
         if self.has_ended:
             self._waiter.set_result(None)
         return self._waiter

@@ -19,6 +19,12 @@ def assert_ends(seed: int) -> None:
     assert [limiter.inside for limiter in flow.limiters] == [0, 0], seed
 
 
+@pytest.fixture(autouse=True)
+def quick_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of runs: debug mode, which other tests have, takes three times as long."""
+    monkeypatch.delenv("PYTHONASYNCIODEBUG")
+
+
 def test_a_flow_whose_calls_contend_for_slots_permits_and_room_ends() -> None:
     """Reused steps, shared limiters, small buffers, generators, lines and groups: each run ends."""
     for seed in range(200):

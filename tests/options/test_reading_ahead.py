@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from fluxus_rx import Producer, Transformer, run, step
+from fluxus_rx._options.offload import Job
 from tests.support.errors import untyped
 from tests.support.offloads import opened, said
 from tests.support.probes import until
@@ -208,3 +209,17 @@ class TestAhead:
             stream = await threads.call(numbers)
             assert await anext(stream) == 1
         await until(lambda: closed == made)
+
+
+async def test_news_that_nobody_came_to_wait_for_are_the_next_ones() -> None:
+    """Else the loop of a test, whose time waits for what goes on elsewhere, would wait for ever."""
+    job = Job(futures.Future())
+    first = job.news()
+    assert job.news() is first
+    job.wake()
+    await first
+    again = job.news()
+    assert again is not first
+    job.has_ended = True
+    assert job.news() is again
+    await again
