@@ -106,10 +106,14 @@ class _Pool:
         self._idle: list[_WorkerProcess] = []
         self._workers: set[_WorkerProcess] = set()
         self._context: BaseContext | None = None
+        #: whether Python exits, and would wait for a process that begins now
+        self._is_over = False
 
     def take(self) -> _WorkerProcess:
         """A process that waits for a call, or else a new one, which is not ready yet."""
         with self._lock:
+            if self._is_over:
+                raise futures.CancelledError("Python exits: no process can begin any more")
             self._trim()
             if self._idle:
                 return self._idle.pop()
@@ -164,7 +168,10 @@ class _Pool:
             worker.join()
 
     def _exit(self) -> None:
-        for worker in self._workers.difference(self._idle):
+        with self._lock:
+            self._is_over = True
+            busy = self._workers.difference(self._idle)
+        for worker in busy:
             worker.kill()
         self.close()
 
@@ -178,6 +185,7 @@ class _Pool:
             worker.close()
             process._children.discard(worker._process)  # type: ignore[attr-defined]  # no other way
         self._lock = threading.Lock()
+        self._is_over = False
         self._idle, self._workers = [], set()
 
 

@@ -82,15 +82,19 @@ class UserThreads(UserExecutor):
         except BaseException:
             self._occupancy.leave()
             raise
-        queued.add_done_callback(partial(self._pass_cancellation, future))
+        queued.add_done_callback(partial(self._pass_end, future))
         return future
 
-    def _pass_cancellation(self, future: Future, queued: Future) -> None:
-        # A pool that is shut down may drop what is in its queue.
+    def _pass_end(self, future: Future, queued: Future) -> None:
+        # A pool that is shut down may drop what is in its queue, and one whose threads can't begin,
+        # or that wraps what it is given, may fail before the call.
         if queued.cancelled():
             self._occupancy.leave()
             if future.cancel():
                 future.set_running_or_notify_cancel()
+        elif (error := queued.exception()) is not None and not future.done():
+            self._occupancy.leave()
+            future.set_exception(error)
 
     def _work(self, future: Future, work: Task) -> None:
         if not future.set_running_or_notify_cancel():

@@ -334,3 +334,11 @@ if not child:
 _, status = os.waitpid(child, 0)
 print(asyncio.run(main()) == first, status)
 """
+
+
+def test_no_process_begins_once_python_exits() -> None:
+    """It would be waited for until it has been idle for long."""
+    pool = process_pool._Pool()
+    pool._exit()
+    with pytest.raises(futures.CancelledError, match="Python exits"):
+        pool.take()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import os
 import pickle
@@ -167,3 +168,39 @@ class TestPools:
 
 def die(x: int) -> dict[str, int]:
     os._exit(3)
+
+
+class TestBroken:
+    """A pool whose calls fail before they begin."""
+
+    def test_threads_that_can_not_begin_are_an_error_of_the_call(self) -> None:
+        """As those of a pool whose initializer fails while calls wait."""
+        go = threading.Event()
+
+        def begin() -> None:
+            go.wait(20)
+            raise OSError("no database")
+
+        async def main() -> None:
+            with futures.ThreadPoolExecutor(1, initializer=begin) as pool:
+                made = step("f", lambda n: {"m": n}).options(executor=pool)
+                asyncio.get_running_loop().call_later(0.01, go.set)
+                with pytest.raises(futures.thread.BrokenThreadPool):
+                    await arun(step("src", [{"n": n} for n in range(5)]) >> made)
+
+        asyncio.run(main())
+
+    def test_what_a_pool_of_the_users_raises_around_a_call_is_its_error(self) -> None:
+        """The call itself has not been made."""
+
+        class Guarded(futures.ThreadPoolExecutor):
+            def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+                def guarded() -> Any:
+                    raise PermissionError("closed for today")
+
+                return super().submit(guarded)
+
+        with Guarded(2) as pool:
+            made = step("f", lambda n: {"m": n}).options(executor=pool)
+            with pytest.raises(PermissionError, match="closed for today"):
+                run(step("src", [{"n": 1}]) >> made)
