@@ -111,9 +111,9 @@ class _Interrupt:
     def __enter__(self) -> _Interrupt:
         if threading.current_thread() is threading.main_thread():
             handler = signal.getsignal(signal.SIGINT)
-            # A handler that the user has set keeps its say; that of an asyncio.run() around us
-            # would cancel a task of the loop that we keep waiting.
-            if handler is signal.default_int_handler or _is_runners(handler):
+            # A handler that the user has set keeps its say; that of an asyncio.run() or of a run
+            # around us would cancel a task of the loop that we keep waiting.
+            if handler is signal.default_int_handler or _is_of_loop(handler):
                 self._previous = handler
                 signal.signal(signal.SIGINT, self._on_signal)
         return self
@@ -142,10 +142,9 @@ class _Interrupt:
         self.cancel()
 
 
-def _is_runners(handler: object) -> bool:
-    return isinstance(handler, partial) and isinstance(
-        getattr(handler.func, "__self__", None), asyncio.Runner
-    )
+def _is_of_loop(handler: object) -> bool:
+    function = handler.func if isinstance(handler, partial) else handler
+    return isinstance(getattr(function, "__self__", None), asyncio.Runner | _Interrupt)
 
 
 def _in_loop() -> bool:

@@ -240,6 +240,29 @@ class TestInterrupting:
         assert (ended.code, ended.printed()) == (0, [])
         assert ended.out == "ready\nRunResult([{'src': {'x': 2}}])\n"
 
+    def test_ctrl_c_ends_a_run_within_a_run(self) -> None:
+        """Also if a plain step has begun it, whose loop stands still meanwhile."""
+        script = """if True:
+            import asyncio
+            from fluxus_rx import run, step
+
+            async def wait(x):
+                print("ready")
+                await asyncio.Event().wait()
+
+            def nested(x):
+                return {"y": len(run(step("s", wait), input={"x": x})[0])}
+
+            try:
+                run(step("src", {"x": 1}) >> step("nested", nested))
+            except KeyboardInterrupt:
+                print("over")
+        """
+
+        ended = python("-c", script, interrupt=1)
+
+        assert (ended.code, ended.printed(), ended.out) == (0, [], "ready\nover\n")
+
     def test_a_second_ctrl_c_ends_a_run_whose_clean_up_does_not_end(self) -> None:
         """The first one asks calls to end; when one hangs as it cleans up, the second ends it."""
         script = """if True:
