@@ -20,6 +20,7 @@ from .._common.messages import also_raised, note, short
 from .._common.text import counted
 from .._loops.event_loop import call_soon
 from .._loops.loop_errors import note_loop_error, require_loop
+from .._monitoring.meter import always_running
 from .._options.pending import Pending
 from .._rx.run_settings import RunSettings
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
@@ -93,6 +94,8 @@ class Execution:
     async def __aenter__(self) -> Channel[Arrival]:
         meter = self.scope.meter
         if meter is not None:
+            if meter.state is always_running:
+                meter.state = lambda: "draining" if self.is_drained else "running"
             for path in self._paths:
                 meter.gauges.know(getattr(path, "trail", None))
         paths = counted(len(self._paths), "path")
@@ -151,6 +154,7 @@ class Execution:
 
     async def _cut_short(self) -> None:
         """End, once what waits has come to where it is noted."""
+        self.scope.draining.let_through()
         noted = -1
         while noted != (noted := len(self.pending) + len(self.channel)):
             for _ in range(_SETTLING_TURNS):
@@ -158,6 +162,11 @@ class Execution:
         self.scope.draining.cut_short = True
         self.scope.release()
         self._end()
+
+    def arrived(self) -> list[Arrival]:
+        """What has arrived and waits to be taken, or for the paths before its own to end."""
+        kept = [] if self._order is None else self._order.kept()
+        return [*self.channel.items, *kept]
 
     @property
     def is_drained(self) -> bool:

@@ -18,7 +18,7 @@ from .gauge import Gauge, Gauges
 from .progress import State
 from .thread_use import processor_times
 
-__all__ = ["ItemCounter", "Meter", "RunningCall", "length_of"]
+__all__ = ["ItemCounter", "Meter", "RunningCall", "always_running", "length_of"]
 
 
 #: The part of the time that a loop computes, if it may be full.
@@ -40,7 +40,7 @@ class Meter:
         #: when this run began, in the times of the run that it goes on from
         self.began = elapsed
         #: tells how the run stands while it goes on, for one that can be steered
-        self.state: Callable[[], State] = _always_running
+        self.state: Callable[[], State] = always_running
         self.started = self.clock() - elapsed
         #: the calls that are over, in the order in which they ended
         self.calls: list[Record] | None = [] if journal else None
@@ -106,7 +106,8 @@ class Meter:
         return self.gauges.counts(is_drained=self.state() == "draining")
 
 
-def _always_running() -> State:
+def always_running() -> State:
+    """The state of a run of which nothing else is known."""
     return "running"
 
 

@@ -91,7 +91,8 @@ class _StartedRun(CollectedRun):
 
     def execution(self, beside: Beside | None = None) -> Execution:
         """The run itself, not open yet; what has arrived stays in its channel."""
-        self._execution = Execution(self.begin(), self.settings, beside=beside, keeps=True)
+        settings = self.settings.in_order(self.producer._flow_is_ordered)
+        self._execution = Execution(self.begin(), settings, beside=beside, keeps=True)
         return self._execution
 
     def _arrived(self) -> list[list[Any]]:
@@ -99,7 +100,7 @@ class _StartedRun(CollectedRun):
         if self._execution is None:
             return arrived
         paths: list[list[Any]] = [[] for _ in arrived]
-        for path, item in self._execution.channel.items:
+        for path, item in self._execution.arrived():
             paths[path].append(item)
         return paths
 

@@ -34,7 +34,11 @@ class Openable(Protocol):
     """What products may wait in."""
 
     def open_up(self) -> None:
-        """Keep none of them back."""
+        """Keep none of them back, but for the order of those that calls under way will give."""
+        ...
+
+    def let_through(self) -> None:
+        """Keep none back for the sake of an order: the calls under way won't end."""
         ...
 
 
@@ -65,6 +69,11 @@ class Draining:
             scope.reschedule(self._loop.time())
         for stage in [*self._stages.values()]:
             stage.open_up()
+
+    def let_through(self) -> None:
+        """Have nothing wait for the calls under way."""
+        for stage in [*self._stages.values()]:
+            stage.let_through()
 
     def add_stage(self, stage: Openable) -> None:
         """Have a stage open up when the run is drained."""
@@ -132,7 +141,7 @@ class Leftover:
         return Items((), ready=True)
 
     def of_call(self, error: BaseException, item: Any) -> None:
-        """A call has ended by an error: if the run was cut short, its product is pending."""
+        """A call has ended by an error: if the run was told to end, its product is pending."""
         stopped = isinstance(error, asyncio.CancelledError | GeneratorExit)
-        if stopped and self.draining.cut_short:
+        if stopped and self.draining.begun:
             self.of(item)

@@ -354,6 +354,11 @@ class FlatMap(Cancellable[B]):
         if self._context is not None:
             self._pass_turn()  # the workers that are there may never come back
 
+    def let_through(self) -> None:
+        """Hand on what waits for its turn in an order: the calls before it will not end."""
+        if self._ordering is not None:
+            self._ordering.let_through()
+
     def cancel(self) -> None:
         """Tell the workers, and a source that can be told, to end."""
         if self._context is None:

@@ -49,6 +49,10 @@ class PathOrder:
         else:
             self._kept[index].append(product)
 
+    def kept(self) -> list[Arrival]:
+        """What waits for the paths before its own to end."""
+        return [(index, product) for index, kept in enumerate(self._kept) for product in kept]
+
     def end(self, index: int) -> None:
         """A path has ended: let those behind it go on."""
         self._ended[index] = True

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fluxus_rx import Progress, RunResult, StepProgress, arerun, arun, start, step
-from fluxus_rx.testing import virtual_time
+from fluxus_rx.testing import run_virtual, virtual_time
 from tests.monitoring.test_stats import Gaps, Row, fixed, rows, slow, unsteady
 
 Told = list[Progress]
@@ -274,6 +274,13 @@ class TestStates:
         assert {(one.eta, named(one, "f").eta) for one in paused} == {(None, None)}
         assert str(paused[0]).startswith("paused at 2.2 s: src ")
         assert [one.state for one in progresses if one.elapsed > 7.1][:-1] == ["running"] * 5 * 6
+
+    def test_so_does_a_run_that_its_deadline_drains(self) -> None:
+        """It expects no more of its source than that has given."""
+        told: list[Any] = []
+        flow = rows(1_000) >> slow("f", 1, 2)
+        run_virtual(lambda: arun(flow, deadline=3.1, progress=told.append))
+        assert {one.state for one in told if one.elapsed > 3.2} == {"draining", "done"}
 
     def test_a_draining_run_says_so_and_expects_what_there_is(self) -> None:
         """What the source would have given is not waited for."""

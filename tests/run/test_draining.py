@@ -357,3 +357,59 @@ class TestWaits:
 
         with pool:
             asyncio.run(main())
+
+
+class TestCutShort:
+    @pytest.mark.parametrize("ordered", [False, True, "x"])
+    def test_what_waits_for_its_turn_is_not_lost(self, ordered: bool | str) -> None:
+        """A slow call in front of it won't end; each product is pending or given, and paid once."""
+        hanging = {0}
+        calls: Counter[int] = Counter()
+
+        async def ask(x: int) -> Row:
+            await asyncio.sleep(1_000 if x in hanging else 1)
+            calls[x] += 1
+            return {"paid": x}
+
+        flow = (
+            step("src", [{"x": x} for x in range(6)])
+            >> step("ask", ask).options(concurrency=3, ordered=ordered)
+            >> step("parse", lambda paid: {"y": paid})
+        )
+
+        async def main() -> None:
+            first = await arun(flow, deadline=2.5)
+            hanging.clear()
+            whole = first.merged(await arerun(flow, first.pending))
+            assert sorted(output["parse"]["y"] for output in whole[0]) == [*range(6)]
+            assert not whole.pending
+            assert calls == Counter(range(6))
+
+        run_virtual(main)
+
+    def test_a_run_that_is_drained_and_then_cancelled_keeps_the_calls_under_way(self) -> None:
+        """Whoever reruns what is pending gets all that was not done."""
+
+        async def first(x: int) -> Row:
+            await asyncio.sleep(1 if x < 3 else 600)
+            return {"y": x}
+
+        flow = (
+            step("src", [{"x": x} for x in range(6)])
+            >> step("first", first)
+            >> step("second", lambda y: {"z": y})
+        )
+
+        async def main() -> None:
+            running = start(flow)
+            await asyncio.sleep(0.5)
+            draining = asyncio.ensure_future(running.drain())
+            await asyncio.sleep(5)
+            await running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await draining
+            assert sorted(one.step for one in running.partial.pending) == (
+                ["first"] * 3 + ["second"] * 3
+            )
+
+        run_virtual(main)

@@ -260,3 +260,25 @@ async def test_a_hot_source_and_several_paths() -> None:
     async with start(flow) as handle:
         seen = [path async for path, _ in handle]
     assert (seen.count(0), seen.count(1)) == (50, 50)
+
+
+def test_the_order_of_a_flow_is_that_of_its_reader() -> None:
+    """Path by path with `ordered=True`; what is kept for that is there if the run ends early."""
+
+    async def late(x: int) -> Row:
+        await asyncio.sleep(3 - x)
+        return {"y": x}
+
+    flow = (
+        step("src", [{"x": x} for x in range(3)]) >> (step("late", late) & passthrough())
+    ).options(ordered=True)
+
+    async def main() -> None:
+        async with start(flow) as running:
+            assert [path async for path, _ in running] == [0, 0, 0, 1, 1, 1]
+        running = start(flow)
+        await asyncio.sleep(1.5)
+        await running.cancel(within=0)
+        assert [len(path) for path in running.partial] == [1, 3]
+
+    run_virtual(main)
