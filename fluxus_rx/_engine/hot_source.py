@@ -86,6 +86,7 @@ class HotSource(Generic[T]):
     def _begin(self) -> None:
         assert self._loop is not None
         self._task = self._loop.create_task(self._run())
+        self._task.add_done_callback(_look_at)
 
     async def _run(self) -> None:
         error: BaseException | None = None
@@ -105,8 +106,12 @@ class HotSource(Generic[T]):
             raise error
 
     def _leave_loop(self) -> None:
-        """The loop stands still: those who listen on other loops would wait for ever."""
+        """The loop stands still: those who listen on other loops would wait for ever.
+
+        They are told at once, as nobody may drive the loop until the source has cleaned up.
+        """
         if self._targets and self._task is not None:
+            self._finish(UsageError(_HUB_LOOP_ENDED))
             self._task.cancel()
 
     async def _emit(self) -> None:
@@ -121,6 +126,8 @@ class HotSource(Generic[T]):
 
     def _finish(self, error: BaseException | None) -> None:
         with self._lock:
+            if self._is_over:
+                return  # as the loop stood still
             self._is_over, self._error = True, error
             observers = self._targets
             self._listeners.clear()
@@ -192,13 +199,20 @@ class HotSource(Generic[T]):
 
     async def ended(self) -> None:
         """Return when the run has ended, and has cleaned up; raise an error that nobody has been
-        told of."""
+        told of.
+
+        Once cancelled, it waits for the clean-up still, if that is on the loop that runs here;
+        cancelled again, it waits no longer.
+        """
         self._is_awaited = True
         cancelled: asyncio.CancelledError | None = None
         while not self._ended.done():
             try:
                 await asyncio.shield(asyncio.wrap_future(self._ended))
             except asyncio.CancelledError as error:
+                # Another loop may stand still, and nobody clean up.
+                if cancelled or self._loop is not asyncio.get_running_loop():
+                    raise
                 cancelled = error
         untold, self._untold = self._untold, None
         if untold is not None:
@@ -215,6 +229,12 @@ class Closing:
 
     def __await__(self) -> Generator[Any, None, None]:
         return self._source.ended().__await__()
+
+
+def _look_at(task: asyncio.Task[None]) -> None:
+    """Who was to be told of its error has been; asyncio would complain that nobody looked."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _tell_end(observer: abc.ObserverBase[Any], error: BaseException | None) -> None:

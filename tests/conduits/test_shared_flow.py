@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import random
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,6 +12,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+import reactivex
 from reactivex import operators as ops
 
 from fluxus_rx import (
@@ -18,6 +21,7 @@ from fluxus_rx import (
     SharedFlow,
     UsageError,
     arun,
+    from_observable,
     rx_pipe,
     start,
     step,
@@ -253,6 +257,59 @@ def test_an_error_in_cleaning_up_is_told_like_any_other() -> None:
             await listener
 
     run_virtual(main)
+
+
+def test_waiting_for_a_hub_to_clean_up_ends_when_it_is_cancelled_twice() -> None:
+    """Once, and it waits for the source still; twice, and it doesn't."""
+
+    async def endless() -> AsyncIterator[dict[str, int]]:
+        try:
+            yield {"n": 0}
+            await asyncio.Event().wait()
+        finally:
+            await may_end.wait()
+
+    may_end = asyncio.Event()
+
+    async def main() -> None:
+        hub = step("src", endless).share()
+        listener = listening(hub)
+        await asyncio.sleep(1)
+        closing = asyncio.ensure_future(hub.close())
+        await asyncio.sleep(1)
+        closing.cancel()
+        await asyncio.sleep(1)
+        assert not closing.done()
+        closing.cancel()
+        await asyncio.wait([closing])
+        assert closing.cancelled()
+        may_end.set()
+        await hub.close()
+        assert await listener == [0]
+
+    run_virtual(main)
+
+
+def test_an_interrupt_that_all_were_told_of_is_not_complained_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No message says that the exception of the shared flow was never retrieved."""
+
+    def interrupt(observer: Any, scheduler: Any = None) -> Any:
+        observer.on_error(KeyboardInterrupt())
+
+    hub = from_observable(reactivex.create(interrupt), "src").share()
+    loop = asyncio.new_event_loop()
+    listener = loop.create_task(heard(hub))
+    while not listener.done():
+        with contextlib.suppress(KeyboardInterrupt):  # each task that ends by it stops the loop
+            loop.run_until_complete(listener)
+    assert type(listener.exception()) is KeyboardInterrupt
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+    del hub
+    gc.collect()
+    assert not caplog.records
 
 
 def test_a_block_may_end_as_soon_as_it_has_begun() -> None:

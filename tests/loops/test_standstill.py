@@ -64,3 +64,66 @@ def test_whoever_listens_in_another_thread_is_told(share: Callable[[], Any]) -> 
     other.join(20)
     assert not other.is_alive()
     assert "runs no longer" in str(told[0])
+
+
+def test_no_listener_waits_for_the_clean_up_of_a_source_whose_loop_stands_still() -> None:
+    """Who listens to a hub in another thread is told, and closing the hub returns."""
+    other_listens, may_end, has_ended = threading.Event(), asyncio.Event(), asyncio.Event()
+    told: list[BaseException] = []
+
+    async def ticks_that_clean_up() -> AsyncIterator[dict[str, int]]:
+        try:
+            async for item in ticks():
+                yield item
+        finally:
+            await may_end.wait()
+            has_ended.set()
+
+    async def end() -> AsyncIterator[dict[str, int]]:
+        may_end.set()
+        await has_ended.wait()
+        yield {"n": 0}
+
+    hub = step("source", ticks_that_clean_up).share(overflow="latest")
+
+    def note(n: int) -> dict[str, int]:
+        other_listens.set()
+        return {"m": n}
+
+    def listen_elsewhere() -> None:
+        try:
+            run(hub >> step("note", note))
+        except UsageError as error:
+            told.append(error)
+
+    other = threading.Thread(target=listen_elsewhere, daemon=True)
+    for _ in stream(hub):
+        if not other.ident:
+            other.start()
+        if other_listens.is_set():
+            break
+    other.join(20)
+    assert "runs no longer" in str(told[0])
+
+    async def close() -> None:
+        await asyncio.wait_for(hub.close(), 20)
+
+    asyncio.run(close())
+    run(step("end", end))
+
+
+def test_waiting_for_a_hub_whose_loop_stands_still_can_be_cancelled() -> None:
+    """Nobody listens there any more, and the next run may drive its loop again."""
+    hub = step("source", ticks).share()
+    for _ in stream(hub):
+        break
+
+    async def close() -> None:
+        closing = asyncio.ensure_future(hub.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait([closing], timeout=20)
+        assert closing.cancelled()
+
+    asyncio.run(close())
+    assert [*stream(hub)] == []
