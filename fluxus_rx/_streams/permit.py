@@ -5,12 +5,16 @@ Rules of this file:
 1. A call takes its slot first, and its permit then; who waits for a slot holds no permit.
 2. A call that waits for room lends its permit where a call further down needs one of the same
    limiter: its products, and so its room, may depend on it.
-3. A call that waits for a permit which only its own callers hold would wait for ever. That is an
-   error, and names all of them.
+3. A call that waits for a permit which only callers of calls that wait hold, be it for the same
+   limiter, would wait for ever. That is an error, and names its callers.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
+import threading
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import ContextVar
@@ -19,34 +23,134 @@ from typing import Any, Final
 from .._common.messages import short
 from .._errors import UsageError
 
-__all__ = ["Permit"]
+__all__ = ["Claim", "Permit"]
 
-#: The permits of the call that runs here, and of those that it was called by, the outermost first.
-_OF_CALLERS: Final[ContextVar[tuple[Permit, ...]]] = ContextVar("_OF_CALLERS", default=())
+#: The places of the call that runs here, and of those that it was called by, the outermost first.
+_OF_CALLERS: Final[ContextVar[tuple[Claim, ...]]] = ContextVar("_OF_CALLERS", default=())
 
 
 class _Ledger:
-    """Who has permits of one limiter, and who waits for one, by the callers of whoever waits."""
+    """Who has places in something that calls share, and who waits for one, by the callers of
+    whoever waits."""
 
-    __slots__ = ("holders", "waiting")
+    __slots__ = ("holders", "loop", "waiting")
 
-    def __init__(self) -> None:
-        self.holders: set[Permit] = set()
-        self.waiting: dict[Permit, tuple[Permit, ...]] = {}
+    def __init__(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        #: on which all of them are, as far as that matters
+        self.loop = loop
+        self.holders: set[Claim] = set()
+        self.waiting: dict[Claim, tuple[Claim, ...]] = {}
 
     @property
-    def is_stuck(self) -> bool:
-        """Whether each call that holds a permit waits for another one."""
-        stuck = {caller for callers in self.waiting.values() for caller in callers}
-        return self.holders <= stuck
+    def may_be_stuck(self) -> bool:
+        """Whether who waits has to, and for nobody but calls that we know."""
+        if not self.waiting or not self.holders:
+            return False
+        return next(iter(self.waiting)).is_full(len(self.holders))
 
 
-#: By the id of the limiter, while one of its permits is held or waited for. Not by run: a call may
-#: begin another.
-_LEDGERS: Final[dict[int, _Ledger]] = {}
+class _Ledgers:
+    """All of them, by the id of what is shared, while places in it are held or waited for. Not by
+    run, nor by thread: a call may begin a run, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.open: dict[int, _Ledger] = {}
+        self.lock = threading.RLock()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        # Another thread of the parent may have held the lock, and the calls are all the parent's.
+        self.open, self.lock = {}, threading.RLock()
+
+    def are_stuck(self, newest: _Ledger) -> bool:
+        """Whether who waits in this one waits for ever: each holder there, and wherever else one
+        of them waits, has called one that does."""
+        if not newest.may_be_stuck:
+            return False
+        stuck = [ledger for ledger in self.open.values() if ledger.may_be_stuck]
+        while newest in stuck:
+            callers: set[Claim] = set()
+            for ledger in stuck:
+                callers.update(*ledger.waiting.values())
+            left = [ledger for ledger in stuck if ledger.holders <= callers]
+            if len(left) == len(stuck):
+                return True
+            stuck = left
+        return False
 
 
-class Permit:
+_ledgers: Final = _Ledgers()
+
+
+class Claim(ABC):
+    """The place of one call in what calls share: it waits for it, holds it, and gives it back."""
+
+    __slots__ = ("_shared", "_who")
+
+    def __init__(self, shared: object, who: str) -> None:
+        self._shared = shared
+        self._who = who
+
+    @abstractmethod
+    def is_full(self, holders: int) -> bool:
+        """Whether whoever waits there has to wait, with so many holders."""
+
+    @property
+    @abstractmethod
+    def _texts(self) -> tuple[str, str]:
+        """What is shared, and what to do where that can't be, for messages."""
+
+    def await_place(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """Begin to wait; raises `UsageError` where that would be for ever, or where a place is held
+        or awaited on another `loop`."""
+        callers = _OF_CALLERS.get()
+        with _ledgers.lock:
+            ledger = _ledgers.open.setdefault(id(self._shared), _Ledger(loop))
+            ledger.waiting[self] = callers
+            try:
+                if callers and _ledgers.are_stuck(ledger):
+                    raise self._deadlock(callers)
+                if ledger.loop is not loop:
+                    raise self._foreign_loop()
+            except BaseException:
+                self.give_up_place()
+                raise
+
+    def hold_place(self) -> None:
+        """It has come."""
+        with _ledgers.lock:
+            ledger = _ledgers.open.setdefault(id(self._shared), _Ledger(None))
+            ledger.waiting.pop(self, None)
+            ledger.holders.add(self)
+
+    def give_up_place(self, _: object = None) -> None:
+        """It is neither held nor waited for any more."""
+        with _ledgers.lock:
+            ledger = _ledgers.open.get(id(self._shared))
+            if ledger is not None:
+                ledger.waiting.pop(self, None)
+                ledger.holders.discard(self)
+                if not ledger.holders and not ledger.waiting:
+                    del _ledgers.open[id(self._shared)]
+
+    def _foreign_loop(self) -> UsageError:
+        return UsageError(
+            f"{self._who}: {self._texts[0]} belongs to the event loop that it was first used on"
+        )
+
+    def _deadlock(self, callers: tuple[Claim, ...]) -> UsageError:
+        # The same step may need several places.
+        way = dict.fromkeys(claim._who for claim in (*callers, self))
+        shared, advice = self._texts
+        return UsageError(
+            f"{self._who} would wait for ever: each place in {shared} is held by a call that waits"
+            " for a call inside of itself, which waits for a place that is held in the same way,"
+            f" as here: {' → '.join(way)}. {advice}"
+        )
+
+
+class Permit(Claim):
     """The permit of one call, for one attempt after the other.
 
     `step` is for messages; `hold` gives a block in which the call counts as waiting.
@@ -62,6 +166,7 @@ class Permit:
         hold: Callable[[], AbstractContextManager[object]],
         is_needed_downstream: bool,
     ) -> None:
+        super().__init__(limiter, f"step {step!r}")
         self.is_needed_downstream = is_needed_downstream
         #: whether the call must take it back before its code runs again
         self.is_lent = False
@@ -76,12 +181,10 @@ class Permit:
 
         Raises `UsageError` where it would never come, or where the limiter is of another loop.
         """
-        callers = _OF_CALLERS.get()
-        ledger = _LEDGERS.setdefault(id(self._limiter), _Ledger())
-        ledger.waiting[self] = callers
+        # Those of asyncio notice it only where somebody has to wait, and wake nobody elsewhere.
+        is_bound = hasattr(self._limiter, "_get_loop")
+        self.await_place(asyncio.get_running_loop() if is_bound else None)
         try:
-            if callers and ledger.holders and ledger.is_stuck:
-                self._refuse_deadlock(callers)
             with self._hold():
                 entering = self._limiter.__aenter__()
                 if wait is None:
@@ -89,17 +192,16 @@ class Permit:
                 elif not await wait(entering):
                     return False
             self._is_inside = True
-            ledger.holders.add(self)
+            self.hold_place()
         except RuntimeError as error:
             if "different event loop" not in str(error):
                 raise
-            raise UsageError(
-                f"step {self._step!r}: limiter={short(self._limiter)} belongs to the event loop"
-                " that it was first used on"
-            ) from error  # which asyncio's message, and the note on it, say more of
+            # which asyncio's message, and the note on it, say more of
+            raise self._foreign_loop() from error
         finally:
-            del ledger.waiting[self]
-            self._tidy(ledger)
+            if not self._is_inside:
+                self.give_up_place()
+        callers = _OF_CALLERS.get()
         if callers[-1:] != (self,):
             _OF_CALLERS.set((*callers, self))
         return True
@@ -109,10 +211,7 @@ class Permit:
         if not self._is_inside:
             return
         self._is_inside = False
-        ledger = _LEDGERS.get(id(self._limiter))
-        if ledger is not None:
-            ledger.holders.discard(self)
-            self._tidy(ledger)
+        self.give_up_place()
         trace = None if error is None else error.__traceback__
         await self._limiter.__aexit__(None if error is None else type(error), error, trace)
 
@@ -120,10 +219,9 @@ class Permit:
         """Another permit in the place of this one, for what the call has left running."""
         made = Permit(self._limiter, self._step, self._hold, self.is_needed_downstream)
         made._is_inside, self._is_inside = self._is_inside, False
-        ledger = _LEDGERS.get(id(self._limiter))
-        if ledger is not None and made._is_inside:
-            ledger.holders.discard(self)
-            ledger.holders.add(made)
+        if made._is_inside:
+            made.hold_place()
+            self.give_up_place()
         return made
 
     async def lend(self) -> None:
@@ -137,20 +235,19 @@ class Permit:
         await self.take()
         self.is_lent = False
 
-    def _tidy(self, ledger: _Ledger) -> None:
-        if not ledger.holders and not ledger.waiting:
-            _LEDGERS.pop(id(self._limiter), None)
-
-    def _refuse_deadlock(self, callers: tuple[Permit, ...]) -> None:
+    def is_full(self, holders: int) -> bool:
+        """Whether it says so."""
         # A limiter of calls per second has no such method, and lets in whoever waits.
         locked = getattr(self._limiter, "locked", None)
-        if locked is None or not locked():
-            return
-        way = [permit._step for permit in callers if permit._limiter is self._limiter]
-        chain = " → ".join(f"step {step!r}" for step in (*way, self._step))
-        raise UsageError(
-            f"step {self._step!r} would wait for ever: each place in"
-            f" limiter={short(self._limiter)} is held by a call that waits for a place in it"
-            f" itself, as here: {chain}. Give the flow that is run inside of a call a limiter of"
-            " its own, or leave the limiter out at one of these steps"
+        try:
+            return locked is not None and locked()
+        except RuntimeError:
+            return False  # those who wait changed meanwhile, in the thread of another run
+
+    @property
+    def _texts(self) -> tuple[str, str]:
+        advice = (
+            "Give the flow that is run inside of a call a limiter of its own, or leave the limiter"
+            " out at one of these steps"
         )
+        return f"limiter={short(self._limiter)}", advice

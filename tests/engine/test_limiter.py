@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Any
@@ -477,3 +478,61 @@ class TestInsideOfACall:
             return await arun(numbers(3) >> made)
 
         assert ys(in_time(main)) == [0, 1, 2]
+
+    @staticmethod
+    async def crosswise(first: Any, second: Any, is_last_inside: bool) -> Any:
+        """Two branches; in each, a call with one limiter runs a flow with the other one."""
+
+        async def fetch(n: int) -> dict[str, int]:
+            await asyncio.sleep(1)
+            return {"y": n}
+
+        def branch(name: str, outer: Any, inner: Any) -> Any:
+            async def crawl(x: int) -> dict[str, int]:
+                await asyncio.sleep(1)
+                within = step(f"in_{name}", fetch)
+                within = within.options(limiter=inner) if inner is not None else within
+                return {"y": ys(await arun(within, input={"n": x}), 0, f"in_{name}")[0]}
+
+            return step(name, crawl).options(limiter=outer)
+
+        b = branch("b", second, first if is_last_inside else None)
+        return await arun(numbers(1) >> (branch("a", first, second) & b))
+
+    def test_limiters_that_are_taken_in_two_orders_are_an_error(self, in_time: InTime) -> None:
+        """Each call holds what the flow inside of the other one waits for."""
+        with pytest.raises(UsageError, match=r"step '(a|b)' → step 'in_(a|b)'. Give the flow"):
+            in_time(lambda: self.crosswise(asyncio.Semaphore(1), asyncio.Lock(), True))
+
+    def test_limiters_that_are_taken_in_one_order_are_waited_for(self, in_time: InTime) -> None:
+        """Whoever holds the inner one waits for nothing."""
+        made = in_time(lambda: self.crosswise(asyncio.Semaphore(1), asyncio.Lock(), False))
+        assert ys(made, 0, "a") == ys(made, 1, "b") == [0]
+
+    def test_a_second_place_in_one_of_two_limiters_is_waited_for(self, in_time: InTime) -> None:
+        """It lets the one flow inside go through, and then the other."""
+        made = in_time(lambda: self.crosswise(asyncio.Semaphore(2), asyncio.Lock(), True))
+        assert ys(made, 0, "a") == ys(made, 1, "b") == [0]
+
+
+def test_a_semaphore_is_an_error_while_a_run_in_another_thread_has_it() -> None:
+    """Even if it has room: whoever leaves it there would wake nobody here."""
+    semaphore = asyncio.Semaphore(2)
+    is_held, may_end = threading.Event(), threading.Event()
+
+    async def hold(x: int) -> dict[str, int]:
+        is_held.set()
+        await asyncio.to_thread(may_end.wait, 20)
+        return {"y": x}
+
+    held = numbers(1) >> step("hold", hold).options(limiter=semaphore)
+    other = threading.Thread(target=run, args=(held,), daemon=True)
+    other.start()
+    assert is_held.wait(20)
+    try:
+        with pytest.raises(UsageError, match="belongs to the event loop that it was first used"):
+            run(held)
+    finally:
+        may_end.set()
+        other.join(20)
+    assert ys(run(held), 0, "hold") == [0]
