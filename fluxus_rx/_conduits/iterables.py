@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from reactivex import Observable
+
 from .._common.messages import short, shown
 from .._common.single_values import is_single_value
 from .._errors import InvalidFlowError, InvalidProductError
@@ -16,7 +18,9 @@ __all__ = ["MethodCall", "check_items", "iterator_of", "not_iterable"]
 
 def iterator_of(products: Any, conduit: Conduit, method: str) -> Iterator[Any]:
     """The iterator of what a method of a conduit has returned."""
-    if products.__class__ is not list and is_single_value(products):
+    # By the class: iter() takes whatever can be indexed, such as an Observable, for an endless row.
+    is_iterable = getattr(type(products), "__iter__", None) is not None
+    if not is_iterable or (products.__class__ is not list and is_single_value(products)):
         raise not_iterable(conduit, method, products, "a generator")
     try:
         return iter(products)
@@ -57,6 +61,10 @@ def not_iterable(conduit: Conduit, method: str, products: Any, wanted: str) -> I
     hint = ""
     if is_single_value(products):
         hint = f", or return a list of them: [{short(products)}]"
+    elif isinstance(products, Observable):
+        hint = (
+            "; an Observable goes into a flow by from_observable(), an operator of Rx by rx_pipe()"
+        )
     elif not method.startswith("a"):
         hint = " (if it must await, there is the Async… base class)"
     return InvalidProductError(

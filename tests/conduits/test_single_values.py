@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiostream import pipe, stream
+from reactivex import of
 
 from fluxus_rx import (
     AsyncTransformer,
@@ -114,6 +115,25 @@ def test_a_single_value_is_refused_where_several_are_expected(way: str) -> None:
             WAYS[way](given)
         assert type(given).__name__ in str(caught.value)
         assert "list" in str(caught.value)
+
+
+class Indexed:
+    def __getitem__(self, index: int) -> int:
+        return index
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("given", [of(1), Indexed()], ids=["Observable", "Indexed"])
+def test_what_can_only_be_indexed_is_refused_as_an_iterable(way: str, given: Any) -> None:
+    """It is no endless row of products."""
+    with pytest.raises(TypeError):  # Rx awaits an Observable, where an awaitable may come
+        WAYS[way](given)
+
+
+def test_the_message_tells_how_an_observable_goes_into_a_flow() -> None:
+    """It names from_observable() and rx_pipe()."""
+    with pytest.raises(InvalidProductError, match=r"from_observable\(\).*rx_pipe\(\)"):
+        list(one() >> Answering(of(1)))
 
 
 def test_the_message_names_the_class_and_its_method() -> None:
