@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from typing import Any, Final, TypeAlias
 
 from .._errors import RecordedError
+from .messages import notes_of
 
 __all__ = ["ErrorRecord", "error_record", "error_title", "plain_record", "restored_error"]
 
@@ -27,7 +29,7 @@ def error_title(error: BaseException) -> tuple[str, str]:
     """
     if isinstance(error, RecordedError):
         return error.class_name.rpartition(".")[2], error.text
-    return type(error).__name__, str(error)
+    return type(error).__name__, _text_of(error)
 
 
 def error_record(error: BaseException, *, pickles: bool, links: int = _MOST_LINKS) -> ErrorRecord:
@@ -43,7 +45,7 @@ def error_record(error: BaseException, *, pickles: bool, links: int = _MOST_LINK
     record: ErrorRecord = {
         "class": _class_name(error),
         "text": _text_of(error),
-        "notes": [_shortened(str(one)) for one in getattr(error, "__notes__", None) or ()],
+        "notes": [*map(_text_of, notes_of(error))],
         "traceback": _traceback_text(error),
     }
     if isinstance(error, RecordedError):
@@ -86,8 +88,9 @@ def restored_error(record: ErrorRecord) -> BaseException:
         )
     if error is None:
         error = RecordedError(record["class"], record["text"], record.get("traceback", ""))
-    if getattr(error, "__notes__", None) != record["notes"] and record["notes"]:
-        error.__notes__ = [*record["notes"]]
+    if [*notes_of(error)] != record["notes"] and record["notes"]:
+        with contextlib.suppress(Exception):  # of a class that takes none
+            error.__notes__ = [*record["notes"]]
     if "context" in record:
         error.__context__ = restored_error(record["context"])
     if "cause" in record:
@@ -127,7 +130,7 @@ def _class_name(error: BaseException) -> str:
     return name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}"
 
 
-def _text_of(error: BaseException) -> str:
+def _text_of(error: object) -> str:
     try:
         return _shortened(str(error))
     except Exception as raised:

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterable
 from math import nan
 from opcode import opmap
-from typing import Final
+from typing import Any, Final
 
 from .._errors import FlowError, InvalidOptionError
 from .encoding import to_print
@@ -19,6 +19,7 @@ __all__ = [
     "check_seconds",
     "check_whole_number",
     "note",
+    "notes_of",
     "place_note",
     "short",
     "shown",
@@ -48,10 +49,23 @@ def shown(value: object) -> str:
     return f"{short(value)} ({type(value).__name__})"
 
 
+def notes_of(error: BaseException) -> tuple[Any, ...]:
+    """The notes of an exception; none of one that keeps none, or can't be asked.
+
+    >>> notes_of(ValueError("no"))
+    ()
+    """
+    try:
+        notes = getattr(error, "__notes__", None)
+    except Exception:  # of a __getattr__ that looks into something else
+        return ()
+    return (*notes,) if isinstance(notes, list | tuple) else ()
+
+
 def note(error: BaseException, text: str) -> None:
     """Add a note to an exception, once; an exception that takes none stays as it is."""
     text = to_print(text)
-    if text not in getattr(error, "__notes__", ()):
+    if text not in notes_of(error):
         with contextlib.suppress(Exception):
             error.add_note(text)
 
@@ -68,12 +82,12 @@ def place_note(error: BaseException, place: str, detail: str) -> str:
     ("in step 's', item 3", ["in step 's', item 3"])
     """
     text = f"{place}{detail}"
-    notes = getattr(error, "__notes__", None)
-    if isinstance(notes, list) and notes:
-        earlier = [one for one in notes if isinstance(one, str) and one.startswith(place)]
-        if earlier and text not in earlier:
-            dropped = earlier if _drop_earlier_raise(error) else earlier[: 1 - _MOST_NOTES]
-            notes[:] = [one for one in notes if one not in dropped]
+    notes = notes_of(error)
+    earlier = [one for one in notes if isinstance(one, str) and one.startswith(place)]
+    if earlier and text not in earlier:
+        dropped = earlier if _drop_earlier_raise(error) else earlier[: 1 - _MOST_NOTES]
+        with contextlib.suppress(Exception):
+            error.__notes__ = [one for one in notes if one not in dropped]
     note(error, text)
     return text
 

@@ -20,7 +20,7 @@ from typing import Any, Generic, cast, overload
 
 from .._common.encoding import printed
 from .._common.item_types import type_arguments
-from .._common.messages import also_raised, note, short, shown
+from .._common.messages import also_raised, note, notes_of, short, shown
 from .._engine.conversions import arrivals
 from .._engine.execution import Execution, consume_in_thread
 from .._errors import InvalidProductError
@@ -318,7 +318,7 @@ class Flow(Conduit, Generic[R_co]):
         return Execution(self.producer.observables(), in_order)
 
     def _flow_explain(self, error: BaseException) -> None:
-        if isinstance(error, Exception) and not getattr(error, "__notes__", None):
+        if isinstance(error, Exception) and not notes_of(error):
             note(error, f"in {self.consumer.name}, or in what it was fed by: {short(self)}")
         note_loop_error(error)
 

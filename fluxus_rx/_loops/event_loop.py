@@ -14,7 +14,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from .._common.messages import note
+from .._common.messages import note, notes_of
 from .._typing import T
 from .kept_loop import homes
 from .loop_errors import in_foreign_loop
@@ -87,7 +87,7 @@ class Loop:
             if not interrupt.came:
                 raise
             interrupted = KeyboardInterrupt()
-            for text in getattr(cancelled, "__notes__", ()):
+            for text in notes_of(cancelled):
                 note(interrupted, text)
             raise interrupted from None
         finally:

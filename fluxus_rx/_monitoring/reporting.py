@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from .._common.messages import also_raised, note, short, shown
+from .._common.messages import also_raised, note, notes_of, short, shown
 from .._common.signatures import is_coroutine_function
 from .._errors import InvalidOptionError
 from .._streams.context import unmistakable
@@ -119,7 +119,7 @@ class ProgressReporter:
         if stopped_by is not None:
             if not isinstance(error, _Stop):
                 also_raised(stopped_by, error)
-            for text in getattr(error, "__notes__", ()):
+            for text in notes_of(error):
                 note(stopped_by, text)
             raise stopped_by from None
 
