@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import types
@@ -136,10 +137,31 @@ def parameters_of(step: str, function: Callable[..., Any]) -> Parameters:
 
 def _signature_of(function: Callable[..., Any]) -> inspect.Signature:
     """The signature of a function; of the mock of one, that of the function."""
-    # A mock with a spec passes for a function, of which `inspect` reads attributes that are mocks.
     bare = inspect.unwrap(function)
-    spec = getattr(bare, "_spec_signature", None) if _is_mock(bare) else None
-    return spec if isinstance(spec, inspect.Signature) else inspect.signature(function)
+    if isinstance(bare, functools.partial) and _is_mock(bare.func):
+
+        def stand_in() -> None:
+            """What `inspect` can read in the place of the mock."""
+
+        stand_in.__signature__ = _signature_of_mock(bare.func)  # type: ignore[attr-defined]
+        bare = function = functools.partial(stand_in, *bare.args, **bare.keywords)
+    return _signature_of_mock(bare) if _is_mock(bare) else inspect.signature(function)
+
+
+def _signature_of_mock(mock: Any) -> inspect.Signature:
+    """The signature of what a mock stands for, or calls; else one that takes whatever comes."""
+    # Not by `inspect`: a mock passes for a function, of which it would read attributes that are
+    # mocks. Of an object that can be called, the class of the mock has a signature without `self`.
+    own = vars(mock)
+    for known in (getattr(type(mock), "__signature__", None), own.get("_spec_signature")):
+        if isinstance(known, inspect.Signature):
+            return known
+    for called in (own.get("_mock_wraps"), own.get("_mock_side_effect")):
+        # A class is one of exceptions to raise, and what is iterated gives the results.
+        if callable(called) and not isinstance(called, type):
+            with contextlib.suppress(TypeError, ValueError):
+                return _signature_of(called)
+    return inspect.signature(lambda *args, **kwargs: None)
 
 
 def _check_returned(

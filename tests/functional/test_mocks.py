@@ -122,6 +122,43 @@ def test_what_can_be_called_is_a_function(name: str) -> None:
         )
 
 
+class Api:
+    def __call__(self, n: int) -> dict[str, int]:
+        return {"y": n}
+
+
+class AsyncApi:
+    async def __call__(self, n: int) -> dict[str, int]:
+        return {"y": n}
+
+
+#: Mocks that stand for what takes `n` alone.
+NARROW: dict[str, Callable[[], Any]] = {
+    "autospec of an object": lambda: create_autospec(Api, instance=True, return_value=GIVEN),
+    "autospec of an asynchronous one": lambda: create_autospec(
+        AsyncApi, instance=True, return_value=GIVEN
+    ),
+    "autospec of an object there": lambda: create_autospec(Api(), return_value=GIVEN),
+    "spy": lambda: Mock(wraps=one_argument),
+    "spy of an object": lambda: Mock(wraps=Api()),
+    "asynchronous spy": lambda: AsyncMock(side_effect=ask_async),
+    "spy of a spy": lambda: MagicMock(side_effect=Mock(wraps=one_argument)),
+    "partial of a spy": lambda: functools.partial(Mock(wraps=ask), by=1),
+}
+
+
+def one_argument(n: int) -> dict[str, int]:
+    return {"y": n}
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_a_mock_is_called_with_what_it_stands_for_takes(name: str) -> None:
+    """Attributes that the function or object behind it doesn't take are left out, and `self` is no
+    attribute."""
+    source = step("rows", [{"n": 1, "more": 2}])
+    assert run(source >> step("ask", NARROW[name]()))[0][0]["ask"] == GIVEN
+
+
 SOURCES: dict[str, Callable[[], Any]] = {
     "MagicMock": lambda: MagicMock(return_value=rows()),
     "AsyncMock": lambda: AsyncMock(return_value=rows()),
