@@ -162,24 +162,26 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         return self._table
 
     def find(self, name: str) -> Any:
-        """The latest value of an attribute, or MISSING; where there is none, that of one whose name
-        is the same to Python."""
+        """The latest value of an attribute, under whichever of the names that are the same to
+        Python, or MISSING."""
+        # Asked here, because a default that is taken each time is no reason for another call.
+        if name in known_spellings or not name.isascii():
+            spellings = spellings_of(name)
+            if len(spellings) > 1:
+                return self._find_spelled(spellings)
         layer: DictProduct | _Layer | None = self
         while layer is not None:
             if name in layer.table:
                 return layer.table[name]
             layer = layer.older
-        # Asked here, because a default that is taken each time is no reason for another call.
-        return self._find_spelled(name) if known_spellings or not name.isascii() else MISSING
+        return MISSING
 
-    def _find_spelled(self, name: str) -> Any:
-        others = spellings_of(name)[1:]
-        layer: DictProduct | _Layer | None = self if others else None
-        while layer is not None:
-            for spelling in others:
-                if spelling in layer.table:
-                    return layer.table[spelling]
-            layer = layer.older
+    def _find_spelled(self, spellings: tuple[str, ...]) -> Any:
+        # By steps: of two names in a table of several, nothing tells which one is later.
+        for _, added in self.steps():
+            for spelling in spellings:
+                if spelling in added:
+                    return added[spelling]
         return MISSING
 
     def steps(self) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Unpack
 
 from .._common.messages import shown
+from .._common.names import normal_name
 from .._common.trail import Trail
 from .._conduits.conduit import Conduit
 from .._engine.stage import StepLocations
@@ -214,16 +215,16 @@ def _entry_of(
             f"rerun() takes failures of steps on dictionaries, but {failure.step!r} was given"
             f" {shown(product)}; of another flow, process() the products once more"
         )
-    if start is None or start == failure.step:
+    if start is None or _is_named(failure.step, start):
         return trail, product
-    entry = next((step for step in trail if step.name == start), None)
+    entry = next((step for step in trail if _is_named(step.name, start)), None)
     if entry is None:
         raise InvalidFlowError(
             f"rerun(): start={start!r} is no step in front of {failure.step!r}, on the path"
             f" {failure.path}"
         )
     before: DictProduct | None = product
-    while before is not None and before.product_name != start:
+    while before is not None and not _is_named(before.product_name, start):
         before = before.precursor
     if before is None or before.precursor is None:
         raise UsageError(
@@ -231,3 +232,8 @@ def _entry_of(
             " from the source, use run()"
         )
     return entry, before.precursor
+
+
+def _is_named(step: str, start: object) -> bool:
+    """Whether a step has this name, whatever way it is written."""
+    return isinstance(start, str) and normal_name(step) == normal_name(start)

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 import pytest
 import reactivex
 
-from fluxus_rx import arun, check, from_observable, run, step
+from fluxus_rx import arun, check, from_observable, rerun, run, step
 from fluxus_rx._common.names import normal_name, spellings_of
 from fluxus_rx.testing import run_virtual
 
@@ -91,6 +91,31 @@ def test_a_typed_dict_tells_of_its_names() -> None:
 def test_results_have_the_names_of_the_data() -> None:
     """Nobody's data is written anew."""
     assert [*run(step("data", [{DECOMPOSED: 1}]))[0][0]["data"]] == [DECOMPOSED]
+
+
+@pytest.mark.parametrize("later", [MICRO, MU])
+@pytest.mark.parametrize("earlier", [MICRO, MU])
+@pytest.mark.parametrize("between", [0, 1, 9])
+def test_the_latest_value_counts_under_whichever_name(
+    earlier: str, later: str, between: int
+) -> None:
+    """However many steps are in between, and also where the same object goes on through them."""
+    flow: Any = step("old", [{earlier: "old"}]) >> step("new", lambda **_: {later: "new"})
+    for number in range(between):
+        flow >>= step(f"s{number}", lambda number=number: [{f"n{number}": 1}])
+    assert run(flow >> step("ask", function_of(MICRO, MICRO)))[0][0]["ask"] == {"y": "new"}
+
+
+def test_a_rerun_starts_at_a_step_whatever_way_it_is_named() -> None:
+    """As data has the name, or as code has it."""
+
+    def fail(z: int) -> dict[str, int]:
+        raise ValueError
+
+    made: Any = step(DECOMPOSED, lambda n: {"z": n})
+    flow = step("data", [{"n": 1}]) >> made >> step("fail", fail).options(on_error="collect")
+    for start in (DECOMPOSED, "größe"):
+        assert len(rerun(flow, run(flow).failures, start=start).failures) == 1
 
 
 def test_the_name_itself_comes_first() -> None:
