@@ -14,6 +14,7 @@ from typing import Any
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
+from .._rx.draining import made_as_of, moment_of_making
 from .._rx.driver import Driver, RootObserver
 from .._rx.multicast import subscribe_merged
 from .._rx.scheduler import FlowScheduler
@@ -36,6 +37,7 @@ class Merged(DrivenObservable[T]):
         super().__init__()
         self._compile = compile_paths
         self.driven = driven
+        self._moment = moment_of_making()
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
@@ -48,7 +50,7 @@ class Merged(DrivenObservable[T]):
         return RootObserver(observer, scheduler).begin(self._merge)
 
     def _merge(self, observer: abc.ObserverBase[T], flow: FlowScheduler) -> abc.DisposableBase:
-        paths = self._compile()
+        paths = made_as_of(self._moment, self._compile)
         inline = _inline_paths(paths, flow)
         others = [path for index, path in enumerate(paths) if index not in inline]
         if inline:
@@ -153,9 +155,10 @@ class _InlineRun:
         try:
             for paths in _by_source(self._paths):
                 root, _ = _tree_of(paths, 0, self._flow)
-                source = next(iter(paths.values()))[0].open_source(self._flow)
+                first = next(iter(paths.values()))[0]
+                source = first.open_source(self._flow)
                 if hasattr(source, "__anext__"):
-                    self._start_reading(source, root)
+                    self._start_reading(source, root, first.ends_in(self._flow))
                 else:
                     idle_times.tell(root)
                     root.add(source)
@@ -166,8 +169,8 @@ class _InlineRun:
             raise
         return FusedTree(roots, self._flow, self._start, idle_times=idle_times.told)
 
-    def _start_reading(self, source: Any, root: TreeNode) -> None:
-        pipeline: Pipeline[Any] = Pipeline(self._flow, source)
+    def _start_reading(self, source: Any, root: TreeNode, ends: bool) -> None:
+        pipeline: Pipeline[Any] = Pipeline(self._flow, source, ends=ends)
         pipeline.own_all()  # what others wrote is read by one task, and none that does other things
         idle_times = _IdleTimes(self._flow)
         idle_times.tell(root)

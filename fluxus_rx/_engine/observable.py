@@ -18,12 +18,14 @@ from reactivex.disposable import Disposable
 from .._common.trail import Trail
 from .._monitoring.meter import ItemCounter, Meter
 from .._options.step_options import StepOptions
+from .._rx.draining import moment_of_making
 from .._rx.driver import Driver, RootObserver
 from .._rx.intake import Intake
 from .._rx.multicast import Branch, Hub
 from .._rx.overflow import BufferedObservable, OverflowPolicy
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
 from .._rx.scope import make_drainable
+from .._streams.iteration import Cancellable
 from .._typing import T
 from .bound_step import BoundStep
 from .fused import PlainSteps
@@ -85,6 +87,7 @@ class FlowObservable(DrivenObservable[T]):
         self.foreign_items = foreign_items
         #: whose items they are, once its steps have been bound
         self._owner: object = None
+        self._moment = moment_of_making()
 
     @property
     def trail(self) -> Trail | None:
@@ -168,7 +171,8 @@ class FlowObservable(DrivenObservable[T]):
             return Pipeline(flow, self._intake(root, flow, downstream) if reached else iter(()))
         if self._before is None:
             reached = is_reached(self._root_trail, settings)
-            return Pipeline(flow, self._source(root, flow, owner) if reached else iter(()))
+            source = self._source(root, flow, owner) if reached else iter(())
+            return Pipeline(flow, source, ends=self.ends_in(flow))
         if not is_reached(self._before.trail, settings):
             return Pipeline(flow, iter(()))
         before = self._before.open(flow.demanding(UNBOUNDED, downstream))
@@ -188,7 +192,7 @@ class FlowObservable(DrivenObservable[T]):
             intake = root.intake(flow, downstream, counter)
         else:
             intake = Intake(root, flow, downstream)
-        if flow.scope.settings.drainable and is_source and not isinstance(root, Branch):
+        if self.ends_in(flow) and is_source and not isinstance(root, Branch):
             return flow.scope.add_source(intake)
         return intake
 
@@ -203,11 +207,22 @@ class FlowObservable(DrivenObservable[T]):
         """The items of a producer, counted if the run counts."""
         meter, trail = flow.scope.settings.meter, self._root_trail
         if meter is None or trail is None:
-            source = root(flow, owner)
+            source = self._opened(root, flow, owner)
         else:
             gauge = meter.gauges.at(trail, trail.name, ("source", trail))
-            source = metered_source(partial(root, flow, owner), gauge, meter)
-        return make_drainable(source, flow.scope) if flow.scope.settings.drainable else source
+            source = metered_source(partial(self._opened, root, flow, owner), gauge, meter)
+        return make_drainable(source, flow.scope) if self.ends_in(flow) else source
+
+    def _opened(self, root: Root, flow: FlowScheduler, owner: object) -> Any:
+        source: Any = root(flow, owner)
+        if isinstance(source, Cancellable) and hasattr(source, "end") and self.ends_in(flow):
+            flow.scope.add_source(source)
+        return source
+
+    def ends_in(self, flow: FlowScheduler) -> bool:
+        """Whether its source is told to end when the run is drained."""
+        scope = flow.scope
+        return scope.settings.drainable and scope.draining.ends(self._moment)
 
     # Where it stands among the other paths of a flow
 

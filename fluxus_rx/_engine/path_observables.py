@@ -12,6 +12,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from .._common.trail import Trail
+from .._rx.draining import made_as_of, moment_of_making
 from .._rx.driver import RootObserver
 from .._rx.scheduler import FlowScheduler
 from .._typing import T
@@ -31,6 +32,7 @@ class _RunSharing(Generic[T]):
 
     def __init__(self, compiled: Callable[[], Sequence[FlowObservable[T]]]) -> None:
         self._compiled = compiled
+        self._moment = moment_of_making()
         self._latest: _SharedRun[T] | None = None
         #: paths may be subscribed to from any thread; a run begins on its loop
         self._lock = Lock()
@@ -45,7 +47,9 @@ class _RunSharing(Generic[T]):
             is_first = run is None or not run.takes(index, flow, within=outer)
             if run is None or is_first:
                 kind: Any = _OwnRun if outer is None else _RunWithin
-                run = self._latest = kind(self._compiled(), flow, self._lock)
+                run = self._latest = kind(
+                    made_as_of(self._moment, self._compiled), flow, self._lock
+                )
             is_complete = run.add(index, observer, flow)
         if is_complete:
             flow.on_loop(run.begin)

@@ -31,12 +31,14 @@ class Pipeline(CompositeStream[T]):
         flow: FlowScheduler,
         root: Iterator[Any] | AsyncIterator[Any],
         before: Pipeline[Any] | None = None,
+        *,
+        ends: bool = False,
     ) -> None:
         self._flow = flow
         self._pending: list[BoundStep] = []
         self._last: Any = root
-        #: whether what is read last is an asynchronous source that may be told to end
-        self._is_drainable = before is None and flow.scope.settings.drainable
+        #: whether what is read last is an asynchronous source that ends when the run is drained
+        self._is_drainable = ends
         #: where what is read last waits
         self._channel: Channel[Any] | BoundedIntake[Any] | None = getattr(root, "channel", None)
         super().__init__(*((root,) if before is None else (before, root)))

@@ -42,8 +42,7 @@ class FromPublisher(ForeignProducer[T]):
 
     def _inflow(self, flow: FlowScheduler, owner: object) -> Any:
         label = f"publisher {self._name or short(self._publisher)}"
-        inflow = SubscriberStream(self._publisher, label, self.buffer, flow)
-        return flow.scope.add_source(inflow) if flow.scope.settings.drainable else inflow
+        return SubscriberStream(self._publisher, label, self.buffer, flow)
 
     def describe(self) -> Part:
         """This producer as data, see `Conduit.describe`."""

@@ -6,6 +6,8 @@ Rules of this file:
 2. So nothing that waits may be kept back, by a limit, an order, a limiter or a reader: it comes to
    a step, which notes it, or out of the flow.
 3. A call under way goes on to its end. If the run is cut short, its product is pending as well.
+4. Sources are told to end, but those alone that were there before the run. What an operator has
+   made since, as flat_map does for each product, holds products that have come this far.
 """
 
 from __future__ import annotations
@@ -14,16 +16,36 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Any, Final, Protocol
 from weakref import WeakValueDictionary
 
 from .._options.pending import Pending
 from .._streams.context import Items
+from .._typing import T
 
-__all__ = ["DRAINED", "CallNotBegun", "Draining", "Leftover"]
+__all__ = ["DRAINED", "CallNotBegun", "Draining", "Leftover", "made_as_of", "moment_of_making"]
 
 #: What comes of something that was waited for until the run was drained.
 DRAINED: Final[Any] = object()
+
+_moments = itertools.count()
+_moment: ContextVar[int | None] = ContextVar("fluxus_rx moment of making", default=None)
+
+
+def moment_of_making() -> int:
+    """The number of what is made now, a run or what one may read: the later, the higher."""
+    moment = _moment.get()
+    return next(_moments) if moment is None else moment
+
+
+def made_as_of(moment: int, make: Callable[[], T]) -> T:
+    """What `make` gives, with the number of something older that it stands for."""
+    token = _moment.set(moment)
+    try:
+        return make()
+    finally:
+        _moment.reset(token)
 
 
 class CallNotBegun(Exception):
@@ -47,6 +69,7 @@ class Draining:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._moment = next(_moments)
         #: whether no call may begin any more
         self.begun = False
         #: whether the calls under way are told to end, too
@@ -74,6 +97,10 @@ class Draining:
         """Have nothing wait for the calls under way."""
         for stage in [*self._stages.values()]:
             stage.let_through()
+
+    def ends(self, moment: int) -> bool:
+        """Whether a source that has this number ends when the run is drained."""
+        return moment < self._moment
 
     def add_stage(self, stage: Openable) -> None:
         """Have a stage open up when the run is drained."""

@@ -11,15 +11,19 @@ from concurrent import futures
 from typing import Any
 
 import pytest
+import reactivex
+from reactivex import operators as ops
 from tenacity import AsyncRetrying, wait_fixed
 
 from fluxus_rx import (
+    AsyncTransformer,
     Pending,
     RunResult,
     StepOptions,
     arerun,
     arun,
     passthrough,
+    rx_pipe,
     start,
     step,
 )
@@ -188,6 +192,75 @@ def test_nothing_is_lost_of_a_run_that_is_cut_short(shape: str, moment: float) -
         )
 
     run_virtual(main)
+
+
+class Enrich(AsyncTransformer[Any, Any]):
+    """Takes a second for a product."""
+
+    async def atransform(self, source_product: Any) -> AsyncIterator[Any]:
+        await asyncio.sleep(1)
+        yield source_product
+
+
+#: what flat_map makes of a product
+INNER: dict[str, Callable[[Any], reactivex.Observable[Any]]] = {
+    "transformer": lambda product: reactivex.of(product).pipe(Enrich()),
+    "late transformer": lambda product: reactivex.of(product).pipe(ops.delay(2), Enrich()),
+    "two of them": lambda product: reactivex.of(product).pipe(Enrich(), Enrich()),
+    "flow": lambda product: (step("q", [product]) >> Enrich()).to_observable(),
+    "paths": lambda product: reactivex.merge(
+        *(step("q", [product]) >> Enrich()).to_observable(paths=True)
+    ),
+}
+
+#: operators that subscribe to a source later, or to another one
+LATER: dict[str, Callable[[], Any]] = {
+    "start_with": lambda: ops.start_with(),
+    "delay_subscription": lambda: ops.delay_subscription(0.5),
+    "retry": lambda: ops.retry(),
+    "merge": lambda: ops.merge(step("other", endless).to_observable()),
+    "start_with, merge": lambda: reactivex.compose(
+        ops.merge(step("other", endless).to_observable()), ops.start_with()
+    ),
+}
+
+
+async def endless() -> AsyncIterator[Row]:
+    """A row each tenth of a second."""
+    while True:
+        yield {"x": 1}
+        await asyncio.sleep(0.1)
+
+
+class TestOperators:
+    @pytest.mark.parametrize("inner", INNER)
+    def test_what_is_made_for_a_product_keeps_it(self, inner: str) -> None:
+        """A product that an operator has made an observable of comes out, or is pending in it."""
+
+        async def main() -> None:
+            calls = Calls()
+            paid = source(12) >> calls.slow("paid").options(concurrency=3)
+            flow = paid >> rx_pipe(ops.flat_map(INNER[inner]))
+            started = start(flow >> calls.slow("z").options(concurrency=1))
+            await asyncio.sleep(2.5)
+            result = await started.drain()
+            assert calls.ended["paid"] == len(result[0]) + len(result.pending) > 0
+
+        run_virtual(main)
+
+    @pytest.mark.parametrize("operator", LATER)
+    def test_a_source_ends_whenever_it_is_subscribed_to(self, operator: str) -> None:
+        """What was there before the run is a source, also where an operator comes to it later."""
+
+        async def main() -> None:
+            flow = step("src", endless) >> rx_pipe(LATER[operator]()) >> Calls().plain("a")
+            started = start(flow)
+            await asyncio.sleep(2.5)
+            async with asyncio.timeout(60):
+                result = await started.drain()
+            assert len(result[0]) > 10
+
+        run_virtual(main)
 
 
 class TestPending:
