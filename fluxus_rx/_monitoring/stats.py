@@ -214,12 +214,13 @@ MOST_SHARES: Final = 5
 
 
 class _Explaining:
-    """Looks for the step that holds a run up, among those that were called."""
+    """Looks for the step that holds a run up, among those that were called or had something to
+    do."""
 
     def __init__(self, stats: RunStats) -> None:
         self._stats = stats
         self._elapsed = stats.elapsed
-        self._steps = [step for step in stats.steps if step.done or step.failed or step.in_flight]
+        self._steps = [step for step in stats.steps if _was_reached(step)]
 
     def explanation(self) -> Explanation:
         """What holds the run up."""
@@ -332,6 +333,12 @@ class _Explaining:
                 break
         sentence = f"{'; '.join(sentences)}. {remedy}"
         return Explanation(slowest.step, sentence, self._stats)
+
+
+def _was_reached(step: StepStats) -> bool:
+    """Whether a product has come to a step; its calls may all wait for their turn."""
+    called = step.done or step.failed or step.in_flight
+    return bool(called or step.retried or step.waiting or step.held)
 
 
 def _leads_to(first: StepStats, second: StepStats) -> bool:

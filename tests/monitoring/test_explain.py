@@ -104,6 +104,15 @@ class TestBottleneck:
         made = unsteady("mid", 0.1, 3).options(retry=fixed(3, 2), concurrency=2)
         explained(rows(10) >> made, "mid", "another attempt", "40 s", "3 s")
 
+    def test_is_a_step_whose_calls_all_wait(self) -> None:
+        """A step of which no call has come to its end, or has begun, is to blame all the same."""
+        shut = slow("ask", 0.1, 4).options(limiter=asyncio.Semaphore(0))
+        retried = unsteady("ask", 0.1, 9).options(retry=fixed(9, 60), concurrency=4)
+        for made in (shut, retried):
+            stats, _ = at(rows(60) >> slow("first", 0.1, 2) >> made, 30.5)
+            assert (stats["ask"].done, stats["ask"].in_flight) == (0, 0)
+            checked(stats, "ask", "ask is the bottleneck", "waited for its limiter, or for another")
+
     def test_is_the_reader(self) -> None:
         """Where products wait to be taken, the flow is not to blame."""
         stats = read_slowly(rows(60) >> slow("f", 0.01, 2), 1, 9.5)
