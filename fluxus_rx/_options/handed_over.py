@@ -29,20 +29,20 @@ class WorkItem:
     machines. `begun` is called where the call begins to run; pickled, when it goes.
     """
 
-    __slots__ = ("_context", "_function", "_reading", "begun")
+    __slots__ = ("_function", "_reading", "begun", "context")
 
     def __init__(self, function: Callable[[], Any], size: int, snapshot: Snapshot | None) -> None:
         self._function = function
-        self._context = contextvars.copy_context()
+        self.context = contextvars.copy_context()
         self._reading = (size, snapshot)
         self.begun: Callable[[], object] | None = None
 
     def __call__(self) -> Any:
         if self.begun is not None:
             self.begun()
-        given = self._context.run(self._function)
+        given = self.context.run(self._function)
         if isinstance(given, Iterator):
-            return Iteration(given, self._context, *self._reading)
+            return Iteration(given, self.context, *self._reading)
         return given
 
     @property
@@ -68,8 +68,8 @@ class Iteration:
     """
 
     __slots__ = (
-        "_context", "_is_left", "_items", "_iterator", "_lock", "_makes", "_most", "_size",
-        "_snapshot", "begun", "is_over", "kind", "notify", "ready", "thread",
+        "_is_left", "_items", "_iterator", "_lock", "_makes", "_most", "_size", "_snapshot",
+        "begun", "context", "is_over", "kind", "notify", "ready", "thread",
     )  # fmt: skip
 
     def __init__(
@@ -82,7 +82,7 @@ class Iteration:
         self.kind = type(items).__name__
         self._items = items
         self._iterator = items if isinstance(items, Iterator) else None
-        self._context = context
+        self.context = context
         self._size, self._most = 1, size
         self._snapshot = snapshot
         self._lock = threading.Lock()
@@ -105,7 +105,7 @@ class Iteration:
         """Make some items; itself, so that the thread knows whose it is."""
         if self.begun is not None:
             self.begun()
-        self._context.run(self._trip)
+        self.context.run(self._trip)
         return self
 
     def _trip(self) -> None:
@@ -145,7 +145,7 @@ class Iteration:
     def close(self) -> Iteration:
         """Close the iterator, if it is one that can be closed, in its context."""
         self.is_over = True
-        self._context.run(self._close)
+        self.context.run(self._close)
         return self
 
     def _close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from concurrent import futures
 from functools import partial
@@ -10,8 +11,9 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
-from .._common.messages import note
-from .handed_over import Iteration
+from .._common.messages import note, short
+from .._streams.permit import Claim
+from .handed_over import Iteration, WorkItem
 from .offload import Future, Offload, Task
 from .threads import run_into
 
@@ -74,13 +76,22 @@ class UserThreads(UserExecutor):
 
     def _submit(self, work: Task, iteration: Iteration | None = None) -> Future:
         future: Future = futures.Future()
+        context = _context_of(work, iteration)
+        call = _PoolCall(self._executor, self._who, self._occupancy.workers)
+        context.run(call.enter)
         if iteration is not None and self._occupancy.go_on(iteration, future, work):
+            call.hold_place()
+            future.add_done_callback(call.give_up_place)
             return future
+        if iteration is None or work != iteration.close:  # nobody waits for that for long
+            context.run(call.await_place)
+        future.add_done_callback(call.give_up_place)
         self._occupancy.enter()
         try:
-            queued = super()._submit(partial(self._work, future, work))
+            queued = super()._submit(partial(self._work, future, work, call))
         except BaseException:
             self._occupancy.leave()
+            call.give_up_place()
             raise
         queued.add_done_callback(partial(self._pass_end, future))
         return future
@@ -96,10 +107,11 @@ class UserThreads(UserExecutor):
             self._occupancy.leave()
             future.set_exception(error)
 
-    def _work(self, future: Future, work: Task) -> None:
+    def _work(self, future: Future, work: Task, call: _PoolCall) -> None:
         if not future.set_running_or_notify_cancel():
             self._occupancy.leave()
             return
+        call.hold_place()
         inbox: TripInbox = SimpleQueue()
         keep = partial(self._occupancy.keep, inbox)
         while (iteration := run_into(future, work, keep)) is not None:
@@ -121,6 +133,33 @@ class UserThreads(UserExecutor):
                     self._occupancy.give_up(iteration)
 
 
+class _PoolCall(Claim):
+    """A call's thread in a pool: a call that runs in one may begin a run that needs another one."""
+
+    __slots__ = ("_workers",)
+
+    def __init__(self, pool: futures.Executor, who: str, workers: int) -> None:
+        super().__init__(pool, who)
+        self._workers = workers
+
+    def give_up_place(self, future: object = None) -> None:
+        """It has ended, or was called off; the next one of an iterator has the same context."""
+        self.is_over = True
+        super().give_up_place(future)
+
+    def is_full(self, holders: int) -> bool:
+        """Whether each thread has a call of ours: one of somebody else's may end."""
+        return holders >= self._workers
+
+    @property
+    def _texts(self) -> tuple[str, str]:
+        advice = (
+            "Give the flow that is run inside of a call an executor of its own, or"
+            ' executor="thread", which has as many threads as it needs'
+        )
+        return f"executor={short(self._shared)}", advice
+
+
 #: Seconds after which a thread that waits for an iteration to go on looks whether it is wanted.
 _LOOK_SECONDS: Final = 0.05
 
@@ -130,7 +169,8 @@ class _Occupancy:
     for iterations. No thread is kept where more calls wait than there are threads."""
 
     def __init__(self, workers: int) -> None:
-        self._workers = workers
+        #: how many threads there can be
+        self.workers = workers
         self._lock = threading.Lock()
         self._occupied = 0
         self._kept: dict[Iteration, TripInbox] = {}
@@ -139,7 +179,7 @@ class _Occupancy:
         """A call is submitted."""
         with self._lock:
             self._occupied += 1
-            if self._kept and self._occupied > self._workers:
+            if self._kept and self._occupied > self.workers:
                 self._give_up(next(iter(self._kept)))
 
     def leave(self) -> None:
@@ -150,7 +190,7 @@ class _Occupancy:
     def keep(self, inbox: TripInbox, iteration: Iteration | None) -> Iteration | None:
         """A call was made: keep its thread if that may be, for an iteration that goes on."""
         with self._lock:
-            if iteration is None or self._occupied > self._workers:
+            if iteration is None or self._occupied > self.workers:
                 self._occupied -= 1
                 return None
             self._kept[iteration] = inbox
@@ -179,6 +219,12 @@ class _Occupancy:
 
 _lock = threading.Lock()
 _occupancies: WeakKeyDictionary[futures.Executor, _Occupancy] = WeakKeyDictionary()
+
+
+def _context_of(work: Task, iteration: Iteration | None) -> contextvars.Context:
+    """The one in which the work is done."""
+    begins = work if iteration is None else iteration
+    return begins.context if isinstance(begins, WorkItem | Iteration) else contextvars.Context()
 
 
 def _workers_of(executor: Any, timed: bool) -> float:

@@ -86,9 +86,11 @@ _ledgers: Final = _Ledgers()
 class Claim(ABC):
     """The place of one call in what calls share: it waits for it, holds it, and gives it back."""
 
-    __slots__ = ("_shared", "_who")
+    __slots__ = ("_shared", "_who", "is_over")
 
     def __init__(self, shared: object, who: str) -> None:
+        #: whether the call has ended, and others may follow it in its context
+        self.is_over = False
         self._shared = shared
         self._who = who
 
@@ -101,10 +103,16 @@ class Claim(ABC):
     def _texts(self) -> tuple[str, str]:
         """What is shared, and what to do where that can't be, for messages."""
 
+    def enter(self) -> None:
+        """What runs in this context from now on, the call runs."""
+        callers = tuple(claim for claim in _OF_CALLERS.get() if not claim.is_over)
+        if callers[-1:] != (self,):
+            _OF_CALLERS.set((*callers, self))
+
     def await_place(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """Begin to wait; raises `UsageError` where that would be for ever, or where a place is held
         or awaited on another `loop`."""
-        callers = _OF_CALLERS.get()
+        callers = tuple(claim for claim in _OF_CALLERS.get() if claim is not self)
         with _ledgers.lock:
             ledger = _ledgers.open.setdefault(id(self._shared), _Ledger(loop))
             ledger.waiting[self] = callers
@@ -201,9 +209,7 @@ class Permit(Claim):
         finally:
             if not self._is_inside:
                 self.give_up_place()
-        callers = _OF_CALLERS.get()
-        if callers[-1:] != (self,):
-            _OF_CALLERS.set((*callers, self))
+        self.enter()
         return True
 
     async def leave(self, error: BaseException | None = None) -> None:

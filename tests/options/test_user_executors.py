@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fluxus_rx import Producer, Transformer, arun, check, run, step
+from fluxus_rx import Producer, Transformer, UsageError, arun, check, run, step
 from fluxus_rx._options.executors import offload
 from fluxus_rx.testing import run_virtual
 from tests.support.errors import notes
@@ -204,3 +204,77 @@ class TestBroken:
             made = step("f", lambda n: {"m": n}).options(executor=pool)
             with pytest.raises(PermissionError, match="closed for today"):
                 run(step("src", [{"n": 1}]) >> made)
+
+
+class TestInsideOfACall:
+    """A run that a call in a thread of a pool begins, and waits for."""
+
+    @pytest.mark.parametrize("threads", [1, 2])
+    def test_a_thread_that_only_callers_have_is_an_error(self, threads: int) -> None:
+        """It would never come; the error names the steps."""
+        together = threading.Barrier(threads)
+
+        with futures.ThreadPoolExecutor(threads) as pool:
+            within = step("within", user).options(executor=pool)
+
+            def crawl(x: int) -> dict[str, int]:
+                together.wait(20)
+                return {"y": len(run(within, input={"x": x})[0])}
+
+            crawling = step("crawl", crawl).options(executor=pool)
+            with pytest.raises(UsageError, match=r"'crawl' → step 'within'. Give the flow"):
+                run(rows(threads) >> crawling)
+
+    def test_pools_whose_calls_wait_for_each_other_are_an_error(self) -> None:
+        """Each has its thread in a call that waits for a call in the other one."""
+        together = threading.Barrier(2)
+        with futures.ThreadPoolExecutor(1) as one, futures.ThreadPoolExecutor(1) as other:
+
+            def crawl(x: int, name: str, pool: futures.Executor) -> dict[str, int]:
+                together.wait(20)
+                within = step(f"in_{name}", user).options(executor=pool)
+                return {"y": len(run(within, input={"x": x})[0])}
+
+            a = step("a", crawl, name="a", pool=other).options(executor=one)
+            b = step("b", crawl, name="b", pool=one).options(executor=other)
+            with pytest.raises(UsageError, match=r"step '(a|b)' → step 'in_(a|b)'. Give the flow"):
+                run(rows(1) >> (a & b))
+
+    def test_a_pool_and_a_limiter_that_wait_for_each_other_are_an_error(self) -> None:
+        """A call in the pool waits for the limiter, and one in the limiter for the pool."""
+        are_in = [threading.Event(), threading.Event()]
+
+        async def main() -> None:
+            limiter, loop = asyncio.Semaphore(1), asyncio.get_running_loop()
+            in_pool = step("in_pool", user).options(executor=pool)
+            in_limiter = step("in_limiter", user).options(limiter=limiter)
+
+            async def limited(x: int) -> dict[str, int]:
+                are_in[0].set()
+                await asyncio.to_thread(are_in[1].wait, 20)
+                return {"y": len((await arun(in_pool, input={"x": x}))[0])}
+
+            def pooled(x: int) -> dict[str, int]:
+                are_in[1].set()
+                are_in[0].wait(20)
+                running = asyncio.run_coroutine_threadsafe(arun(in_limiter, input={"x": x}), loop)
+                return {"y": len(running.result(20)[0])}
+
+            a = step("limited", limited).options(limiter=limiter)
+            await arun(rows(1) >> (a & step("pooled", pooled).options(executor=pool)))
+
+        with futures.ThreadPoolExecutor(1) as pool, pytest.raises(UsageError, match="→ step 'in_"):
+            asyncio.run(main())
+
+    def test_a_thread_that_another_call_will_leave_is_waited_for(self) -> None:
+        """With two threads and one call that begins runs, those go through one by one."""
+        with futures.ThreadPoolExecutor(2) as pool:
+            within = step("within", several).options(executor=pool)
+
+            def crawl(x: int) -> Iterator[dict[str, int]]:
+                for _ in range(2):
+                    yield {"y": len(run(within, input=[{"x": x}] * 3)[0])}
+
+            crawling = step("crawl", crawl).options(executor=pool, concurrency=1)
+            made = run(rows(2) >> crawling)[0]
+        assert [output["crawl"]["y"] for output in made] == [9] * 4
