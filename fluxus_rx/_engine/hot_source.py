@@ -66,6 +66,8 @@ class HotSource(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._channel: Channel[Arrival] | None = None
         self._is_closing = False
+        #: whether the loop stands still, until somebody listens there again
+        self._is_left = False
         self._is_over = False
         self._error: BaseException | None = None
         #: whether somebody will be told of an error at the end
@@ -110,6 +112,8 @@ class HotSource(Generic[T]):
 
         They are told at once, as nobody may drive the loop until the source has cleaned up.
         """
+        with self._lock:
+            self._is_left = True
         if self._targets and self._task is not None:
             self._finish(UsageError(_HUB_LOOP_ENDED))
             self._task.cancel()
@@ -169,6 +173,10 @@ class HotSource(Generic[T]):
                 return Disposable()
             self.start(flow.loop)
             is_here = flow.loop is self._loop
+            self._is_left = self._is_left and not is_here
+            if self._is_left:
+                _tell_end(observer, UsageError(_HUB_LOOP_ENDED))
+                return Disposable()
             self._listeners[key] = _Listener(observer, flow.demand if is_here else UNBOUNDED)
             self._retarget()
         return Disposable(partial(self._leave, key))
@@ -190,7 +198,10 @@ class HotSource(Generic[T]):
         if is_first and loop is None:
             self._finish(None)
         elif is_first and loop is not None:
-            FlowScheduler(loop).on_loop(self._close_channel)
+            flow = FlowScheduler(loop)
+            flow.on_loop(self._close_channel)
+            if self._is_left and not flow.here:
+                self._finish(None)  # it cleans up when its loop is driven again
         return Closing(self)
 
     def _close_channel(self) -> None:

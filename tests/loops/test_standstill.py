@@ -113,10 +113,10 @@ def test_no_listener_waits_for_the_clean_up_of_a_source_whose_loop_stands_still(
 
 
 def test_waiting_for_a_hub_whose_loop_stands_still_can_be_cancelled() -> None:
-    """Nobody listens there any more, and the next run may drive its loop again."""
+    """The loop goes on when the next output is asked for, and nobody asks."""
     hub = step("source", ticks).share()
-    for _ in stream(hub):
-        break
+    outputs = stream(hub)
+    next(iter(outputs))
 
     async def close() -> None:
         closing = asyncio.ensure_future(hub.close())
@@ -124,6 +124,33 @@ def test_waiting_for_a_hub_whose_loop_stands_still_can_be_cancelled() -> None:
         closing.cancel()
         await asyncio.wait([closing], timeout=20)
         assert closing.cancelled()
+
+    asyncio.run(close())
+    for _ in outputs:
+        pass
+
+
+def test_who_listens_to_a_hub_when_its_loop_stands_still_already_is_told() -> None:
+    """Nobody listened as it came to a standstill; one who listens there goes on with it."""
+    hub = step("source", ticks).share()
+    told: list[BaseException] = []
+
+    def listen_elsewhere() -> None:
+        try:
+            run(hub)
+        except UsageError as error:
+            told.append(error)
+
+    for _ in range(2):
+        for _ in stream(hub):
+            break
+        other = threading.Thread(target=listen_elsewhere, daemon=True)
+        other.start()
+        other.join(20)
+    assert len(told) == 2
+
+    async def close() -> None:
+        await asyncio.wait_for(hub.close(), 20)
 
     asyncio.run(close())
     assert [*stream(hub)] == []
