@@ -16,8 +16,10 @@ MASK: Final = "***"
 #: The words of a name, each between two dashes, of what is secret. A `sort_key` is not, and
 #: `max_tokens` is a number.
 _SECRET_NAME: Final = (
-    r"-(apikeys?|authorization|bearer|cookies?|credentials?|jwt|passcode|passphrases?|passwd"
-    r"|passwords?|pwd|secrets?)-|-(auth|token)-$|-(access|account|api|auth|client|encryption|id"
+    r"-(apikeys?|authorization|bearer|cookies?|credentials?|creds?|j?sessionid|jwt|passcode"
+    r"|passphrases?|passwd|passwords?|phpsessid|pwd|secrets?)-|-(auth|pat|signature|token)-$"
+    r"|-(anthropic|aws|azure|cohere|deepseek|gemini|git-?hub|git-?lab|groq|hf|mistral|open-?ai"
+    r"|open-?router|send-?grid|slack|stripe|twilio)-keys?-|-(access|account|api|auth|client|encryption|id"
     r"|license|master|private|refresh|service|session|shared|signing|ssh|storage|subscription"
     r"|webhook)-(keys?|tokens)-"
 )
@@ -37,8 +39,10 @@ _IN_URL: Final = r"(?<=://)([^\s/:@'\"]*):[^\s/?'\"]+(?=@)"
 _HEADER: Final = r"(?i:\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key)(: *)[^\r\n'\"]+)"
 _BEARER: Final = r"\bBearer\s+[\w.~+/=-]{8,}"
 #: What is in front of a value: `name=`, or `'name': `, as in the `repr` of an object, in a query or
-#: in a DSN.
-_NAMING: Final = r"""(['"])([\w-]+)\1\s*:\s*|(?<![\w-])([^\W\d][\w-]*)="""
+#: in a DSN; or `name: ` in front of a word with a digit, which is hardly one of a sentence.
+_NAMING: Final = (
+    r"""(['"])([\w-]+)\1\s*:\s*|(?<![\w-])([^\W\d][\w-]*)(?:=|: (?=[^\s,;()\[\]{}'"]*\d))"""
+)
 #: A value: a string, what opens a bracket, or a word.
 _VALUE: Final = r"""b?'(?:[^'\\]|\\.)*'?|b?"(?:[^"\\]|\\.)*"?|[\w.]*[(\[{]|[^\s,;&()\[\]{}'"]+"""
 #: Values that keep no secret, and how they are written.

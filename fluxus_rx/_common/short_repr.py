@@ -113,10 +113,10 @@ def _own_repr(value: Any, kind: Any) -> str:
     return _middle_cut(masked_text(_ends_of(repr(value))), _MOST_CHARACTERS)
 
 
-def _ends_of(text: str) -> str:
+def _ends_of(text: Any, kind: Any = str) -> Any:
     """A text, or the two ends of a long one, of which no more will be shown."""
-    part = str.__getitem__  # that of a subclass may do anything
-    if str.__len__(text) <= 2 * _LOOKED_AT:
+    part = kind.__getitem__  # that of a subclass may do anything
+    if kind.__len__(text) <= 2 * _LOOKED_AT:
         return text
     return part(text, slice(_LOOKED_AT)) + part(text, slice(-_LOOKED_AT, None))
 
@@ -216,9 +216,13 @@ def _contents(value: Any) -> tuple[int, Iterable[Any]]:
 
 
 def _show_text(_: _Writer, value: Any, level: int) -> str:
-    if isinstance(value, str):
-        value = masked_text(_ends_of(value))
     kind: Any = next(base for base in (str, bytes, bytearray) if isinstance(value, base))
+    value = _ends_of(value, kind)
+    if kind is str:
+        value = masked_text(value)
+    else:
+        # Each byte is a character there; what is no text stays what it is.
+        value = kind(masked_text(kind.decode(value, "latin-1")).encode("latin-1"))
     text = repr(kind.__getitem__(value, slice(_MOST_CHARACTERS)))
     if len(text) <= _MOST_CHARACTERS:
         return text

@@ -16,13 +16,15 @@ SECRET = """
     api_key apiKey APIKey openai_api_key x-api-key access_key aws_secret_access_key private_key
     ssh_key signing_key secret client_secret secrets password db_password DbPassword passwd pwd
     passphrase token access_token refresh_tokens csrf_token Authorization proxy-authorization
-    bearer credentials google_credential cookie Set-Cookie session_cookies auth http_auth jwt
+    bearer credentials google_credential creds db_creds
+    github_pat openai_key OpenAIKey anthropic_key sessionid JSESSIONID signature X-Amz-Signature
+    cookie Set-Cookie session_cookies auth http_auth jwt
 """
 
 PLAIN = """
     x key keys sort_key primary_key cache_key key_function max_tokens tokens token_count tokenizer
     author authority auth_url passport password_field secret_name credentials_file cookie_policy
-    secretary token_type monkey keyboard api µ größe
+    secretary path pattern signature_type session_id token_type monkey keyboard api µ größe
 """
 
 
@@ -72,6 +74,12 @@ SHOWN = [
     ("GET / Authorization: Basic s3cret", "'GET / Authorization: ***'"),
     ("Server=db;Password=s3cret;", "'Server=db;Password=***;'"),
     ("Bearer s3cret.s3cret", "'Bearer ***'"),
+    ("https://h/a?X-Amz-Signature=s3cret&n=1", "'https://h/a?X-Amz-Signature=***&n=1'"),
+    (b"db://me:s3cret@h/", "b'db://me:***@h/'"),
+    (bytearray(b'{"api_key": "s3cret"}'), "bytearray(b'{\"api_key\": ***}')"),
+    (b"\xff\x00:=", None),
+    ("<Client token: s3cret, n=1>", "'<Client token: ***, n=1>'"),
+    (ValueError("unexpected token: line 3"), None),
     (ValueError("no access for token=s3cret"), "ValueError('no access for token=***')"),
     ({"password": None, "token": "", "secret": False}, None),
     ({"max_tokens": 5, "sort_key": "x"}, None),
