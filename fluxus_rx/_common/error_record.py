@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import traceback
+from collections import deque
+from types import TracebackType
 from typing import Any, Final, TypeAlias
 
 from .._errors import RecordedError
@@ -16,6 +18,8 @@ ErrorRecord: TypeAlias = dict[str, Any]
 
 #: Characters of a text or of a note that are kept.
 _LONGEST_TEXT: Final = 10_000
+#: Frames of a traceback that are kept, at each of its ends.
+_MOST_FRAMES: Final = 25
 #: Exceptions behind an exception, as its cause or its context, that are kept.
 _MOST_LINKS: Final = 10
 
@@ -142,7 +146,19 @@ def _shortened(text: str) -> str:
 
 
 def _traceback_text(error: BaseException) -> str:
-    """The frames that an exception came through, as Python prints them; empty for none."""
-    if error.__traceback__ is None:
-        return ""
-    return _shortened("".join(traceback.format_tb(error.__traceback__)))
+    """The frames that an exception came through, as Python prints them; of many, the first and the
+    last ones; empty for none."""
+    # Of an object that is raised again and again, each raise adds frames in front.
+    first = error.__traceback__
+    last: deque[TracebackType] = deque(maxlen=_MOST_FRAMES)
+    count = 0
+    entry = first
+    while entry is not None:
+        last.append(entry)
+        count += 1
+        entry = entry.tb_next
+    if count <= 2 * _MOST_FRAMES:
+        return _shortened("".join(traceback.format_tb(first)))
+    frames = traceback.format_tb(first, _MOST_FRAMES)
+    frames += [f"  … {count - 2 * _MOST_FRAMES} more\n", *traceback.format_tb(last[0])]
+    return _shortened("".join(frames))

@@ -137,6 +137,26 @@ def untimed(outputs: Any) -> list[Any]:
 
 
 class TestLines:
+    def test_a_traceback_is_kept_at_both_of_its_ends(self) -> None:
+        """Of a cause that each call raises again it doesn't grow with the calls."""
+        inner = KeyError("x")
+
+        def fail(x: int) -> dict[str, int]:
+            try:
+                raise inner
+            except KeyError as error:
+                raise ValueError("no") from error
+
+        def deep(x: int) -> dict[str, int]:
+            return deep(x + 1) if x < 200 else fail(x)
+
+        for failures in (failing([*range(200)], fail), failing([0], deep)):
+            error = failures[0]._flow_plain_record()
+            for text in (error["traceback"], error["cause"]["traceback"]):
+                assert "in fail\n" in text
+                assert text.count("  File") <= 50
+        assert "  … " in error["traceback"]
+
     def test_a_line_has_all_that_one_wants_to_know(self) -> None:
         """For people, and for other tools."""
 
