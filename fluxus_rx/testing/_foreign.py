@@ -119,8 +119,10 @@ class TimerScheduler(TimeoutScheduler):
     def __new__(cls, loop: Any) -> TimerScheduler:
         return object.__new__(cls)
 
-    def __init__(self, loop: Any) -> None:
-        self._loop = loop
+    def __init__(self, loop: Any = None) -> None:
+        # TimeoutScheduler() gets one from `singleton`, and Python calls this again, without a loop.
+        if loop is not None:
+            self._loop = loop
 
     def schedule(
         self, action: abc.ScheduledAction[_State], state: _State | None = None

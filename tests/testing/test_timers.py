@@ -218,6 +218,22 @@ def test_a_deadlock_tells_of_errors_in_timers(lost: list[BaseException | None]) 
     )
 
 
+def test_a_scheduler_is_made_by_its_class_as_well() -> None:
+    """It is the one that `singleton` gives, and keeps the loop."""
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[float] = loop.create_future()
+
+        def action(*_: Any) -> None:
+            loop.call_soon_threadsafe(ended.set_result, loop.time())
+
+        TimeoutScheduler().schedule_relative(5, action)
+        return await ended
+
+    assert run_virtual(main) == 5
+
+
 def test_a_timer_may_be_cancelled_and_set_from_any_thread() -> None:
     """As one that is a thread."""
 
