@@ -79,13 +79,13 @@ _MOST_CAUSES: Final = 10
 _MOST_READ: Final = 500
 
 
-def note_loop_error(error: BaseException) -> None:
+def note_loop_error(error: BaseException, loop_in_loop: str = _ABOUT_LOOP_IN_LOOP) -> None:
     """Add the way out to an error that comes of a second event loop, or was caused by one that
-    does: a library may have wrapped it."""
+    does: a library may have wrapped it. `loop_in_loop` is that of a loop inside the run's."""
     for text in _messages(error):
         for parts, about in _NOTES:
             if any(part in text for part in parts):
-                note(error, about)
+                note(error, loop_in_loop if parts is _LOOP_IN_LOOP else about)
                 return
 
 

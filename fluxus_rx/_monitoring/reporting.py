@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 from .._common.messages import also_raised, note, notes_of, short, shown
 from .._common.signatures import is_coroutine_function
 from .._errors import InvalidOptionError
+from .._loops.loop_errors import note_loop_error
 from .._streams.context import unmistakable
 from .calls import Count
 from .displays import Display, fitting_display
@@ -156,6 +157,10 @@ class ProgressReporter:
 
 
 _CALLED: Final = "the function given as progress"
+_NO_LOOP_IN_PROGRESS: Final = (
+    f"{_CALLED} is called on the event loop of the run, where no other loop can run: what must"
+    " await there goes into a task of that loop, by asyncio.get_running_loop().create_task(...)"
+)
 
 
 class _ProgressFunction:
@@ -173,6 +178,7 @@ class _ProgressFunction:
         except BaseException as error:
             raised = _unmistakable_error(error)
             note(raised, f"in progress={short(self._function)}, when it was told: {progress}")
+            note_loop_error(raised, _NO_LOOP_IN_PROGRESS)
             if raised is error:
                 raise
             raise raised from error

@@ -112,6 +112,14 @@ def test_a_loop_in_a_loop_is_told_the_way_out(where: str) -> None:
     assert WAY_OUT_OF_A_LOOP in notes(caught.value)
 
 
+def test_a_progress_function_is_told_the_way_out() -> None:
+    """Its own one: it can't be made asynchronous."""
+    with pytest.raises(RuntimeError, match=r"cannot be called from a running event loop") as caught:
+        run(numbers(1), progress=lambda progress: ask())
+    assert "create_task" in notes(caught.value)
+    assert "async def" not in notes(caught.value)
+
+
 def test_a_collected_failure_is_told_the_way_out() -> None:
     """Its exception has the note, though it ends no run."""
     result = run(numbers(1) >> step("s", asked).options(on_error="collect"))
