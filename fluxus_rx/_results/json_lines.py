@@ -136,7 +136,8 @@ def _failures(
     import json
 
     for number, line in enumerate(lines, 1):
-        text = line.decode("utf-8-sig") if isinstance(line, bytes) else line
+        text = line.decode("utf-8") if isinstance(line, bytes) else line
+        text = text.removeprefix("\ufeff")  # what some editors put in front of a file
         if not text.strip():
             continue
         try:

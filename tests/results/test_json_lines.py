@@ -320,3 +320,13 @@ class TestReading:
 
 def short_text(value: object) -> str:
     return "some value"
+
+
+def test_a_byte_order_mark_is_no_part_of_a_line(tmp_path: Path) -> None:
+    """Of a path, a stream of bytes, and one of text."""
+    path = tmp_path / "failures.jsonl"
+    failing([1]).to_json(path)
+    path.write_text(path.read_text("utf-8"), "utf-8-sig")
+    with path.open(encoding="utf-8") as text, path.open("rb") as data:
+        for file in (path, data, text):
+            assert [failure.step for failure in Failures.from_json(file)] == ["s"]
