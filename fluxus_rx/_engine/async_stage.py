@@ -7,7 +7,7 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from .._common.messages import note
+from .._common.messages import note, short
 from .._common.names import normal_name
 from .._errors import MissingAttributeError
 from .._rx.scheduler import FlowScheduler
@@ -65,7 +65,8 @@ def _attribute_of(name: str, item: Any) -> Any:
         if (normal := normal_name(name)) != name:
             return _attribute_of(normal, item)
         raise MissingAttributeError(
-            f"ordered={name!r}: there is no attribute {name!r} to keep the order by"
+            f"ordered={name!r}: there is no attribute {name!r} to keep the order by in"
+            f" {short(item)}: name one that is there, or keep the order of all by ordered=True"
         ) from None
     try:
         hash(value)

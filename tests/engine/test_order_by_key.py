@@ -213,4 +213,6 @@ def test_a_product_without_the_attribute_is_an_error_that_names_it() -> None:
         book = step("book", function).options(ordered="shop")
         with pytest.raises(MissingAttributeError, match="'shop'") as caught:
             run_virtual(lambda book=book: arrivals(step("orders", ORDERS) >> book))  # type: ignore[misc]  # a default
+        assert "'customer': 'A'" in str(caught.value)
+        assert "ordered=True" in str(caught.value)
         assert "in step 'book'" in "".join(caught.value.__notes__)
