@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable
 from math import inf
 from typing import Final
 
-from .._common.encoding import printed
+from .._common.encoding import PrintedText, printed
 from .._common.messages import shown
 from .._common.text import counted, printable
 from .._errors import InvalidFlowError, InvalidOptionError
@@ -57,6 +57,10 @@ class Finding:
     step: str
     text: str
     remedy: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("step", "text", "remedy"):
+            object.__setattr__(self, name, PrintedText(getattr(self, name)))
 
     def __str__(self) -> str:
         remedy = f"; {self.remedy}" if self.remedy else ""

@@ -10,12 +10,34 @@ from typing import Any
 from .._errors import encodable
 from .._typing import T
 
-__all__ = ["printed", "to_print"]
+__all__ = ["PrintedText", "printed", "to_print"]
 
 
 def to_print(text: str) -> str:
     """A text as stdout can print it; see `encodable`."""
     return encodable(text, sys.stdout)
+
+
+class PrintedText(str):
+    """A text that is compared and written down as it is, and is printed as stdout takes it.
+
+    >>> PrintedText("a → b") == "a → b"
+    True
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return to_print(super().__str__())
+
+    def __repr__(self) -> str:
+        return to_print(super().__repr__())
+
+    def __format__(self, how: str) -> str:
+        return format(str(self), how)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return str, (super().__str__(),)  # plain, for whoever reads it
 
 
 def printed(kind: type[T]) -> type[T]:

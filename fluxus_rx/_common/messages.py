@@ -81,7 +81,7 @@ def place_note(error: BaseException, place: str, detail: str) -> str:
     >>> place_note(error, "in step 's', ", "item 3"), error.__notes__
     ("in step 's', item 3", ["in step 's', item 3"])
     """
-    text = f"{place}{detail}"
+    place, text = to_print(place), to_print(f"{place}{detail}")
     notes = notes_of(error)
     earlier = [one for one in notes if isinstance(one, str) and one.startswith(place)]
     if earlier and text not in earlier:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, Final
 
-from .._common.encoding import printed
+from .._common.encoding import printed, to_print
 from .._common.text import counted, measured_time, printable, shortened, table
 from .gauge import Gauge
 from .loop_time import LoopTime
@@ -186,6 +186,9 @@ class Explanation:
     bottleneck: str | None
     sentence: str
     stats: RunStats
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sentence", to_print(self.sentence))
 
     def __str__(self) -> str:
         return f"{self.sentence}\n\n{self.stats}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .._common.encoding import printed
+from .._common.encoding import PrintedText, printed, to_print
 from .._common.error_record import ErrorRecord, error_record, plain_record, restored_error
 from .._common.loadable import LoadCheck
 from .._common.messages import short
@@ -50,6 +50,9 @@ class Failure:
     #: seconds of the run that it was in, once that is over; after these a run of it goes on
     _elapsed: float = 0.0
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", PrintedText(self.path))
+
     @property
     def lineage(self) -> Any:
         """The product as a result shows it: the attributes by step; one of an own type as it is.
@@ -83,7 +86,8 @@ class Failure:
         return self._flow_state(LoadCheck(), {})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        path, note = PrintedText(state["path"]), to_print(state.get("note", ""))
+        self.__dict__.update(state, path=path, note=note)
 
     def _flow_state(self, checked: LoadCheck, records: dict[int, ErrorRecord]) -> dict[str, Any]:
         """What is pickled: plain data under names that stay, and the product; `records` are those

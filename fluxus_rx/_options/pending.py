@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from .._common.encoding import printed
+from .._common.encoding import PrintedText, printed
 from .._common.messages import short
 
 __all__ = ["Pending"]
@@ -35,6 +35,12 @@ class Pending:
     _place: int = dataclasses.field(default=0, repr=False)
     #: seconds of the run that it was in, after which a run of it goes on
     _elapsed: float = dataclasses.field(default=0.0, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", PrintedText(self.path))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, path=PrintedText(state["path"]))
 
     @property
     def lineage(self) -> Any:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
 import io
+import json
 import logging
+import pickle
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +19,7 @@ import fluxus_rx
 from fluxus_rx import (
     Consumer,
     Flow,
+    Pending,
     SimpleProducer,
     StepOptions,
     Transformer,
@@ -34,7 +38,7 @@ from fluxus_rx import (
     streams,
     viz,
 )
-from fluxus_rx._common.encoding import printed, to_print
+from fluxus_rx._common.encoding import PrintedText, printed, to_print
 from fluxus_rx._errors import encodable
 from fluxus_rx._monitoring.displays import Lines
 from fluxus_rx.testing import run_virtual
@@ -136,6 +140,39 @@ def test_each_text_can_be_printed(encoding: str) -> None:
             flow().draw(style)
         run(flow(), timestamps=True).draw_timeline()
         assert written.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_what_reports_are_made_of_can_be_printed(encoding: str) -> None:
+    """Paths, notes, findings and sentences one by one, and the failures as a table."""
+
+    def fail(n: int) -> dict[str, int]:
+        raise ValueError("no")
+
+    with narrow(encoding) as written:
+        whole: Any = step("src", [{"n": 1}]) >> step("µs", fail).options(on_error="collect")
+        failures = run(whole).failures
+        for again in (failures, pickle.loads(pickle.dumps(failures)), copy.copy(failures)):
+            failure = again[0]
+            print(failure.path, [failure.path], f"{failure.path:>30}", failure.note)
+            assert failure.path == "src → µs"
+        plain: Any = step("src", [{"n": 1}]) >> step("s", fail).options(on_error="collect")
+        print(run(plain).failures.to_frame())
+        pending = Pending("s", "src → s", 1)
+        for one in (pending, pickle.loads(pickle.dumps(pending))):
+            print(one.path, [one.path])
+        for finding in check(whole):
+            print(finding.step, finding.text, finding.remedy)
+        explained = run_virtual(steered)[3]
+        print(explained.sentence)
+        assert written.getvalue()
+
+
+def test_a_path_is_pickled_and_written_as_plain_text() -> None:
+    """Whoever reads it elsewhere needs no class of the library."""
+    path = PrintedText("a → b")
+    assert type(pickle.loads(pickle.dumps(path))) is str
+    assert json.dumps(path, ensure_ascii=False) == '"a → b"'
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
