@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 import dataclasses
 import logging
+import threading
 from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from concurrent import futures
 from functools import partial
@@ -21,7 +22,9 @@ from .._common.text import counted
 from .._loops.event_loop import call_soon
 from .._loops.loop_errors import note_loop_error, require_loop
 from .._monitoring.meter import always_running
+from .._options.offload import GRACE_SECONDS, Job
 from .._options.pending import Pending
+from .._options.threads import run_into
 from .._rx.run_settings import RunSettings
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
 from .._rx.scope import Scope
@@ -308,22 +311,43 @@ async def ready_items(channel: Channel[T]) -> list[T]:
 async def consume_in_thread(
     consume: Callable[[Iterator[Arrival]], T], channel: Channel[Arrival]
 ) -> T:
-    """Feed a synchronous consumer, in a thread of its own, while the loop goes on."""
+    """Feed a synchronous consumer, in a thread of its own, while the loop goes on. One that is told
+    to end and blocks is left to itself after a while."""
     loop = asyncio.get_running_loop()
-    with futures.ThreadPoolExecutor(1, thread_name_prefix="fluxus_rx consumer") as executor:
-        work = partial(_consume_arrivals, consume, channel, loop)
-        future = loop.run_in_executor(executor, partial(contextvars.copy_context().run, work))
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError as cancelled:
-            channel.cancel(cancelled)
-            while not future.done():
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.wait([future])
-            error = None if future.cancelled() else future.exception()
-            if error is not None and not isinstance(error, asyncio.CancelledError):
-                note(cancelled, f"the consumer, told to end, raised {short(error)}")
-            raise
+    work = partial(_consume_arrivals, consume, channel, loop)
+    consumed: futures.Future[T] = futures.Future()
+    job = Job(consumed)
+    consumed.add_done_callback(lambda _: call_soon(loop, job.wake))
+    ended = job.news()
+    call: Any = (consumed, partial(contextvars.copy_context().run, work), lambda _: None)
+    # A daemon: Python waits at its exit for the threads of a ThreadPoolExecutor.
+    threading.Thread(target=run_into, args=call, name="fluxus_rx consumer", daemon=True).start()
+    try:
+        await asyncio.shield(ended)
+        return consumed.result()
+    except asyncio.CancelledError as cancelled:
+        channel.cancel(cancelled)
+        await _wait_out(ended, consume)
+        error = consumed.exception() if consumed.done() else None
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            note(cancelled, f"the consumer, told to end, raised {short(error)}")
+        raise
+
+
+async def _wait_out(ended: asyncio.Future[None], consume: Callable[..., object]) -> None:
+    """Wait for a consumer that was told to end; a warning, if it doesn't."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + GRACE_SECONDS
+    while not ended.done() and (left := deadline - loop.time()) > 0:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([ended], timeout=left)
+    if not ended.done():
+        _log.warning(
+            "the consumer still runs (%s), %g s after its run was cancelled; threads can't be"
+            " stopped, and it is left to end by itself",
+            getattr(consume, "__qualname__", short(consume)),
+            GRACE_SECONDS,
+        )
 
 
 def _consume_arrivals(
@@ -334,15 +358,17 @@ def _consume_arrivals(
     """What the consumer gives; it waits for the loop, in another thread, to have more for it."""
 
     def arrivals() -> Generator[Arrival, None, None]:
-        while batch := in_loop(ready_items(channel)):
+        while batch := more():
             for arrival in batch:
                 if channel.abandoned:
                     raise asyncio.CancelledError(_CANCELLED)
                 yield arrival
 
-    def in_loop(waiting: Coroutine[Any, Any, list[Arrival]]) -> list[Arrival]:
+    def more() -> list[Arrival]:
+        if channel.abandoned:  # and the loop may be closed by now
+            raise asyncio.CancelledError(_CANCELLED)
         try:
-            return asyncio.run_coroutine_threadsafe(waiting, loop).result()
+            return asyncio.run_coroutine_threadsafe(ready_items(channel), loop).result()
         except futures.CancelledError:  # an Exception, where asyncio's own is none
             raise asyncio.CancelledError(_CANCELLED) from None
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fluxus_rx import AsyncConsumer, Consumer, Passthrough
+from fluxus_rx.testing import run_virtual
 from tests.support.conduits import (
     Add,
     AsyncCollect,
@@ -362,6 +363,44 @@ class TestErrors:
             await task
         assert held.calls.active == 0
         assert ended == [True]
+
+    def test_a_cancelled_run_leaves_a_consumer_that_blocks(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """After 5 seconds; a warning tells of it, and it gets no more when it goes on."""
+        entered, leave, left = threading.Event(), threading.Event(), threading.Event()
+        ended: list[type[BaseException]] = []
+
+        class Blocks(Consumer[int, None]):
+            def consume(self, products: Iterable[tuple[int, int]]) -> None:
+                try:
+                    for _ in products:
+                        entered.set()
+                        leave.wait()
+                except BaseException as error:
+                    ended.append(type(error))
+                    raise
+                finally:
+                    left.set()
+
+        async def main() -> float:
+            loop = asyncio.get_running_loop()
+            task = asyncio.create_task((Numbers(1) >> Blocks()).arun())
+            await asyncio.to_thread(entered.wait)
+            began = loop.time()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return loop.time() - began
+
+        assert run_virtual(main, patience=0.01) == pytest.approx(5)
+        leave.set()
+        assert left.wait(10)
+        assert ended == [asyncio.CancelledError]
+        warned = [one.getMessage() for one in caplog.records if "consumer still runs" in one.msg]
+        assert len(warned) == 1
+        assert "Blocks.consume" in warned[0]
+        assert "5 s" in warned[0]
 
     async def test_a_cancelled_run_ends_an_asynchronous_consumer(self) -> None:
         """Cancelled in arun(), aconsume runs its finally clauses."""
