@@ -36,8 +36,11 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
     """
 
     __slots__ = (
+        "_asking",
         "_block",
         "_change",
+        "_dismissed",
+        "_is_dismissed",
         "_is_read",
         "_is_to_end",
         "_pending",
@@ -60,6 +63,11 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
         self._survives = survives
         self._stream: AsyncIterator[Any] | None = None
         self._is_read = False
+        #: the task that waits for an item; whether it is told that this is closed, and when it has
+        #: left, for whoever closes it
+        self._asking: asyncio.Task[Any] | None = None
+        self._is_dismissed = False
+        self._dismissed: asyncio.Event | None = None
         #: whether a cancellation is meant to end it
         self._is_to_end = False
         #: the reading of an item that nobody waits for now
@@ -93,12 +101,20 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
                 " asyncio.ensure_future(anext(items)), then asyncio.wait({waiting}, timeout=…)"
             )
         self._is_read = True
+        self._asking = task = asyncio.current_task()
         try:
-            return await self._next()
+            return await self._next(task)
+        except asyncio.CancelledError:
+            if not self._is_dismissed or (task is not None and task.uncancel()):
+                raise
         finally:
             self._is_read = False
+            self._asking = None
+            if self._dismissed is not None:
+                self._dismissed.set()
+        raise UsageError("this iteration was closed while a task waited for an item")
 
-    async def _next(self) -> T:
+    async def _next(self, task: asyncio.Task[Any] | None) -> T:
         if self._stream is None or self._time_slice is None:
             self._stream = await self._block.__anext__()
             self._time_slice = TimeSlice()
@@ -106,7 +122,6 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
             if perf_counter() > self._time_slice.due:
                 await self._time_slice.yield_to_loop()
             # Asked of each task once: it is 1 µs of an item.
-            task = asyncio.current_task()
             if task is not self._reader and (self._survives or not _waits_alone()):
                 self._reader = task
             if self._pending is None and task is self._reader:
@@ -116,6 +131,8 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
             self._stream = None
             await self._block.__anext__()
         except asyncio.CancelledError as error:
+            if self._is_dismissed:
+                raise  # whoever closes it cleans up
             if _is_cancelled():
                 if self._survives or (_waits_alone() and not self._is_to_end):
                     raise  # and what is being read comes the next time
@@ -153,6 +170,19 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
             pending.cancel()
             await asyncio.wait([pending])
 
+    async def _dismiss(self) -> None:
+        """Have a task that waits for an item leave, which is an error there."""
+        asking = self._asking
+        if asking is None or asking is asyncio.current_task() or self._survives:
+            return
+        self._dismissed = self._dismissed or asyncio.Event()
+        # One that has come to the end cleans up already.
+        is_reading = self._stream is not None or self._time_slice is None
+        if is_reading and not self._is_dismissed:
+            self._is_dismissed = True
+            asking.cancel()
+        await self._dismissed.wait()
+
     async def asend(self, value: None) -> T:
         """The same as `__anext__`."""
         return await self.__anext__()
@@ -168,6 +198,7 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
             error = kind
         elif not isinstance(error, BaseException):
             error = kind()
+        await self._dismiss()
         if self._stream is None:
             await self.aclose()
             raise error
@@ -177,6 +208,7 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
     async def aclose(self) -> None:
         """End it, and wait until all has been cleaned up."""
         try:
+            await self._dismiss()
             await self._leave()
         finally:
             await self._block.aclose()

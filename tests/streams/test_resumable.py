@@ -212,6 +212,55 @@ class TestCancelledWaiting:
 
         run_virtual(main())
 
+    @pytest.mark.parametrize("moment", [0.0, 0.05, 0.31])
+    @pytest.mark.parametrize("in_midst", [False, True])
+    @every_reader
+    def test_closed_while_a_task_waits_tells_that_task(
+        self, reader: str, in_midst: bool, moment: float
+    ) -> None:
+        """It is cleaned up, and who waits gets an error, and is not cancelled."""
+
+        async def main() -> None:
+            items = READERS[reader](3, None)
+
+            async def wait() -> None:
+                while True:
+                    await anext(items)
+
+            first = asyncio.ensure_future(wait() if in_midst else anext(items))
+            await asyncio.sleep(moment)
+            if first.done():
+                first = asyncio.ensure_future(anext(items))
+                await asyncio.sleep(0)
+            await items.aclose()
+            assert items.ag_running is False
+            with pytest.raises(UsageError, match="closed while a task waited"):
+                await first
+            assert first.cancelling() == 0
+            assert alone()
+            with pytest.raises(StopAsyncIteration):
+                await anext(items)
+
+        run_virtual(main())
+
+    @every_reader
+    def test_closed_while_a_task_waits_that_is_cancelled(self, reader: str) -> None:
+        """A cancellation from elsewhere stays one, and both clean up."""
+
+        async def main() -> None:
+            items = READERS[reader](3, None)
+            first = asyncio.ensure_future(anext(items))
+            await asyncio.sleep(0)
+            closing = asyncio.ensure_future(items.aclose())
+            await asyncio.sleep(0)
+            first.cancel()
+            await closing
+            with pytest.raises(asyncio.CancelledError):
+                await first
+            assert alone()
+
+        run_virtual(main())
+
     def test_two_at_once_are_refused(self) -> None:
         """One of them would take what the other waits for."""
 
