@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Final, Generic
@@ -183,9 +183,9 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
             asking.cancel()
         await self._dismissed.wait()
 
-    async def asend(self, value: None) -> T:
+    def asend(self, value: None) -> Coroutine[Any, Any, T]:
         """The same as `__anext__`."""
-        return await self.__anext__()
+        return self.__anext__()
 
     async def athrow(
         self,

@@ -261,6 +261,19 @@ class TestCancelledWaiting:
 
         run_virtual(main())
 
+    def test_asend_waits_alone_as_anext_does(self) -> None:
+        """A time-out of it is of the waiting alone."""
+
+        async def main() -> None:
+            got: list[int] = []
+            async with contextlib.aclosing(aiter(Slow(3) >> Later())) as items:
+                while len(got) < COUNT:
+                    with contextlib.suppress(TimeoutError):
+                        got.append(await asyncio.wait_for(items.asend(None), 0.05))
+            assert sorted(got) == [*range(COUNT)]
+
+        run_virtual(main())
+
     def test_two_at_once_are_refused(self) -> None:
         """One of them would take what the other waits for."""
 
