@@ -233,8 +233,6 @@ class _Resilience:
 
     async def is_let_in(self, entering: Awaitable[Any]) -> bool:
         """Wait for the limiter; whether the call may begin, as the run is not drained before."""
-        if self.offload is not None:
-            entering = self.offload.slots.watched(entering)
         return await self._wait_for(entering) is not DRAINED
 
     def leave(self, item: Any) -> Any:

@@ -18,6 +18,7 @@ from functools import partial
 from math import inf
 from typing import Any, Final, TypeAlias
 
+from .._common.left_watch import outside_waiter
 from .._common.messages import note, short
 from .._common.text import counted
 from .._loops.event_loop import call_soon
@@ -25,7 +26,7 @@ from .._streams.channel import BUFFER
 from .._streams.context import unmistakable
 from .attempt_clock import AttemptClock
 from .handed_over import Iteration, WorkItem
-from .slots import Slots, outside_waiter
+from .slots import Slots
 
 __all__ = ["GRACE_SECONDS", "JOIN_SECONDS", "Future", "Job", "Offload", "OffloadedItems", "Task"]
 
@@ -106,7 +107,7 @@ class Offload(ABC):
         self._late_text = ""
         #: how many calls run at once
         self.size = size
-        self.slots = Slots(who, size)
+        self._slots = Slots(who, size)
 
     async def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """What the function gives, or raises; it sees the context variables of the caller.
@@ -152,7 +153,7 @@ class Offload(ABC):
     def cancel(self) -> None:
         """Take no new calls, drop those that wait, end what is idle; at once, without waiting."""
         self._over = True
-        self.slots.cancel()
+        self._slots.cancel()
         if self._calls_off:
             for future in list(self._running):
                 future.cancel()
@@ -215,10 +216,10 @@ class Offload(ABC):
         loop = asyncio.get_running_loop()
         clock = self._clocks.get(asyncio.current_task())
         begins.begun = None
-        if clock is not None and not (self.slots.are_free and self._begins_at_once):
+        if clock is not None and not (self._slots.are_free and self._begins_at_once):
             clock.stop()
             begins.begun = partial(call_soon, loop, clock.start)
-        await self.slots.take()
+        await self._slots.take()
         try:
             self._check_open()
             iteration = begins if isinstance(begins, Iteration) else None
@@ -226,7 +227,7 @@ class Offload(ABC):
                 iteration.begin()
             job = Job(self._submitted(work, iteration))
         except BaseException:
-            self.slots.give_back()
+            self._slots.give_back()
             raise
         job.future.add_done_callback(partial(call_soon, loop, self._end_job, job))
         return job
@@ -249,9 +250,9 @@ class Offload(ABC):
         job.has_ended = True
         job.wake()
         if not job.is_left:
-            self.slots.give_back()
+            self._slots.give_back()
             return
-        self.slots.end_left()
+        self._slots.end_left()
         if self._left.get(job.task) is job:
             del self._left[job.task]  # what it has given must not live any longer
         for release in job.releases:
@@ -309,7 +310,7 @@ class Offload(ABC):
             return
         if not job.future.done():
             job.is_left = True
-            self.slots.leave()
+            self._slots.leave()
             job.task = asyncio.current_task()
             self._left[job.task] = job
         job.is_dropped = True

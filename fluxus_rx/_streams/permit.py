@@ -20,6 +20,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, Final
 
+from .._common.left_watch import LimiterPlaces
 from .._common.messages import short
 from .._errors import UsageError
 
@@ -165,7 +166,10 @@ class Permit(Claim):
     `is_needed_downstream` tells whether calls further down need permits of the same limiter.
     """
 
-    __slots__ = ("_hold", "_is_inside", "_limiter", "_step", "is_lent", "is_needed_downstream")
+    __slots__ = (
+        "_hold", "_is_inside", "_is_left", "_limiter", "_places", "_step", "is_lent",
+        "is_needed_downstream",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -181,7 +185,8 @@ class Permit(Claim):
         self._limiter = limiter
         self._step = step
         self._hold = hold
-        self._is_inside = False
+        self._is_inside = self._is_left = False
+        self._places: LimiterPlaces
 
     async def take(self, wait: Callable[[Awaitable[Any]], Awaitable[bool]] | None = None) -> bool:
         """Wait for a permit, by `wait` if that is given, which tells whether it came; whether it
@@ -194,7 +199,7 @@ class Permit(Claim):
         self.await_place(asyncio.get_running_loop() if is_bound else None)
         try:
             with self._hold():
-                entering = self._limiter.__aenter__()
+                entering = self._enter()
                 if wait is None:
                     await entering
                 elif not await wait(entering):
@@ -218,6 +223,7 @@ class Permit(Claim):
             return
         self._is_inside = False
         self.give_up_place()
+        self._places.end(self._is_left)
         trace = None if error is None else error.__traceback__
         await self._limiter.__aexit__(None if error is None else type(error), error, trace)
 
@@ -228,7 +234,16 @@ class Permit(Claim):
         if made._is_inside:
             made.hold_place()
             self.give_up_place()
+            made._places, made._is_left = self._places, True
+            made._places.leave()
         return made
+
+    async def _enter(self) -> None:
+        def what() -> str:
+            return f"{self._who}: nothing holds {self._texts[0]}"
+
+        self._places = LimiterPlaces.of(self._limiter)
+        await self._places.enter(self._limiter, what)
 
     async def lend(self) -> None:
         """Leave it to others, while no code of the call runs."""

@@ -135,6 +135,66 @@ class TestSlots:
             hung.let_go.set()
 
 
+def left_then(hung: Hung, others: dict[str, Any], *functions: Callable[..., Any]) -> Any:
+    """A flow whose first step leaves its calls; the others have the same pool or limiter."""
+    first = step("ask", lambda x: hung(x)).options(
+        **untyped({"executor": "thread", "timeout": 1, "on_error": lambda _: {"y": 0}} | others)
+    )
+    flow = rows(1) >> first
+    for function in functions:
+        flow >>= step("next", function).options(**others)
+    return flow
+
+
+async def awaited(y: int) -> dict[str, int]:
+    return {"z": y}
+
+
+class TestSharedWithOthers:
+    """An executor, or a limiter, that a left call of one step holds, and others wait for."""
+
+    @pytest.fixture
+    def hung(self) -> Iterator[Hung]:
+        """Calls that end with the test."""
+        hung = Hung(100)
+        yield hung
+        hung.let_go.set()
+
+    @pytest.mark.parametrize("executor", [None, "thread"])
+    def test_another_step_with_the_limiter_does_not_wait_for_ever(
+        self, hung: Hung, executor: Any
+    ) -> None:
+        """Wherever that step runs; the error names it and the limiter."""
+        limiter = asyncio.Semaphore(1)
+        function: Any = awaited if executor is None else lambda y: {"z": y}
+        last = step("next", function).options(limiter=limiter, executor=executor)
+        flow = left_then(hung, {"limiter": limiter}) >> last
+        with pytest.raises(UsageError, match=r"step 'next': nothing holds limiter=.* 30 s"):
+            run_virtual(arun(flow), patience=0.01)
+
+    def test_another_run_with_the_limiter_does_not_wait_for_ever(self, hung: Hung) -> None:
+        """A permit that a run has left behind is known to the next run."""
+        flow = left_then(hung, {"limiter": asyncio.Semaphore(1)})
+
+        async def main() -> None:
+            await arun(flow)
+            with pytest.raises(UsageError, match=r"step 'ask': nothing holds limiter=.* 30 s"):
+                await arun(flow)
+
+        run_virtual(main(), patience=0.01)
+
+    def test_a_limiter_that_a_call_gives_back_in_time_is_waited_for(self, hung: Hung) -> None:
+        """The left call ends while others wait, and they go on."""
+
+        async def main() -> Any:
+            asyncio.get_running_loop().call_later(20, hung.let_go.set)
+            limiter = asyncio.Semaphore(1)
+            last = step("next", awaited).options(limiter=limiter)
+            return await arun(left_then(hung, {"limiter": limiter}) >> last)
+
+        assert len(run_virtual(main(), patience=0.02)[0]) == 1
+
+
 def nap(x: int) -> dict[str, int]:
     """What takes a while, though not as long as the time-outs here."""
     time.sleep(0.05)
