@@ -47,10 +47,14 @@ class Job:
     """Work that was handed over, seen from the loop. If it `is_left`, it runs on, and nobody waits;
     `releases` follow its end. If it `is_dropped`, nobody wants what it gives."""
 
-    __slots__ = ("_waiter", "future", "has_ended", "is_dropped", "is_left", "releases", "task")
+    __slots__ = (
+        "_waiter", "future", "has_ended", "is_dropped", "is_left", "releases", "task", "turn",
+    )  # fmt: skip
 
-    def __init__(self, future: Future) -> None:
+    def __init__(self, future: Future, turn: object = None) -> None:
         self.future = future
+        #: that in an executor of the user's
+        self.turn = turn
         self.has_ended = self.is_left = self.is_dropped = False
         self.releases: list[Release] = []
         #: the one that has left it
@@ -219,16 +223,19 @@ class Offload(ABC):
         if clock is not None and not (self._slots.are_free and self._begins_at_once):
             clock.stop()
             begins.begun = partial(call_soon, loop, clock.start)
-        await self._slots.take()
+        turn = await self._slots.take()
         try:
             self._check_open()
             iteration = begins if isinstance(begins, Iteration) else None
             if iteration is not None:
                 iteration.begin()
-            job = Job(self._submitted(work, iteration))
+            job = Job(self._submitted(work, iteration), turn)
         except BaseException:
             self._slots.give_back()
+            self._slots.end_turn(turn)
             raise
+        # Where the call has ended, for its loop may have ended before.
+        job.future.add_done_callback(partial(self._slots.end_turn, turn))
         job.future.add_done_callback(partial(call_soon, loop, self._end_job, job))
         return job
 
@@ -310,7 +317,7 @@ class Offload(ABC):
             return
         if not job.future.done():
             job.is_left = True
-            self._slots.leave()
+            self._slots.leave(job.turn)
             job.task = asyncio.current_task()
             self._left[job.task] = job
         job.is_dropped = True

@@ -15,6 +15,7 @@ from .._common.messages import note, short
 from .._streams.permit import Claim
 from .handed_over import Iteration, WorkItem
 from .offload import Future, Offload, Task
+from .slots import ExecutorSlots
 from .threads import run_into
 
 __all__ = ["UserExecutor", "UserThreads"]
@@ -34,8 +35,11 @@ class UserExecutor(Offload):
     def __init__(
         self, who: str, size: float, executor: futures.Executor, *, timed: bool, **reading: Any
     ) -> None:
-        super().__init__(who, min(size, _workers_of(executor, timed)), **reading)
+        workers = _workers_of(executor, timed)
+        super().__init__(who, min(size, workers), **reading)
         self._executor = executor
+        if workers < inf:
+            self._slots.shared = ExecutorSlots.of(executor, workers)
 
     def _submit(self, work: Task, iteration: Iteration | None = None) -> Future:
         try:

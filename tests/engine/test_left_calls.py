@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fluxus_rx import Transformer, UsageError, arun, close_processes, run, step
+from fluxus_rx import Transformer, UsageError, arerun, arun, close_processes, run, step, stream
 from fluxus_rx.testing import run_virtual
 from tests.support.errors import untyped
 
@@ -160,6 +160,45 @@ class TestSharedWithOthers:
         yield hung
         hung.let_go.set()
 
+    @pytest.fixture
+    def pool(self, hung: Hung) -> Iterator[futures.Executor]:
+        """A pool of one thread."""
+        with futures.ThreadPoolExecutor(1) as pool:
+            yield pool
+            hung.let_go.set()
+
+    def test_another_step_of_the_pool_does_not_wait_for_ever(
+        self, hung: Hung, pool: futures.Executor
+    ) -> None:
+        """The run ends after a while, by an error that names the step that waits."""
+        flow = left_then(hung, {"executor": pool}, lambda y: {"z": y})
+        with pytest.raises(UsageError, match=r"step 'next': nothing runs in its executor.* 30 s"):
+            run_virtual(arun(flow), patience=0.01)
+
+    def test_another_run_in_the_pool_does_not_wait_for_ever(
+        self, hung: Hung, pool: futures.Executor
+    ) -> None:
+        """A call that the run before has left is known to the next one, on whatever loop."""
+        flow = left_then(hung, {"executor": pool, "on_error": "collect"})
+        result = run_virtual(arun(flow), patience=0.01)
+        with pytest.raises(UsageError, match=r"step 'ask': nothing runs in its executor.* 30 s"):
+            run_virtual(arerun(flow, result.failures), patience=0.01)
+
+    def test_another_run_goes_on_when_the_left_call_ends(
+        self, hung: Hung, pool: futures.Executor
+    ) -> None:
+        """Whether it ends while the run waits, or when its own loop is long closed."""
+        flow = left_then(hung, {"executor": pool})
+        quick = rows(3) >> step("quick", lambda x: {"z": x}).options(executor=pool)
+        run_virtual(arun(flow), patience=0.01)
+
+        async def main() -> Any:
+            asyncio.get_running_loop().call_later(5, hung.let_go.set)
+            return await arun(quick)
+
+        assert len(run_virtual(main(), patience=0.02)[0]) == 3
+        assert len(run(quick)[0]) == 3
+
     @pytest.mark.parametrize("executor", [None, "thread"])
     def test_another_step_with_the_limiter_does_not_wait_for_ever(
         self, hung: Hung, executor: Any
@@ -193,6 +232,86 @@ class TestSharedWithOthers:
             return await arun(left_then(hung, {"limiter": limiter}) >> last)
 
         assert len(run_virtual(main(), patience=0.02)[0]) == 1
+
+
+class Counted(futures.Executor):
+    """Two workers; counts the calls that were handed over and have not ended."""
+
+    _max_workers = 2
+
+    def __init__(self) -> None:
+        self.pool = futures.ThreadPoolExecutor(2)
+        self.most = self.now = 0
+        self._lock = threading.Lock()
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        future = self.pool.submit(function, *args, **kwargs)
+        future.add_done_callback(self._end)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self.pool.shutdown(wait, cancel_futures=cancel_futures)
+
+    def _end(self, _: object) -> None:
+        with self._lock:
+            self.now -= 1
+
+
+class TestOneExecutor:
+    """Many steps, runs and loops with one executor."""
+
+    def test_no_call_waits_in_the_queue_of_the_executor(self) -> None:
+        """Whose calls begin, for their time-outs, when they go: from steps and runs at once."""
+
+        async def main() -> list[Any]:
+            names = ("a", "b", "c")
+            a, b, c = (step(n, lambda x: {"y": x}).options(executor=executor) for n in names)
+            return await asyncio.gather(*(arun(rows(5) >> (a & b & c)) for _ in range(4)))
+
+        with Counted() as executor:
+            results = asyncio.run(main())
+        assert [[len(path) for path in result] for result in results] == [[5, 5, 5]] * 4
+        assert executor.most <= 2
+
+    def test_runs_in_many_threads_share_it(self) -> None:
+        """Each of them comes to its end, and no more run at once than may."""
+        with Counted() as executor, futures.ThreadPoolExecutor(6) as callers:
+            asked = step("ask", lambda x: {"y": x}).options(executor=executor)
+            results = [callers.submit(run, rows(20) >> asked) for _ in range(12)]
+            assert [len(result.result(20)[0]) for result in results] == [20] * 12
+        assert executor.most <= 2
+
+    def test_a_stream_that_is_not_read_holds_up_nobody(self) -> None:
+        """What waits for its turn on a loop that stands still keeps none from others."""
+        with futures.ThreadPoolExecutor(1) as pool:
+            asked = step("ask", lambda x: {"y": x}).options(executor=pool)
+            sizes = [len(run(rows(5) >> asked)[0]) for _ in stream(rows(9) >> asked)]
+        assert sizes == [5] * 9
+
+    def test_a_run_that_is_cancelled_gives_up_its_turns(self) -> None:
+        """The next run has the executor to itself."""
+        begun, let_go = threading.Event(), threading.Event()
+
+        def ask(x: int) -> dict[str, int]:
+            begun.set()
+            let_go.wait(20)
+            return {"y": x}
+
+        async def main() -> Any:
+            asked = step("ask", ask).options(executor=pool)
+            tasks = [asyncio.ensure_future(arun(rows(9) >> asked)) for _ in range(3)]
+            await asyncio.to_thread(begun.wait, 20)
+            let_go.set()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            return await arun(rows(9) >> asked)
+
+        with futures.ThreadPoolExecutor(1) as pool:
+            assert len(asyncio.run(main())[0]) == 9
 
 
 def nap(x: int) -> dict[str, int]:
