@@ -215,7 +215,8 @@ class FlowObservable(DrivenObservable[T]):
 
     def _opened(self, root: Root, flow: FlowScheduler, owner: object) -> Any:
         source: Any = root(flow, owner)
-        if isinstance(source, Cancellable) and hasattr(source, "end") and self.ends_in(flow):
+        can_end = isinstance(source, Cancellable) and hasattr(source, "end")
+        if can_end and self.ends_in(flow):
             flow.scope.add_source(source)
         return source
 

@@ -133,7 +133,7 @@ class Claim(ABC):
             ledger.waiting.pop(self, None)
             ledger.holders.add(self)
 
-    def give_up_place(self, _: object = None) -> None:
+    def give_up_place(self, future: object = None) -> None:
         """It is neither held nor waited for any more."""
         with _ledgers.lock:
             ledger = _ledgers.open.get(id(self._shared))
