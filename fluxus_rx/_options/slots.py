@@ -6,12 +6,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent import futures
 from typing import Final
 from weakref import WeakKeyDictionary
 
 from .._common.left_watch import LeftWatch, outside_waiter
 from .._loops.event_loop import call_soon
+from .._streams.permit import Claim
 
 __all__ = ["ExecutorSlots", "Slots"]
 
@@ -28,6 +30,8 @@ class Slots:
         self._who = who
         #: those of the executor, if it is the user's
         self.shared: ExecutorSlots | None = None
+        #: what claims a thread there while a call waits; it refuses a wait for ever
+        self.claim: Callable[[], Claim] | None = None
         self._size = size
         self._taken = self._left = 0
         self._queue: deque[asyncio.Future[None]] = deque()
@@ -46,11 +50,17 @@ class Slots:
             await self._wait()
         if self.shared is None:
             return None
+        claim = None if self.claim is None else self.claim()
         try:
+            if claim is not None:
+                claim.await_place()
             return await self.shared.take(self, self._who)
         except BaseException:
             self.give_back()
             raise
+        finally:
+            if claim is not None:
+                claim.give_up_place()
 
     async def _wait(self) -> None:
         free = asyncio.get_running_loop().create_future()

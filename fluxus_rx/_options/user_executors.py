@@ -77,6 +77,7 @@ class UserThreads(UserExecutor):
         self._queue: SimpleQueue[Any] = pool._work_queue
         with _lock:
             self._occupancy = _occupancies.setdefault(executor, _Occupancy(pool._max_workers))
+        self._slots.claim = partial(_PoolCall, executor, who, self._occupancy.workers)
 
     def _submit(self, work: Task, iteration: Iteration | None = None) -> Future:
         future: Future = futures.Future()
