@@ -32,7 +32,7 @@ def async_stage(
         size = min(size, bound_step.offload.size)
     idle_times = None
     if gauge is not None:
-        idle_times = IdleTimes()
+        idle_times = IdleTimes(None if scope.meter is None else scope.meter.unpaused)
         gauge.runs_as("step", idle_times, limit=size)
     ordered: bool | Callable[[Any], Hashable] = bool(options.ordered) or scope.settings.ordered
     if isinstance(options.ordered, str) and not scope.settings.ordered:

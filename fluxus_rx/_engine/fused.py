@@ -303,7 +303,8 @@ class Fused(CompositeStream[Any]):
         gauges = [bound_step.gauge for bound_step in bound_steps if bound_step.gauge is not None]
         idle_times = None
         if gauges:
-            idle_times = IdleTimes()
+            meter = flow.scope.meter
+            idle_times = IdleTimes(None if meter is None else meter.unpaused)
             for gauge in gauges:
                 gauge.runs_as("inline", idle_times, limit=1)
         is_async = hasattr(source, "__anext__")

@@ -207,7 +207,8 @@ class _IdleTimes:
     """The idle times of a tree, in a run that counts."""
 
     def __init__(self, flow: FlowScheduler) -> None:
-        self.told = None if flow.scope.meter is None else IdleTimes()
+        meter = flow.scope.meter
+        self.told = None if meter is None else IdleTimes(meter.unpaused)
 
     def tell(self, root: TreeNode) -> None:
         """Have the steps of a tree know of them."""

@@ -114,7 +114,7 @@ def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any
     first.pause()
     if gauge.total == total and (length := length_of(source)) is not None:
         gauge.expect(length)
-    gauge.runs_as("source", IdleTimes())
+    gauge.runs_as("source", IdleTimes(meter.unpaused))
     return _metered_items(source, _CallPerItem(gauge, meter, first), gauge.loop_time)
 
 

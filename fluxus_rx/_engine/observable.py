@@ -215,9 +215,10 @@ class FlowObservable(DrivenObservable[T]):
 
     def _opened(self, root: Root, flow: FlowScheduler, owner: object) -> Any:
         source: Any = root(flow, owner)
-        can_end = isinstance(source, Cancellable) and hasattr(source, "end")
-        if can_end and self.ends_in(flow):
-            flow.scope.add_source(source)
+        if isinstance(source, Cancellable) and self.ends_in(flow):
+            ending: Any = source  # by its shape
+            if hasattr(ending, "end"):
+                flow.scope.add_source(ending)
         return source
 
     def ends_in(self, flow: FlowScheduler) -> bool:

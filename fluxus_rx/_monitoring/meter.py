@@ -42,6 +42,8 @@ class Meter:
         #: tells how the run stands while it goes on, for one that can be steered
         self.state: Callable[[], State] = always_running
         self.started = self.clock() - elapsed
+        #: seconds in which the run has been paused
+        self.paused: Callable[[], float] = float
         #: the calls that are over, in the order in which they ended
         self.calls: list[Record] | None = [] if journal else None
         self.gauges = Gauges(times_loop)
@@ -55,6 +57,10 @@ class Meter:
     def elapsed(self) -> float:
         """Seconds since the run began."""
         return self.clock() - self.started
+
+    def unpaused(self) -> float:
+        """The clock, but that it stands still while the run is paused."""
+        return self.clock() - self.paused()
 
     def enter(self) -> None:
         """The run begins on the loop that is running now: its times are those of this loop."""

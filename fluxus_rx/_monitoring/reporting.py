@@ -212,11 +212,12 @@ class Tracker:
 
     def progress(self, state: State = "running") -> Progress:
         """How far the run has come by now."""
-        now, counts = self._meter.elapsed - self._meter.began, self._meter.counts()
+        elapsed, counts = self._meter.elapsed - self._meter.began, self._meter.counts()
+        now = elapsed - self._meter.paused()  # a pause is no part of a pace
         steps = tuple(self._step(count, now, state) for count in counts)
         if state in GOES_ON:
             self._remember(counts, now)
-        return Progress(now, steps, last_eta(step.eta for step in steps), state)
+        return Progress(elapsed, steps, last_eta(step.eta for step in steps), state)
 
     def _step(self, count: Count, now: float, state: State) -> StepProgress:
         step = StepProgress(

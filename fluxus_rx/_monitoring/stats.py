@@ -148,6 +148,7 @@ class RunStats:
     failures: int
     steps: tuple[StepStats, ...]
     loop: float = 0.0
+    _paused: float = dataclasses.field(repr=False, default=0.0)
 
     def __str__(self) -> str:
         failures = f", {counted(self.failures, 'failure')}" if self.failures else ""
@@ -206,7 +207,7 @@ def stats_of(meter: Meter, state: str, failures: int = 0) -> RunStats:
     # What other programs take of the processor is in the second sum only.
     at_work = max(meter.computed + blocking, sum(step.on_loop for step in steps))
     loop = min(at_work / elapsed, 1.0) if elapsed else 0.0
-    return RunStats(elapsed, state, failures, steps, loop)
+    return RunStats(elapsed, state, failures, steps, loop, _paused=meter.paused())
 
 
 #: From this part of the time on, in which its thread is at work, the loop sets the pace.
@@ -222,7 +223,8 @@ class _Explaining:
 
     def __init__(self, stats: RunStats) -> None:
         self._stats = stats
-        self._elapsed = stats.elapsed
+        #: seconds in which there could be something to do
+        self._elapsed = max(stats.elapsed - stats._paused, 0.0)
         self._steps = [step for step in stats.steps if _was_reached(step)]
 
     def explanation(self) -> Explanation:

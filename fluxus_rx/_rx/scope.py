@@ -72,6 +72,8 @@ class Scope:
         self.meter = self.settings.meter
         self.on_fail = on_fail
         self.time_slice = TimeSlice(loop)
+        if self.meter is not None:
+            self.meter.paused = self.time_slice.paused
         #: how many actions operators have put off
         self.scheduled = 0
         self.closing = False

@@ -29,8 +29,8 @@ class IdleTimes:
         "starved",
     )
 
-    def __init__(self) -> None:
-        self._clock = clock()
+    def __init__(self, seconds: Callable[[], float] | None = None) -> None:
+        self._clock = seconds or clock()
         self.starved = self.blocked = 0.0
         self._opened = self._starved_since = self._blocked_since = self._clock()
         self._closed: float | None = None
@@ -129,7 +129,7 @@ class TimeSlice:
     turn until it goes on.
     """
 
-    __slots__ = ("due", "gate")
+    __slots__ = ("_clock", "_paused", "_paused_since", "due", "gate")
 
     def __new__(cls, loop: asyncio.AbstractEventLoop | None = None) -> TimeSlice:
         return object.__new__(cls if clock(loop) is perf_counter else _CountedSlice)
@@ -138,6 +138,8 @@ class TimeSlice:
         self.due = perf_counter() + SLICE
         #: of a run that is paused: what all wait for that would begin something new
         self.gate: asyncio.Future[None] | None = None
+        self._clock = clock(loop)
+        self._paused = self._paused_since = 0.0
 
     async def yield_to_loop(self) -> None:
         """Let everything else on the loop run once; if paused, wait until that is over."""
@@ -151,26 +153,33 @@ class TimeSlice:
         """Let whoever asks for a turn wait."""
         if self.gate is None:
             self.gate = asyncio.get_running_loop().create_future()
+            self._paused_since = self._clock()
         self.due = -inf  # so that all ask
 
     def resume(self) -> None:
         """Let them go on."""
         gate, self.gate = self.gate, None
         if gate is not None:
+            self._paused += self._clock() - self._paused_since
             gate.set_result(None)
+
+    def paused(self) -> float:
+        """Seconds in which it has been paused by now."""
+        now = 0.0 if self.gate is None else self._clock() - self._paused_since
+        return self._paused + now
 
 
 class _CountedSlice(TimeSlice):
     """Gives it after so many items, in virtual time: by real time, two runs of the same code would
     differ, and without any turn a source without end would never stop."""
 
-    __slots__ = ("_items", "_paused")
+    __slots__ = ("_is_paused", "_items")
 
     @property
     def due(self) -> float:  # looked at once per item
         self._items += 1
-        return -inf if self._paused or self._items > ITEMS_PER_SLICE else inf
+        return -inf if self._is_paused or self._items > ITEMS_PER_SLICE else inf
 
     @due.setter
     def due(self, due: float) -> None:
-        self._items, self._paused = 0, due == -inf
+        self._items, self._is_paused = 0, due == -inf

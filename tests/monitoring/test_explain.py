@@ -160,6 +160,20 @@ class TestNone:
 
         timed(main)
 
+    def test_a_pause_is_no_work(self) -> None:
+        """The seconds in which a run was paused count for no step."""
+
+        def steer(running: Run) -> None:
+            if running.state == "paused":
+                running.resume()
+            else:
+                running.pause()
+
+        flow = slow_rows(90) >> slow("f", 0.1, 2)
+        *_, stats, _ = at(flow, 2.5, 52.5, 55.5, steer=steer)
+        assert stats["f"].load < 0.2
+        checked(stats, "src", "src is the bottleneck", "of 5.5 s", "f, behind it, was starved for")
+
     def test_where_the_run_is_paused(self) -> None:
         """No step is to blame for that."""
         _, paused, _ = at(rows(9) >> slow("f", 1), 2.5, 9.5, steer=Run.pause)

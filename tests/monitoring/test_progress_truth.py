@@ -282,6 +282,19 @@ class TestStates:
         run_virtual(lambda: arun(flow, deadline=3.1, progress=told.append))
         assert {one.state for one in told if one.elapsed > 3.2} == {"draining", "done"}
 
+    def test_a_pause_makes_no_pace_slower(self) -> None:
+        """The rate, and so the time that is left, is that of the time in which the run went on."""
+
+        async def pause(running: Any) -> None:
+            running.pause()
+            await asyncio.sleep(50)
+            running.resume()
+
+        progresses = self.steered(rows(9) >> slow("f", 1, 1), pause)
+        after = [one for one in progresses if one.elapsed > 53.1 and one.state == "running"]
+        assert len(after) > 10
+        assert min(named(one, "f").rate for one in after) > 0.6
+
     def test_a_draining_run_says_so_and_expects_what_there_is(self) -> None:
         """What the source would have given is not waited for."""
 
