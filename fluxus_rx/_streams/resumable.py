@@ -101,7 +101,9 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
                 " asyncio.ensure_future(anext(items)), then asyncio.wait({waiting}, timeout=…)"
             )
         self._is_read = True
-        self._asking = task = asyncio.current_task()
+        # Without a loop, what opens the stream says best what is missing.
+        has_loop = asyncio._get_running_loop() is not None
+        self._asking = task = asyncio.current_task() if has_loop else None
         try:
             return await self._next(task)
         except asyncio.CancelledError:
