@@ -144,7 +144,7 @@ def test_each_text_can_be_printed(encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_what_reports_are_made_of_can_be_printed(encoding: str) -> None:
-    """Paths, notes, findings and sentences one by one, and the failures as a table."""
+    """Paths, notes, findings and sentences, one by one."""
 
     def fail(n: int) -> dict[str, int]:
         raise ValueError("no")
@@ -156,8 +156,6 @@ def test_what_reports_are_made_of_can_be_printed(encoding: str) -> None:
             failure = again[0]
             print(failure.path, [failure.path], f"{failure.path:>30}", failure.note)
             assert failure.path == "src → µs"
-        plain: Any = step("src", [{"n": 1}]) >> step("s", fail).options(on_error="collect")
-        print(run(plain).failures.to_frame())
         pending = Pending("s", "src → s", 1)
         for one in (pending, pickle.loads(pickle.dumps(pending))):
             print(one.path, [one.path])
