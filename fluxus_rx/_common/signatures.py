@@ -143,7 +143,7 @@ def _signature_of(function: Callable[..., Any]) -> inspect.Signature:
         def stand_in() -> None:
             """What `inspect` can read in the place of the mock."""
 
-        stand_in.__signature__ = _signature_of_mock(bare.func)  # type: ignore[attr-defined]
+        stand_in.__signature__ = _signature_of_mock(bare.func)  # type: ignore[attr-defined]  # any may have it
         bare = function = functools.partial(stand_in, *bare.args, **bare.keywords)
     return _signature_of_mock(bare) if _is_mock(bare) else inspect.signature(function)
 

@@ -201,5 +201,5 @@ def _connect_apart(
 
 
 ConnectableObservable.__init__ = _init_noted  # type: ignore[method-assign]  # see above
-ConnectableObservable._subscribe_core = _subscribe_noted  # type: ignore[method-assign]
-ConnectableObservable.connect = _connect_apart  # type: ignore[method-assign]
+ConnectableObservable._subscribe_core = _subscribe_noted  # type: ignore[method-assign]  # see above
+ConnectableObservable.connect = _connect_apart  # type: ignore[method-assign]  # see above
