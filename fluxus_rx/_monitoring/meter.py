@@ -93,16 +93,16 @@ class Meter:
         if item:
             self._failures[gauge, item] = self._failures.get((gauge, item), 0) + 1
 
-    def times(self) -> RunTimes:
-        """What the result of the run keeps: with a journal, the calls that are over, step by step
-        in the order of the flow, then by their start."""
+    def times(self, elapsed: float) -> RunTimes:
+        """What the result of a run of `elapsed` seconds keeps: with a journal, the calls that are
+        over, step by step in the order of the flow, then by their start."""
         if self.calls is None:
             return RunTimes(untimed=True)
         steps = tuple(count.step for count in self.counts())
         ranks = {step: rank for rank, step in enumerate(steps)}
         return RunTimes(
             records=sorted(self.calls, key=lambda call: (ranks[call[0]], call[3])),
-            elapsed=self.elapsed,
+            elapsed=elapsed,
             steps=steps,
             began=self.began,
         )

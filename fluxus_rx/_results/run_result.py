@@ -119,13 +119,14 @@ class RunResult(Sequence[list[Output]]):
         failures: Iterable[Failure] = (),
         pending: Iterable[Pending] = (),
         is_cut: bool = False,
+        elapsed: float = 0.0,
     ) -> RunResult:
-        """The result of a run that gave these products, in whatever order; `meter` has counted it.
+        """The result of a run that gave these products, in whatever order, and took `elapsed`
+        seconds; `meter` has counted it.
 
         For the library's own use.
         """
-        elapsed = 0.0 if meter is None else meter.elapsed
-        times = RunTimes(untimed=True) if meter is None else meter.times()
+        times = RunTimes(untimed=True) if meter is None else meter.times(elapsed)
         return cls._assembled(
             [PathOutputs.of_products(products) for products in paths],
             times=times,

@@ -149,6 +149,8 @@ class CollectedRun(RunRequest):
         self._execution: Execution | None = None
         #: whether it has come to its end, and its sources to theirs
         self._is_complete = False
+        #: when it ended by an error, in seconds since it began: all that tells of it tells the same
+        self._ended: float | None = None
         #: what each path has given so far
         self._items: list[list[Any]] = [[] for _ in range(self.producer.n_concurrent_conduits)]
         #: how many of each path were handed on, and are not collected
@@ -184,6 +186,7 @@ class CollectedRun(RunRequest):
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None:
             return
+        self._ended = self._elapsed
         if isinstance(error, FlowError):
             self._complete(error)
         if self._take_partial is not None:
@@ -195,12 +198,19 @@ class CollectedRun(RunRequest):
     def _complete(self, error: FlowError) -> None:
         log = self.settings.failures
         if isinstance(error, FailureLimitError) and log is not None and log.has_raised(error):
-            elapsed = 0.0 if self.settings.meter is None else self.settings.meter.elapsed
+            elapsed = self._elapsed
             # Those that are in the result as well are the same objects there.
             ended = {failure: failure._flow_of_run(elapsed) for failure in log.all}
             self._failures = [ended[failure] for failure in self._failures]
             error._flow_complete_failures(sorted_failures(ended.values(), elapsed))
         error._flow_complete(self.partial())
+
+    @property
+    def _elapsed(self) -> float:
+        """Seconds since the run began, until it ended; 0 where nobody counts them."""
+        if self._ended is not None:
+            return self._ended
+        return 0.0 if self.settings.meter is None else self.settings.meter.elapsed
 
     def partial(self) -> RunResult:
         """What there is by now, without what is no product: the error of the run tells of that."""
@@ -212,6 +222,7 @@ class CollectedRun(RunRequest):
             self._products(refused),
             self.settings.meter,
             self._failures,
+            elapsed=self._elapsed,
             pending=() if self._execution is None else self._execution.pending,
             is_cut=not self._is_complete,
         )

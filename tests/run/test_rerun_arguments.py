@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import pickle
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -29,6 +30,8 @@ from fluxus_rx import (
     step,
     stream,
 )
+from fluxus_rx._monitoring.meter import Meter
+from fluxus_rx._results.failures import elapsed_of
 from tests.support.conduits import Numbers
 from tests.support.errors import notes, refused, untyped
 from tests.support.probes import alone, turns
@@ -328,6 +331,23 @@ class TestMerged:
         drawn = io.StringIO()
         merged.draw_timeline("text", file=drawn)
         assert f"{len(merged[0])} outputs from" in drawn.getvalue()
+
+    @pytest.mark.parametrize("form", ["partial", "result"])
+    def test_the_end_of_a_run_is_one_moment(
+        self, form: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or what runs again would begin before it, where the machine was busy meanwhile."""
+        seconds = itertools.count(1.0)
+        flow = numbers(5) >> Down().step()
+        partial: list[RunResult] = []
+        monkeypatch.setattr(Meter, "elapsed", property(lambda meter: next(seconds)))
+        with pytest.raises(FailureLimitError) as caught:
+            run(flow, timestamps=True, max_failures=1, partial=partial)
+        broken = partial[0] if form == "partial" else caught.value.result
+        assert broken._times.elapsed == broken.failures._elapsed
+        assert broken._times.elapsed == elapsed_of(caught.value.failures)
+        done = run(flow, timestamps=True)
+        assert done._times.elapsed == done.failures._elapsed
 
     def test_times_on_one_side_are_no_obstacle(self) -> None:
         """The outputs are the same but for these."""
