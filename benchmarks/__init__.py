@@ -1,4 +1,1 @@
-"""Questions about the speed of fluxus_rx, each asked against a baseline, side by side.
-
-`python -m benchmarks` prints a table of ratios; the README beside this file says how to read it.
-"""
+"""What fluxus_rx costs, next to code by hand and to other libraries: see docs/benchmarks.rst."""

@@ -172,7 +172,7 @@ class StepCall:
 
         With the usual case first: a function of one attribute of the latest product, which gives a
         dictionary. Closures, because cells are read faster than attributes: 2 to 3 % of a step
-        (benchmarks/bench_sync.py).
+        (benchmark "sync").
         """
         only, by_value, call = self._only, self._by_value, self._call
         name, owner, outcome, awaits = self._name, self._owner, self._outcome, self._awaits

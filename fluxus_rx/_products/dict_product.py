@@ -321,7 +321,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         while (parent := links[-1].parent) is not None:
             links.append(parent)
         # The rule of UniqueNames, without a call for each name that is new, which would be 0.4 µs
-        # more of 2.8 an output of four steps (benchmarks/bench_fanout.py).
+        # more of 2.8 an output of four steps (benchmark "fanout").
         numbers: dict[str, int] = {}
         for product in reversed(links):
             entries, times = product.entries, product.times

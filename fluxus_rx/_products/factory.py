@@ -102,7 +102,7 @@ class ProductFactory:
         count, outside = 0, False
         try:
             for index, given in enumerate(iterator):
-                # The usual case is not worth a call: 0.3 µs an item (benchmarks/bench_fanout.py).
+                # The usual case is not worth a call: 0.3 µs an item (benchmark "fanout").
                 if given.__class__ is dict and timer is None and known_names.issuperset(given):
                     product = DictProduct(name, given.copy(), precursor, index, owner)
                 else:

@@ -64,7 +64,7 @@ class Inbox:
     """
 
     # `post` does what `Wakeup.request` does, for two calls of functions are a tenth of what an item
-    # costs that comes in by a publisher or a thread (bench_publishers.py, bench_hot.py).
+    # costs that comes in by a publisher or a thread (workloads "publishers", "hot").
 
     __slots__ = ("_loop", "_wakeup", "waiting")
 

@@ -89,7 +89,7 @@ class Intake(Cancellable[T]):
                 subscription.dispose()
 
     def _on_next(self, item: T) -> None:
-        # On the loop, with nothing in front of it, an item needs no inbox (bench_hot.py).
+        # On the loop, with nothing in front of it, an item needs no inbox (workload "hot").
         if running_loop() is self._loop and not self._posted:
             self._take(item)
         elif not self._cancelled:

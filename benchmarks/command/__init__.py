@@ -1,0 +1,1 @@
+"""What is typed: arguments, and what each command prints."""

@@ -1,0 +1,1 @@
+"""Processes, clocks, rounds and checks; knows no workload and no contender."""

@@ -1,0 +1,1 @@
+"""What comes out: terminal, file, comparison, plot and page."""

@@ -1,0 +1,1 @@
+"""The work that contenders do, and what workloads and contenders are made with."""

@@ -1,0 +1,1 @@
+"""One module each: a question, and the contests that answer it."""
