@@ -168,13 +168,13 @@ def main() -> None:
             message, fds, _, _ = socket.recv_fds(control, 4096, 1)
             if not message:
                 break
+            _reap()
             request = json.loads(message)
             if request["last"] or not os.fork():
                 control.close()
                 _serve(socket.socket(fileno=fds[0]), partial(make, request["workload"]))
                 return
             os.close(fds[0])
-            _reap()
         _reap()
 
 
@@ -198,10 +198,10 @@ def _maker(contender: str, size: Size, files: list[Path]) -> Callable[[str], Wor
 
 
 def _reap() -> None:
-    """Wait for children that have ended: what they used counts for this run."""
+    """Wait for the child before, which whoever asks for another has ended: what it has used counts
+    as used by this run, and not by others."""
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        os.waitpid(-1, 0)
 
 
 def _serve(asked: socket.socket, make: Callable[[], Worker]) -> None:
