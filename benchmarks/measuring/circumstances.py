@@ -16,10 +16,7 @@ from typing import Any
 
 from .children import ENVIRONMENT
 
-__all__ = ["BUSY", "Watch", "circumstances"]
-
-#: A machine is busy where others use more than this share of its CPU.
-BUSY = 0.1
+__all__ = ["Watch", "circumstances"]
 
 _ROOT = Path(__file__).parent.parent.parent
 

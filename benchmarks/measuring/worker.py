@@ -30,6 +30,8 @@ from .contest import BrokenPromise, CannotDo, Clock, Contest, Row, Size, Trial, 
 
 Answer = dict[str, Any]
 
+#: Seconds that a process gets to end which has been killed.
+_MOMENT = 0.2
 #: Seconds of a run that isn't done again to look at its memory.
 _LONG = 0.2
 
@@ -198,10 +200,13 @@ def _maker(contender: str, size: Size, files: list[Path]) -> Callable[[str], Wor
 
 
 def _reap() -> None:
-    """Wait for the child before, which whoever asks for another has ended: what it has used counts
+    """Wait for children that have been ended, which takes them a moment: what they have used counts
     as used by this run, and not by others."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(-1, 0)
+    until = time.monotonic() + _MOMENT
+    with contextlib.suppress(ChildProcessError):  # there are no more
+        while time.monotonic() < until:
+            if not os.waitpid(-1, os.WNOHANG)[0]:
+                time.sleep(0.002)
 
 
 def _serve(asked: socket.socket, make: Callable[[], Worker]) -> None:
