@@ -109,6 +109,8 @@ def _check(parser: _Parser, given: argparse.Namespace) -> None:
     given.workloads, given.contests = _chosen(parser, given)
     if given.smoke and (given.rounds or given.budget):
         parser.error("--smoke measures nothing, so it takes no --rounds and no --budget")
+    if given.smoke and (given.plot or given.table):
+        parser.error("--smoke measures nothing that --plot or --table could show; take --quick")
     if given.fail_on_slower and given.against is None:
         parser.error("--fail-on-slower needs the run to compare with: --against OLD.json")
     rounds = given.rounds

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from ..measuring.contenders import Contender, Contenders
+from ..measuring.contest import Refused
 from ..measuring.session import Entrants
 
 __all__ = ["entrants", "make_environments", "versions"]
@@ -41,7 +42,7 @@ def entrants(
     for name in [*(only or ()), *(without or ())]:
         if name not in contenders:
             names = ", ".join(one.name for one in contenders)
-            raise ValueError(f"no contender is called {name}; there are {names}")
+            raise Refused(f"no contender is called {name}; there are {names}")
     pythons: dict[str, str] = {}
     absent: dict[str, str] = {}
     found = versions(contenders, environments)

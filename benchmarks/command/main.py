@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..measuring.circumstances import Watch, circumstances
-from ..measuring.contest import OURS, Size
+from ..measuring.contest import OURS, Refused, Size
 from ..measuring.outcome import ContestOutcome, RowOutcome, RunOutcome
 from ..measuring.session import ROUNDS, Entrants, Session
 from ..report import compare, plot, record, table, terminal
@@ -30,7 +30,6 @@ _SAMPLE = 0.5
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what was typed; the exit status."""
-    given = parsed(sys.argv[1:] if arguments is None else arguments)
     commands: dict[str, Callable[[argparse.Namespace], int | None]] = {
         "run": _run,
         "list": lambda given: print(listing.workloads()),
@@ -40,8 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "env": lambda given: make_environments(given.directory, given.only),
     }
     try:
+        given = parsed(sys.argv[1:] if arguments is None else arguments)
         return commands[given.command](given) or OK
-    except ValueError as error:
+    except (Refused, ImportError) as error:
         print(f"python -m benchmarks: {error}", file=sys.stderr)
         return USAGE
     except subprocess.CalledProcessError as error:
@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     old = record.load(given.against) if given.against else None
+    _check_outputs(given)
     enter = replace(entrants(given.files, given.only, given.without, given.env), loop=given.loop)
     outcome = _new_outcome(given, enter)
     _tell_what_runs(given, enter)
@@ -166,6 +167,14 @@ def _others_now() -> float | None:
     return None if share is None else round(share, 3)
 
 
+def _check_outputs(given: argparse.Namespace) -> None:
+    """Refuse now what could not be written when all has been measured."""
+    if given.plot is not None:
+        plot.check(given.plot)
+    if given.table is not None:
+        table.updated(_text(given.table), "", table.BEGIN)
+
+
 def _write(given: argparse.Namespace, outcome: RunOutcome) -> None:
     """The files that were asked for."""
     if given.json is not None:
@@ -178,8 +187,11 @@ def _write(given: argparse.Namespace, outcome: RunOutcome) -> None:
 
 def _update(page: Path, tables: str, begin: str) -> None:
     """Put tables between the marks of a page; make the page if there is none."""
-    text = page.read_text(encoding="utf-8") if page.exists() else ""
-    page.write_text(table.updated(text, tables, begin), encoding="utf-8")
+    page.write_text(table.updated(_text(page), tables, begin), encoding="utf-8")
+
+
+def _text(page: Path) -> str:
+    return page.read_text(encoding="utf-8") if page.exists() else ""
 
 
 def _tell_changes(runs: Sequence[RunOutcome]) -> bool:
@@ -199,7 +211,7 @@ def _show(given: argparse.Namespace) -> None:
 def _compare(given: argparse.Namespace) -> int:
     runs = [record.load(path) for path in given.runs]
     if len(runs) == 1:
-        raise ValueError("compare takes two files, or more: an old one and a new one")
+        raise Refused("compare takes two files, or more: an old one and a new one")
     if len(runs) > 2:
         _print(compare.history(runs))
     slower = _tell_changes(runs)

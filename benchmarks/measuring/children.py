@@ -108,7 +108,7 @@ class Child:
         seconds, and from then on always."""
         if self._failed is not None:
             return self._failed
-        with contextlib.suppress(BrokenPipeError):  # it ended: the answer tells
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the answer tells
             self._socket.sendall(json.dumps({"do": do, **what}).encode() + b"\n")
         return self._read(patience)
 
@@ -130,8 +130,12 @@ class Child:
 
     def close(self) -> None:
         """End it, whatever it does."""
+        self.kill()
         self._answers.close()
         self._socket.close()
+
+    def kill(self) -> None:
+        """End the process: whoever waits for an answer, in whatever thread, gets an error."""
         if self._pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .contest import OURS
+from .contest import OURS, Refused
 
 __all__ = ["OPERATIONS", "PROMISES", "Contender", "Contenders"]
 
@@ -76,17 +76,17 @@ class Contender:
         tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
         told = dict(_constants(tree))
         if not isinstance(told.get("NAME"), str):
-            raise ValueError(f"{path} is no contender: it needs NAME, a string")
+            raise Refused(f"{path} is no contender: it needs NAME, a string")
         promises = frozenset(told.get("PROMISES", ()))
         if unknown := promises - PROMISES.keys():
-            raise ValueError(
+            raise Refused(
                 f"PROMISES of {path} has {', '.join(sorted(unknown))}; there are"
                 f" {', '.join(PROMISES)}"
             )
         operations = frozenset(_functions(tree)) & frozenset(OPERATIONS)
         yardstick = told.get("YARDSTICK", False)
         if not operations and not yardstick:
-            raise ValueError(f"{path} can do nothing: it needs one of {', '.join(OPERATIONS)}")
+            raise Refused(f"{path} can do nothing: it needs one of {', '.join(OPERATIONS)}")
         return cls(
             name=told["NAME"],
             path=path,
@@ -201,7 +201,7 @@ class Contenders:
         if len(self._by_name) != len(read):
             names = [one.name for one in read]
             twice = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f"two contenders are called {twice!r}; give yours another NAME")
+            raise Refused(f"two contenders are called {twice!r}; give yours another NAME")
 
     def __iter__(self) -> Iterator[Contender]:
         return iter(self._by_name.values())

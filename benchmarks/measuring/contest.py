@@ -16,6 +16,7 @@ __all__ = [
     "Clock",
     "Contest",
     "Goal",
+    "Refused",
     "Row",
     "Size",
     "Trial",
@@ -27,6 +28,10 @@ __all__ = [
 OURS = "fluxus_rx"
 #: The row that most goals are set against.
 BY_HAND = "by-hand"
+
+
+class Refused(ValueError):
+    """What was asked for can't be done; the message says why, and what to do instead."""
 
 
 class WrongOutputs(Exception):

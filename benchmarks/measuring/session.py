@@ -191,6 +191,9 @@ class Session:
         except KeyboardInterrupt:
             for each in running:
                 _cut(each.outcome)
+                if not any(row.cpu for row in each.outcome.rows):
+                    # Whatever error a row of it has is that it was ended.
+                    self.outcome.contests.remove(each.outcome)
             raise
         finally:
             for child in children.values():
@@ -220,7 +223,12 @@ class Session:
                         _ask(children[name], "verify", each.contest, outcome)
 
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            [*pool.map(verify, children)]
+            try:
+                [*pool.map(verify, children)]
+            except BaseException:  # Ctrl-C: the threads must not wait for what is checked now
+                for child in children.values():
+                    child.kill()
+                raise
 
     def _rounds(
         self,

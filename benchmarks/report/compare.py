@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..measuring.contest import OURS, Clock
+from ..measuring.contest import OURS, Clock, Refused
 from ..measuring.outcome import ContestOutcome, RunOutcome
 from ..measuring.statistics import Costs, Interval, Shift, change, ratio
 from .numbers import interval_text, times_text
@@ -132,7 +132,7 @@ def past_runs(folder: Path) -> list[RunOutcome]:
     """
     runs = [load(path) for path in sorted(folder.glob("*.json"))]
     if not runs:
-        raise ValueError(
+        raise Refused(
             f"there is no run in {folder}; a run of the benchmarks with --json"
             f" {folder / 'VERSION.json'} writes one"
         )

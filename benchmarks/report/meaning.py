@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from ..measuring.contest import BY_HAND, OURS
+from ..measuring.contest import BY_HAND, OURS, Refused
 from ..measuring.outcome import ContestOutcome, RunOutcome
 from .numbers import bytes_text, times_text
 from .reading import median_cost, times
@@ -38,7 +38,7 @@ def in_short(run: RunOutcome) -> str:
     weren't measured."""
     lines = [*_lines(run)]
     if len(lines) != 3:
-        raise ValueError(f"{_SYNC!r}, {_YIELDING!r} and {_JOINED!r} must have been measured")
+        raise Refused(f"{_SYNC!r}, {_YIELDING!r} and {_JOINED!r} must have been measured")
     return "\n".join(_wrapped_item(line) for line in lines)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..measuring.contest import BY_HAND, OURS
+from ..measuring.contest import BY_HAND, OURS, Refused
 from ..measuring.outcome import ContestOutcome, RowOutcome, RunOutcome
 from ..measuring.statistics import Interval, ratio
 from .compare import Change, ratios_of
@@ -110,7 +110,7 @@ def plot_history(runs: Sequence[RunOutcome], path: Path) -> None:
     found = [ratios_of(run) for run in runs]
     names = [*dict.fromkeys(name for ratios in reversed(found) for name in ratios)]
     if not names:
-        raise ValueError(f"nothing was measured that {path.name} could show")
+        raise Refused(f"nothing was measured that {path.name} could show")
     title = "Times the cost of the best code by hand, from version to version"
     with _picture(path, len(names), title, ["up is dearer: half a line is twice as much"]) as axes:
         for place, name in enumerate(names):
@@ -170,7 +170,7 @@ def _draw(
 ) -> None:
     """A picture with a line for each, on one logarithmic axis."""
     if not any(line.marks for line in lines):
-        raise ValueError(f"nothing was measured that {path.name} could show")
+        raise Refused(f"nothing was measured that {path.name} could show")
     low, high = _limits(mark.times for line in lines for mark in line.marks)
     with _picture(path, len(lines), title, key, right) as axes:
         axes.set_xscale("log")
@@ -187,20 +187,26 @@ def _draw(
                 _draw_mark(axes, place, mark, low, high)
 
 
+def check(path: Path) -> None:
+    """Refuse what can't be drawn to, before anything is measured for it; ImportError without
+    matplotlib."""
+    if path.suffix not in (".svg", ".png"):
+        raise Refused(f"a picture is .svg or .png, which {path.name} is not; give it such a name")
+    try:
+        import matplotlib  # noqa: F401 whether it can be
+    except ImportError as error:
+        raise ImportError("plots need matplotlib: pip install 'fluxus_rx[viz]'") from error
+
+
 @contextmanager
 def _picture(
     path: Path, lines: int, title: str, key: Sequence[str], right: float = _RIGHT
 ) -> Iterator[Axes]:
     """An empty picture with room for so many lines; it is saved in the end."""
-    if path.suffix not in (".svg", ".png"):
-        raise ValueError(
-            f"a picture is .svg or .png, which {path.name} is not; give it such a name"
-        )
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("plots need matplotlib: pip install 'fluxus_rx[viz]'") from error
+    check(path)
+    import matplotlib
+    from matplotlib.figure import Figure
+
     told = textwrap.wrap(" · ".join(each.replace(" ", "\xa0") for each in key), 120)
     above, below = 0.42 + 0.15 * len(told), 0.5
     height = lines * _LINE + above + below

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..measuring.contest import Clock, Goal
+from ..measuring.contest import Clock, Goal, Refused
 from ..measuring.outcome import ContestOutcome, RowOutcome, RunOutcome
 
 __all__ = ["SCHEMA", "load", "save"]
@@ -36,7 +36,7 @@ def save(outcome: RunOutcome, path: Path) -> None:
     Raises ValueError where there is no such folder.
     """
     if not path.parent.is_dir():
-        raise ValueError(f"there is no folder {path.parent} to write {path.name} to; make it first")
+        raise Refused(f"there is no folder {path.parent} to write {path.name} to; make it first")
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_text(_text(outcome), encoding="utf-8")
@@ -50,14 +50,14 @@ def load(path: Path) -> RunOutcome:
     document = _document(path)
     schema = document[_OURS].get("schema")
     if schema != SCHEMA:
-        raise ValueError(
+        raise Refused(
             f"{path} was written by another version of the benchmarks (schema {schema}, and this"
             f" one reads {SCHEMA}); run them again with --json, or read it with that version"
         )
     try:
         return _run(document)
     except (AttributeError, KeyError, LookupError, TypeError, ValueError) as error:
-        raise ValueError(
+        raise Refused(
             f"{path} is damaged ({type(error).__name__}: {error}); restore it, or run the"
             " benchmarks again with --json"
         ) from error
@@ -68,15 +68,15 @@ def _document(path: Path) -> Json:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ValueError(
+        raise Refused(
             f"there is no file {path}; a run of the benchmarks with --json {path} writes it"
         ) from None
     except (OSError, ValueError) as error:
-        raise ValueError(
+        raise Refused(
             f"{path} can't be read as JSON ({error}); name a file that was written with --json"
         ) from error
     if not isinstance(document, dict) or not isinstance(document.get(_OURS), dict):
-        raise ValueError(
+        raise Refused(
             f"{path} is no run of these benchmarks: it has no part {_OURS!r}; name a file that was"
             " written with --json"
         )

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..measuring.contest import Goal
+from ..measuring.contest import Goal, Refused
 from ..measuring.outcome import ContestOutcome, RowOutcome, RunOutcome
 from .meaning import meaning
 from .numbers import cost_text, interval_text
@@ -44,7 +44,7 @@ def updated(page: str, text: str, begin: str = BEGIN) -> str:
     before, mark, rest = page.partition(begin)
     _, end, after = rest.partition(END)
     if not (mark and end) or begin in rest:
-        raise ValueError(
+        raise Refused(
             f"the page must have two lines, between which tables are written, once: {begin!r} and"
             f" then {END!r}"
         )
@@ -82,7 +82,7 @@ def table(run: RunOutcome) -> str:
     Raises ValueError for a smoke run, which has no numbers.
     """
     if run.size == "smoke":
-        raise ValueError("a smoke run has no numbers to make a table of; run without --smoke")
+        raise Refused("a smoke run has no numbers to make a table of; run without --smoke")
     blocks = [*_circumstances(run), *meaning(run)]
     for name, contests in itertools.groupby(run.contests, key=lambda contest: contest.workload):
         blocks += _workload(name, [*contests])

@@ -66,6 +66,10 @@ class TestUsage:
             (("--with", "no_such.py"), ("no_such.py",)),
             (("--against", "no_such.json"), ("no_such.json",)),
             (("--fail-on-slower",), ("--against",)),
+            (("--plot", "run.jpg"), ("run.jpg", ".svg")),
+            (("--table", str(CHECKOUT / "README.rst")), ("two lines",)),
+            (("--smoke", "--plot", "run.svg"), ("--smoke", "--quick")),
+            ((CONTEST, "--with", str(CHECKOUT / "setup.py")), ("setup.py", "NAME")),
             (("show", "no_such.json"), ("no_such.json",)),
             (("compare", "no_such.json", "neither.json"), ("no_such.json",)),
         ],
@@ -150,6 +154,34 @@ class TestRun:
         assert children
         assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
 
+    def test_ctrl_c_does_not_wait_for_outputs_that_are_checked(self, tmp_path: Path) -> None:
+        """By a contender that takes a minute for it; nothing of that contest is in the file."""
+        endless, called, path = (tmp_path / name for name in ("endless.py", "called", "run.json"))
+        endless.write_text(_ENDLESS.format(called=str(called)), encoding="utf-8")
+        options = ("--with", endless, "--only", "endless,by-hand", "--json", path)
+        with subprocess.Popen(
+            [sys.executable, "-m", "benchmarks", CONTEST, *options],
+            cwd=CHECKOUT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            while not called.exists():
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=20) == 130
+        told = json.loads(path.read_text(encoding="utf-8"))["fluxus_rx"]
+        assert (told["complete"], told["contests"]) == (False, [])
+
+
+_ENDLESS = """
+import pathlib, time
+
+NAME = "endless"
+
+def async_chain(items, functions, limit, ordered):
+    pathlib.Path({called!r}).touch()
+    time.sleep(60)
+"""
 
 _SLOW = """
 import time
