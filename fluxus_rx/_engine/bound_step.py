@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Hashable
-from typing import Any, NamedTuple
+from array import array
+from collections.abc import Callable, Coroutine, Generator, Hashable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from .._monitoring.gauge import Gauge
 from .._options.executors import offload
@@ -14,8 +15,20 @@ from .._options.step_options import StepOptions
 from .._rx.scope import Scope
 from .._streams.channel import BUFFER
 from .._streams.context import Items
+from .._streams.timing import TimeSlice
 
-__all__ = ["BoundStep", "Deferred", "ItemCall", "offloaded", "settle"]
+__all__ = [
+    "BoundStep",
+    "CollectedRows",
+    "Collector",
+    "Deferred",
+    "DirectCall",
+    "FusedCalls",
+    "ItemCall",
+    "Stopped",
+    "offloaded",
+    "settle",
+]
 
 
 class BoundStep(NamedTuple):
@@ -29,7 +42,8 @@ class BoundStep(NamedTuple):
     stands in for that of an item, after the call has given so many products. `arguments` gives
     those of the call with an item, by name. `gauge` counts its calls, in a run that counts.
     `calls_users` tells whether it calls what users wrote; else it goes on in a run that is drained.
-    `offload` is where its calls run, if that isn't the loop.
+    `offload` is where its calls run, if that isn't the loop. `direct` is how the step may be called
+    as one with its neighbours, as long as nothing stands in place of its `apply`.
     """
 
     apply: Callable[[Any], Any]
@@ -46,6 +60,97 @@ class BoundStep(NamedTuple):
     gauge: Gauge | None = None
     calls_users: bool = True
     offload: Offload | None = None
+    direct: DirectCall | None = None
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether it may be called as one with its neighbours."""
+        return self.direct is not None and self.direct.apply is self.apply
+
+
+class DirectCall(Protocol):
+    """How a step may be called as one with its neighbours."""
+
+    @property
+    def apply(self) -> Callable[[Any], Any]:
+        """The function of the step that it does the same as."""
+        ...
+
+    def fused(self, bound_steps: Sequence[BoundStep], position: int) -> FusedCalls:
+        """The calls of these steps, all of which are direct, as one; the first of them stands at
+        this position among its neighbours."""
+        ...
+
+
+class Stopped(NamedTuple):
+    """Where calls that are fused don't go on: the step at this position gave `Items`."""
+
+    position: int
+    outcome: Items[Any]
+    argument: Any
+
+
+class FusedCalls(ABC):
+    """The calls of neighbouring steps, as one."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def carry(self, item: Any, first: int = 0) -> Any:
+        """What the last step gives for an item of the one with the index `first`, if none of them
+        gives `Items`; else `Stopped`.
+
+        An error is explained by the step in which it came up.
+        """
+
+    @abstractmethod
+    def rows(
+        self, source: Iterator[Any], collector: Collector, time_slice: TimeSlice
+    ) -> CollectedRows | None:
+        """The steps on all that a source gives, collected as rows; None if it gives no rows."""
+
+
+class CollectedRows(Iterator[Any]):
+    """Collects what a source and the steps behind it give.
+
+    As an iterator, it gives `Stopped`, where a step gives `Items`, and `YIELD_TO_LOOP`, where the
+    event loop is due a turn. What is left then is left in the `source`.
+    """
+
+    __slots__ = ("_progress", "source")
+
+    def __init__(self, progress: Generator[Any, None, None], source: Iterator[Any]) -> None:
+        self._progress = progress
+        self.source = source
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._progress
+
+    def __next__(self) -> Any:
+        return next(self._progress)
+
+    def close(self) -> None:
+        """Collect no more, and close the source."""
+        self._progress.close()
+        close = getattr(self.source, "close", None)
+        if close is not None:
+            close()
+
+
+class Collector:
+    """What one path gives in a run that collects it, in order of completion.
+
+    `add` takes an item of any kind. A product that nobody has seen may come as a row instead: its
+    position, and what each step has added to it.
+    """
+
+    __slots__ = ("add", "items", "positions", "rows")
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+        self.add = self.items.append
+        self.rows: list[dict[str, dict[str, Any]]] = []
+        self.positions = array("q")
 
 
 class ItemCall(ABC):

@@ -33,6 +33,7 @@ from .._streams.channel import BUFFER, Channel
 from .._streams.context import unmistakable
 from .._streams.path_order import Arrival, PathOrder
 from .._typing import Demand, T
+from .bound_step import Collector
 from .merged import paths_by_source, subscribe_paths
 from .stage import StepLocations
 
@@ -49,8 +50,9 @@ _CANCELLED: Final = "the run was cancelled"
 class Execution:
     """The paths of a flow, run for as long as the block lasts; what arrives is in the channel.
 
-    The room of the channel is the demand of the flow. With `receivers`, one for each path, products
-    go to these, as fast as they come or as `demand` allows, and the channel tells the end alone. If
+    The room of the channel is the demand of the flow. With `receivers`, or `collectors`, one for
+    each path, products go to these, as fast as they come or as `demand` allows, and the channel
+    tells the end alone. If
     the run `keeps` them, what has arrived stays in the channel at the end, and what is done by an
     early end arrives before it, in whatever order. `beside` runs beside it, as part of the run: it
     is cancelled at the end, and its error ends all.
@@ -71,6 +73,7 @@ class Execution:
         receivers: Sequence[Callable[[Any], None]] | None = None,
         beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
         *,
+        collectors: Sequence[Collector] = (),
         demand: Demand = UNBOUNDED,
         keeps: bool = False,
     ) -> None:
@@ -78,7 +81,8 @@ class Execution:
         settings = dataclasses.replace(settings or RunSettings(), location_of=location_of)
         self.scope = Scope(require_loop(), settings, on_fail=self._on_error)
         self._paths = paths
-        self._receivers = receivers
+        self._collectors = collectors
+        self._receivers = [one.add for one in collectors] if collectors else receivers
         self._beside = beside
         self._demand = demand
         self._keeps = keeps
@@ -204,6 +208,7 @@ class Execution:
             self._on_error,
             lambda number: self._on_completed(indices[number]),
             flow,
+            collectors=[self._collectors[index] for index in indices] if self._collectors else (),
         ):
             self._subscriptions.append(subscription)
 

@@ -20,6 +20,7 @@ from .._rx.multicast import subscribe_merged
 from .._rx.scheduler import FlowScheduler
 from .._streams.timing import IdleTimes
 from .._typing import T
+from .bound_step import Collector
 from .fused_tree import FusedTree, TreeNode
 from .observable import DrivenObservable, FlowObservable
 from .pipeline import Pipeline
@@ -64,9 +65,10 @@ def subscribe_paths(
     on_error: Callable[[BaseException], None],
     on_completed: Callable[[int], None],
     flow: FlowScheduler,
+    collectors: Sequence[Collector] = (),
 ) -> Iterator[abc.DisposableBase]:
     """Subscribe to the paths of a flow, each with a receiver; `on_completed` is called with the
-    index of each that has ended."""
+    index of each that has ended. In a run that collects, receivers are the `add` of collectors."""
     inline = _inline_paths(paths, flow)
 
     def all_completed() -> None:
@@ -78,6 +80,9 @@ def subscribe_paths(
     for index, (path, receive) in enumerate(zip(paths, receivers, strict=True)):
         if index not in inline:
             ended = partial(on_completed, index)
+            if collectors and isinstance(path, FlowObservable) and path.driven:
+                yield path.collect(collectors[index], on_error, ended, flow)
+                continue
             yield path.subscribe(receive, on_error, ended, scheduler=flow)
 
 

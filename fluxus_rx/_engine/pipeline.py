@@ -14,7 +14,7 @@ from .._streams.iteration import Cancellable, CompositeStream, StartWith, poller
 from .._streams.merge import Merge
 from .._typing import T
 from .async_stage import async_stage
-from .bound_step import BoundStep
+from .bound_step import BoundStep, Collector
 from .fused import Fused
 
 __all__ = ["Pipeline"]
@@ -65,15 +65,16 @@ class Pipeline(CompositeStream[T]):
             self.fuse()
             self._add(StartWith(items, self._last))
 
-    def fuse(self) -> None:
-        """Turn the synchronous steps so far into one stream."""
+    def fuse(self, collector: Collector | None = None) -> None:
+        """Turn the synchronous steps so far into one stream; with a `collector`, what they give
+        may go there instead."""
         bound_steps, self._pending = self._pending, []
         if self._is_drainable or any(bound_step.may_wait for bound_step in bound_steps):
             self._own(BUFFER)
         self._is_drainable = False
         if bound_steps or not hasattr(self._last, "__anext__"):
             channel = self._channel
-            self._add(Fused.over(self._last, bound_steps, self._flow))
+            self._add(Fused.over(self._last, bound_steps, self._flow, collector))
             self._channel = channel  # fused steps keep nothing
 
     def own_all(self) -> None:

@@ -24,8 +24,9 @@ from .._engine.stage import StepContext
 from .._errors import MissingAttributeError
 from .._options.offload import Offload
 from .._products.dict_product import MISSING, DictProduct, known_names
-from .._products.factory import ProductFactory, described_kind, no_products
+from .._products.factory import ProductFactory, ProductOwner, described_kind, no_products
 from .._streams.context import Items
+from .direct import DirectStep
 
 __all__ = ["OffloadedCall", "StepCall", "StepFunction", "TimedCall", "by_value"]
 
@@ -141,6 +142,7 @@ class StepCall:
         "_by_value",
         "_call",
         "_context",
+        "_extended",
         "_factory",
         "_function",
         "_name",
@@ -161,11 +163,24 @@ class StepCall:
         self._call = function.call
         self._awaits = function.awaits
         self._owner = context.owner
+        # Another step of that name keeps its attributes.
+        is_only = not isinstance(self._owner, ProductOwner) or self._owner.claim(self._name)
+        #: the owner of the products that are extended
+        self._extended: object = self._owner if is_only else MISSING
 
     @property
     def offload(self) -> Offload | None:
         """Where the calls run, if that isn't the loop."""
         return None
+
+    def direct(self, apply: Callable[[DictProduct], Any]) -> DirectStep | None:
+        """How the function may be called without `apply`, if it may."""
+        only = self._only
+        if only is MISSING or not only.isascii() or self._extended is MISSING or self._awaits:
+            return None
+        return DirectStep(
+            apply, self._name, only, self._by_value, self._owner, partial(self._outcome, start=None)
+        )
 
     def functions(self) -> tuple[Callable[[DictProduct], Any], Callable[[DictProduct], Any]]:
         """What gives the product of a call, or `Items`; and the same, of what the function awaits.
@@ -176,29 +191,28 @@ class StepCall:
         """
         only, by_value, call = self._only, self._by_value, self._call
         name, owner, outcome, awaits = self._name, self._owner, self._outcome, self._awaits
+        extended = self._extended
 
         def apply(product: DictProduct) -> Any:
-            entries = product.entries
-            latest = entries[-1]
+            latest = product.latest
             given = by_value(latest[only]) if only in latest else call(product)
             if given.__class__ is not dict or not known_names.issuperset(given):
                 return outcome(given, product, None)
-            if product.owner is not owner:
+            if product.owner is not extended:
                 return DictProduct(name, given.copy(), product, 0, owner)
-            entries += (name, given.copy())
+            product.by_step[name] = product.latest = given.copy()
             return product
 
         async def acall(product: DictProduct) -> Any:
-            entries = product.entries
-            latest = entries[-1]
+            latest = product.latest
             given = by_value(latest[only]) if only in latest else call(product)
             if awaits or inspect.isawaitable(given):
                 given = await given
             if given.__class__ is not dict or not known_names.issuperset(given):
                 return outcome(given, product, None, is_awaited=True)
-            if product.owner is not owner:
+            if product.owner is not extended:
                 return DictProduct(name, given.copy(), product, 0, owner)
-            entries += (name, given.copy())
+            product.by_step[name] = product.latest = given.copy()
             return product
 
         return apply, acall
@@ -274,6 +288,9 @@ class TimedCall(StepCall):
         """The same, with times."""
         return self._apply, self._acall
 
+    def direct(self, apply: Callable[[DictProduct], Any]) -> None:
+        """None: what it is called by reads the clock."""
+
     def _apply(self, product: DictProduct) -> Any:
         start = self._factory.now()
         return self._outcome(self._call(product), product, start)
@@ -305,6 +322,9 @@ class OffloadedCall(StepCall):
     def offload(self) -> Offload:
         """Where the calls run."""
         return self._offload
+
+    def direct(self, apply: Callable[[DictProduct], Any]) -> None:
+        """None: who calls it waits."""
 
     def functions(self) -> tuple[Callable[[DictProduct], Any], Callable[[DictProduct], Any]]:
         """The same; what is awaited is off the loop."""

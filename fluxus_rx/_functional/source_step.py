@@ -196,7 +196,7 @@ class _SourceProducts:
         if isinstance(given, Mapping):
             return iter((factory.from_mapping(given, None, start),))
         if isinstance(given, Iterable) and not is_text(given):
-            return factory.from_iterable(given, kind, None, start)
+            return factory.from_source(given, kind, start)
         raise no_products(self._name, given)
 
     def of_call(

@@ -108,6 +108,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             given=call.replace,
             arguments=call.arguments,
             offload=call.offload,
+            direct=call.direct(apply),
         )
 
     def _call(self, place: StepContext) -> StepCall:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._common.names import identifier, know_spelling, known_spellings, numbered, spellings_of
 from .._errors import InvalidAttributeError, InvalidProductError
+from .attribute_layers import AttributeLayer
 from .lineage import HasLineage
 
 __all__ = ["MISSING", "DictProduct", "RemadeProduct", "checked", "known_names", "snapshot"]
@@ -17,34 +19,9 @@ __all__ = ["MISSING", "DictProduct", "RemadeProduct", "checked", "known_names", 
 #: the mark of what is not there; None is an attribute value like any other
 MISSING: Final[Any] = object()
 
-#: Products whose attributes are looked up one by one before they are merged into one table. Merged
-#: tables are merged again, eight by eight, so that a look-up takes a number of steps that grows
-#: with the logarithm of the chain, and a product costs no more memory at the end of it than at its
-#: start.
-_FAN: Final = 8
-
 #: Names known to be identifiers: tells so in 80 ns for a whole dictionary. Bounded.
 known_names: set[Any] = set()
 _KNOWN_MOST: Final = 10_000
-
-
-class _Layer:
-    """Attributes of several products in a row, and the layers before them.
-
-    `level` and `level_count` are those of a product.
-    """
-
-    __slots__ = ("level", "level_count", "older", "table")
-
-    def __init__(
-        self, table: dict[str, Any], older: DictProduct | _Layer | None, level: int
-    ) -> None:
-        self.table = table
-        self.older = older
-        self.level = level
-        self.level_count = 1
-        if older is not None and older.level == level:
-            self.level_count += older.level_count
 
 
 @printed
@@ -65,35 +42,28 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
     # extend the same object. That is 0.3 µs and an object for the garbage collector less for each
     # step than a product of its own.
     __slots__ = (
+        "_layer",
         "_lineage_labels",
-        "_n_merged",
-        "_table",
-        "entries",
-        "level",
-        "level_count",
-        "older",
+        "by_step",
+        "latest",
         "owner",
         "parent",
         "position",
         "times",
     )
 
-    #: the names and the attributes of the steps that have made and extended it, by turns
-    entries: list[Any]
+    #: the attributes of the steps that have made and extended it, by the name of the step
+    by_step: dict[str, dict[str, Any]]
+    #: those of the last of these steps
+    latest: dict[str, Any]
     #: the start and the end of each of these steps, if the run keeps them
     times: list[tuple[float, float]] | None
     #: the product that it comes of, which may be one that has only taken in another
     parent: DictProduct | None
-    #: the pipeline that may extend it; a branch of a group is another one
+    #: the pipeline that may extend it
     owner: object
-    #: where attributes are looked up that its own steps haven't added
-    older: DictProduct | _Layer | None
-    #: how often its table was merged with older ones, and how many in a row were as often
-    level: int
-    level_count: int
-    #: all attributes of its entries, as far as they have been merged
-    _table: dict[str, Any]
-    _n_merged: int
+    #: where attributes are looked up that its last step hasn't added, once one was
+    _layer: AttributeLayer | None
 
     #: how far down its path, from 1 on, operators have made it anew; of any other product 0
     depth = 0
@@ -107,59 +77,45 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         owner: object = None,
         times: tuple[float, float] | None = None,
     ) -> None:
-        self.entries = [name, attributes]
-        self._table = attributes
-        self._n_merged = 2
-        self.parent = self.older = precursor
+        self.by_step = {name: attributes}
+        self.latest = attributes
+        self.parent = precursor
         self.position = position
         self.owner = owner
         self.times = None if times is None else [times]
         # Not left unset: to find that out takes 0.4 µs an output.
-        self._lineage_labels = None
-        self.level = 0
-        if precursor is None or precursor.level:
-            self.level_count = 1
-        else:
-            self.level_count = precursor.level_count + 1
-            if self.level_count == _FAN:
-                self._merge()
-
-    def _merge(self) -> None:
-        layer: DictProduct | _Layer = self
-        while layer.level_count == _FAN:
-            tables = []
-            older: DictProduct | _Layer | None = layer
-            for _ in range(_FAN):
-                assert older is not None
-                tables.append(older.table)
-                older = older.older
-            table: dict[str, Any] = {}
-            for newer in reversed(tables):
-                table.update(newer)
-            layer = _Layer(table, older, layer.level + 1)
-        self._table, self.older = layer.table, layer.older
-        self.level, self.level_count = layer.level, layer.level_count
+        self._lineage_labels = self._layer = None
 
     def extend(
         self, name: str, attributes: dict[str, Any], times: tuple[float, float] | None = None
     ) -> DictProduct:
-        """Become the product of the next step; only its owner may do that."""
-        self.entries += (name, attributes)
+        """The product of the next step: this one, extended, or another if this one has a step of
+        that name. Only its owner may do that."""
+        if name in self.by_step:
+            return DictProduct(name, attributes, self, 0, self.owner, times)
+        self.by_step[name] = self.latest = attributes
         if times is not None and self.times is not None:
             self.times.append(times)
         return self
 
-    @property
-    def table(self) -> dict[str, Any]:
-        """All attributes of its own steps, each with its latest value."""
-        entries = self.entries
-        if self._n_merged < len(entries):
-            # Merged when somebody looks back, and each step once.
-            table = self._table.copy() if self._n_merged == 2 else self._table
-            for index in range(self._n_merged + 1, len(entries), 2):
-                table.update(entries[index])
-            self._table, self._n_merged = table, len(entries)
-        return self._table
+    def _layers(self) -> AttributeLayer:
+        """All its attributes, the latest first; made when somebody looks back, and each step
+        once."""
+        layer = self._layer
+        if layer is not None:
+            if layer.n_steps < len(self.by_step):
+                layer.update(self.by_step)
+            return layer
+        links: list[DictProduct] = []
+        product: DictProduct | None = self
+        while product is not None and product._layer is None:
+            links.append(product)
+            product = product.parent
+        older = None if product is None else product._layers()
+        for link in reversed(links):
+            older = link._layer = AttributeLayer.of(link.by_step, older)
+        assert older is not None
+        return older
 
     def find(self, name: str) -> Any:
         """The latest value of an attribute, under whichever of the names that are the same to
@@ -169,7 +125,9 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
             spellings = spellings_of(name)
             if len(spellings) > 1:
                 return self._find_spelled(spellings)
-        layer: DictProduct | _Layer | None = self
+        if name in self.latest:
+            return self.latest[name]
+        layer: AttributeLayer | None = self._layers()
         while layer is not None:
             if name in layer.table:
                 return layer.table[name]
@@ -188,34 +146,32 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         """The name and the attributes of each step, the latest first."""
         product: DictProduct | None = self
         while product is not None:
-            entries = product.entries
-            for index in range(len(entries) - 2, -1, -2):
-                yield entries[index], entries[index + 1]
+            yield from reversed(product.by_step.items())
             product = product.parent
 
     @property
     def product_name(self) -> str:
         """The name of the step that gave this product."""
-        name: str = _of_step(self).entries[-2]
-        return name
+        return next(reversed(_of_step(self).by_step))
 
     @property
     def product_attributes(self) -> Mapping[str, Any]:
         """The attributes that this step added."""
-        return MappingProxyType(_of_step(self).entries[-1])
+        return MappingProxyType(_of_step(self).latest)
 
     @property
     def precursor(self) -> DictProduct | None:
         """The product that this one was made of; None for that of a producer."""
         product = _of_step(self)
-        entries = product.entries[:-2]
-        if not any(entries[:2]) and len(entries) <= 2:
-            # None, or one that has only taken in another: it is no product of a step.
+        steps = [*product.by_step.items()][:-1]
+        if len(steps) == 1 and not any(steps[0]):
+            steps = []  # it has only taken in another: that is no product of a step
+        if not steps:
             return None if product.parent is None else _of_step(product.parent)
-        name, attributes, *more = entries
+        name, attributes = steps[0]
         made = DictProduct(name, attributes, product.parent, product.position)
-        for index in range(0, len(more), 2):
-            made.extend(more[index], more[index + 1])
+        for name, attributes in steps[1:]:
+            made.extend(name, attributes)
         return made
 
     @property
@@ -233,10 +189,9 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         product: DictProduct | None = _of_step(self)
         lineage: list[HasLineage[Any]] = [_of_step(self)]
         while product is not None:
-            entries, parent, steps = product.entries, product.parent, []
-            for index in range(0, len(entries) - 2, 2):
-                if entries[index]:
-                    name, attributes = entries[index], entries[index + 1]
+            parent, steps = product.parent, []
+            for name, attributes in islice(product.by_step.items(), len(product.by_step) - 1):
+                if name:
                     parent = DictProduct(name, attributes, parent, product.position)
                     steps.append(parent)
             lineage += reversed(steps)
@@ -247,13 +202,13 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         return lineage
 
     def __copy__(self) -> DictProduct:
-        # With entries of its own, and without an owner: nobody extends it.
-        made = DictProduct(self.entries[0], self.entries[1], self.parent, self.position)
+        # With steps of its own, and without an owner: nobody extends it.
+        made = DictProduct("", {}, self.parent, self.position)
         self._copy_to(made)
         return made
 
     def _copy_to(self, made: DictProduct) -> None:
-        made.entries = [*self.entries]
+        made.by_step, made.latest = self.by_step.copy(), self.latest
         made.times = None if self.times is None else [*self.times]
         if self.product_labels:
             made.label(**self.product_labels)
@@ -261,7 +216,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
     def flat(self) -> dict[str, Any]:
         """All attributes, each with its latest value."""
         tables = []
-        layer: DictProduct | _Layer | None = self
+        layer: AttributeLayer | None = self._layers()
         while layer is not None:
             tables.append(layer.table)
             layer = layer.older
@@ -276,10 +231,9 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
 
         Sorted by these, outputs are in the order in which a plain loop would have made them.
         """
-        found = [self.position]
-        product: DictProduct = self
-        while product.parent is not None:
-            product = product.parent
+        product, found = self, [self.position]
+        while (parent := product.parent) is not None:
+            product = parent
             found.append(product.position)
         if product.depth:
             found.append(-product.depth)
@@ -305,37 +259,47 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         """The lineage as a result shows it: the attributes by step, and its times if they were
         taken. A name that occurs again is `name#1`, `name#2`; products without attributes are left
         out."""
-        entries = self.entries
-        if self.parent is None and self.times is None and self._lineage_labels is None:
-            names, added = entries[::2], entries[1::2]
-            alone = dict(zip(names, added, strict=True))
-            if len(alone) == len(names) and all(added):
-                return alone
-        # A precursor is seen by others, who may change what they hold.
+        nested, n_steps = {}, 0
+        for link in self._links():
+            if link.times is not None or link._lineage_labels is not None:
+                n_steps = -1
+                break
+            n_steps += len(link.by_step)
+            if link is self:
+                nested.update(self.by_step)
+            else:
+                # A precursor is seen by others, who may change what they hold.
+                for name, attributes in link.by_step.items():
+                    nested[name] = attributes.copy()
+        if len(nested) == n_steps and all(nested.values()):
+            return nested
         return {name: added.copy() for name, added in self.added()}
+
+    def _links(self) -> list[DictProduct]:
+        """The products of its lineage, the first one first."""
+        links, parent = [self], self.parent
+        while parent is not None:
+            links.append(parent)
+            parent = parent.parent
+        links.reverse()
+        return links
 
     def added(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """What each step has added, by the name that a result shows it under, the first one first;
         not to be changed."""
-        links: list[DictProduct] = [self]
-        while (parent := links[-1].parent) is not None:
-            links.append(parent)
         # The rule of UniqueNames, without a call for each name that is new, which would be 0.4 µs
         # more of 2.8 an output of four steps (benchmark "fanout").
         numbers: dict[str, int] = {}
-        for product in reversed(links):
-            entries, times = product.entries, product.times
-            labels = product._lineage_labels
-            for index in range(0, len(entries), 2):
-                attributes = entries[index + 1]
-                if labels and index == len(entries) - 2:
+        for product in self._links():
+            times, labels = product.times, product._lineage_labels
+            for index, (name, attributes) in enumerate(product.by_step.items()):
+                if labels and index == len(product.by_step) - 1:
                     attributes = {**attributes, **labels}
                 if not attributes:
                     continue
                 if times is not None:
-                    start, end = times[index // 2]
+                    start, end = times[index]
                     attributes = {**attributes, "[start]": start, "[end]": end}
-                name = entries[index]
                 if name in numbers:
                     name = numbered(name, numbers)
                 numbers[name] = 0
@@ -359,7 +323,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
 
 def _of_step(product: DictProduct) -> DictProduct:
     """The product itself, or the product that it has taken in, if it has done nothing else."""
-    while product.parent is not None and not product.entries[-2]:
+    while product.parent is not None and not next(reversed(product.by_step)):
         product = product.parent
     return product
 
@@ -389,11 +353,10 @@ class RemadeProduct(DictProduct):
     @property
     def precursors(self) -> tuple[DictProduct, ...]:
         """The products that this one was made of."""
-        return self.made_of if len(self.entries) == 2 else super().precursors
+        return self.made_of if len(self.by_step) == 1 else super().precursors
 
     def __copy__(self) -> RemadeProduct:
-        name, attributes = self.entries[:2]
-        made = RemadeProduct(name, attributes, self.position, None, self.depth, self.made_of)
+        made = RemadeProduct("", {}, self.position, None, self.depth, self.made_of)
         self._copy_to(made)
         return made
 

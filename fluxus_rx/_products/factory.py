@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator, Mapping
+from inspect import GEN_CREATED, getgeneratorstate
 from typing import Any
 
 from .._common.messages import place_note, shown
@@ -17,6 +18,7 @@ __all__ = [
     "EACH_A_MAPPING",
     "MAPPING",
     "ProductFactory",
+    "ProductOwner",
     "described_kind",
     "from_foreign",
     "no_products",
@@ -29,6 +31,25 @@ _ANY_RESULT = (
     "return a mapping, an iterable or async iterable of mappings, or an awaitable of one of these."
     " To drop an item, return []"
 )
+
+
+class ProductOwner:
+    """The pipeline that may extend products in place: the steps that it has by different names.
+
+    A branch of a group is another one. `first` is the name of the step that begins it, if one does.
+    """
+
+    __slots__ = ("_names",)
+
+    def __init__(self, first: str = "") -> None:
+        self._names = {first}
+
+    def claim(self, name: str) -> bool:
+        """Whether no other step of it has the name; none will have it from now on."""
+        if name in self._names:
+            return False
+        self._names.add(name)
+        return True
 
 
 class ProductFactory:
@@ -94,14 +115,19 @@ class ProductFactory:
         return DictProduct(self._name, attributes, precursor, index, self._owner, times)
 
     def from_iterable(
-        self, items: Iterable[Any], kind: str, precursor: DictProduct | None, start: float | None
+        self,
+        items: Iterable[Any],
+        kind: str,
+        precursor: DictProduct | None,
+        start: float | None,
+        count: int = 0,
     ) -> Generator[DictProduct, None, None]:
-        """The products of an iterable."""
+        """The products of an iterable, of which so many have been read before."""
         name, owner, timer = self._name, self._owner, self._timer
         iterator = iter(items)
-        count, outside = 0, False
+        outside = False
         try:
-            for index, given in enumerate(iterator):
+            for index, given in enumerate(iterator, count):
                 # The usual case is not worth a call: 0.3 µs an item (benchmark "fanout").
                 if given.__class__ is dict and timer is None and known_names.issuperset(given):
                     product = DictProduct(name, given.copy(), precursor, index, owner)
@@ -113,12 +139,24 @@ class ProductFactory:
                 start = None if timer is None else timer.elapsed
         except BaseException as error:
             if precursor is None and not outside:  # else the step that gave them tells where
-                place_note(error, f"in step {name!r}, ", f"at item {count}")
+                self.explain(error, count)
             raise
         finally:
             close = getattr(iterator, "close", None)
             if close is not None:
                 close()
+
+    def explain(self, error: BaseException, count: int) -> None:
+        """Add to an error of a source that it came up behind so many items."""
+        place_note(error, f"in step {self._name!r}, ", f"at item {count}")
+
+    def from_source(
+        self, items: Iterable[Any], kind: str, start: float | None
+    ) -> Iterator[DictProduct]:
+        """The products of the items of a source, or its mappings for whoever needs no products."""
+        if self._timer is not None:
+            return self.from_iterable(items, kind, None, start)
+        return SourceItems(self, items, kind, self._name, self._owner)
 
     def from_async_iterable(
         self,
@@ -171,7 +209,69 @@ class _AsyncReading:
     def fail(self, error: BaseException) -> None:
         """An error has come instead."""
         if self._precursor is None:  # else the step that gave the items tells where
-            place_note(error, f"in step {self._name!r}, ", f"at item {self._index}")
+            self._factory.explain(error, self._index)
+
+
+class SourceItems(Iterator[DictProduct]):
+    """The products of a source; or its mappings, for whoever needs no products, and these for the
+    rest. Begins with the first of them that is asked for."""
+
+    __slots__ = ("_factory", "_items", "_iterator", "_kind", "_products", "count", "name", "owner")
+
+    def __init__(
+        self, factory: ProductFactory, items: Iterable[Any], kind: str, name: str, owner: object
+    ) -> None:
+        self._factory = factory
+        self._items = items
+        self._kind = kind
+        self._iterator: Iterator[Any] | None = None
+        self._products: Generator[DictProduct, None, None] | None = None
+        #: the name of its step, and the pipeline that may extend its products
+        self.name = name
+        self.owner = owner
+        #: how many mappings have been taken
+        self.count = 0
+
+    def mappings(self) -> Iterator[tuple[int, Any]]:
+        """The items as they are, each with its position; whoever takes them sets the `count`."""
+        self._iterator = iter(self._items)
+        return enumerate(self._iterator)
+
+    def product(self, position: int, item: Any) -> DictProduct:
+        """The product of an item."""
+        try:
+            return self._factory.from_item(position, item, self._kind, None, None)
+        except BaseException as error:
+            self.explain(error, position)
+            raise
+
+    def product_of(self, by_step: dict[str, dict[str, Any]], position: int) -> DictProduct:
+        """A product of these steps, none of which has been seen."""
+        product = DictProduct(self.name, {}, None, position, self.owner)
+        product.by_step, product.latest = by_step, next(reversed(by_step.values()))
+        return product
+
+    def explain(self, error: BaseException, count: int) -> None:
+        """Add to an error of the source that it came up behind so many items."""
+        self._factory.explain(error, count)
+
+    def __iter__(self) -> Iterator[DictProduct]:
+        if self._products is None:
+            items = self._items if self._iterator is None else self._iterator
+            self._products = self._factory.from_iterable(items, self._kind, None, None, self.count)
+        return self._products
+
+    def __next__(self) -> DictProduct:
+        return next(iter(self))
+
+    def close(self) -> None:
+        """Close the items, once, if they have been begun."""
+        begun, self._iterator = self._iterator, None
+        if self._products is not None and getgeneratorstate(self._products) != GEN_CREATED:
+            begun = self._products  # which closes them
+        close = getattr(begun, "close", None)
+        if close is not None:
+            close()
 
 
 def from_foreign(

@@ -30,12 +30,12 @@ def product_record(
     link: DictProduct | None = product
     while link is not None:
         steps = []
-        for index in range(0, len(link.entries), 2):
-            name, attributes = link.entries[index : index + 2]
+        for index, (name, attributes) in enumerate(link.by_step.items()):
             encoded = {key: encode(value, name, key) for key, value in attributes.items()}
-            steps.append({"step": name, "attributes": encoded})
+            told_step: dict[str, Any] = {"step": name, "attributes": encoded}
             if link.times is not None:
-                steps[-1]["times"] = [*link.times[index // 2]]
+                told_step["times"] = [*link.times[index]]
+            steps.append(told_step)
         told: dict[str, Any] = {"steps": steps, "position": link.position}
         if link.depth:
             told["depth"] = link.depth
@@ -71,7 +71,7 @@ def restored_product(
         else:
             product = DictProduct(name, attributes, product, told["position"], None, _pair(times))
         for name, attributes, times in more:
-            product.extend(name, attributes, _pair(times))
+            product = product.extend(name, attributes, _pair(times))
         if told.get("labels"):
             product.label(**_decoded(told["labels"], decode))
     if product is None:

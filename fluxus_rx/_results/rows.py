@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Final
 
@@ -48,8 +50,32 @@ _SIMPLE: Final = (
 )
 
 
+class _Positions:
+    """The positions of outputs, which take 8 bytes a number where all have as many numbers."""
+
+    __slots__ = ("_numbers", "_width")
+
+    def __init__(self, numbers: array[int] | list[list[int]], width: int) -> None:
+        self._numbers = numbers
+        self._width = width
+
+    @classmethod
+    def of(cls, positions: list[Sequence[int]]) -> _Positions:
+        widths = set(map(len, positions))
+        if len(widths) == 1 and (width := widths.pop()):
+            return cls(array("q", chain.from_iterable(positions)), width)
+        return cls([[*position] for position in positions], 0)
+
+    def all(self) -> list[list[int]]:
+        """Each of them as a list."""
+        numbers, width = self._numbers, self._width
+        if isinstance(numbers, list):
+            return [[*position] for position in numbers]
+        return [[*numbers[at : at + width]] for at in range(0, len(numbers), width)]
+
+
 class PathOutputs:
-    """The outputs of one path: products, until somebody looks at them.
+    """The outputs of one path: products, until somebody looks at them, or outputs from the start.
 
     >>> path = PathOutputs.of_products([DictProduct("src", {"x": 1}, position=5)])
     >>> isinstance(path.rows[0], DictProduct), path.outputs, path.rows is path.outputs
@@ -61,27 +87,48 @@ class PathOutputs:
     __slots__ = ("_outputs", "_positions", "_products")
 
     def __init__(
-        self, outputs: list[Output] | None, positions: list[list[int]] | None = None
+        self,
+        outputs: list[Output] | None,
+        positions: Iterable[Sequence[int]] | None = None,
     ) -> None:
         self._outputs = outputs
-        self._positions = positions
+        self._positions = None if positions is None else _Positions.of([*positions])
         self._products: list[DictProduct] = []
 
     @classmethod
-    def of_products(cls, products: list[DictProduct]) -> PathOutputs:
-        """Those of a path that has given these products, in whatever order."""
+    def of_products(
+        cls,
+        products: list[DictProduct],
+        rows: list[Output] | None = None,
+        positions: array[int] | None = None,
+    ) -> PathOutputs:
+        """Those of a path that has given these products, in whatever order, and these outputs of
+        products without a precursor, in the order of their positions."""
+        if rows and positions:
+            if not products:
+                path = cls(rows)
+                path._positions = _Positions(positions, 1)
+                return path
+            products = [*products, *map(_product_of, rows, positions)]
         path = cls(None)
         if all(product.parent is None for product in products):
             path._products = sorted(products, key=attrgetter("position"))  # a tenth of the price
-        else:
-            path._products = sorted(products, key=DictProduct.positions)
+            if any(map(attrgetter("depth"), products)):
+                path._positions = _Positions.of([one.positions() for one in path._products])
+            else:
+                numbers = array("q", map(attrgetter("position"), path._products))
+                path._positions = _Positions(numbers, 1)
+            return path
+        found = [product.positions() for product in products]
+        order = sorted(range(len(products)), key=found.__getitem__)
+        path._products = [products[index] for index in order]
+        path._positions = _Positions.of([found[index] for index in order])
         return path
 
     @property
     def outputs(self) -> list[Output]:
         """The outputs; made of the products when first asked for."""
         if self._outputs is None:
-            self._positions = self.positions
             self._outputs = [product.nested() for product in self._products]
             self._products = []
         return self._outputs
@@ -90,14 +137,20 @@ class PathOutputs:
     def positions(self) -> list[list[int]] | None:
         """Where the outputs stand among those of a plain loop; None where that isn't known. It says
         nothing of outputs that somebody has added or taken away since."""
-        if self._outputs is None:
-            return [product.positions() for product in self._products]
-        return self._positions
+        return None if self._positions is None else self._positions.all()
 
     @property
     def rows(self) -> Sequence[DictProduct | Output]:
         """The outputs, or the products as long as there are none."""
         return self._products if self._outputs is None else self._outputs
+
+
+def _product_of(output: Output, position: int) -> DictProduct:
+    (first, attributes), *others = output.items()
+    product = DictProduct(first, attributes, position=position)
+    for name, attributes in others:
+        product.extend(name, attributes)
+    return product
 
 
 class Rows:

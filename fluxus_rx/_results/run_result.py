@@ -17,7 +17,6 @@ from .._monitoring.meter import Meter
 from .._monitoring.summary import Summary
 from .._options.failure import Failure
 from .._options.pending import Pending
-from .._products.dict_product import DictProduct
 from .arrow import arrow_table
 from .data_frame import data_frame
 from .failures import (
@@ -112,23 +111,23 @@ class RunResult(Sequence[list[Output]]):
         return not (self._is_cut or self._pending)
 
     @classmethod
-    def of_products(
+    def of_paths(
         cls,
-        paths: Sequence[list[DictProduct]],
+        paths: Sequence[PathOutputs],
         meter: Meter | None = None,
         failures: Iterable[Failure] = (),
         pending: Iterable[Pending] = (),
         is_cut: bool = False,
         elapsed: float = 0.0,
     ) -> RunResult:
-        """The result of a run that gave these products, in whatever order, and took `elapsed`
-        seconds; `meter` has counted it.
+        """The result of a run that gave these outputs, and took `elapsed` seconds; `meter` has
+        counted it.
 
         For the library's own use.
         """
         times = RunTimes(untimed=True) if meter is None else meter.times(elapsed)
         return cls._assembled(
-            [PathOutputs.of_products(products) for products in paths],
+            paths,
             times=times,
             failures=failures_of_run(failures, elapsed),
             pending=pending_of_run(pending, elapsed),
@@ -166,10 +165,10 @@ class RunResult(Sequence[list[Output]]):
             replacement=replaced,
         )
 
-    def _flow_with_outputs(self, paths: Sequence[list[DictProduct]]) -> RunResult:
+    def _flow_with_outputs(self, paths: Sequence[PathOutputs]) -> RunResult:
         """This result, with these outputs alone."""
         return RunResult._assembled(
-            [PathOutputs.of_products(products) for products in paths],
+            paths,
             times=self._times,
             failures=self._failures,
             pending=self._pending,

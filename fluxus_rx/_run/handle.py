@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from enum import Enum
 from math import inf
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from .._common.encoding import printed
 from .._common.messages import check_seconds
 from .._conduits.conduit import Conduit
+from .._engine.bound_step import Collector
 from .._engine.execution import Execution
 from .._errors import FlowError, UsageError
 from .._monitoring.progress import State
@@ -95,18 +97,17 @@ class _StartedRun(CollectedRun):
         self._execution = Execution(self.begin(), settings, beside=beside, keeps=True)
         return self._execution
 
-    def _arrived(self) -> list[list[Any]]:
-        arrived = super()._arrived()
+    def _arrived(self) -> Sequence[Collector]:
         if self._execution is None:
-            return arrived
-        paths: list[list[Any]] = [[] for _ in arrived]
+            return super()._arrived()
+        paths = [Collector() for _ in self._handed_on]
         for path, item in self._execution.arrived():
-            paths[path].append(item)
+            paths[path].add(item)
         return paths
 
     def unread(self, result: RunResult) -> RunResult:
         """A result of this run, with those of its outputs that nobody has read."""
-        return result._flow_with_outputs(self._products((FlowError,)))
+        return result._flow_with_outputs(self._outputs((FlowError,)))
 
     def hand_on(self, arrival: Arrival) -> tuple[int, Output]:
         """The output that has arrived, for a reader; it is not collected."""

@@ -28,6 +28,7 @@ from .._common.trail import Trail
 from .._conduits.conduit import role_of
 from .._conduits.producer import Producer
 from .._conduits.transformer import Transformer
+from .._engine.bound_step import Collector
 from .._engine.execution import Execution
 from .._engine.observable import flow_observable
 from .._errors import FailureLimitError, FlowError, InvalidFlowError, InvalidOptionError
@@ -37,7 +38,7 @@ from .._options.failure import Failure
 from .._products.dict_product import DictProduct
 from .._products.factory import from_foreign
 from .._results.failures import sorted_failures
-from .._results.rows import Output
+from .._results.rows import Output, PathOutputs
 from .._results.run_result import RunResult
 from .._rx.run_settings import RunKeywords, RunSettings
 
@@ -152,18 +153,18 @@ class CollectedRun(RunRequest):
         #: when it ended by an error, in seconds since it began: all that tells of it tells the same
         self._ended: float | None = None
         #: what each path has given so far
-        self._items: list[list[Any]] = [[] for _ in range(self.producer.n_concurrent_conduits)]
+        self._collectors = [Collector() for _ in range(self.producer.n_concurrent_conduits)]
         #: how many of each path were handed on, and are not collected
-        self._handed_on = [0] * len(self._items)
+        self._handed_on = [0] * len(self._collectors)
 
     def execution(self, beside: Beside | None = None) -> Execution:
         """The run itself, not open yet; its products are collected here."""
         paths = self.begin()
-        self._items = [[] for _ in paths]
+        self._collectors = [Collector() for _ in paths]
         self._execution = Execution(
             paths,
             self.settings,
-            receivers=[items.append for items in self._items],
+            collectors=self._collectors,
             beside=beside,
             keeps=True,
         )
@@ -218,8 +219,8 @@ class CollectedRun(RunRequest):
 
     def _collected(self, *refused: type[Exception]) -> RunResult:
         """What there is by now; items that raise what is `refused` are left out."""
-        return RunResult.of_products(
-            self._products(refused),
+        return RunResult.of_paths(
+            self._outputs(refused),
             self.settings.meter,
             self._failures,
             elapsed=self._elapsed,
@@ -227,14 +228,17 @@ class CollectedRun(RunRequest):
             is_cut=not self._is_complete,
         )
 
-    def _products(self, refused: tuple[type[Exception], ...]) -> list[list[DictProduct]]:
+    def _outputs(self, refused: tuple[type[Exception], ...]) -> list[PathOutputs]:
         return [
-            [*self._products_of(path, items, refused)] for path, items in enumerate(self._arrived())
+            PathOutputs.of_products(
+                [*self._products_of(path, one.items, refused)], one.rows, one.positions
+            )
+            for path, one in enumerate(self._arrived())
         ]
 
-    def _arrived(self) -> list[list[Any]]:
+    def _arrived(self) -> Sequence[Collector]:
         """What each path has given, but for what was handed on."""
-        return self._items
+        return self._collectors
 
     def _products_of(
         self, path: int, items: list[Any], refused: tuple[type[Exception], ...]

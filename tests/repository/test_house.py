@@ -17,6 +17,7 @@ LEVELS = 12
 
 #: Functions that are longer because that was measured: the benchmark, and what shorter ones cost.
 MEASURED = {
+    "_engine.fused.FusedLoop.products": "classes, sync: 18 % of a call",
     "_streams.flat_map.FlatMap._work": "async at limit 10, streams: 4 % of an item each",
 }
 
@@ -39,7 +40,7 @@ def test_modules_have_up_to_450_lines(house: House) -> None:
 def test_functions_have_up_to_40_lines_of_code(house: House) -> None:
     """Without docstring and comments; those that were measured are named, and no others."""
     long = longer(house.function_sizes(), FUNCTION_LINES)
-    assert [line.split()[0] for line in long] == [*MEASURED]
+    assert {line.split()[0] for line in long} == MEASURED.keys()
 
 
 def test_folders_have_up_to_14_modules(house: House) -> None:

@@ -1,0 +1,180 @@
+"""Neighbouring steps that are called as one."""
+
+from __future__ import annotations
+
+from collections import UserDict
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fluxus_rx import RunResult, chain, run, step, stream
+
+#: what a step may give for an item, by a name of its own
+ANSWERS: dict[str, Callable[[int], Any]] = {
+    "next": lambda x: {"x": x + 1},
+    "other": lambda x: {"y": x},
+    "two": lambda x: {"x": x, "y": -x},
+    "nothing": lambda x: {},
+    "none": lambda x: [],
+    "several": lambda x: [{"x": x}, {"y": x}],
+    "lazy": lambda x: ({"x": x + index} for index in range(2)),
+    "mapping": lambda x: UserDict(x=x),
+    "later": lambda x: later(x),
+    "wrong": lambda x: x,
+    "bad name": lambda x: {"no name": x},
+    "error": lambda x: fail(x),
+}
+
+
+async def later(x: int) -> dict[str, int]:
+    return {"x": 10 * x}
+
+
+def fail(x: int) -> dict[str, int]:
+    raise ValueError(f"at {x}")
+
+
+class Answering(NamedTuple):
+    """A step of a chain: its name, the attribute that it takes, and its answers by turns."""
+
+    name: str
+    attribute: str
+    answers: tuple[str, ...]
+
+    def step(self) -> Any:
+        def answer(value: int) -> Any:
+            return ANSWERS[self.answers[value % len(self.answers)]](value)
+
+        by_name: dict[str, Callable[[Any], Any]] = {
+            "x": lambda x: answer(x),
+            "y": lambda y: answer(y),
+            "first": lambda first: answer(first),
+        }
+        return step(self.name, by_name[self.attribute])
+
+
+usual = st.sampled_from(["next", "other", "two"])
+steps = st.builds(
+    Answering,
+    name=st.sampled_from("abcdefghi"),
+    attribute=st.sampled_from(["x", "x", "x", "y", "first"]),
+    answers=st.one_of(
+        st.tuples(usual),
+        st.lists(st.one_of(usual, st.sampled_from([*ANSWERS])), min_size=1, max_size=4).map(tuple),
+    ),
+)
+
+
+def outcome(make: Callable[[], RunResult]) -> Any:
+    """The outputs, without times; or the error, and where it came up."""
+    try:
+        result = make()
+    except Exception as error:
+        return type(error), str(error), getattr(error, "__notes__", [])
+    return [
+        [{name: without_times(added) for name, added in output.items()} for output in path]
+        for path in result
+    ]
+
+
+def without_times(added: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in added.items() if name not in ("[start]", "[end]")}
+
+
+@given(
+    chained=st.lists(steps, max_size=12),
+    count=st.integers(0, 4),
+    looked_up=st.sampled_from(["x", "y"]),
+)
+def test_steps_that_are_called_as_one_do_what_each_does_by_itself(
+    chained: list[Answering], count: int, looked_up: str
+) -> None:
+    """Outputs, errors and their notes are those of a run whose steps read the clock in between."""
+
+    def flow() -> Any:
+        items = [{"first": x, looked_up: x} for x in range(count)]
+        return chain(step("src", lambda: iter(items)), *(one.step() for one in chained))
+
+    alone = outcome(lambda: run(flow(), timestamps=True))
+
+    assert outcome(lambda: run(flow())) == alone
+    if not isinstance(alone, tuple):
+        assert [[output for _, output in stream(flow())]] == alone or "later" in str(chained)
+
+
+class TestSources:
+    def failing(self) -> Iterator[dict[str, int]]:
+        yield {"x": 1}
+        yield {"x": 2}
+        raise OSError("gone")
+
+    def test_an_error_of_a_source_tells_behind_how_many_items(self) -> None:
+        """Also where no product was made of them."""
+        partial: list[RunResult] = []
+
+        with pytest.raises(OSError, match="gone") as caught:
+            run(step("src", self.failing) >> step("a", lambda x: {"x": x}), partial=partial)
+
+        assert caught.value.__notes__ == ["in step 'src', at item 2"]
+        assert [len(path) for path in partial[0]] == [2]
+
+    def test_a_source_that_is_read_on_tells_it_too(self) -> None:
+        """The second call turns out to be asynchronous, and products are made from there on."""
+        answers: Iterator[Any] = iter([{"x": 1}, later(2)])
+
+        with pytest.raises(OSError, match="gone") as caught:
+            run(step("src", self.failing) >> step("a", lambda x: next(answers)))
+
+        assert caught.value.__notes__ == ["in step 'src', at item 2"]
+
+    def test_it_is_closed_once(self) -> None:
+        """At its end, or when a step fails."""
+        closed: list[str] = []
+
+        class Items:
+            def __init__(self, name: str) -> None:
+                self._name = name
+                self._left = [{"x": 1}, {"x": 2}]
+
+            def __iter__(self) -> Items:
+                return self
+
+            def __next__(self) -> dict[str, int]:
+                if not self._left:
+                    raise StopIteration
+                return self._left.pop()
+
+            def close(self) -> None:
+                closed.append(self._name)
+
+        run(step("src", lambda: Items("whole")) >> step("a", lambda x: {"x": x}))
+        with pytest.raises(ValueError, match="at 2"):
+            run(step("src", lambda: Items("cut")) >> step("a", fail))
+
+        assert closed == ["whole", "cut"]
+
+    def test_what_a_function_holds_on_to_is_copied(self) -> None:
+        """One dictionary, given again and again with other values, is as many outputs."""
+        one = {"x": 0}
+
+        def again(x: int) -> dict[str, int]:
+            one["x"] = x
+            return one
+
+        result = run(step("src", [{"x": 1}, {"x": 2}]) >> step("a", again))
+
+        assert [output["a"] for output in result[0]] == [{"x": 1}, {"x": 2}]
+
+
+def test_outputs_are_of_the_run_that_gave_them() -> None:
+    """Who changes an output changes neither another run's, nor the items of the source."""
+    items = [{"x": 1}]
+    flow: Any = step("src", items) >> step("a", lambda x: {"x": x})
+    first = run(flow)
+
+    first[0][0]["src"]["x"] = 5
+
+    assert run(flow)[0] == [{"src": {"x": 1}, "a": {"x": 1}}]
