@@ -6,6 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Generic, Self, final
+from weakref import WeakKeyDictionary
 
 from .._common.messages import shown
 from .._common.names import unique_names
@@ -15,6 +16,7 @@ from .._typing import Precursor_co
 __all__ = ["HasLineage", "LineageOrigin"]
 
 _NOT_KEPT_ARGUMENT: Any = object()
+_MORE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class HasLineage(ABC, Generic[Precursor_co]):
@@ -165,21 +167,36 @@ def _is_own_method(value: object) -> bool:
     return function is not None and function in vars(HasLineage).values()
 
 
+#: the parameters of `__init__` of a class: each with the names that it may be kept under, and its
+#: kind. Asked of a class once, for 14 µs of a product (benchmark "classes").
+_parameters: WeakKeyDictionary[type, list[tuple[str, str, Any]]] = WeakKeyDictionary()
+
+
+def _parameters_of(kind: type) -> list[tuple[str, str, Any]]:
+    found = _parameters.get(kind)
+    if found is None:
+        found = _parameters[kind] = [
+            (name, f"_{name}", parameter.kind)
+            for name, parameter in inspect.signature(kind).parameters.items()
+        ]
+    return found
+
+
 def _kept_parameters(product: object) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
-    for name, parameter in inspect.signature(type(product)).parameters.items():
-        for kept in (name, f"_{name}"):
+    for name, private, kind in _parameters_of(type(product)):
+        for kept in (name, private):
             value = getattr(product, kept, _NOT_KEPT_ARGUMENT)
             if value is not _NOT_KEPT_ARGUMENT and not _is_own_method(value):
                 break
         else:
-            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            if kind in _MORE:
                 continue  # passed on, to a base class that keeps what it wants
             raise UsageError(
                 f"{type(product).__name__}: its parameter {name!r} is kept neither as .{name} nor"
                 f" as ._{name}; keep it, or define product_attributes"
             )
-        if parameter.kind is parameter.VAR_KEYWORD and isinstance(value, Mapping):
+        if kind is inspect.Parameter.VAR_KEYWORD and isinstance(value, Mapping):
             found += value.items()
         else:
             found.append((name, value))
