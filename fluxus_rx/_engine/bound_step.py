@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, NamedTuple
 
+from .._monitoring.calls import ItemNumber
 from .._monitoring.gauge import Gauge
 from .._options.executors import offload
 from .._options.offload import Offload
@@ -39,7 +40,7 @@ class BoundStep(NamedTuple):
     key: Hashable
     may_wait: bool = False
     depth: int = 0
-    locate: Callable[[Any], str] | None = None
+    locate: Callable[[Any], ItemNumber] | None = None
     kept: Callable[[Any], Any] | None = None
     given: Callable[[Any, Any, int], Any] | None = None
     arguments: Callable[[Any], dict[str, Any]] | None = None

@@ -10,9 +10,18 @@ from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._common.names import identifier, know_spelling, known_spellings, numbered, spellings_of
 from .._errors import InvalidAttributeError, InvalidProductError
+from .._monitoring.calls import item_text
 from .lineage import HasLineage
 
-__all__ = ["MISSING", "DictProduct", "RemadeProduct", "checked", "known_names", "snapshot"]
+__all__ = [
+    "MISSING",
+    "DictProduct",
+    "RemadeProduct",
+    "checked",
+    "item_number",
+    "known_names",
+    "snapshot",
+]
 
 #: the mark of what is not there; None is an attribute value like any other
 MISSING: Final[Any] = object()
@@ -288,12 +297,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
 
     def where(self) -> str:
         """The item number, for messages."""
-        if self.parent is None:
-            return str(self.position)
-        positions = [position for position in self.positions() if position >= 0]
-        while len(positions) > 1 and not positions[-1]:
-            positions.pop()
-        return ".".join(map(str, positions))
+        return item_text(item_number(self))
 
     def path(self) -> list[str]:
         """The names of the lineage, the first one first."""
@@ -355,6 +359,16 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"DictProduct({short(self.nested())})"
+
+
+def item_number(product: DictProduct) -> int | tuple[int, ...]:
+    """The position of a product, or those of the products that it comes of and its own."""
+    if product.parent is None:
+        return product.position
+    positions = [position for position in product.positions() if position >= 0]
+    while len(positions) > 1 and not positions[-1]:
+        positions.pop()
+    return tuple(positions)
 
 
 def _of_step(product: DictProduct) -> DictProduct:

@@ -43,7 +43,7 @@ class ProductFactory:
     def __init__(self, name: str, owner: object, meter: Meter | None) -> None:
         self._name = name
         self._owner = owner
-        self._timer = meter if meter is not None and meter.calls is not None else None
+        self._timer = meter if meter is not None and meter.keeps_calls else None
 
     @property
     def keeps_times(self) -> bool:

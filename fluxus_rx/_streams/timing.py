@@ -163,6 +163,11 @@ class TimeSlice:
             self._paused += self._clock() - self._paused_since
             gate.set_result(None)
 
+    def unpaused(self) -> float:
+        """The clock, but that it stands still while the run is paused."""
+        # Asked twice for each product of a counted run: no call but that of the clock.
+        return (self._clock() if self.gate is None else self._paused_since) - self._paused
+
     def paused(self) -> float:
         """Seconds in which it has been paused by now."""
         now = 0.0 if self.gate is None else self._clock() - self._paused_since
