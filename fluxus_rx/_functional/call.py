@@ -272,18 +272,42 @@ class TimedCall(StepCall):
 
     def functions(self) -> tuple[Callable[[DictProduct], Any], Callable[[DictProduct], Any]]:
         """The same, with times."""
-        return self._apply, self._acall
+        only, by_value, call = self._only, self._by_value, self._call
+        name, owner, outcome, awaits = self._name, self._owner, self._outcome, self._awaits
+        now, zero = self._factory.clock()
 
-    def _apply(self, product: DictProduct) -> Any:
-        start = self._factory.now()
-        return self._outcome(self._call(product), product, start)
+        def apply(product: DictProduct) -> Any:
+            start = now()
+            latest = product.entries[-1]
+            given = by_value(latest[only]) if only in latest else call(product)
+            if given.__class__ is not dict or not known_names.issuperset(given):
+                return outcome(given, product, start - zero)
+            times = product.times
+            # What came from elsewhere than a step has no times, and could keep none for this one.
+            if times is None or product.owner is not owner:
+                made = (start - zero, now() - zero)
+                return DictProduct(name, given.copy(), product, 0, owner, made)
+            product.entries += (name, given.copy())
+            times.append((start - zero, now() - zero))
+            return product
 
-    async def _acall(self, product: DictProduct) -> Any:
-        start = self._factory.now()
-        given = self._call(product)
-        if inspect.isawaitable(given):
-            given = await given
-        return self._outcome(given, product, start, is_awaited=True)
+        async def acall(product: DictProduct) -> Any:
+            start = now()
+            latest = product.entries[-1]
+            given = by_value(latest[only]) if only in latest else call(product)
+            if awaits or inspect.isawaitable(given):
+                given = await given
+            if given.__class__ is not dict or not known_names.issuperset(given):
+                return outcome(given, product, start - zero, is_awaited=True)
+            times = product.times
+            if times is None or product.owner is not owner:
+                made = (start - zero, now() - zero)
+                return DictProduct(name, given.copy(), product, 0, owner, made)
+            product.entries += (name, given.copy())
+            times.append((start - zero, now() - zero))
+            return product
+
+        return apply, acall
 
 
 class OffloadedCall(StepCall):
