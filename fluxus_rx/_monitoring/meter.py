@@ -12,7 +12,7 @@ from operator import length_hint
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from .._common.messages import short
-from .._streams.timing import TimeSlice, clock, is_real
+from .._streams.timing import RunClock, clock, is_real
 from .calls import CallColumns, Count, ItemNumber, Record, Records, RunTimes, WorkSpans, item_text
 from .gauge import Gauge, Gauges
 from .progress import State
@@ -53,9 +53,8 @@ class Meter:
         #: tells how the run stands while it goes on, for one that can be steered
         self.state: Callable[[], State] = always_running
         self.started = self.clock() - elapsed
-        #: seconds in which the run has been paused, and the clock without these
-        self.paused: Callable[[], float] = float
-        self.unpaused: Callable[[], float] = self.clock
+        #: the clock, but that it stands still while the run is paused
+        self.unpaused = RunClock(self.clock)
         #: whether a record of each call is kept
         self.keeps_calls = journal
         #: those of the calls that aren't in the columns of their gauge, as they ended
@@ -72,9 +71,9 @@ class Meter:
         """Seconds since the run began."""
         return self.clock() - self.started
 
-    def know_pauses(self, time_slice: TimeSlice) -> None:
-        """The run gets its turns from `time_slice`, and is paused when there are none."""
-        self.paused, self.unpaused = time_slice.paused, time_slice.unpaused
+    def paused(self) -> float:
+        """Seconds in which the run has been paused."""
+        return self.unpaused.paused()
 
     def enter(self) -> None:
         """The run begins on the loop that is running now: its times are those of this loop."""
