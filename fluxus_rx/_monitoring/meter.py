@@ -60,6 +60,7 @@ class Meter:
         #: those of the calls that aren't in the columns of their gauge, as they ended
         self.records: list[Record] = []
         self.gauges = Gauges(times_loop)
+        self._times_loop = times_loop
         self._thread = threading.get_ident()
         #: what the thread of the loop had had of the processor when the run began
         self._processor_times = (0.0, 0.0)
@@ -82,13 +83,15 @@ class Meter:
             self.clock = now
             self.started = now() - self.began
         self._thread = threading.get_ident()
-        self._processor_times = processor_times()
+        if self._times_loop:  # that is 50 µs
+            self._processor_times = processor_times()
 
     @property
     def computed(self) -> float:
         """Seconds that the thread of the loop has computed since the run began, or could have, but
-        for other programs; 0 where that can't be told: in virtual time, and in another thread."""
-        if not is_real(self.clock) or threading.get_ident() != self._thread:
+        for other programs; 0 where that isn't told: without `times_loop`, in virtual time, and in
+        another thread."""
+        if not self._times_loop or not is_real(self.clock) or threading.get_ident() != self._thread:
             return 0.0
         before, now = self._processor_times, processor_times()
         computed, queued = now[0] - before[0], now[1] - before[1]
