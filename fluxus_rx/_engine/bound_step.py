@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Callable, Coroutine, Generator, Hashable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from .._monitoring.calls import ItemNumber
 from .._monitoring.gauge import Gauge
 from .._options.executors import offload
 from .._options.offload import Offload
@@ -53,7 +54,7 @@ class BoundStep(NamedTuple):
     key: Hashable
     may_wait: bool = False
     depth: int = 0
-    locate: Callable[[Any], str] | None = None
+    locate: Callable[[Any], ItemNumber] | None = None
     kept: Callable[[Any], Any] | None = None
     given: Callable[[Any, Any, int], Any] | None = None
     arguments: Callable[[Any], dict[str, Any]] | None = None

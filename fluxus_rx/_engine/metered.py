@@ -2,66 +2,141 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+)
 from functools import partial
 from typing import Any
 
 from .._monitoring.gauge import Gauge
 from .._monitoring.loop_time import LoopTime
-from .._monitoring.meter import Meter, RunningCall, length_of
+from .._monitoring.meter import Meter, Recorder, RunningCall, SourceCalls, length_of
 from .._rx.draining import CallNotBegun, Leftover
 from .._streams.context import Items
 from .._streams.iteration import Reader, aclose, relay
 from .._streams.timing import IdleTimes
 from .bound_step import BoundStep, Deferred
 
-__all__ = ["counted_outcome", "metered", "metered_source"]
+__all__ = ["MeteredSource", "counted_outcome", "metered", "metered_source"]
 
 
 def metered(work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> BoundStep:
     """The same work, each call of it counted from its beginning to its end. In a run that is
     drained none begins: its product is a `leftover`."""
-    inner, locate = work.apply, work.locate
-    ainner: Callable[[Any], Awaitable[Any]] = work.acall
-    draining = leftover.draining
+    calls = _StepCalls(work, gauge, meter, leftover)
+    return work._replace(apply=calls.inline(), acall=calls.awaiting(), gauge=gauge)
 
-    if meter.calls is None:
-        locate = None  # nobody will ask which product it was
-    if gauge.loop_time is not None:
-        inner, ainner = gauge.loop_time.timed(inner), partial(_timed_call, work, gauge.loop_time)
 
-    def apply(item: Any) -> Any:
-        if draining.begun:
-            return leftover.of(item)
-        call = meter.begin(gauge, "" if locate is None else locate(item))
-        try:
-            outcome = inner(item)
-        except BaseException as error:
-            call.end(error, item)
-            raise
-        if outcome.__class__ is Items:
-            return _metered_outcome(outcome, _OneCall(call, item, leftover), gauge.loop_time)
-        call.alone()
-        return outcome
+class _StepCalls:
+    """The calls of a step, counted: the usual ones, which give one product each, as numbers, and
+    the others one by one.
 
-    async def acall(item: Any) -> Any:
-        if draining.begun:
-            return leftover.of(item)
-        call = meter.begin(gauge, "" if locate is None else locate(item))
-        try:
-            outcome = await ainner(item)
-        except CallNotBegun:
-            call.forget()
-            return leftover.of(item)
-        except BaseException as error:
-            _OneCall(call, item, leftover).failed(error)
-            raise
-        if outcome.__class__ is Items:
-            return _metered_outcome(outcome, _OneCall(call, item, leftover), gauge.loop_time)
-        call.alone()
-        return outcome
+    The functions are closures that write the numbers themselves, since calls of methods would cost
+    as much again (benchmark "watching").
+    """
 
-    return work._replace(apply=apply, acall=acall, gauge=gauge)
+    __slots__ = ("_gauge", "_leftover", "_locate", "_meter", "_work")
+
+    def __init__(self, work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> None:
+        self._work = work
+        self._gauge = gauge
+        self._meter = meter
+        self._leftover = leftover
+        # Without a record of each call, nobody will ask which product it was.
+        self._locate = work.locate if meter.keeps_calls else None
+
+    def inline(self) -> Callable[[Any], Any]:
+        """What calls the step where it can't wait."""
+        inner, leftover, draining = self._work.apply, self._leftover, self._leftover.draining
+        gauge, now, record = self._gauge, self._meter.clock, self._recorder()
+        plain, look = gauge.plain, partial(gauge.look, inner)
+
+        def apply(item: Any) -> Any:
+            if draining.begun:
+                return leftover.of(item)
+            plain.entered = since = now()
+            try:
+                outcome = (inner if plain.inline_seconds < plain.due else look)(item)
+            except BaseException as error:
+                gauge.leave_inline(since)
+                self._begun(item, since).end(error, item)
+                raise
+            if outcome.__class__ is Items:
+                gauge.leave_inline(since)
+                return self._several(outcome, item, since)
+            plain.ended = end = now()
+            plain.inline_seconds += end - since
+            plain.entered = None
+            plain.over += 1
+            if record is not None:
+                record(item, since, end)
+            return outcome
+
+        return apply
+
+    def _inner(self) -> Callable[[Any], Awaitable[Any]]:
+        acall, loop_time = self._work.acall, self._gauge.loop_time
+        return acall if loop_time is None else lambda item: loop_time.timed_call(acall(item))
+
+    def awaiting(self) -> Callable[[Any], Coroutine[Any, Any, Any]]:
+        """What calls the step where it may wait."""
+        inner, leftover, draining = self._inner(), self._leftover, self._leftover.draining
+        plain, now, record = self._gauge.plain, self._meter.clock, self._recorder()
+
+        async def acall(item: Any) -> Any:
+            if draining.begun:
+                return leftover.of(item)
+            since = now()
+            if plain.began is None:
+                plain.began = since
+            plain.under_way += 1
+            plain.since += since
+            try:
+                outcome = await inner(item)
+            except BaseException as error:
+                plain.leave(since)
+                if error.__class__ is CallNotBegun:
+                    return self._not_begun(item, since)
+                self._failed(error, item, since)
+                raise
+            if outcome.__class__ is Items:
+                plain.leave(since)
+                return self._several(outcome, item, since)
+            plain.ended = end = now()
+            plain.seconds += end - since
+            plain.since -= since
+            plain.under_way -= 1
+            plain.over += 1
+            if record is not None:
+                record(item, since, end)
+            return outcome
+
+        return acall
+
+    def _recorder(self) -> Recorder:
+        return self._meter.recorder(self._gauge, self._locate)
+
+    def _begun(self, item: Any, since: float) -> RunningCall:
+        """A call that has begun then, and is none of the usual ones."""
+        number = None if self._locate is None else self._locate(item)
+        return self._meter.begin(self._gauge, number, since)
+
+    def _failed(self, error: BaseException, item: Any, since: float) -> None:
+        _OneCall(self._begun(item, since), item, self._leftover).failed(error)
+
+    def _not_begun(self, item: Any, since: float) -> Any:
+        self._begun(item, since).forget()
+        return self._leftover.of(item)
+
+    def _several(self, outcome: Items[Any], item: Any, since: float) -> Any:
+        watch = _OneCall(self._begun(item, since), item, self._leftover)
+        return _metered_outcome(outcome, watch, self._gauge.loop_time)
 
 
 def _metered_outcome(outcome: Any, watch: _OneCall, loop_time: LoopTime | None) -> Any:
@@ -78,10 +153,6 @@ def _metered_outcome(outcome: Any, watch: _OneCall, loop_time: LoopTime | None) 
     return Items(_metered_items(source, watch, loop_time), outcome.ready)
 
 
-def _timed_call(work: BoundStep, loop_time: LoopTime, item: Any) -> Awaitable[Any]:
-    return loop_time.timed_call(work.acall(item))
-
-
 def _timed_later(source: Deferred, loop_time: LoopTime) -> Deferred:
     """The same, with what it takes to await it timed."""
 
@@ -92,7 +163,7 @@ def _timed_later(source: Deferred, loop_time: LoopTime) -> Deferred:
 
 
 def _metered_items(
-    source: Any, watch: _OneCall | _CallPerItem, loop_time: LoopTime | None
+    source: Any, watch: _OneCall | SourceCalls, loop_time: LoopTime | None
 ) -> _MeteredItems | _MeteredAsyncItems:
     if hasattr(source, "__aiter__"):
         return _MeteredAsyncItems(source, watch, loop_time)
@@ -102,7 +173,7 @@ def _metered_items(
 def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any:
     """The items of the source that `opened` gives, each counted as a call that gives one product;
     what it takes to open it is part of the first."""
-    first = meter.begin(gauge, "")
+    first = meter.begin(gauge)
     total = gauge.total
     gauge.live += 1
     try:
@@ -115,7 +186,10 @@ def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any
     if gauge.total == total and (length := length_of(source)) is not None:
         gauge.expect(length)
     gauge.runs_as("source", IdleTimes(meter.unpaused))
-    return _metered_items(source, _CallPerItem(gauge, meter, first), gauge.loop_time)
+    watch = SourceCalls(gauge, meter, first)
+    if hasattr(source, "__aiter__"):
+        return _MeteredAsyncItems(source, watch, gauge.loop_time)
+    return MeteredSource(source, watch, gauge, meter)
 
 
 class _OneCall:
@@ -156,57 +230,17 @@ class _OneCall:
             self._leftover.of_call(error, self._item)
 
 
-class _CallPerItem:
-    """Each product is of a call of its own."""
-
-    def __init__(self, gauge: Gauge, meter: Meter, first: RunningCall) -> None:
-        self._gauge = gauge
-        self._meter = meter
-        self._call: RunningCall | None = first
-        self._left = False
-
-    def begin(self) -> None:
-        """The next product is asked for."""
-        if self._call is None:
-            self._call = self._meter.begin(self._gauge, "")
-        else:
-            self._call.resume()
-
-    def gave(self) -> None:
-        """There it is."""
-        assert self._call is not None
-        self._call.alone()
-        self._call = None
-
-    def over(self) -> None:
-        """There is none."""
-        if self._call is not None:
-            self._call.forget()
-            self._call = None
-        if not self._left:
-            self._left = True
-            self._gauge.live -= 1
-            if self._gauge.idle_times is not None:
-                self._gauge.idle_times.close()
-
-    def failed(self, error: BaseException) -> None:
-        """There is an error instead; or nobody asks any more."""
-        if self._call is not None and not isinstance(error, GeneratorExit):
-            self._call.end(error)
-            self._call = None
-        self.over()
-
-
 class _MeteredItems:
     """An iterable; `watch` is told when an item is asked for, and what comes of it."""
 
     def __init__(
-        self, source: Any, watch: _OneCall | _CallPerItem, loop_time: LoopTime | None
+        self, source: Any, watch: _OneCall | SourceCalls, loop_time: LoopTime | None
     ) -> None:
         self._source = source
         self._watch = watch
         self._next = next if loop_time is None else loop_time.timed(next)
-        self._iterator: Any = None
+        #: None until the first item is asked for
+        self.iterator: Any = None
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -215,9 +249,9 @@ class _MeteredItems:
         watch = self._watch
         watch.begin()
         try:
-            if self._iterator is None:
-                self._iterator = iter(self._source)
-            item = self._next(self._iterator)
+            if self.iterator is None:
+                self.iterator = iter(self._source)
+            item = self._next(self.iterator)
         except StopIteration:
             watch.over()
             raise
@@ -229,16 +263,78 @@ class _MeteredItems:
 
     def close(self) -> None:
         self._watch.failed(GeneratorExit())
-        close = getattr(self._source if self._iterator is None else self._iterator, "close", None)
+        close = getattr(self._source if self.iterator is None else self.iterator, "close", None)
         if close is not None:
             close()
+
+
+class MeteredSource:
+    """A synchronous source, each product of which is of a call of its own. It can be told to end
+    from outside, between two of them."""
+
+    def __init__(self, source: Any, watch: SourceCalls, gauge: Gauge, meter: Meter) -> None:
+        self._record = meter.recorder(gauge)
+        self._first = _MeteredItems(source, watch, gauge.loop_time)
+        self._watch = watch
+        self._gauge = gauge
+        self._meter = meter
+        self._is_ended = self._is_exhausted = False
+        # A generator, which a loop resumes in half the time of a call (benchmark "watching").
+        self._items = self._counted()
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._items
+
+    def _counted(self) -> Generator[Any, None, None]:
+        """The items. They are counted as numbers, but for the first, which has begun before."""
+        if not self._is_ended:
+            for item in self._first:
+                yield item
+                break
+            else:
+                self._is_exhausted = True
+                return
+        source, gauge, now = self._first.iterator, self._gauge, self._meter.clock
+        plain, record = gauge.plain, self._record
+        while not self._is_ended:
+            plain.entered = since = now()
+            try:
+                if plain.inline_seconds < plain.due:
+                    item = next(source)
+                else:
+                    item = gauge.look(next, source)
+            except BaseException as error:
+                gauge.leave_inline(since)
+                self._watch.end_by(error, since)
+                if error.__class__ is StopIteration:
+                    self._is_exhausted = True
+                    return
+                raise
+            plain.ended = end = now()
+            plain.inline_seconds += end - since
+            plain.entered = None
+            plain.over += 1
+            if record is not None:
+                record(None, since, end)
+            yield item
+        self._first.close()
+
+    def end(self) -> bool:
+        """Give no more; whether it might have."""
+        self._is_ended = True
+        return not self._is_exhausted
+
+    def close(self) -> None:
+        """Close the source."""
+        self._items.close()
+        self._first.close()
 
 
 class _MeteredAsyncItems:
     """The same of an asynchronous iterable."""
 
     def __init__(
-        self, source: Any, watch: _OneCall | _CallPerItem, loop_time: LoopTime | None
+        self, source: Any, watch: _OneCall | SourceCalls, loop_time: LoopTime | None
     ) -> None:
         self._source = source
         self._watch = watch

@@ -34,7 +34,7 @@ from .._streams.iteration import END, Cancellable
 from .._typing import T
 from .bound_step import BoundStep, Collector, Deferred
 from .fused import Cursor, FusedLoop, PendingCall
-from .metered import metered_source
+from .metered import MeteredSource, metered_source
 from .pipeline import Pipeline
 from .stage import ForeignItems, PlacedStage, Stage, StageInRun, entering, is_reached, stages_in_run
 
@@ -248,7 +248,11 @@ class FlowObservable(DrivenObservable[T]):
         else:
             gauge = meter.gauges.at(trail, trail.name, ("source", trail))
             source = metered_source(partial(self._opened, root, flow, owner), gauge, meter)
-        return make_drainable(source, flow.scope) if self.ends_in(flow) else source
+        if not self.ends_in(flow):
+            return source
+        if isinstance(source, MeteredSource):
+            return flow.scope.add_source(source)
+        return make_drainable(source, flow.scope)
 
     def _opened(self, root: Root, flow: FlowScheduler, owner: object) -> Any:
         source: Any = root(flow, owner)

@@ -286,21 +286,46 @@ class TimedCall(StepCall):
 
     def functions(self) -> tuple[Callable[[DictProduct], Any], Callable[[DictProduct], Any]]:
         """The same, with times."""
-        return self._apply, self._acall
+        only, by_value, call = self._only, self._by_value, self._call
+        name, owner, outcome, awaits = self._name, self._owner, self._outcome, self._awaits
+        extended = self._extended
+        now, zero = self._factory.clock()
+
+        def apply(product: DictProduct) -> Any:
+            start = now()
+            latest = product.latest
+            given = by_value(latest[only]) if only in latest else call(product)
+            if given.__class__ is not dict or not known_names.issuperset(given):
+                return outcome(given, product, start - zero)
+            times = product.times
+            # What came from elsewhere than a step has no times, and could keep none for this one.
+            if times is None or product.owner is not extended:
+                made = (start - zero, now() - zero)
+                return DictProduct(name, given.copy(), product, 0, owner, made)
+            product.by_step[name] = product.latest = given.copy()
+            times.append((start - zero, now() - zero))
+            return product
+
+        async def acall(product: DictProduct) -> Any:
+            start = now()
+            latest = product.latest
+            given = by_value(latest[only]) if only in latest else call(product)
+            if awaits or inspect.isawaitable(given):
+                given = await given
+            if given.__class__ is not dict or not known_names.issuperset(given):
+                return outcome(given, product, start - zero, is_awaited=True)
+            times = product.times
+            if times is None or product.owner is not extended:
+                made = (start - zero, now() - zero)
+                return DictProduct(name, given.copy(), product, 0, owner, made)
+            product.by_step[name] = product.latest = given.copy()
+            times.append((start - zero, now() - zero))
+            return product
+
+        return apply, acall
 
     def direct(self, apply: Callable[[DictProduct], Any]) -> None:
         """None: what it is called by reads the clock."""
-
-    def _apply(self, product: DictProduct) -> Any:
-        start = self._factory.now()
-        return self._outcome(self._call(product), product, start)
-
-    async def _acall(self, product: DictProduct) -> Any:
-        start = self._factory.now()
-        given = self._call(product)
-        if inspect.isawaitable(given):
-            given = await given
-        return self._outcome(given, product, start, is_awaited=True)
 
 
 class OffloadedCall(StepCall):

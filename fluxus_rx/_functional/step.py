@@ -21,7 +21,7 @@ from .._engine.stage import ForeignItems, Stage, StepContext
 from .._errors import InvalidFlowError, InvalidNameError
 from .._graph.parts import Part
 from .._options.offload import Offload
-from .._products.dict_product import MISSING, DictProduct, snapshot
+from .._products.dict_product import MISSING, DictProduct, item_number, snapshot
 from .._products.factory import ProductFactory, from_foreign
 from .call import OffloadedCall, StepCall, StepFunction, TimedCall, by_value
 
@@ -103,7 +103,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             options=place.options,
             key=self._key,
             may_wait=True,
-            locate=DictProduct.where,
+            locate=item_number,
             kept=copy.copy,
             given=call.replace,
             arguments=call.arguments,

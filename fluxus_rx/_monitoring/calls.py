@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import isfinite
-from operator import attrgetter
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from operator import attrgetter, itemgetter
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, overload
 
 from .._errors import UsageError
 
-__all__ = ["Call", "Count", "Journal", "Record", "RunTimes", "Timed", "WorkSpans", "times_of"]
+__all__ = [
+    "Call",
+    "CallColumns",
+    "Count",
+    "ItemNumber",
+    "Journal",
+    "Record",
+    "Records",
+    "RunTimes",
+    "Timed",
+    "WorkSpans",
+    "item_text",
+    "times_of",
+]
 
 
 class Call(NamedTuple):
@@ -91,6 +105,91 @@ MOST_SPANS: Final = 256
 Record: TypeAlias = tuple[
     str, str, str, float, float, float, int, int, str | None, tuple[float, ...]
 ]
+
+
+#: The position of a product: 17, or 17 and 2 for the third product of that with 17; None where it
+#: isn't known.
+ItemNumber: TypeAlias = int | tuple[int, ...] | None
+
+
+def item_text(number: ItemNumber) -> str:
+    """The position of a product as people read it.
+
+    >>> item_text(17), item_text((17, 2)), item_text(None)
+    ('17', '17.2', '')
+    """
+    if number is None:
+        return ""
+    return str(number) if isinstance(number, int) else ".".join(map(str, number))
+
+
+class CallColumns:
+    """The calls of a step at one place that gave one product each, at the first attempt: 24 bytes
+    a call beside its product, where a `Record` has 400 (benchmark "watching").
+
+    Times are those of the clock of the run.
+    """
+
+    __slots__ = ("ends", "items", "label", "path", "starts")
+
+    def __init__(self, label: str, path: str) -> None:
+        self.label = label
+        self.path = path
+        self.starts = array("d")
+        self.ends = array("d")
+        self.items: list[ItemNumber] = []
+
+    def records(self, zero: float) -> Iterator[Record]:
+        """The calls, with times since `zero`."""
+        label, path = self.label, self.path
+        for start, end, item in zip(self.starts, self.ends, self.items, strict=False):
+            text, busy = item_text(item), end - start
+            yield label, path, text, start - zero, end - zero, busy, 1, 1, None, ()
+
+
+class Records(Sequence[Record]):
+    """The calls of a run, step by step in the order of `steps`, then by their start.
+
+    Put together when somebody looks at them: from the columns of the usual calls, and from the
+    records of the `others`. Pickled as a list.
+    """
+
+    __slots__ = ("_columns", "_others", "_steps", "_zero")
+
+    def __init__(
+        self,
+        steps: Sequence[str],
+        columns: Sequence[CallColumns],
+        others: Sequence[Record],
+        zero: float,
+    ) -> None:
+        self._steps = steps
+        self._columns = columns
+        self._others = others
+        self._zero = zero
+
+    def __len__(self) -> int:
+        return len(self._others) + sum(len(column.items) for column in self._columns)
+
+    def __iter__(self) -> Iterator[Record]:
+        found: dict[str, list[Record]] = {step: [] for step in self._steps}
+        for record in self._others:
+            found[record[0]].append(record)
+        for column in self._columns:
+            found[column.label].extend(column.records(self._zero))
+        for records in found.values():
+            records.sort(key=itemgetter(3, 4))
+            yield from records
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Record]: ...
+    def __getitem__(self, index: int | slice) -> Record | Sequence[Record]:
+        return [*self][index]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, ([*self],)
 
 
 class Count(NamedTuple):

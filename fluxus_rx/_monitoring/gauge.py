@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence, Sized
-from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+from math import inf
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from .._common.names import UniqueNames
 from .._common.trail import Trail
 from .._streams.timing import IdleTimes, clock
-from .calls import Count
-from .loop_time import LoopTime
+from .._typing import T
+from .calls import CallColumns, Count
+from .loop_time import LoopTime, next_due
+from .plain_calls import PlainCalls
+from .stopwatch import Held, Pausing, Stopwatch
 
-__all__ = ["Gauge", "Gauges", "StepKind", "StepTimes", "Stopwatch"]
+__all__ = ["Gauge", "Gauges", "StepKind", "StepTimes"]
 
 #: How a step works, which tells what its idle times mean: a source gives without being called, an
 #: inline step is called by the loop itself, which does nothing else meanwhile; any other step may
@@ -30,84 +34,6 @@ class StepTimes(NamedTuple):
     open: float = 0.0
 
 
-class Stopwatch:
-    """Adds up the seconds of what lasts, of several things at once."""
-
-    __slots__ = ("_since", "began", "ended", "running", "total")
-
-    def __init__(self) -> None:
-        #: seconds of what is over
-        self.total = 0.0
-        #: when the first one began, and the last one so far was over
-        self.began: float | None = None
-        self.ended = 0.0
-        #: how many last now, and since when in sum
-        self.running = 0
-        self._since = 0.0
-
-    def start(self, now: float) -> None:
-        """One more begins."""
-        if self.began is None:
-            self.began = now
-        self.running += 1
-        self._since += now
-
-    def stop(self, since: float, now: float) -> None:
-        """One that began at `since` is over."""
-        self.total += now - since
-        self.ended = now
-        self.running -= 1
-        self._since -= since
-
-    def seconds(self, now: float) -> float:
-        """The sum by now."""
-        # Sums of floats may come out a little below 0.
-        return max(0.0, self.total + self.running * now - self._since)
-
-
-class Pausing(Protocol):
-    """A call that pauses before its next attempt, until the clock says so."""
-
-    resumes_at: float
-
-
-class _Held:
-    """A block in which a call is held up."""
-
-    # No generator with contextlib's decorator: that assigns the traceback of what it passes on,
-    # which an exception that is a frozen dataclass refuses.
-
-    __slots__ = ("_call", "_clock", "_pausing", "_refused", "_since", "_stopwatch")
-
-    def __init__(
-        self,
-        stopwatch: Stopwatch,
-        clock: Callable[[], float],
-        pausing: dict[int, Pausing] | None = None,
-        call: Pausing | None = None,
-        refused: Callable[[], None] | None = None,
-    ) -> None:
-        self._stopwatch = stopwatch
-        self._clock = clock
-        self._pausing = pausing
-        self._call = call
-        self._refused = refused
-        self._since = 0.0
-
-    def __enter__(self) -> None:
-        if self._pausing is not None and self._call is not None:
-            self._pausing[id(self._call)] = self._call
-        self._since = self._clock()
-        self._stopwatch.start(self._since)
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._stopwatch.stop(self._since, self._clock())
-        if self._pausing is not None:
-            del self._pausing[id(self._call)]
-        if self._refused is not None and isinstance(error, Exception):
-            self._refused()
-
-
 class Gauge:
     """The counters of one step at one place in the graph."""
 
@@ -115,6 +41,7 @@ class Gauge:
         "_clock",
         "_pausing",
         "busy",
+        "columns",
         "count_overrun",
         "depth",
         "done",
@@ -133,6 +60,7 @@ class Gauge:
         "made",
         "over",
         "path",
+        "plain",
         "queues",
         "retried",
         "started",
@@ -157,6 +85,10 @@ class Gauge:
         self.key = key
         self.path = path
         self.depth = depth
+        #: the calls that give one product each, which the numbers below leave out
+        self.plain = PlainCalls()
+        #: their records, where these are kept
+        self.columns: CallColumns | None = None
         #: calls that have begun, that are over however they ended, and how those ended that did
         self.started = self.over = self.done = self.failed = self.retried = 0
         #: products that have been given, those of them by calls that are over, those that it had no
@@ -185,6 +117,24 @@ class Gauge:
         """Say how the step works from now on; `limit` is how many calls may, at once."""
         self.kind, self.idle_times, self.limit = kind, idle_times, limit
 
+    def look(self, function: Callable[[Any], T], item: Any) -> T:
+        """What the function gives in a plain call that holds the thread. The first one is looked
+        at, and of a step that tells for how long it computes, another one now and then."""
+        plain, loop_time = self.plain, self.loop_time
+        if plain.began is None:
+            plain.began = plain.entered
+            plain.due = inf if loop_time is None else loop_time.due
+        elif loop_time is not None:
+            plain.due = next_due(plain.inline_seconds, plain.due)
+            return loop_time.sample(function, item)
+        return function(item)
+
+    def leave_inline(self, since: float) -> None:
+        """The call that has held the thread since then is no plain one."""
+        self.plain.entered = None
+        if self.loop_time is not None:
+            self.loop_time.held += self._clock() - since
+
     def again(self) -> None:
         """The call that has just failed may be made once more: another attempt of the same call."""
         self.retried += 1
@@ -211,18 +161,19 @@ class Gauge:
         self.given += products
         self.made += products
 
-    def pausing(self, call: Pausing) -> _Held:
+    def pausing(self, call: Pausing) -> Held:
         """A call pauses inside the block before its next attempt."""
-        return _Held(self.held, self._clock, pausing=self._pausing, call=call)
+        return Held(self.held, self._clock, pausing=self._pausing, call=call)
 
-    def entering_limiter(self) -> _Held:
+    def entering_limiter(self) -> Held:
         """A call waits for its limiter inside the block; an error there is one of a call."""
-        return _Held(self.held, self._clock, refused=self.refused)
+        return Held(self.held, self._clock, refused=self.refused)
 
     def times(self) -> StepTimes:
         """The seconds by now."""
         now = self._clock()
-        busy, held = self.busy.seconds(now), self.held.seconds(now)
+        busy = self.busy.seconds(now) + self.plain.total_by(now)
+        held = self.held.seconds(now)
         if self.idle_times is None:
             return StepTimes(busy, held)
         starved, blocked, opened = self.idle_times.now()
@@ -235,7 +186,28 @@ class Gauge:
     @property
     def in_flight(self) -> int:
         """Calls under way."""
-        return self.started - self.over
+        over = self.over  # first, or another thread might see one that is over and not begun
+        return self.started - over + self.plain.in_flight
+
+    @property
+    def calls_over(self) -> int:
+        """All calls that are over, however they ended."""
+        return self.over + self.plain.over
+
+    @property
+    def calls_done(self) -> int:
+        """All calls that have succeeded."""
+        return self.done + self.plain.over
+
+    @property
+    def products_given(self) -> int:
+        """The products of all calls, and those beside them."""
+        return self.given + self.plain.over
+
+    @property
+    def seconds_on_loop(self) -> float:
+        """Seconds for which its code has held the loop, in a run that tells."""
+        return 0.0 if self.loop_time is None else self.loop_time.held + self.plain.inline_seconds
 
     @property
     def waiting(self) -> int:
@@ -256,15 +228,16 @@ class Gauge:
     def expect(self, length: int) -> None:
         """One more subscription to this source gives so many products."""
         # One that ended before the source gives no more than it has given.
-        so_far = self.given if self.live == 1 else self.total or 0
+        so_far = self.products_given if self.live == 1 else self.total or 0
         self.total = so_far + length
 
     def own_total(self, is_drained: bool) -> int | None:
         """What this source gives in all: if it `is_drained`, what it has given when it has ended;
         None for one that can't tell, or has given more than it told."""
-        if self.total is None or self.given > self.total:
+        given = self.products_given
+        if self.total is None or given > self.total:
             return None
-        return self.given if is_drained and not self.live else self.total
+        return given if is_drained and not self.live else self.total
 
 
 #: Names in the path of a call at most: all of them, for each step of a long chain, would take a
@@ -334,6 +307,11 @@ class Gauges:
         if found is not None and length is not None:
             found.expect(length)
 
+    def columns(self) -> list[CallColumns]:
+        """The records of plain calls at all places."""
+        gauges = [*self._by_trail.values()]
+        return [gauge.columns for gauge in gauges if gauge.columns is not None]
+
     # Steps may join while another thread reads: all that is read here is listed in one go before.
 
     def by_step(self) -> list[list[Gauge]]:
@@ -378,7 +356,7 @@ class Gauges:
         if before is None:
             return gauge.own_total(is_drained) if trail in self._known else None
         if is_drained:  # no call begins any more
-            return gauge.done + gauge.failed + gauge.in_flight
+            return gauge.calls_done + gauge.failed + gauge.in_flight
         upstream = self._by_trail.get(before)
         if upstream is None:  # nothing comes from there in a run of some products
             return gauge.entering or None
@@ -386,11 +364,12 @@ class Gauges:
         if expected is None:
             return None
         expected -= upstream.dropped
-        if upstream.over >= expected:
-            return upstream.given + gauge.entering
-        ended = upstream.done + upstream.failed
-        each = upstream.made / ended if ended else 1.0
-        return max(round(expected * each), upstream.given) + gauge.entering
+        given = upstream.products_given
+        if upstream.calls_over >= expected:
+            return given + gauge.entering
+        ended = upstream.calls_done + upstream.failed
+        each = (upstream.made + upstream.plain.over) / ended if ended else 1.0
+        return max(round(expected * each), given) + gauge.entering
 
 
 def _named_before(trail: Trail) -> Trail | None:
@@ -404,11 +383,11 @@ def _named_before(trail: Trail) -> Trail | None:
 def _count(places: Sequence[Gauge], expectations: dict[Gauge, int | None]) -> Count:
     """The count of a step at all its places."""
     expected = [one for place in places if (one := expectations.get(place)) is not None]
-    watches = [place.busy for place in places]
+    watches = [watch for place in places for watch in (place.busy, place.plain)]
     began = [watch.began for watch in watches if watch.began is not None]
     return Count(
         step=places[0].label,
-        done=sum(place.done for place in places),
+        done=sum(place.calls_done for place in places),
         in_flight=sum(place.in_flight for place in places),
         failed=sum(place.failed for place in places),
         expected=sum(expected) if len(expected) == len(places) else None,

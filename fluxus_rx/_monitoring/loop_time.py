@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
 from math import inf
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from .._streams.timing import clock, is_real
 from .._typing import T
 from .thread_use import thread_use
 
-__all__ = ["LoopTime"]
+__all__ = ["LoopTime", "next_due"]
 
 #: Asking what the thread has had of the processor takes 2 µs at the beginning and at the end of
 #: what holds the loop, so that is done once for so many seconds for which it has been held.
@@ -25,13 +26,13 @@ class LoopTime:
     """Adds up the seconds for which the code of one step has held the loop, from one await to the
     next; and of some of them, how long it computed."""
 
-    __slots__ = ("_clock", "_computed", "_credit", "_sampled", "held")
+    __slots__ = ("_clock", "_computed", "_sampled", "due", "held")
 
     def __init__(self) -> None:
         self._clock = clock()
-        #: seconds of held time that samples may still be taken for; none in virtual time, which
-        #: doesn't pass while something computes
-        self._credit = 0.0 if is_real(self._clock) else -inf
+        #: the held seconds from which on a sample is taken; none in virtual time, which doesn't
+        #: pass while something computes
+        self.due = SECONDS_PER_SAMPLE if is_real(self._clock) else inf
         #: of what was looked at: seconds that passed, and that were computed
         self._sampled = self._computed = 0.0
         self.held = 0.0
@@ -43,30 +44,29 @@ class LoopTime:
 
     def timed(self, function: Callable[..., T]) -> Callable[..., T]:
         """The same function, timed."""
+        return partial(self.call, function)
+
+    def call(self, function: Callable[..., T], *args: Any) -> T:
+        """What the function gives, timed."""
         now = self._clock
+        since = now()
+        try:
+            return function(*args) if self.held < self.due else self.sample_due(function, *args)
+        finally:
+            self.held += now() - since
 
-        def call(*args: Any) -> T:
-            if self._credit >= SECONDS_PER_SAMPLE:
-                return self._sample(function, *args)
-            since = now()
-            try:
-                return function(*args)
-            finally:
-                took = now() - since
-                self.held += took
-                self._credit += took
+    def sample_due(self, function: Callable[..., T], *args: Any) -> T:
+        """The same, since the next sample is due."""
+        self.due = next_due(self.held, self.due)
+        return self.sample(function, *args)
 
-        return call
-
-    def _sample(self, function: Callable[..., T], *args: Any) -> T:
-        self._credit = min(self._credit, SAMPLES * SECONDS_PER_SAMPLE) - SECONDS_PER_SAMPLE
+    def sample(self, function: Callable[..., T], *args: Any) -> T:
+        """What the function gives; how long it computes is looked at."""
         before, since = thread_use(), self._clock()
         try:
             return function(*args)
         finally:
             took, use = self._clock() - since, thread_use()
-            self.held += took
-            self._credit += took
             self._sampled += took
             # What didn't wait would have computed all the time, but for other programs.
             has_waited = use.waits is None or use.waits != before.waits
@@ -83,16 +83,36 @@ class LoopTime:
     @types.coroutine
     def timed_call(self, calling: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
         """The same coroutine, timed from one await to the next."""
-        resume, sent = self.timed(calling.send), None
-        send = resume
+        # As `call` does it, without that call: most end here (benchmark "watching").
+        now = self._clock
+        since = now()
+        try:
+            if self.held < self.due:
+                value = calling.send(None)
+            else:
+                value = self.sample_due(calling.send, None)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]  # what a coroutine returns
+        finally:
+            self.held += now() - since
         while True:
-            try:
-                value = resume(sent)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]  # what a coroutine returns
             # The traceback of an error knows this frame: they would keep each other alive.
-            resume, sent = send, None
+            resume, sent = calling.send, None
             try:
                 sent = yield value
             except BaseException as error:
-                resume, sent = self.timed(calling.throw), error
+                resume, sent = calling.throw, error
+            try:
+                value = self.call(resume, sent)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+
+
+def next_due(held: float, due: float) -> float:
+    """The held seconds from which on the next sample is taken, after one at `held` that was due.
+
+    >>> round(next_due(0.0003, 0.0002), 6), round(next_due(1.0, 0.0002), 4)
+    (0.0004, 0.9972)
+    """
+    credit = min(held - due + SECONDS_PER_SAMPLE, SAMPLES * SECONDS_PER_SAMPLE)
+    return held + 2 * SECONDS_PER_SAMPLE - credit

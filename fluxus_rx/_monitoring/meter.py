@@ -9,17 +9,28 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from operator import length_hint
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from .._common.messages import short
-from .._streams.timing import clock, is_real
-from .calls import Count, Record, RunTimes, WorkSpans
+from .._streams.timing import RunClock, clock, is_real
+from .calls import CallColumns, Count, ItemNumber, Record, Records, RunTimes, WorkSpans, item_text
 from .gauge import Gauge, Gauges
 from .progress import State
 from .thread_use import processor_times
 
-__all__ = ["ItemCounter", "Meter", "RunningCall", "always_running", "length_of"]
+__all__ = [
+    "ItemCounter",
+    "Meter",
+    "Recorder",
+    "RunningCall",
+    "SourceCalls",
+    "always_running",
+    "length_of",
+]
 
+
+#: Keeps the record of a call.
+Recorder: TypeAlias = Callable[[Any, float, float], None] | None
 
 #: The part of the time that a loop computes, if it may be full.
 LEAST: Final = 0.05
@@ -42,25 +53,28 @@ class Meter:
         #: tells how the run stands while it goes on, for one that can be steered
         self.state: Callable[[], State] = always_running
         self.started = self.clock() - elapsed
-        #: seconds in which the run has been paused
-        self.paused: Callable[[], float] = float
-        #: the calls that are over, in the order in which they ended
-        self.calls: list[Record] | None = [] if journal else None
+        #: the clock, but that it stands still while the run is paused
+        self.unpaused = RunClock(self.clock)
+        #: whether a record of each call is kept
+        self.keeps_calls = journal
+        #: those of the calls that aren't in the columns of their gauge, as they ended
+        self.records: list[Record] = []
         self.gauges = Gauges(times_loop)
+        self._times_loop = times_loop
         self._thread = threading.get_ident()
         #: what the thread of the loop had had of the processor when the run began
         self._processor_times = (0.0, 0.0)
         #: how often calls with a product have failed
-        self._failures: dict[tuple[Gauge, str], int] = {}
+        self._failures: dict[tuple[Gauge, ItemNumber], int] = {}
 
     @property
     def elapsed(self) -> float:
         """Seconds since the run began."""
         return self.clock() - self.started
 
-    def unpaused(self) -> float:
-        """The clock, but that it stands still while the run is paused."""
-        return self.clock() - self.paused()
+    def paused(self) -> float:
+        """Seconds in which the run has been paused."""
+        return self.unpaused.paused()
 
     def enter(self) -> None:
         """The run begins on the loop that is running now: its times are those of this loop."""
@@ -69,39 +83,75 @@ class Meter:
             self.clock = now
             self.started = now() - self.began
         self._thread = threading.get_ident()
-        self._processor_times = processor_times()
+        if self._times_loop:  # that is 50 µs
+            self._processor_times = processor_times()
 
     @property
     def computed(self) -> float:
         """Seconds that the thread of the loop has computed since the run began, or could have, but
-        for other programs; 0 where that can't be told: in virtual time, and in another thread."""
-        if not is_real(self.clock) or threading.get_ident() != self._thread:
+        for other programs; 0 where that isn't told: without `times_loop`, in virtual time, and in
+        another thread."""
+        if not self._times_loop or not is_real(self.clock) or threading.get_ident() != self._thread:
             return 0.0
         before, now = self._processor_times, processor_times()
         computed, queued = now[0] - before[0], now[1] - before[1]
         # One that hardly computes, and is queued for long, is on a busy machine, but not full.
         return computed + queued if computed > LEAST * self.elapsed else computed
 
-    def begin(self, gauge: Gauge, item: str) -> RunningCall:
-        """A call begins; `item` is the position of what it is called with."""
+    def begin(
+        self, gauge: Gauge, item: ItemNumber = None, since: float | None = None
+    ) -> RunningCall:
+        """A call begins now, or has begun at `since` on the clock; `item` is the position of what
+        it is called with."""
         gauge.started += 1
-        attempt = 1 + self._failures.get((gauge, item), 0) if item and self._failures else 1
-        return RunningCall(self, gauge, item, attempt)
+        start = self.clock() if since is None else since
+        return RunningCall(self, gauge, item, self.attempt(gauge, item), start)
 
-    def failed(self, gauge: Gauge, item: str) -> None:
+    def attempt(self, gauge: Gauge, item: ItemNumber) -> int:
+        """Which attempt a call is that is made with this product, if none of them is over since."""
+        return 1 + self._failures.get((gauge, item), 0) if self._failures else 1
+
+    def recorder(self, gauge: Gauge, locate: Callable[[Any], ItemNumber] | None = None) -> Recorder:
+        """What keeps the record of a call that gave one product, called with that call's item,
+        start and end; None, where none is kept. `locate` tells the position of an item."""
+        if not self.keeps_calls:
+            return None
+        columns = gauge.columns = gauge.columns or CallColumns(gauge.label, gauge.path)
+        add_start, add_end = columns.starts.append, columns.ends.append
+        add_item, failures = columns.items.append, self._failures
+
+        def record(item: Any, start: float, end: float) -> None:
+            number = None if locate is None else locate(item)
+            if failures and self.attempt(gauge, number) > 1:
+                self.keep(gauge, number, start, end)
+                return
+            add_start(start)
+            add_end(end)
+            add_item(number)
+
+        return record
+
+    def keep(self, gauge: Gauge, item: ItemNumber, start: float, end: float) -> None:
+        """Keep the record of a call that gave one product, but not at the first attempt."""
+        zero, text = self.started, item_text(item)
+        attempt, busy = self.attempt(gauge, item), end - start
+        self.records.append(
+            (gauge.label, gauge.path, text, start - zero, end - zero, busy, 1, attempt, None, ())
+        )
+
+    def failed(self, gauge: Gauge, item: ItemNumber) -> None:
         """A call has failed; another one with the same product is another attempt."""
-        if item:
+        if item is not None:
             self._failures[gauge, item] = self._failures.get((gauge, item), 0) + 1
 
     def times(self, elapsed: float) -> RunTimes:
         """What the result of a run of `elapsed` seconds keeps: with a journal, the calls that are
         over, step by step in the order of the flow, then by their start."""
-        if self.calls is None:
+        if not self.keeps_calls:
             return RunTimes(untimed=True)
-        steps = tuple(count.step for count in self.counts())
-        ranks = {step: rank for rank, step in enumerate(steps)}
+        steps = tuple(places[0].label for places in self.gauges.by_step())
         return RunTimes(
-            records=sorted(self.calls, key=lambda call: (ranks[call[0]], call[3])),
+            records=Records(steps, self.gauges.columns(), [*self.records], self.started),
             elapsed=elapsed,
             steps=steps,
             began=self.began,
@@ -125,7 +175,7 @@ class ItemCounter(NamedTuple):
 
     def gave(self) -> None:
         """It has given one."""
-        self.meter.begin(self.gauge, "").alone()
+        self.meter.begin(self.gauge).alone()
 
     def dropped(self) -> None:
         """It had no room for one."""
@@ -149,7 +199,9 @@ class RunningCall:
         "_worked",
     )
 
-    def __init__(self, meter: Meter, gauge: Gauge, item: str, attempt: int) -> None:
+    def __init__(
+        self, meter: Meter, gauge: Gauge, item: ItemNumber, attempt: int, start: float
+    ) -> None:
         self._meter = meter
         self._gauge = gauge
         self._item = item
@@ -157,16 +209,16 @@ class RunningCall:
         self._busy = 0.0
         self._products = 0
         self._over = False
-        self._start = meter.clock()
-        self._since: float | None = self._start
+        self._start = start
+        self._since: float | None = start
         #: when it worked last, and all spans of that, once there are several, where they are kept
-        self._worked = (self._start, self._start)
+        self._worked = (start, start)
         self._spans: WorkSpans | None = None
-        gauge.busy.start(self._start)
+        gauge.busy.start(start)
 
     def resume(self) -> None:
         """It is asked for more."""
-        if self._meter.calls is not None:
+        if self._meter.keeps_calls:
             if self._spans is None:
                 self._spans = WorkSpans()
             self._spans.add(*self._worked)
@@ -190,8 +242,8 @@ class RunningCall:
             gauge.over += 1
             gauge.done += 1
             gauge.made += 1
-            if self._meter.calls is not None:
-                self._meter.calls.append(self._record(None, None))
+            if self._meter.keeps_calls:
+                self._meter.records.append(self._record(None, None))
 
     def pause(self) -> None:
         """It waits to be asked."""
@@ -199,7 +251,7 @@ class RunningCall:
             now = self._meter.clock()
             self._busy += now - self._since
             self._gauge.busy.stop(self._since, now)
-            if self._meter.calls is not None:
+            if self._meter.keeps_calls:
                 self._worked = (self._since, now)
             self._since = None
 
@@ -231,16 +283,16 @@ class RunningCall:
             self._fail(error, given)
             return
         gauge.done += 1
-        if self._meter.calls is not None:
-            self._meter.calls.append(self._record(None, None))
+        if self._meter.keeps_calls:
+            self._meter.records.append(self._record(None, None))
 
     def _fail(self, error: BaseException, given: object) -> None:
         gauge = self._gauge
         gauge.count_overrun = None
         gauge.failed += 1
         self._meter.failed(gauge, self._item)
-        if self._meter.calls is not None:
-            self._meter.calls.append(self._record(error, given))
+        if self._meter.keeps_calls:
+            self._meter.records.append(self._record(error, given))
 
     def _record(self, error: BaseException | None, given: object) -> Record:
         now, zero = self._meter.clock(), self._meter.started
@@ -251,7 +303,7 @@ class RunningCall:
         return (
             self._gauge.label,
             self._gauge.path,
-            self._item,
+            item_text(self._item),
             self._start - zero,
             now - zero,
             self._busy,
@@ -260,6 +312,84 @@ class RunningCall:
             None if error is None else f"{short(error)}, given {_short_input(given)}",
             spans,
         )
+
+
+class SourceCalls:
+    """The calls of a source, each of which gives one product."""
+
+    def __init__(self, gauge: Gauge, meter: Meter, first: RunningCall) -> None:
+        self._gauge = gauge
+        self._meter = meter
+        #: the first call, until it is over, since it has begun before its product is asked for
+        self._first: RunningCall | None = first
+        #: when the call began that is under way, if it is another one
+        self._since: float | None = None
+        self._left = False
+        self._record = meter.recorder(gauge)
+
+    def begin(self) -> None:
+        """The next product is asked for."""
+        if self._first is not None:
+            self._first.resume()
+        else:
+            self._since = self._meter.clock()
+            self._gauge.plain.begin(self._since)
+
+    def gave(self) -> None:
+        """There it is."""
+        if self._first is not None:
+            self._first.alone()
+            self._first = None
+            return
+        since, plain = self._since, self._gauge.plain
+        assert since is not None
+        plain.ended = end = self._meter.clock()
+        plain.seconds += end - since
+        plain.leave(since)
+        plain.over += 1
+        self._since = None
+        if self._record is not None:
+            self._record(None, since, end)
+
+    def over(self) -> None:
+        """There is none."""
+        if (call := self._running()) is not None:
+            call.forget()
+        self._leave()
+
+    def failed(self, error: BaseException) -> None:
+        """There is an error instead; or nobody asks any more."""
+        call = self._running()
+        if isinstance(error, GeneratorExit):
+            if call is not None:
+                call.forget()
+        elif call is not None:
+            call.end(error)
+        self._leave()
+
+    def end_by(self, error: BaseException, since: float) -> None:
+        """A call that has begun then ended by an error, or by that which tells of the end."""
+        self._first = self._meter.begin(self._gauge, since=since)
+        if isinstance(error, StopIteration):
+            self.over()
+        else:
+            self.failed(error)
+
+    def _running(self) -> RunningCall | None:
+        """The call that is under way, if one is; it is none of the usual ones any more."""
+        call, since = self._first, self._since
+        self._first = self._since = None
+        if since is not None:
+            self._gauge.plain.leave(since)
+            call = self._meter.begin(self._gauge, since=since)
+        return call
+
+    def _leave(self) -> None:
+        if not self._left:
+            self._left = True
+            self._gauge.live -= 1
+            if self._gauge.idle_times is not None:
+                self._gauge.idle_times.close()
 
 
 def length_of(source: object) -> int | None:

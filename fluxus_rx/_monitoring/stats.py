@@ -10,7 +10,6 @@ from typing import Any, Final
 from .._common.encoding import printed, to_print
 from .._common.text import counted, measured_time, printable, shortened, table
 from .gauge import Gauge
-from .loop_time import LoopTime
 from .meter import Meter
 
 __all__ = ["Explanation", "RunStats", "StepStats", "stats_of"]
@@ -64,7 +63,6 @@ class StepStats:
     def of(cls, places: Sequence[Gauge]) -> StepStats:
         """The numbers of a step at these places."""
         first, times = places[0], [gauge.times() for gauge in places]
-        loop_times = [gauge.loop_time for gauge in places if gauge.loop_time is not None]
         busy, starved = sum(one.busy for one in times), sum(one.starved for one in times)
         blocked, opened = sum(one.blocked for one in times), sum(one.open for one in times)
         load = 0.0
@@ -77,7 +75,7 @@ class StepStats:
             in_flight=(0 if first.kind == "source" else sum(gauge.in_flight for gauge in places)),
             limit=None if first.limit in (None, inf) else int(first.limit or 0),
             waiting=sum(gauge.waiting for gauge in places),
-            done=sum(gauge.done for gauge in places),
+            done=sum(gauge.calls_done for gauge in places),
             failed=sum(gauge.failed for gauge in places),
             retried=sum(gauge.retried for gauge in places),
             dropped=sum(gauge.dropped for gauge in places),
@@ -86,8 +84,8 @@ class StepStats:
             starved=starved,
             blocked=blocked,
             load=min(max(load, 0.0), 1.0),
-            on_loop=sum(one.held for one in loop_times),
-            computing=_computing(loop_times),
+            on_loop=sum(gauge.seconds_on_loop for gauge in places),
+            computing=_computing(places),
             _open=opened / len(places),
             _kind=first.kind,
             _places=len(places),
@@ -105,9 +103,13 @@ class StepStats:
         return self._blocked_loop > 0.7 * self.on_loop
 
 
-def _computing(loop_times: Sequence[LoopTime]) -> float | None:
+def _computing(places: Sequence[Gauge]) -> float | None:
     """The part in which a step computed at these places, by what each has held the loop."""
-    known = [(one.held, part) for one in loop_times if (part := one.computing) is not None]
+    known = [
+        (gauge.seconds_on_loop, part)
+        for gauge in places
+        if gauge.loop_time is not None and (part := gauge.loop_time.computing) is not None
+    ]
     held = sum(seconds for seconds, _ in known)
     return sum(seconds * part for seconds, part in known) / held if held else None
 

@@ -11,10 +11,13 @@ from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._common.names import identifier, know_spelling, known_spellings, numbered, spellings_of
 from .._errors import InvalidAttributeError, InvalidProductError
+from .._monitoring.calls import item_text
 from .attribute_layers import AttributeLayer
 from .lineage import HasLineage
 
-__all__ = ["MISSING", "DictProduct", "RemadeProduct", "checked", "known_names", "snapshot"]
+__all__ = [
+    "MISSING", "DictProduct", "RemadeProduct", "checked", "item_number", "known_names", "snapshot",
+]  # fmt: skip
 
 #: the mark of what is not there; None is an attribute value like any other
 MISSING: Final[Any] = object()
@@ -242,12 +245,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
 
     def where(self) -> str:
         """The item number, for messages."""
-        if self.parent is None:
-            return str(self.position)
-        positions = [position for position in self.positions() if position >= 0]
-        while len(positions) > 1 and not positions[-1]:
-            positions.pop()
-        return ".".join(map(str, positions))
+        return item_text(item_number(self))
 
     def path(self) -> list[str]:
         """The names of the lineage, the first one first."""
@@ -259,19 +257,26 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         """The lineage as a result shows it: the attributes by step, and its times if they were
         taken. A name that occurs again is `name#1`, `name#2`; products without attributes are left
         out."""
-        nested, n_steps = {}, 0
+        nested: dict[str, dict[str, Any]] = {}
+        n_steps = 0
         for link in self._links():
-            if link.times is not None or link._lineage_labels is not None:
+            by_step, times = link.by_step, link.times
+            if link._lineage_labels is not None or not all(by_step.values()):
                 n_steps = -1
                 break
-            n_steps += len(link.by_step)
-            if link is self:
-                nested.update(self.by_step)
+            n_steps += len(by_step)
+            if times is not None:
+                for (name, attributes), (start, end) in zip(by_step.items(), times, strict=True):
+                    # A copy first: a new one takes twice as long (benchmark "watching").
+                    attributes = nested[name] = attributes.copy()
+                    attributes["[start]"], attributes["[end]"] = start, end
+            elif link is self:
+                nested.update(by_step)
             else:
                 # A precursor is seen by others, who may change what they hold.
-                for name, attributes in link.by_step.items():
+                for name, attributes in by_step.items():
                     nested[name] = attributes.copy()
-        if len(nested) == n_steps and all(nested.values()):
+        if len(nested) == n_steps:
             return nested
         return {name: added.copy() for name, added in self.added()}
 
@@ -319,6 +324,16 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"DictProduct({short(self.nested())})"
+
+
+def item_number(product: DictProduct) -> int | tuple[int, ...]:
+    """The position of a product, or those of the products that it comes of and its own."""
+    if product.parent is None:
+        return product.position
+    positions = [position for position in product.positions() if position >= 0]
+    while len(positions) > 1 and not positions[-1]:
+        positions.pop()
+    return tuple(positions)
 
 
 def _of_step(product: DictProduct) -> DictProduct:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from inspect import GEN_CREATED, getgeneratorstate
 from typing import Any
 
@@ -64,12 +72,17 @@ class ProductFactory:
     def __init__(self, name: str, owner: object, meter: Meter | None) -> None:
         self._name = name
         self._owner = owner
-        self._timer = meter if meter is not None and meter.calls is not None else None
+        self._timer = meter if meter is not None and meter.keeps_calls else None
 
     @property
     def keeps_times(self) -> bool:
         """Whether products get the times of the calls that gave them."""
         return self._timer is not None
+
+    def clock(self) -> tuple[Callable[[], float], float]:
+        """The clock, and when the run began by it, where products get times."""
+        assert self._timer is not None
+        return self._timer.clock, self._timer.started
 
     def now(self) -> float | None:
         """Seconds since the run began, if products get times."""
@@ -129,8 +142,9 @@ class ProductFactory:
         try:
             for index, given in enumerate(iterator, count):
                 # The usual case is not worth a call: 0.3 µs an item (benchmark "fanout").
-                if given.__class__ is dict and timer is None and known_names.issuperset(given):
-                    product = DictProduct(name, given.copy(), precursor, index, owner)
+                if given.__class__ is dict and known_names.issuperset(given):
+                    times = None if timer is None else self._times(start)
+                    product = DictProduct(name, given.copy(), precursor, index, owner, times)
                 else:
                     product = self.from_item(index, given, kind, precursor, start)
                 outside = True

@@ -40,8 +40,8 @@ def run(
     product.
 
     With `timestamps`, the attributes of each step get `"[start]"` and `"[end]"`, in seconds since
-    the run began, and the result keeps a record of each call, about 400 bytes, for its `summary()`
-    and `draw_timeline()`.
+    the run began, and the result keeps a record of each call for its `summary()` and
+    `draw_timeline()`; both are about 150 bytes a call.
 
     With `progress=True` the run shows how far each step has come: live in a terminal (with the
     extra `progress`) or below the cell of a notebook, else as a line on stderr every 5 seconds.
@@ -57,7 +57,7 @@ def run(
     its sources, begins no call, and ends as soon as the calls under way have ended; after 10
     seconds more these are cancelled. `stop`, a `Stopper`, does that from any thread. The run ends
     well, with what it has; its result is not `complete`, and has what is `pending`. A run with
-    either counts its calls, which costs about 2 µs each.
+    either counts its calls, which costs about 1 µs each.
 
     A run that ends by an error, by Ctrl-C or by a cancellation gives what it has given by then to
     `partial`: a list gets one `RunResult`, a function is called with it, once all is cleaned up. It

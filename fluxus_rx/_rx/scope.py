@@ -73,7 +73,7 @@ class Scope:
         self.on_fail = on_fail
         self.time_slice = TimeSlice(loop)
         if self.meter is not None:
-            self.meter.paused = self.time_slice.paused
+            self.meter.unpaused = self.time_slice.run_clock
         #: how many actions operators have put off
         self.scheduled = 0
         self.closing = False

@@ -10,7 +10,38 @@ from typing import Any, Final
 
 from .._typing import T
 
-__all__ = ["IdleTimes", "TimeSlice", "clock", "is_real"]
+__all__ = ["IdleTimes", "RunClock", "TimeSlice", "clock", "is_real"]
+
+
+class RunClock:
+    """A clock that stands still while a run is paused: `now` is another function then, so that it
+    costs no more than the clock itself (benchmark "watching")."""
+
+    __slots__ = ("_clock", "now", "paused_seconds", "paused_since")
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._clock = seconds
+        self.now = seconds
+        self.paused_since: float | None = None
+        self.paused_seconds = 0.0
+
+    def stop(self) -> None:
+        """Stand still."""
+        self.paused_since = since = self._clock()
+        stood = since - self.paused_seconds
+        self.now = lambda: stood
+
+    def go_on(self) -> None:
+        """Go on from there."""
+        paused, seconds = self.paused(), self._clock
+        self.paused_since = None
+        self.paused_seconds = paused
+        self.now = lambda: seconds() - paused
+
+    def paused(self) -> float:
+        """The seconds for which it has stood still by now."""
+        since = self.paused_since
+        return self.paused_seconds + (0.0 if since is None else self._clock() - since)
 
 
 class IdleTimes:
@@ -29,10 +60,10 @@ class IdleTimes:
         "starved",
     )
 
-    def __init__(self, seconds: Callable[[], float] | None = None) -> None:
-        self._clock = seconds or clock()
+    def __init__(self, seconds: RunClock | None = None) -> None:
+        self._clock = seconds or RunClock(clock())
         self.starved = self.blocked = 0.0
-        self._opened = self._starved_since = self._blocked_since = self._clock()
+        self._opened = self._starved_since = self._blocked_since = self._clock.now()
         self._closed: float | None = None
         self._starving = False
         self._blocking = 0
@@ -40,12 +71,12 @@ class IdleTimes:
     def starve(self) -> None:
         """It waits for a product."""
         self._starving = True
-        self._starved_since = self._clock()
+        self._starved_since = self._clock.now()
 
     def feed(self) -> None:
         """It has got one, or waits no longer."""
         if self._starving and not self._blocking:
-            self.starved += self._clock() - self._starved_since
+            self.starved += self._clock.now() - self._starved_since
         self._starving = False
 
     async def wait_for_item(self, read: Callable[[], Awaitable[T]]) -> T:
@@ -62,7 +93,7 @@ class IdleTimes:
     def block(self) -> None:
         """One of its products waits for room."""
         if not self._blocking:
-            now = self._blocked_since = self._clock()
+            now = self._blocked_since = self._clock.now()
             if self._starving:
                 self.starved += now - self._starved_since
         self._blocking += 1
@@ -71,7 +102,7 @@ class IdleTimes:
         """It waits no longer."""
         self._blocking -= 1
         if not self._blocking:
-            now = self._starved_since = self._clock()
+            now = self._starved_since = self._clock.now()
             self.blocked += now - self._blocked_since
             if self._closed is not None:
                 self._closed = now
@@ -85,11 +116,11 @@ class IdleTimes:
         """There will be nothing more to call it with; calls may still have products to give."""
         if self._closed is None:
             self.feed()
-            self._closed = self._clock()
+            self._closed = self._clock.now()
 
     def now(self) -> tuple[float, float, float]:
         """Seconds by now: starved, blocked, and those in which there could be something to do."""
-        now = self._closed if self._closed is not None and not self._blocking else self._clock()
+        now = self._closed if self._closed is not None and not self._blocking else self._clock.now()
         starved, blocked = self.starved, self.blocked
         if self._blocking:
             blocked += now - self._blocked_since
@@ -129,7 +160,7 @@ class TimeSlice:
     turn until it goes on.
     """
 
-    __slots__ = ("_clock", "_paused", "_paused_since", "due", "gate")
+    __slots__ = ("due", "gate", "run_clock")
 
     def __new__(cls, loop: asyncio.AbstractEventLoop | None = None) -> TimeSlice:
         return object.__new__(cls if clock(loop) is perf_counter else _CountedSlice)
@@ -138,8 +169,7 @@ class TimeSlice:
         self.due = perf_counter() + SLICE
         #: of a run that is paused: what all wait for that would begin something new
         self.gate: asyncio.Future[None] | None = None
-        self._clock = clock(loop)
-        self._paused = self._paused_since = 0.0
+        self.run_clock = RunClock(clock(loop))
 
     async def yield_to_loop(self) -> None:
         """Let everything else on the loop run once; if paused, wait until that is over."""
@@ -153,20 +183,15 @@ class TimeSlice:
         """Let whoever asks for a turn wait."""
         if self.gate is None:
             self.gate = asyncio.get_running_loop().create_future()
-            self._paused_since = self._clock()
+            self.run_clock.stop()
         self.due = -inf  # so that all ask
 
     def resume(self) -> None:
         """Let them go on."""
         gate, self.gate = self.gate, None
         if gate is not None:
-            self._paused += self._clock() - self._paused_since
+            self.run_clock.go_on()
             gate.set_result(None)
-
-    def paused(self) -> float:
-        """Seconds in which it has been paused by now."""
-        now = 0.0 if self.gate is None else self._clock() - self._paused_since
-        return self._paused + now
 
 
 class _CountedSlice(TimeSlice):

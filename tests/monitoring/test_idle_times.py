@@ -181,7 +181,7 @@ class TestGauge:
         """A generator that waits for its reader doesn't work, but its call is under way."""
         meter = Meter()
         gauge = meter.gauges.at(Trail("a"), "a", "key")
-        call = meter.begin(gauge, "")
+        call = meter.begin(gauge)
         clock.now += 1
         call.rest()
         clock.now += 2
@@ -233,7 +233,7 @@ class TestNoMeter:
         """A meter of start() counts; memory doesn't grow with the length of the run."""
         meter = RunSettings.of(steered=True).meter
         assert meter is not None
-        assert meter.calls is None
+        assert not meter.keeps_calls
 
 
 class Layer(NamedTuple):

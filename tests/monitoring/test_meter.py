@@ -331,7 +331,9 @@ class TestBusy:
 
     def busy(self, function: Any) -> float:
         (call,) = [
-            call for call in counted(source(1) >> step("f", function)).calls or () if call[0] == "f"
+            call
+            for call in counted(source(1) >> step("f", function)).times(0.0).records
+            if call[0] == "f"
         ]
         return call[5]
 
@@ -365,7 +367,7 @@ class TestBusy:
             return {"z": y}
 
         meter = counted(source(1) >> step("f", wrap(slow)) >> step("reader", reader))
-        busy = {call[0]: call[5] for call in meter.calls or ()}
+        busy = {call[0]: call[5] for call in meter.times(0.0).records}
         assert (busy["f"], busy["reader"]) == (3, 100)
 
     def test_a_call_that_gives_one_product_is_busy_from_begin_to_end(
@@ -539,7 +541,7 @@ def test_what_a_source_takes_to_begin_is_part_of_its_first_product() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fluxus_rx._monitoring.meter.clock", lambda: lambda: now[0])
         meter = counted(step("src", source))
-    assert [call[5] for call in meter.calls or ()] == [5, 0]
+    assert [call[5] for call in meter.times(0.0).records] == [5, 0]
 
 
 def test_no_two_steps_have_one_label() -> None:
