@@ -130,13 +130,13 @@ class _Products(Resumable[tuple[int, Any]]):
         self._cancellations = self._task.cancelling() if self._task is not None else 0
         self._has_raised = False
 
-    async def __anext__(self) -> tuple[int, Any]:
+    def __anext__(self) -> Any:  # a coroutine, and not one around another
         if self._task is not None and self._task.cancelling() > self._cancellations:
             if self._has_raised:
                 raise StopAsyncIteration
             self._has_raised = True
             raise asyncio.CancelledError
-        return await super().__anext__()
+        return super().__anext__()
 
 
 async def _given(

@@ -36,6 +36,7 @@ __all__ = [
     "aclose_all",
     "cancel",
     "iterate",
+    "never_ready",
     "poller",
     "reader_in_context",
     "relay",
@@ -48,10 +49,11 @@ END: Final[Any] = object()
 
 def poller(stream: object) -> Callable[[], Any]:
     """What gives an item of `stream` that is ready, or END; always END, if it can't be polled."""
-    return getattr(stream, "poll", _never_ready)
+    return getattr(stream, "poll", never_ready)
 
 
-def _never_ready() -> Any:
+def never_ready() -> Any:
+    """END: what a stream gives that can't be polled."""
     return END
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from fluxus_rx import AsyncConsumer, Consumer, Passthrough
+from fluxus_rx import AsyncConsumer, Consumer, Passthrough, SimpleAsyncProducer
 from fluxus_rx.testing import run_virtual
 from tests.support.conduits import (
     Add,
@@ -176,6 +176,38 @@ class TestStreaming:
         going_on.set()
         assert await task == 10
         assert numbers.source.closed == 1
+
+    async def test_a_consumer_in_its_thread_gets_a_product_as_soon_as_it_is_there(self) -> None:
+        """It doesn't wait for those that will come with others in one go."""
+        seen: list[int] = []
+
+        async def one_by_one() -> AsyncIterator[int]:
+            for number in range(2 * BUFFER):
+                yield number
+                while len(seen) <= number:
+                    await turns(1)
+
+        class Watch(Consumer[int, int]):
+            def consume(self, products: Iterable[tuple[int, int]]) -> int:
+                for _, product in products:
+                    seen.append(product)
+                return len(seen)
+
+        assert await (SimpleAsyncProducer(one_by_one()) >> Watch()).arun() == 2 * BUFFER
+
+    def test_virtual_time_passes_while_a_consumer_in_its_thread_waits(self) -> None:
+        """And stands still while it works."""
+
+        async def slow() -> AsyncIterator[int]:
+            for number in range(3):
+                await asyncio.sleep(10)
+                yield number
+
+        async def main() -> float:
+            assert await (SimpleAsyncProducer(slow()) >> Collect()).arun()
+            return asyncio.get_running_loop().time()
+
+        assert run_virtual(main) == pytest.approx(30)
 
     async def test_a_consumer_in_its_thread_sees_the_callers_context(self) -> None:
         """Context variables set by the caller of arun() are there in consume."""
