@@ -20,7 +20,7 @@ from typing import Final, Generic
 
 from .._common.messages import note, shown
 from .._errors import BufferOverflowError, InvalidFlowError, InvalidProductError, UsageError
-from .._rx.inbox import Inbox
+from .._loops.inbox import Inbox
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import Channel
 from .._streams.iteration import END, Cancellable

@@ -19,12 +19,12 @@ from reactivex.disposable import Disposable
 
 from .._common.messages import also_raised
 from .._errors import UsageError
+from .._loops.inbox import running_loop
 from .._loops.loop_errors import note_loop_error
 from .._streams.channel import BUFFER, Channel
 from .._streams.iteration import END, Reader, aclose, cancel, poller
 from .._typing import T
 from .errors import as_exception
-from .inbox import running_loop
 from .scheduler import FlowScheduler
 from .scope import Scope
 
