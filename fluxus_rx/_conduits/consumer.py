@@ -125,7 +125,7 @@ class _Products(Resumable[tuple[int, Any]]):
     if it has kept the cancellation to itself."""
 
     def __init__(self, channel: AsyncIterator[tuple[int, Any]]) -> None:
-        super().__init__(_given(channel), lambda arrival: arrival, survives=True)
+        super().__init__(_given(channel), survives=True)
         self._task = asyncio.current_task()
         self._cancellations = self._task.cancelling() if self._task is not None else 0
         self._has_raised = False

@@ -39,7 +39,7 @@ def async_arrivals(
 
 def async_items(source: Observable[T]) -> AsyncGenerator[T, None]:
     """The items of an observable as they come; leaving early ends the run."""
-    return Resumable(_opened_pipeline(source), lambda item: item)
+    return Resumable(_opened_pipeline(source))
 
 
 async def _opened_pipeline(source: Observable[T]) -> AsyncGenerator[AsyncIterator[T], None]:

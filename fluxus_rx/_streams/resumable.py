@@ -21,7 +21,7 @@ _TURNS_TO_END: Final = 8
 
 
 class Resumable(AsyncGenerator[T, None], Generic[T]):
-    """The items of the stream that `block` gives, each as `change` makes it.
+    """The items of the stream that `block` gives, each as `change` makes it, if there is one.
 
     `block` is an asynchronous generator that opens the stream, gives it, and cleans up behind its
     one `yield`: at the end, after an error, or when it is closed. Items are waited for outside of
@@ -56,7 +56,7 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
     def __init__(
         self,
         block: AsyncGenerator[AsyncIterator[Any], None],
-        change: Callable[[Any], T],
+        change: Callable[[Any], T] | None = None,
         *,
         survives: bool = False,
     ) -> None:
@@ -104,7 +104,7 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
         ):
             try:
                 if (item := self._poll()) is not END:
-                    return self._change(item)
+                    return item if self._change is None else self._change(item)
             except BaseException as error:
                 await self._end(error)
         self._is_read = True
@@ -150,8 +150,10 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
             if task is not self._reader and (self._survives or not _waits_alone()):
                 self._reader = task
             if self._pending is None and task is self._reader:
-                return self._change(await self._stream.__anext__())
-            return self._change(await self._next_pending(self._stream))
+                item = await self._stream.__anext__()
+            else:
+                item = await self._next_pending(self._stream)
+            return item if self._change is None else self._change(item)
         except StopAsyncIteration:
             self._stream = self._poll = None
             await self._block.__anext__()
