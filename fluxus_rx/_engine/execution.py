@@ -379,9 +379,9 @@ class _ThreadFeed:
         if not self._channel.abandoned:  # else the loop may be closed by now
             call_soon(self._loop, self._ask)
             batch = self._batches.get()
-            if not isinstance(batch, BaseException):
-                return batch
             if not self._channel.abandoned:
+                if not isinstance(batch, BaseException):
+                    return batch
                 try:
                     raise batch
                 finally:

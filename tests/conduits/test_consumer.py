@@ -396,6 +396,28 @@ class TestErrors:
         assert held.calls.active == 0
         assert ended == [True]
 
+    async def test_a_run_may_be_cancelled_at_any_moment(self) -> None:
+        """The consumer in its thread is told each time, be it waiting, or busy, or not begun."""
+        kinds: list[type[BaseException]] = []
+
+        class Watches(Consumer[int, None]):
+            def consume(self, products: Iterable[tuple[int, int]]) -> None:
+                try:
+                    for _ in products:
+                        pass
+                except BaseException as error:
+                    kinds.append(type(error))
+                    raise
+
+        for moment in range(40):
+            task = asyncio.create_task((AsyncNumbers() >> Fetch() >> Watches()).arun())
+            await turns(moment)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert alone()
+        assert {*kinds} == {asyncio.CancelledError}
+
     def test_a_cancelled_run_leaves_a_consumer_that_blocks(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
