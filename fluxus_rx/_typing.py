@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from typing_extensions import TypeVar, TypeVarTuple
 
-__all__ = ["A", "B", "Behind", "C", "Demand", "P", "R", "T", "Ts", "Whole"]
+__all__ = ["A", "B", "Behind", "C", "Demand", "P", "R", "T", "Ts", "Waiter", "Whole"]
 
 #: any item
 T = TypeVar("T")
@@ -33,6 +33,18 @@ class Demand(Protocol):
 
     async def wait(self) -> None:
         """Return once one more item can be taken, or nobody will take any."""
+        ...
+
+
+class Waiter(Protocol):
+    """Who waits for something: a future of asyncio, or what serves as one."""
+
+    def done(self) -> bool:
+        """Whether the wait is over."""
+        ...
+
+    def set_result(self, result: None, /) -> None:
+        """End the wait."""
         ...
 
 

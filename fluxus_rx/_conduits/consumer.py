@@ -125,18 +125,18 @@ class _Products(Resumable[tuple[int, Any]]):
     if it has kept the cancellation to itself."""
 
     def __init__(self, channel: AsyncIterator[tuple[int, Any]]) -> None:
-        super().__init__(_given(channel), lambda arrival: arrival, survives=True)
+        super().__init__(_given(channel), survives=True)
         self._task = asyncio.current_task()
         self._cancellations = self._task.cancelling() if self._task is not None else 0
         self._has_raised = False
 
-    async def __anext__(self) -> tuple[int, Any]:
+    def __anext__(self) -> Any:  # a coroutine, and not one around another
         if self._task is not None and self._task.cancelling() > self._cancellations:
             if self._has_raised:
                 raise StopAsyncIteration
             self._has_raised = True
             raise asyncio.CancelledError
-        return await super().__anext__()
+        return super().__anext__()
 
 
 async def _given(

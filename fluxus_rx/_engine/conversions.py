@@ -19,7 +19,7 @@ from .._streams.iteration import iterate
 from .._streams.path_order import Arrival
 from .._streams.resumable import Resumable
 from .._typing import T
-from .execution import Execution, close_scope, ready_items
+from .execution import Execution, close_scope
 from .observable import FlowObservable, flow_observable
 
 __all__ = ["arrivals", "async_arrivals", "async_items", "to_observable", "to_stream"]
@@ -39,7 +39,7 @@ def async_arrivals(
 
 def async_items(source: Observable[T]) -> AsyncGenerator[T, None]:
     """The items of an observable as they come; leaving early ends the run."""
-    return Resumable(_opened_pipeline(source), lambda item: item)
+    return Resumable(_opened_pipeline(source))
 
 
 async def _opened_pipeline(source: Observable[T]) -> AsyncGenerator[AsyncIterator[T], None]:
@@ -122,11 +122,14 @@ def arrivals(execute: Callable[[], Execution]) -> Generator[Arrival, None, None]
         execution, channel = loop.call(enter)
         error: BaseException | None = None
         try:
-            while batch := loop.call(partial(ready_items, channel)):
-                left = execution.scope.loop.time()
+            now, skip = execution.scope.loop.time, execution.scope.skip
+            loop.wait(channel.tell)
+            while batch := channel.take_all():
+                left = now()
                 yield from batch
                 # The time of the reader, while the calls in flight stood still.
-                execution.scope.skip(execution.scope.loop.time() - left)
+                skip(now() - left)
+                loop.wait(channel.tell)
         except BaseException as raised:
             error = raised
         loop.call(partial(execution.__aexit__, None, error, None))

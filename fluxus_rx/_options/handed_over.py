@@ -2,22 +2,62 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent import futures
 from functools import partial
 from time import perf_counter
 from typing import Any, TypeAlias
 
+from .._common.left_watch import outside_waiter
 from .._common.messages import short
 from .._common.signatures import function_name
 from .._streams.iteration import END
 from .._streams.timing import SLICE
 
-__all__ = ["Iteration", "WorkItem", "run_remotely", "sendable"]
+__all__ = ["Future", "Iteration", "Job", "Release", "Task", "WorkItem", "run_remotely", "sendable"]
 
 Snapshot: TypeAlias = Callable[[Any], Any]
+Task: TypeAlias = Callable[[], Any]
+Future: TypeAlias = futures.Future[Any]
+#: What gives back what a call has held.
+Release: TypeAlias = Callable[[], Awaitable[object]]
+
+
+class Job:
+    """Work that was handed over, seen from the loop. If it `is_left`, it runs on, and nobody waits;
+    `releases` follow its end. If it `is_dropped`, nobody wants what it gives."""
+
+    __slots__ = (
+        "_waiter", "future", "has_ended", "is_dropped", "is_left", "releases", "task", "turn",
+    )  # fmt: skip
+
+    def __init__(self, future: Future, turn: object = None) -> None:
+        self.future = future
+        #: that in an executor of the user's
+        self.turn = turn
+        self.has_ended = self.is_left = self.is_dropped = False
+        self.releases: list[Release] = []
+        #: the one that has left it
+        self.task: asyncio.Task[Any] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def news(self) -> asyncio.Future[None]:
+        """What is done when there is news of it: its end, or what it `wake`s for."""
+        # One that nobody came to wait for still is what it is told by; virtual time waits for each.
+        if self._waiter is None or self._waiter.done():
+            self._waiter = outside_waiter()
+        if self.has_ended:
+            self._waiter.set_result(None)
+        return self._waiter
+
+    def wake(self, _: object = None) -> None:
+        """There is news of it."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
 
 class WorkItem:
@@ -42,7 +82,7 @@ class WorkItem:
             self.begun()
         given = self.context.run(self._function)
         if isinstance(given, Iterator):
-            return Iteration(given, self.context, *self._reading)
+            return Iteration(given, self.context, *self._reading).begun_here()
         return given
 
     @property
@@ -59,9 +99,10 @@ class WorkItem:
 class Iteration:
     """An iterator that is read off the loop, all of it in one context, some items a trip.
 
-    The first trip makes one item, and each one after it twice as many, up to `size`, for as long as
-    they are made quickly: items that are slow are made when they are asked for, those that are
-    quick share the price of a trip, 100 µs. An item waits in `ready`, and not for those behind it.
+    The first trip makes one item, and each one after it four times as many, up to `size`, for as
+    long as they are made quickly: items that are slow are made when they are asked for, those that
+    are quick share the price of a trip, 100 µs. An item waits in `ready`, and not for those behind
+    it. The call that gives an iterator makes the first trip, too.
 
     A trip that finds itself the last one closes the iterator; it is closed once, and never while it
     runs. `snapshot` gives an item as it is now.
@@ -69,7 +110,7 @@ class Iteration:
 
     __slots__ = (
         "_is_left", "_items", "_iterator", "_lock", "_makes", "_most", "_size", "_snapshot",
-        "begun", "context", "is_over", "kind", "notify", "ready", "thread",
+        "begun", "context", "error", "is_over", "kind", "notify", "ready", "thread",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +137,17 @@ class Iteration:
         self.is_over = False
         #: the thread that keeps to it, if there is one
         self.thread: Any = None
+        #: that of the trip which the call made that has given the iterator
+        self.error: BaseException | None = None
+
+    def begun_here(self) -> Iteration:
+        """Make the first item at once, where the iterator was made."""
+        self.begin()
+        try:
+            self.context.run(self._trip)
+        except BaseException as error:
+            self.error = error
+        return self
 
     def begin(self) -> None:
         """A trip is asked for."""
@@ -127,7 +179,7 @@ class Iteration:
                     break
             else:
                 is_last = False
-                self._size = min(2 * self._size, self._most)
+                self._size = min(4 * self._size, self._most)
         finally:
             with self._lock:
                 self._makes = False

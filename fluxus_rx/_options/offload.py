@@ -13,67 +13,29 @@ import itertools
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from concurrent import futures
 from functools import partial
 from math import inf
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from .._common.left_watch import outside_waiter
 from .._common.messages import note, short
 from .._common.text import counted
 from .._loops.event_loop import call_soon
+from .._loops.inbox import Inbox, running_loop
 from .._streams.channel import BUFFER
 from .._streams.context import unmistakable
+from .._streams.iteration import END
 from .attempt_clock import AttemptClock
-from .handed_over import Iteration, WorkItem
+from .handed_over import Future, Iteration, Job, Release, Task, WorkItem
 from .slots import Slots
 
-__all__ = ["GRACE_SECONDS", "JOIN_SECONDS", "Future", "Job", "Offload", "OffloadedItems", "Task"]
+__all__ = ["GRACE_SECONDS", "JOIN_SECONDS", "Offload", "OffloadedItems"]
 
 _log = logging.getLogger(__name__)
-
-Task: TypeAlias = Callable[[], Any]
-Future: TypeAlias = futures.Future[Any]
-#: What gives back what a call has held.
-Release: TypeAlias = Callable[[], Awaitable[object]]
 
 #: Seconds that calls which still run are waited for when a run has ended.
 GRACE_SECONDS: Final = 5.0
 #: Seconds at most in which ends what has nothing to do but to end.
 JOIN_SECONDS: Final = 1.0
-
-
-class Job:
-    """Work that was handed over, seen from the loop. If it `is_left`, it runs on, and nobody waits;
-    `releases` follow its end. If it `is_dropped`, nobody wants what it gives."""
-
-    __slots__ = (
-        "_waiter", "future", "has_ended", "is_dropped", "is_left", "releases", "task", "turn",
-    )  # fmt: skip
-
-    def __init__(self, future: Future, turn: object = None) -> None:
-        self.future = future
-        #: that in an executor of the user's
-        self.turn = turn
-        self.has_ended = self.is_left = self.is_dropped = False
-        self.releases: list[Release] = []
-        #: the one that has left it
-        self.task: asyncio.Task[Any] | None = None
-        self._waiter: asyncio.Future[None] | None = None
-
-    def news(self) -> asyncio.Future[None]:
-        """What is done when there is news of it: its end, or what it `wake`s for."""
-        # One that nobody came to wait for still is what it is told by; virtual time waits for each.
-        if self._waiter is None or self._waiter.done():
-            self._waiter = outside_waiter()
-        if self.has_ended:
-            self._waiter.set_result(None)
-        return self._waiter
-
-    def wake(self, _: object = None) -> None:
-        """There is news of it."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
 
 class Offload(ABC):
@@ -109,6 +71,7 @@ class Offload(ABC):
         self._iterations: set[Iteration] = set()
         self._late_errors = itertools.count()
         self._late_text = ""
+        self._inbox: Inbox | None = None
         #: how many calls run at once
         self.size = size
         self._slots = Slots(who, size)
@@ -218,12 +181,13 @@ class Offload(ABC):
     async def _begin(self, begins: WorkItem | Iteration, work: Task) -> Job:
         self._check_open()
         loop = asyncio.get_running_loop()
+        self._inbox = self._inbox or Inbox(loop)
         clock = self._clocks.get(asyncio.current_task())
         begins.begun = None
         if clock is not None and not (self._slots.are_free and self._begins_at_once):
             clock.stop()
             begins.begun = partial(call_soon, loop, clock.start)
-        turn = await self._slots.take()
+        turn = None if self._slots.try_take() else await self._slots.take()
         try:
             self._check_open()
             iteration = begins if isinstance(begins, Iteration) else None
@@ -234,10 +198,24 @@ class Offload(ABC):
             self._slots.give_back()
             self._slots.end_turn(turn)
             raise
-        # Where the call has ended, for its loop may have ended before.
-        job.future.add_done_callback(partial(self._slots.end_turn, turn))
-        job.future.add_done_callback(partial(call_soon, loop, self._end_job, job))
+        job.future.add_done_callback(partial(self._note_end, loop, job))
         return job
+
+    def _note_end(self, loop: asyncio.AbstractEventLoop, job: Job, _: Future) -> None:
+        # Where the call has ended, for its loop may have ended before.
+        self._slots.end_turn(job.turn)
+        self.post(loop, self._end_job, job)
+
+    def post(
+        self, loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *args: object
+    ) -> None:
+        """Call back on the loop soon; there, in its next turn."""
+        # One wake-up serves all who post before the loop comes round (benchmark "threads").
+        if running_loop() is loop:
+            loop.call_soon(callback, *args)
+        else:
+            assert self._inbox is not None
+            self._inbox.post(callback, *args)
 
     def _check_open(self) -> None:
         if self._over:
@@ -253,7 +231,7 @@ class Offload(ABC):
         future.add_done_callback(self._running.discard)
         return future
 
-    def _end_job(self, job: Job, _: Future) -> None:
+    def _end_job(self, job: Job) -> None:
         job.has_ended = True
         job.wake()
         if not job.is_left:
@@ -292,8 +270,10 @@ class Offload(ABC):
                 return asyncio.CancelledError(f"{self._who}: the run has ended")
             return RuntimeError(f"{self._who}: its executor was shut down before a call had begun")
         raised = future.exception()
-        if raised is None:
-            return None
+        return None if raised is None else self.explained(raised)
+
+    def explained(self, raised: BaseException) -> BaseException:
+        """The error to raise for one that a call has raised elsewhere."""
         self._explain(raised)
         error = unmistakable(raised, self._who)
         if error is not raised:
@@ -327,14 +307,17 @@ class Offload(ABC):
         """Nobody waits for what it has given, or raised."""
         if future.cancelled():
             return
-        error = future.exception()
-        if error is None:
-            given = future.result()
-            if inspect.iscoroutine(given):
-                given.close()  # or it complains that it was never awaited
-            elif given.__class__ is Iteration and given.leave(begun=True):
+        given = None if (error := future.exception()) else future.result()
+        if inspect.iscoroutine(given):
+            given.close()  # or it complains that it was never awaited
+        elif isinstance(given, Iteration):
+            error = given.error
+            if given.leave(begun=True):
                 self._close_later(given)
-            return
+        if error is not None:
+            self._note_late(error)
+
+    def _note_late(self, error: BaseException) -> None:
         text = f"{self._who}: a call that was left failed: {short(error)}"
         _log.debug("%s", text, exc_info=error)
         # A server that is down fails a hundred calls at once, and one line of that is news: at the
@@ -360,6 +343,8 @@ class Offload(ABC):
         Raises what closing it raises; waits for a trip that runs, but not for long.
         """
         self._iterations.discard(iteration)
+        if iteration.error is not None:
+            self._note_late(iteration.error)
         if trip is not None and trip.future.done() and not trip.future.cancelled():
             if not trip.is_dropped and trip.future.exception() is not None:
                 self.drop(trip.future)  # it read ahead, up to what nobody asked for
@@ -387,19 +372,32 @@ class Offload(ABC):
 class OffloadedItems(AsyncIterator[Any]):
     """The items of an iterator that is read elsewhere; `kind` is what its class is called."""
 
-    __slots__ = ("_iteration", "_offload", "_trip", "kind")
+    __slots__ = ("_change", "_iteration", "_offload", "_trip", "kind")
 
     def __init__(self, offload: Offload, iteration: Iteration) -> None:
         self._offload = offload
         self._iteration = iteration
         self._trip: Job | None = None
+        self._change: Callable[[Any], Any] | None = None
         self.kind = iteration.kind
 
-    async def __anext__(self) -> Any:
+    def changed(self, change: Callable[[Any], Any]) -> OffloadedItems:
+        """The same, each item as `change` makes it, on the loop."""
+        self._change = change
+        return self
+
+    def poll(self) -> Any:
+        """An item that is ready, or END."""
         ready = self._iteration.ready
-        while not ready:
+        if not ready:
+            return END
+        item = ready.popleft()
+        return item if self._change is None else self._change(item)
+
+    async def __anext__(self) -> Any:
+        while not self._iteration.ready:
             await self._made()
-        return ready.popleft()
+        return self.poll()
 
     async def _made(self) -> None:
         """Wait until an item is ready; cancelled, leave the trip that makes it."""
@@ -407,10 +405,10 @@ class OffloadedItems(AsyncIterator[Any]):
         trip = self._trip
         if trip is None:
             if iteration.is_over:
-                raise StopAsyncIteration
+                self._end()
             trip = self._trip = await offload.begin_trip(iteration)
         news = trip.news()
-        iteration.notify = partial(call_soon, asyncio.get_running_loop(), trip.wake)
+        iteration.notify = partial(offload.post, asyncio.get_running_loop(), trip.wake)
         if not iteration.ready:
             try:
                 await news
@@ -427,6 +425,15 @@ class OffloadedItems(AsyncIterator[Any]):
                 raise error
         finally:
             del trip, error  # as in `_outcome`
+
+    def _end(self) -> None:
+        error, self._iteration.error = self._iteration.error, None
+        if error is None:
+            raise StopAsyncIteration
+        try:
+            raise self._offload.explained(error)
+        finally:
+            del error  # as in `_outcome`
 
     async def aclose(self) -> None:
         """Make no more items; close the iterator where it is read."""

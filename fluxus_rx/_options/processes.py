@@ -7,8 +7,7 @@ from collections.abc import Callable
 from concurrent import futures
 from typing import Any
 
-from .handed_over import Iteration, WorkItem
-from .offload import Future, Job, Task
+from .handed_over import Future, Iteration, Job, Task, WorkItem
 from .process_pool import POOL, Assignment
 from .threads import Threads
 

@@ -42,6 +42,13 @@ class Slots:
         """Whether a call can begin at once."""
         return self._taken < self._size
 
+    def try_take(self) -> bool:
+        """Take a slot if there is one, and no executor in which a turn must be had."""
+        if self.shared is None and self.are_free:
+            self._taken += 1
+            return True
+        return False
+
     async def take(self) -> object:
         """Take a slot, once there is one, and a turn in the executor, which is given."""
         if self.are_free:

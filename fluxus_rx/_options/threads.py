@@ -10,8 +10,8 @@ from queue import SimpleQueue
 from typing import Any
 
 from .._typing import T
-from .handed_over import Iteration
-from .offload import JOIN_SECONDS, Future, Offload, Task
+from .handed_over import Future, Iteration, Task
+from .offload import JOIN_SECONDS, Offload
 
 __all__ = ["Threads", "run_into"]
 

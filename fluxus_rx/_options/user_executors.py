@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 
 from .._common.messages import note, short
 from .._streams.permit import Claim
-from .handed_over import Iteration, WorkItem
-from .offload import Future, Offload, Task
+from .handed_over import Future, Iteration, Task, WorkItem
+from .offload import Offload
 from .slots import ExecutorSlots
 from .threads import run_into
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import (
-    AsyncGenerator,
     AsyncIterable,
+    AsyncIterator,
     Callable,
     Generator,
     Iterable,
@@ -178,11 +178,13 @@ class ProductFactory:
         kind: str,
         precursor: DictProduct | None,
         start: float | None = None,
-    ) -> AsyncGenerator[DictProduct, None]:
+    ) -> AsyncIterator[DictProduct]:
         """The products of an asynchronous iterable; without a `start` it is when the first item is
         asked for."""
         reading = _AsyncReading(self, self._name, kind, precursor, start)
         if precursor is not None and self._timer is None:
+            if isinstance(items, OffloadedItems):
+                return items.changed(reading.product)
             return relay(items, reading.product)
         return relay(items, reading.product, asked=reading.begin, failed=reading.fail)
 

@@ -26,8 +26,8 @@ from .._conduits.producer import Producer
 from .._conduits.simple_producer import SimpleAsyncProducer
 from .._engine.observable import flow_observable
 from .._errors import InvalidFlowError, InvalidOptionError, InvalidProductError, UsageError
+from .._loops.inbox import Wakeup
 from .._rx.driver import Driver, RootObserver
-from .._rx.inbox import Wakeup
 from .._rx.scheduler import FlowScheduler
 from .._typing import T
 from .protocols import Publisher, Subscriber, missing

@@ -20,7 +20,7 @@ from typing import Final, Generic
 
 from .._common.messages import note, shown
 from .._errors import BufferOverflowError, InvalidFlowError, InvalidProductError, UsageError
-from .._rx.inbox import Inbox
+from .._loops.inbox import Inbox, running_loop
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import Channel
 from .._streams.iteration import END, Cancellable
@@ -58,7 +58,8 @@ class SubscriberStream(Cancellable[T]):
         self._loop = flow.loop
         self._scope = flow.scope
         self._channel: Channel[T] = Channel(size)
-        self._subscriber = _StrictSubscriber(self, self._channel, Inbox(flow.loop))
+        self._waiting = self._channel.items
+        self._subscriber = _StrictSubscriber(self, self._channel, flow.loop)
         self._state = _StreamState.IDLE
         #: the subscription, for as long as it is of use
         self._subscription: Subscription | None = None
@@ -81,22 +82,21 @@ class SubscriberStream(Cancellable[T]):
 
     def poll(self) -> T:
         """An item that is ready, or END."""
-        item = self._channel.poll()
-        if item is not END:
-            self._free_room()
+        # Nobody waits for room in this channel, so that its own `poll` would do no more.
+        if not self._waiting:
+            return END  # type: ignore[no-any-return]  # a mark of any type
+        item = self._waiting.popleft()
+        self._unrequested += 1
+        if self._unrequested >= self._batch:
+            self._request()
         return item
 
     async def __anext__(self) -> T:
         if self._state is _StreamState.IDLE:
             self.subscribe()
-        item = await self._channel.__anext__()
-        self._free_room()
-        return item
-
-    def _free_room(self) -> None:
-        self._unrequested += 1
-        if self._unrequested >= self._batch:
-            self._request()
+        if not self._waiting and not await self._channel.filled():
+            return await self._channel.__anext__()  # the end, or an error
+        return self.poll()
 
     def subscribe(self) -> None:
         """Subscribe now."""
@@ -229,9 +229,14 @@ class _StrictSubscriber(Generic[T]):
     loop if the publisher may give it. The first rule that is broken ends the stream with an error.
     """
 
-    def __init__(self, stream: SubscriberStream[T], channel: Channel[T], inbox: Inbox) -> None:
+    def __init__(
+        self, stream: SubscriberStream[T], channel: Channel[T], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        inbox = Inbox(loop)
         self._stream = stream
         self._put = channel.put
+        self._loop = loop
+        self._posted = inbox.waiting
         self._post = inbox.post
         self._try_post = inbox.try_post
         self._lock = Lock()
@@ -283,19 +288,24 @@ class _StrictSubscriber(Generic[T]):
         with self._lock:
             state, early = self._state, self._subscription is None
             unrequested = not self._outstanding
-            if state is _ACTIVE and not (early or unrequested):
+            may = state is _ACTIVE and not (early or unrequested)
+            if may:
                 self._outstanding -= 1
-        if state is not _ACTIVE:
+        if may:
+            # As in `Intake`: on the loop, with nothing in front of it, it needs no inbox.
+            if running_loop() is self._loop and not self._posted:
+                self._put(value)
+            else:
+                self._post(self._put, value)
+            if is_complete:
+                self.on_complete()
+        elif state is not _ACTIVE:
             if state is _ENDED and not self._stream.has_left:
                 self._stream.warn("gave an item after its end (rule 1.7)")
         elif early:
             self._violation(UsageError, "gave an item before it called on_subscribe()", "1.9")
-        elif unrequested:
-            self._violation(BufferOverflowError, "gave more items than were requested", "1.1")
         else:
-            self._post(self._put, value)
-            if is_complete:
-                self.on_complete()
+            self._violation(BufferOverflowError, "gave more items than were requested", "1.1")
 
     def on_error(self, exception: BaseException, /) -> None:
         """The end, with an error."""

@@ -29,10 +29,10 @@ from reactivex.disposable import CompositeDisposable, Disposable
 
 from .._errors import UsageError
 from .._loops.event_loop import call_soon
+from .._loops.inbox import Wakeup
 from .._loops.kept_loop import at_standstill
 from .._typing import Demand
 from .driver import LOOP_ENDED
-from .inbox import Wakeup
 from .scheduler import UNBOUNDED, FlowScheduler
 from .scope import Scope
 

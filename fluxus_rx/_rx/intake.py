@@ -9,12 +9,12 @@ from typing import Final
 from reactivex import abc
 from reactivex.disposable import Disposable
 
+from .._loops.inbox import Inbox, running_loop
 from .._monitoring.meter import ItemCounter
 from .._streams.channel import BUFFER, Channel
 from .._streams.iteration import Cancellable
 from .._typing import T
 from .errors import as_exception
-from .inbox import Inbox, running_loop
 from .scheduler import FlowScheduler
 
 __all__ = ["Intake"]

@@ -15,11 +15,11 @@ from reactivex.disposable import Disposable
 from .._common.messages import check_choice, check_whole_number
 from .._common.text import counted
 from .._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError
+from .._loops.inbox import Wakeup
 from .._monitoring.meter import ItemCounter
 from .._streams.iteration import END, Cancellable
 from .._typing import T
 from .errors import as_exception
-from .inbox import Wakeup
 from .intake import Intake
 from .scheduler import UNBOUNDED, FlowScheduler
 

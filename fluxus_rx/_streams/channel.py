@@ -7,9 +7,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
-from .._typing import T
+from .._typing import T, Waiter
 from .iteration import END, Cancellable
 
 __all__ = ["BUFFER", "Channel"]
@@ -31,11 +32,11 @@ class Channel(Cancellable[T]):
     __slots__ = (
         "_error",
         "_reader",
-        "_reserved",
         "_writers",
         "abandoned",
         "closed",
         "items",
+        "reserved",
         "size",
     )
 
@@ -45,8 +46,9 @@ class Channel(Cancellable[T]):
         #: those that wait, for who counts them; `len(channel)` costs a call
         self.items: deque[T] = deque()
         self._writers: deque[asyncio.Future[None]] = deque()
-        self._reserved: float = 0
-        self._reader: asyncio.Future[None] | None = None
+        #: room that is taken, and be it by writers who have not put anything yet
+        self.reserved: float = 0
+        self._reader: Waiter | None = None
         #: whether no further items come
         self.closed = False
         self._error: BaseException | None = None
@@ -57,7 +59,7 @@ class Channel(Cancellable[T]):
     @property
     def ready(self) -> bool:
         """Whether there is room for one more item that no earlier writer waits for."""
-        return len(self.items) + self._reserved < self.size or self.abandoned
+        return len(self.items) + self.reserved < self.size or self.abandoned
 
     async def wait(self) -> None:
         """Wait for room, in the order of asking; returns at once when the reader has left."""
@@ -69,12 +71,12 @@ class Channel(Cancellable[T]):
             await writer
         except BaseException:
             if writer.done() and not writer.cancelled():
-                self._reserved -= 1
+                self.reserved -= 1
                 self._invite()
             elif writer in self._writers:
                 self._writers.remove(writer)
             raise
-        self._reserved -= 1
+        self.reserved -= 1
         if self._writers:
             # By then the item has been put, or never will be: an operator may have dropped it.
             writer.get_loop().call_soon(self._invite)
@@ -84,11 +86,17 @@ class Channel(Cancellable[T]):
         self.size = size
         self._invite()
 
+    def reserve(self, count: int) -> None:
+        """Take so much of the room away, for items that were taken and count still; less than
+        nothing gives it back."""
+        self.reserved += count
+        self._invite()
+
     def _invite(self) -> None:
-        while self._writers and len(self.items) + self._reserved < self.size:
+        while self._writers and len(self.items) + self.reserved < self.size:
             writer = self._writers.popleft()
             if not writer.done():
-                self._reserved += 1
+                self.reserved += 1
                 writer.set_result(None)
 
     def put(self, item: T) -> None:
@@ -102,10 +110,23 @@ class Channel(Cancellable[T]):
             if not reader.done():
                 reader.set_result(None)
 
+    def receiver(self, index: int) -> Callable[[Any], None]:
+        """What puts items together with this number, for one call less an item (benchmark
+        "consumers")."""
+        append: Callable[[Any], None] = self.items.append
+
+        def receive(item: Any) -> None:
+            if not self.closed:
+                append((index, item))
+                if self._reader is not None:
+                    self._wake()
+
+        return receive
+
     def offer(self, item: T) -> bool:
         """Add an item if there is room for it; whether there was."""
         items = self.items
-        if len(items) + self._reserved >= self.size:
+        if len(items) + self.reserved >= self.size:
             return self.abandoned
         items.append(item)
         reader = self._reader
@@ -133,12 +154,36 @@ class Channel(Cancellable[T]):
         while not self.items:
             if self.closed:
                 return False
-            self._reader = asyncio.get_running_loop().create_future()
+            self._reader = reader = asyncio.get_running_loop().create_future()
             try:
-                await self._reader
+                await reader
             finally:
                 self._reader = None
         return True
+
+    def tell(self, reader: Waiter) -> None:
+        """Tell the reader, who is not told otherwise, once there is an item, or the end."""
+        if self.items or self.closed:
+            reader.set_result(None)
+        else:
+            self._reader = reader
+
+    def take_all(self) -> list[T]:
+        """All that waits, which is nothing at the end alone; then its error is raised."""
+        items = [*self.items]
+        if not items:
+            self._raise_error()
+        self.items.clear()
+        self._invite()
+        return items
+
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # it knows this frame
 
     def poll(self) -> T:
         """The first item of those that wait, or END."""
@@ -151,9 +196,7 @@ class Channel(Cancellable[T]):
 
     async def __anext__(self) -> T:
         if not self.items and not await self.filled():
-            error, self._error = self._error, None
-            if error is not None:
-                raise error
+            self._raise_error()
             raise StopAsyncIteration
         item = self.items.popleft()
         if self._writers:
@@ -163,7 +206,7 @@ class Channel(Cancellable[T]):
     def cancel(self, error: BaseException | None = None) -> None:
         """What waits is dropped, writers that wait go on, and a reader gets `error`, or the end."""
         self.abandoned = self.closed = True
-        self._reserved = math.inf  # all room there is: what is offered from now on is dropped
+        self.reserved = math.inf  # all room there is: what is offered from now on is dropped
         self.items.clear()
         self._error = error
         self._wake()

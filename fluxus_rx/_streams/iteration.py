@@ -36,6 +36,7 @@ __all__ = [
     "aclose_all",
     "cancel",
     "iterate",
+    "never_ready",
     "poller",
     "reader_in_context",
     "relay",
@@ -48,10 +49,11 @@ END: Final[Any] = object()
 
 def poller(stream: object) -> Callable[[], Any]:
     """What gives an item of `stream` that is ready, or END; always END, if it can't be polled."""
-    return getattr(stream, "poll", _never_ready)
+    return getattr(stream, "poll", never_ready)
 
 
-def _never_ready() -> Any:
+def never_ready() -> Any:
+    """END: what a stream gives that can't be polled."""
     return END
 
 
@@ -252,12 +254,14 @@ class Reader(Generic[T]):
 class _ContextReader:
     """A `Reader` of an asynchronous iterable whose code runs in the context of `run`."""
 
-    __slots__ = ("_reader", "_run", "_suspended")
+    __slots__ = ("_poll", "_reader", "_run", "_suspended")
 
     def __init__(
         self, source: AsyncIterable[Any], run: Callable[..., Any], suspended: Callable[[], None]
     ) -> None:
         self._reader: Reader[Any] = run(Reader, source)
+        # What can be polled takes no error that is thrown into it, which would have to come first.
+        self._poll = poller(source)
         self._run = run
         self._suspended = suspended
 
@@ -268,6 +272,8 @@ class _ContextReader:
     async def next(self) -> Any:
         """The next item."""
         run = self._run
+        if self._poll is not never_ready and (item := run(self._poll)) is not END:
+            return item
         reading = _next_of(self._reader)
         try:
             value = run(reading.send, None)

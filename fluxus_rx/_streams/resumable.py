@@ -10,6 +10,7 @@ from typing import Any, Final, Generic
 
 from .._errors import UsageError
 from .._typing import T
+from .iteration import END, never_ready, poller
 from .timing import TimeSlice
 
 __all__ = ["Resumable"]
@@ -20,7 +21,7 @@ _TURNS_TO_END: Final = 8
 
 
 class Resumable(AsyncGenerator[T, None], Generic[T]):
-    """The items of the stream that `block` gives, each as `change` makes it.
+    """The items of the stream that `block` gives, each as `change` makes it, if there is one.
 
     `block` is an asynchronous generator that opens the stream, gives it, and cleans up behind its
     one `yield`: at the end, after an error, or when it is closed. Items are waited for outside of
@@ -44,6 +45,7 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
         "_is_read",
         "_is_to_end",
         "_pending",
+        "_poll",
         "_reader",
         "_stream",
         "_survives",
@@ -54,7 +56,7 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
     def __init__(
         self,
         block: AsyncGenerator[AsyncIterator[Any], None],
-        change: Callable[[Any], T],
+        change: Callable[[Any], T] | None = None,
         *,
         survives: bool = False,
     ) -> None:
@@ -62,6 +64,8 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
         self._change = change
         self._survives = survives
         self._stream: AsyncIterator[Any] | None = None
+        #: gives an item of it that is there, or END, if it has something to tell that
+        self._poll: Callable[[], Any] | None = None
         self._is_read = False
         #: the task that waits for an item; whether it is told that this is closed, and when it has
         #: left, for whoever closes it
@@ -88,18 +92,21 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
         return self._is_read
 
     async def __anext__(self) -> T:
-        if self._is_read:
-            raise UsageError(
-                "two tasks ask for the next item of one iterator at once: read it in one task, or"
-                " merge the two"
-            )
-        if self._was_cancelled:
-            raise UsageError(
-                "this iteration is not complete: the task that read it was cancelled while it"
-                " waited for an item, and that ended its run. To wait for so long only and go on"
-                " reading, wait in a task that can be cancelled by itself: waiting ="
-                " asyncio.ensure_future(anext(items)), then asyncio.wait({waiting}, timeout=…)"
-            )
+        time_slice = self._time_slice
+        if self._is_read or self._was_cancelled:
+            raise self._refusal()
+        # An item that is there is nothing to be waited for, and cancelled (benchmark "consumers").
+        if (
+            self._poll is not None
+            and self._pending is None
+            and time_slice is not None
+            and perf_counter() <= time_slice.due
+        ):
+            try:
+                if (item := self._poll()) is not END:
+                    return item if self._change is None else self._change(item)
+            except BaseException as error:
+                await self._end(error)
         self._is_read = True
         # Without a loop, what opens the stream says best what is missing.
         has_loop = asyncio._get_running_loop() is not None
@@ -116,9 +123,25 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
                 self._dismissed.set()
         raise UsageError("this iteration was closed while a task waited for an item")
 
+    def _refusal(self) -> UsageError:
+        """The error for one who may not ask for an item."""
+        if self._is_read:
+            return UsageError(
+                "two tasks ask for the next item of one iterator at once: read it in one task, or"
+                " merge the two"
+            )
+        return UsageError(
+            "this iteration is not complete: the task that read it was cancelled while it waited"
+            " for an item, and that ended its run. To wait for so long only and go on reading, wait"
+            " in a task that can be cancelled by itself: waiting ="
+            " asyncio.ensure_future(anext(items)), then asyncio.wait({waiting}, timeout=…)"
+        )
+
     async def _next(self, task: asyncio.Task[Any] | None) -> T:
         if self._stream is None or self._time_slice is None:
             self._stream = await self._block.__anext__()
+            poll = poller(self._stream)
+            self._poll = None if poll is never_ready else poll
             self._time_slice = TimeSlice()
         try:
             if perf_counter() > self._time_slice.due:
@@ -127,10 +150,12 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
             if task is not self._reader and (self._survives or not _waits_alone()):
                 self._reader = task
             if self._pending is None and task is self._reader:
-                return self._change(await self._stream.__anext__())
-            return self._change(await self._next_pending(self._stream))
+                item = await self._stream.__anext__()
+            else:
+                item = await self._next_pending(self._stream)
+            return item if self._change is None else self._change(item)
         except StopAsyncIteration:
-            self._stream = None
+            self._stream = self._poll = None
             await self._block.__anext__()
         except asyncio.CancelledError as error:
             if self._is_dismissed:
@@ -163,7 +188,7 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
 
     async def _leave(self) -> None:
         """Read nothing more."""
-        self._stream = None
+        self._stream = self._poll = None
         pending, self._pending = self._pending, None
         if pending is not None:
             for _ in range(_TURNS_TO_END):

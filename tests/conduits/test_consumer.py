@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from fluxus_rx import AsyncConsumer, Consumer, Passthrough
+from fluxus_rx import AsyncConsumer, Consumer, Passthrough, SimpleAsyncProducer
 from fluxus_rx.testing import run_virtual
 from tests.support.conduits import (
     Add,
@@ -176,6 +176,38 @@ class TestStreaming:
         going_on.set()
         assert await task == 10
         assert numbers.source.closed == 1
+
+    async def test_a_consumer_in_its_thread_gets_a_product_as_soon_as_it_is_there(self) -> None:
+        """It doesn't wait for those that will come with others in one go."""
+        seen: list[int] = []
+
+        async def one_by_one() -> AsyncIterator[int]:
+            for number in range(2 * BUFFER):
+                yield number
+                while len(seen) <= number:
+                    await turns(1)
+
+        class Watch(Consumer[int, int]):
+            def consume(self, products: Iterable[tuple[int, int]]) -> int:
+                for _, product in products:
+                    seen.append(product)
+                return len(seen)
+
+        assert await (SimpleAsyncProducer(one_by_one()) >> Watch()).arun() == 2 * BUFFER
+
+    def test_virtual_time_passes_while_a_consumer_in_its_thread_waits(self) -> None:
+        """And stands still while it works."""
+
+        async def slow() -> AsyncIterator[int]:
+            for number in range(3):
+                await asyncio.sleep(10)
+                yield number
+
+        async def main() -> float:
+            assert await (SimpleAsyncProducer(slow()) >> Collect()).arun()
+            return asyncio.get_running_loop().time()
+
+        assert run_virtual(main) == pytest.approx(30)
 
     async def test_a_consumer_in_its_thread_sees_the_callers_context(self) -> None:
         """Context variables set by the caller of arun() are there in consume."""
@@ -363,6 +395,28 @@ class TestErrors:
             await task
         assert held.calls.active == 0
         assert ended == [True]
+
+    async def test_a_run_may_be_cancelled_at_any_moment(self) -> None:
+        """The consumer in its thread is told each time, be it waiting, or busy, or not begun."""
+        kinds: list[type[BaseException]] = []
+
+        class Watches(Consumer[int, None]):
+            def consume(self, products: Iterable[tuple[int, int]]) -> None:
+                try:
+                    for _ in products:
+                        pass
+                except BaseException as error:
+                    kinds.append(type(error))
+                    raise
+
+        for moment in range(40):
+            task = asyncio.create_task((AsyncNumbers() >> Fetch() >> Watches()).arun())
+            await turns(moment)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert alone()
+        assert {*kinds} == {asyncio.CancelledError}
 
     def test_a_cancelled_run_leaves_a_consumer_that_blocks(
         self, caplog: pytest.LogCaptureFixture

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fluxus_rx import Producer, Transformer, run, step
-from fluxus_rx._options.offload import Job
+from fluxus_rx._options.handed_over import Job
 from tests.support.errors import untyped
 from tests.support.offloads import opened, said
 from tests.support.probes import until
@@ -223,3 +223,58 @@ async def test_news_that_nobody_came_to_wait_for_are_the_next_ones() -> None:
     job.has_ended = True
     assert job.news() is again
     await again
+
+
+class TestFirstItem:
+    """It is made in the call that gives the iterator."""
+
+    async def test_its_error_is_that_of_the_first_reading(self) -> None:
+        """And not of the call, which has given an iterator."""
+        error = LookupError("first")
+
+        def numbers() -> Iterator[int]:
+            raise error
+            yield 1
+
+        async with opened("thread") as threads, aclosing(await threads.call(numbers)) as stream:
+            with pytest.raises(LookupError) as caught:
+                await anext(stream)
+            assert caught.value is error
+            assert [x async for x in stream] == []
+
+    async def test_its_error_is_told_of_where_nobody_has_read_it(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """As that of any call that was left."""
+
+        def numbers() -> Iterator[int]:
+            raise LookupError("first")
+            yield 1
+
+        async with opened("thread") as threads, aclosing(await threads.call(numbers)):
+            pass
+        assert len(said(caplog)) == 1
+        assert "LookupError" in said(caplog)[0]
+
+    async def test_an_iterator_that_nobody_reads_is_closed_in_its_thread(self) -> None:
+        """Also where its call is cancelled before it has given the iterator."""
+        made: list[threading.Thread] = []
+        closed: list[threading.Thread] = []
+        go_on = threading.Event()
+
+        def numbers() -> Iterator[int]:
+            made.append(threading.current_thread())
+            assert go_on.wait(20)
+            try:
+                yield 1
+            finally:
+                closed.append(threading.current_thread())
+
+        async with opened("thread") as threads:
+            calling = asyncio.ensure_future(threads.call(numbers))
+            await until(lambda: bool(made))
+            calling.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await calling
+            go_on.set()
+            await until(lambda: closed == made)

@@ -77,6 +77,67 @@ class TestOrder:
         assert channel.offer(2)
 
 
+class TestTakingAll:
+    async def test_all_that_waits_is_taken_and_writers_are_let_in(self) -> None:
+        """As many as there is room for; at the end there is nothing, behind the error."""
+        channel = full(2)
+        tasks = await writers(channel, 2, 3, 4)
+        assert channel.take_all() == [0, 1]
+        await turns()
+        assert channel.take_all() == [2, 3]
+        await asyncio.gather(*tasks)
+        channel.close(LookupError("bad"))
+        assert channel.take_all() == [4]
+        with pytest.raises(LookupError, match="bad"):
+            channel.take_all()
+        assert channel.take_all() == []
+
+    async def test_what_was_taken_counts_for_as_long_as_its_room_is_reserved(self) -> None:
+        """Then writers go on; in a channel that was cancelled, they do all the same."""
+        channel = full(2)
+        tasks = await writers(channel, 2)
+        taken = channel.take_all()
+        channel.reserve(len(taken))
+        await asyncio.gather(*tasks)
+        assert not channel.ready
+        channel.reserve(-len(taken))
+        assert channel.ready
+        channel.reserve(2)
+        channel.cancel()
+        assert channel.ready
+        channel.reserve(-2)
+        assert channel.ready
+
+    async def test_a_reader_is_told_once_there_is_something(self) -> None:
+        """At once, if there is; of the end as well."""
+        new = asyncio.get_running_loop().create_future
+        channel = Channel[int]()
+        channel.tell(waits := new())
+        assert not waits.done()
+        channel.put(1)
+        assert waits.done()
+        channel.tell(at_once := new())
+        assert at_once.done()
+        channel.take_all()
+        channel.tell(waits := new())
+        channel.close()
+        assert waits.done()
+        channel.tell(at_the_end := new())
+        assert at_the_end.done()
+
+    async def test_a_receiver_numbers_what_it_puts(self) -> None:
+        """And drops it once the channel is closed, as `put` does."""
+        channel = Channel[tuple[int, str]]()
+        reader = asyncio.ensure_future(anext(channel))
+        await turns()
+        receive = channel.receiver(3)
+        receive("a")
+        assert await reader == (3, "a")
+        channel.close()
+        receive("b")
+        assert len(channel) == 0
+
+
 class TestCancelledWriters:
     async def test_one_that_was_just_let_in_gives_its_room_to_the_next(self) -> None:
         """It was told that there is room, and is cancelled before it has a turn."""

@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from fluxus_rx._rx.inbox import Inbox, Wakeup
+from fluxus_rx._loops.inbox import Inbox, Wakeup
 
 
 def in_thread(call: Callable[[], object]) -> None:

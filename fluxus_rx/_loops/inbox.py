@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from .._loops.event_loop import call_soon
+from .event_loop import call_soon
 
 __all__ = ["Inbox", "Wakeup"]
 
