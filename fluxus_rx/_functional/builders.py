@@ -122,7 +122,7 @@ def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
         raise InvalidFlowError(f"step {name!r}: {shown(given)} is neither data nor a function")
     parameters = parameters_of(name, given)
     if parameters.names or parameters.takes_all:
-        return Step(name, given, fixed)
+        return Step(name, given, fixed, parameters)
     if fixed:
         raise InvalidFlowError(
             f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but its function"

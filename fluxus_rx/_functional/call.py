@@ -378,7 +378,6 @@ def by_value(function: Callable[..., Any], name: str) -> Callable[[Any], Any]:
         type(function) is FunctionType
         and not hasattr(function, "__wrapped__")
         and not hasattr(function, "__signature__")
-        and next(iter(inspect.signature(function).parameters.values())).kind
-        is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        and function.__code__.co_posonlyargcount == 0 < function.__code__.co_argcount
     )
     return function if by_position else lambda value: function(**{name: value})
