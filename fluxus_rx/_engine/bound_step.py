@@ -13,6 +13,7 @@ from .._monitoring.gauge import Gauge
 from .._options.executors import offload
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
+from .._products.dict_product import DictProduct
 from .._rx.scope import Scope
 from .._streams.channel import BUFFER
 from .._streams.context import Items
@@ -139,19 +140,34 @@ class CollectedRows(Iterator[Any]):
 
 
 class Collector:
-    """What one path gives in a run that collects it, in order of completion.
+    """What one path gives in a run that collects it.
 
-    `add` takes an item of any kind. A product that nobody has seen may come as a row instead: its
-    position, and what each step has added to it.
+    `add` takes an item of any kind. A product whose output is what its steps have added is kept as
+    that, a row, with its position: the product, 120 bytes, is gone then. So is one that was never
+    made, of which only the row comes. Behind an item that is no product all are kept as they come.
     """
 
-    __slots__ = ("add", "items", "positions", "rows")
+    __slots__ = ("_are_products", "items", "positions", "rows")
 
     def __init__(self) -> None:
         self.items: list[Any] = []
-        self.add = self.items.append
         self.rows: list[dict[str, dict[str, Any]]] = []
         self.positions = array("q")
+        self._are_products = True
+
+    def add(self, item: Any) -> None:
+        """Keep an item."""
+        if item.__class__ is DictProduct and self._are_products:
+            row = item.row()
+            if row is None:
+                self.items.append(item)
+            else:
+                self.rows.append(row)
+                self.positions.append(item.position)
+            return
+        self.items.append(item)
+        if self._are_products and not isinstance(item, DictProduct):
+            self._are_products = False
 
 
 class ItemCall(ABC):

@@ -158,7 +158,7 @@ class _FusedSteps(FusedCalls):
         seen a product of them; else the product; or `Stopped`."""
         index, given, is_plain = 0, item, known_names.issuperset
         if item.__class__ is not dict or not item or not is_plain(item):
-            return self._row_of_product(self.carry(source.product(position, item)))
+            return self.carry(source.product(position, item))
         latest = item.copy()
         by_step = {source.name: latest}
         try:
@@ -180,13 +180,7 @@ class _FusedSteps(FusedCalls):
             if raised is error:
                 raise
             raise raised from error
-        return self._row_of_product(self.carry(source.product_of(by_step, position), index, given))
-
-    def _row_of_product(self, outcome: Any) -> Any:
-        if outcome.__class__ is Stopped:
-            return outcome
-        is_row = outcome.owner is self._owner and outcome.parent is None
-        return outcome.by_step if is_row and all(outcome.by_step.values()) else outcome
+        return self.carry(source.product_of(by_step, position), index, given)
 
 
 def _found(by_step: dict[str, dict[str, Any]], attribute: str) -> Any:

@@ -253,6 +253,18 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         names.reverse()
         return names
 
+    def row(self) -> dict[str, dict[str, Any]] | None:
+        """What a result shows of it, if that is just what its own steps have added; else None."""
+        by_step = self.by_step
+        if (
+            self.parent is None
+            and self.times is None
+            and self._lineage_labels is None
+            and all(by_step.values())
+        ):
+            return by_step.copy()
+        return None
+
     def nested(self) -> dict[str, dict[str, Any]]:
         """The lineage as a result shows it: the attributes by step, and its times if they were
         taken. A name that occurs again is `name#1`, `name#2`; products without attributes are left

@@ -102,12 +102,13 @@ class PathOutputs:
         rows: list[Output] | None = None,
         positions: array[int] | None = None,
     ) -> PathOutputs:
-        """Those of a path that has given these products, in whatever order, and these outputs of
-        products without a precursor, in the order of their positions."""
+        """Those of a path that has given these products, and these outputs of products without a
+        precursor, with their positions, all in whatever order."""
         if rows and positions:
             if not products:
-                path = cls(rows)
-                path._positions = _Positions(positions, 1)
+                order = sorted(range(len(rows)), key=positions.__getitem__)
+                path = cls([rows[index] for index in order])
+                path._positions = _Positions(array("q", [positions[index] for index in order]), 1)
                 return path
             products = [*products, *map(_product_of, rows, positions)]
         path = cls(None)
