@@ -13,7 +13,7 @@ from .._streams.flat_map import FlatMap
 from .._streams.iteration import Cancellable, CompositeStream, StartWith, poller
 from .._streams.merge import Merge
 from .._typing import T
-from .async_stage import async_stage
+from .async_stage import async_stage, call_stage
 from .bound_step import BoundStep
 from .fused import Fused
 
@@ -54,6 +54,10 @@ class Pipeline(CompositeStream[T]):
         if size is not None and isinstance(self._channel, Channel):
             self._channel.size = size
         self.fuse()
+        if isinstance(self._last, FlatMap) and bound_step.gauge is None:
+            self._last.then(call_stage(bound_step, bound_step.acall, self._flow))
+            self._channel = self._last.channel
+            return
         stage = async_stage(self._last, bound_step, bound_step.acall, self._flow)
         if bound_step.gauge is not None and self._channel is not None:
             bound_step.gauge.queues.append(self._channel)

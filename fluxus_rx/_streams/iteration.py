@@ -24,7 +24,6 @@ from aiostream.core import Streamer
 
 from .._common.messages import also_raised
 from .._typing import T
-from .context import in_context, resume
 from .timing import TimeSlice
 
 __all__ = [
@@ -37,7 +36,6 @@ __all__ = [
     "cancel",
     "iterate",
     "poller",
-    "reader_in_context",
     "relay",
 ]
 
@@ -247,63 +245,3 @@ class Reader(Generic[T]):
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
-
-
-class _ContextReader:
-    """A `Reader` of an asynchronous iterable whose code runs in the context of `run`."""
-
-    __slots__ = ("_reader", "_run", "_suspended")
-
-    def __init__(
-        self, source: AsyncIterable[Any], run: Callable[..., Any], suspended: Callable[[], None]
-    ) -> None:
-        self._reader: Reader[Any] = run(Reader, source)
-        self._run = run
-        self._suspended = suspended
-
-    def throw(self, error: BaseException) -> None:
-        """See `Reader`."""
-        self._reader.throw(error)
-
-    async def next(self) -> Any:
-        """The next item."""
-        run = self._run
-        reading = _next_of(self._reader)
-        try:
-            value = run(reading.send, None)
-        except StopIteration as stop:
-            return stop.value
-        self._suspended()
-        return await resume(reading, run, value)
-
-    async def aclose(self) -> None:
-        """Close the iterable, if it can be closed."""
-        method = getattr(self._reader.iterator, "aclose", None)
-        if method is not None:
-            await in_context(method(), self._run)
-
-
-def reader_in_context(
-    source: Any, run: Callable[..., Any], suspended: Callable[[], None]
-) -> Reader[Any] | _ContextReader:
-    """A reader of a sync or async iterable whose code runs in the context of `run`; `suspended` is
-    called where the next item must be waited for."""
-    if hasattr(source, "__aiter__"):
-        return _ContextReader(source, run, suspended)
-    return Reader(_items_in_context(source, run))
-
-
-async def _next_of(reader: Reader[T]) -> T:
-    return await reader.next()
-
-
-async def _items_in_context(
-    source: Iterable[Any], run: Callable[..., Any]
-) -> AsyncGenerator[Any, None]:
-    items = run(iter, source)
-    try:
-        while (item := run(next, items, END)) is not END:
-            yield item
-    finally:
-        if hasattr(items, "close"):
-            run(items.close)
