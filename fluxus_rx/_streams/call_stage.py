@@ -20,7 +20,7 @@ from .channel import BUFFER, Channel
 from .context import Items, unmistakable
 from .iteration import END, Reader
 from .limit import Limit
-from .ordering import Ordering, Slot
+from .ordering import DeferredSlot, Ordering, Slot
 from .permit import Permit
 from .task_group import TaskGroup
 from .timing import IdleTimes, TimeSlice
@@ -31,7 +31,15 @@ __all__ = ["CallStage", "Turns"]
 class Turns:
     """What the workers of a `FlatMap` share: their tasks, and what there is for them to do."""
 
-    __slots__ = ("is_coming", "is_room_awaited", "listed", "suspensions", "tasks", "time_slice")
+    __slots__ = (
+        "coming",
+        "is_room_awaited",
+        "listed",
+        "suspensions",
+        "tasks",
+        "time_slice",
+        "unopened",
+    )
 
     def __init__(self, tasks: TaskGroup, time_slice: TimeSlice) -> None:
         self.tasks = tasks
@@ -40,8 +48,10 @@ class Turns:
         self.listed: list[CallStage] = []
         #: how often workers have waited: who finds the same number afterwards has not
         self.suspensions = 0
-        #: whether a worker is about to look for something to do
-        self.is_coming = False
+        #: the slot of the call that is made now, to be opened if that has to wait
+        self.unopened: DeferredSlot | None = None
+        #: how many workers are about to look for something to do
+        self.coming = 0
         #: whether a worker waits for room behind the last stage that has nothing else to do
         self.is_room_awaited = False
 
@@ -56,11 +66,11 @@ class Turns:
 
     async def yield_to_loop(self) -> None:
         """Let everything else on the loop run once, but no other worker begin something."""
-        self.is_coming = True
+        self.coming += 1
         try:
             await self.time_slice.yield_to_loop()
         finally:
-            self.is_coming = False
+            self.coming -= 1
 
 
 class CallStage:
@@ -138,12 +148,14 @@ class CallStage:
         """Whether a worker may take an item."""
         if self.held:
             return False
-        if not self.is_overfull:
-            return self.busy < self.concurrency
-        # What has found no room keeps the place of its call.
+        return self.places > 0 if self.is_overfull else self.busy < self.concurrency
+
+    @property
+    def places(self) -> float:
+        """How many calls may begin. What has found no room keeps the place of its call."""
         over = max(0, len(self.out.items) - self.out.size)
         self.is_overfull = over > 0
-        return self.busy + over < self.concurrency
+        return self.concurrency - self.busy - over
 
     @property
     def is_blocked(self) -> bool:

@@ -16,6 +16,7 @@ from .call_stage import CallStage, Turns
 from .channel import Channel
 from .context import Items
 from .iteration import END, Cancellable, aclose, cancel, poller
+from .ordering import DeferredSlot
 from .task_group import TaskGroup
 from .timing import TimeSlice
 
@@ -23,6 +24,10 @@ __all__ = ["CONCURRENCY", "FlatMap"]
 
 #: Calls in flight at most where nothing else is said.
 CONCURRENCY: Final = 256
+
+#: Workers that come at once at most: if the first one finds that it has to wait for the source, the
+#: others have come for nothing.
+_MOST_WOKEN: Final = 32
 
 #: What a carrying generator yields between two calls, and when there is nothing to do any more.
 _BETWEEN_CALLS: Final[Any] = object()
@@ -57,6 +62,8 @@ class FlatMap(Cancellable[B]):
         self.poll = stage.out.poll
         self._context: contextvars.Context | None = None
         self._is_exhausted = False
+        #: whether an item was there when a worker came for one
+        self._is_source_ready = False
         self._idle: deque[asyncio.Future[None]] = deque()
 
     def then(self, stage: CallStage) -> None:
@@ -75,7 +82,7 @@ class FlatMap(Cancellable[B]):
     def __anext__(self) -> Coroutine[Any, Any, B]:
         if self._context is None:
             self._context = contextvars.copy_context()
-            self._task_group.start(self._work)
+            self._pass_turn()
         return self._stages[-1].out.__anext__()
 
     # The workers
@@ -86,27 +93,31 @@ class FlatMap(Cancellable[B]):
         # Not a task for each call: that costs 5 us more. Not an eagerly started coroutine put into
         # a task later: that breaks `asyncio.timeout`.
         assert self._context is not None
-        copy_context, turns, first = self._context.copy, self._turns, self._stages[0]
+        variables, turns, first = self._context, self._turns, self._stages[0]
         carrying: Any = self._carry()
         go_on = carrying.send
-        turns.is_coming = False
+        turns.coming -= 1
         while True:
-            run = copy_context().run
-            value = run(go_on, None)
+            # Not its methods at hand: 64 bytes each for a call in flight (benchmark "memory").
+            context = variables.copy()
+            value = context.run(go_on, None)
             while value is not _BETWEEN_CALLS:
                 if value is _AT_THE_END:
                     return
                 turns.suspensions += 1
-                if not turns.is_coming and (
-                    turns.listed or (not self._is_exhausted and first.takes)
-                ):
-                    self._pass_turn()
+                if turns.unopened is not None:
+                    turns.unopened.open()
+                    turns.unopened = None
+                if not turns.coming and (turns.listed or (not self._is_exhausted and first.takes)):
+                    # As many as are there, so that many calls begin soon; but one where a call
+                    # merely gives way, as it goes on soon itself (benchmark "async, yielding").
+                    self._pass_turn(1 if value is None else self._missing())
                 try:
                     sent = yield value
                 except BaseException as error:
-                    value = run(carrying.throw, error)
+                    value = context.run(carrying.throw, error)
                 else:
-                    value = run(go_on, sent)
+                    value = context.run(go_on, sent)
 
     @coroutine
     def _carry(self) -> Generator[Any, Any, None]:
@@ -117,6 +128,8 @@ class FlatMap(Cancellable[B]):
         # One function, and few calls in it: each costs 0.05 us and more (benchmark "async").
         turns, first = self._turns, self._stages[0]
         listed, time_slice = turns.listed, turns.time_slice
+        deferred: Any = None
+        placing: Any
         while True:
             if listed:
                 stage = listed.pop()
@@ -132,15 +145,22 @@ class FlatMap(Cancellable[B]):
                 continue
             ordering, slot = stage.ordering, None
             item = END if ordering is not None and stage.is_blocked else stage.poll()
-            if item is END:
+            if item is not END:
+                self._is_source_ready = True
+            else:
                 item = yield from stage.hold(self._next_of(stage))
                 if item is END:
                     continue
-            if ordering is not None:
-                slot = ordering.open_slot(item)
             stage.begin()
             origin, taken = stage, turns.suspensions
             while True:
+                if ordering is not None:
+                    # An order costs nothing where calls don't wait (benchmark "async, ordered").
+                    if ordering.count or ordering.is_keyed:
+                        slot = ordering.open_slot(item)
+                    else:
+                        turns.unopened = deferred = deferred or DeferredSlot()
+                        deferred.ordering, deferred.item = ordering, item
                 limit = stage.limit
                 if limit is not None:
                     if limit.waiting or limit.in_flight >= limit.size:
@@ -153,6 +173,12 @@ class FlatMap(Cancellable[B]):
                         yield from turns.yield_to_loop()
                         suspensions = turns.suspensions
                     outcome = yield from stage.call(item)
+                    if ordering is not None and slot is None:
+                        if turns.unopened is not deferred:
+                            slot = deferred.slot
+                        elif outcome.__class__ is Items:
+                            slot = ordering.open_slot(item)
+                        turns.unopened = None
                     if outcome.__class__ is Items:
                         keeps_turn = suspensions == turns.suspensions
                         yield from stage.emit_several(slot, outcome, keeps_turn)
@@ -184,7 +210,7 @@ class FlatMap(Cancellable[B]):
                         if suspensions != turns.suspensions and stage.idle_times is None:
                             stage.overfill(outcome)
                         else:
-                            placing: Any = stage.place(slot, outcome)
+                            placing = stage.place(slot, outcome)
                             if suspensions == turns.suspensions:
                                 placing = stage.hold(placing)
                             if taken == turns.suspensions:
@@ -199,16 +225,17 @@ class FlatMap(Cancellable[B]):
                 if following is None:
                     if stage.following is not None:
                         stage.following.enlist()
-                elif following.ordering is not None:
-                    if not following.out.ready:
-                        placing = following.hold(following.wait_for_slot())
-                        if taken == turns.suspensions:
-                            placing = origin.hold(placing)
-                        yield from placing
-                    slot = following.ordering.open_slot(outcome)
+                elif following.ordering is not None and not following.out.ready:
+                    placing = following.hold(following.wait_for_slot())
+                    if taken == turns.suspensions:
+                        placing = origin.hold(placing)
+                    yield from placing
                 # Not before: what a call has given must not be dropped by a cancellation here.
                 if suspensions == turns.suspensions and perf_counter() > time_slice.due:
-                    yield from turns.yield_to_loop()
+                    placing = turns.yield_to_loop()
+                    if following is not None:
+                        placing = following.hold(placing)
+                    yield from placing
                 yield _BETWEEN_CALLS
                 if following is None:
                     break
@@ -235,36 +262,44 @@ class FlatMap(Cancellable[B]):
         read, idle_times = self._source.__anext__, self._stages[0].idle_times
         if idle_times is not None:
             read = partial(idle_times.wait_for_item, read)
+        self._is_source_ready = False
         try:
             return await read()
         except StopAsyncIteration:
             self._is_exhausted = True
-            while self._wake_idle():
-                pass
+            self._wake_idle(len(self._idle))
             return END
 
     async def _wait_idle(self) -> None:
         idle = asyncio.get_running_loop().create_future()
         self._idle.append(idle)
         await idle
-        self._turns.is_coming = False
+        self._turns.coming -= 1
 
-    def _wake_idle(self) -> bool:
-        """Have a worker look for something to do that waits for it; whether there was one."""
-        while self._idle:
+    def _missing(self) -> int:
+        """How many workers there is something to do for, up to as many as there are, or so."""
+        places: float = sum(min(len(stage.items), stage.places) for stage in self._turns.listed)
+        first = self._stages[0]
+        if self._is_source_ready and first.takes and not self._is_exhausted:
+            places += first.places
+        return max(1, int(min(places, len(self._task_group), _MOST_WOKEN)))
+
+    def _wake_idle(self, count: int) -> int:
+        """Have so many of the workers that wait look for something to do; how many did not."""
+        while count and self._idle:
             idle = self._idle.popleft()
             if not idle.done():
                 idle.set_result(None)
-                return True
-        return False
+                self._turns.coming += 1
+                count -= 1
+        return count
 
-    def _pass_turn(self) -> None:
-        """Have a worker come that has nothing else to do."""
-        if self._wake_idle():
-            self._turns.is_coming = True
-        elif not self._task_group.closing:
-            self._turns.is_coming = True
-            self._task_group.start(self._work)
+    def _pass_turn(self, count: int = 1) -> None:
+        """Have so many workers come that have nothing else to do."""
+        for _ in range(self._wake_idle(count)):
+            if not self._task_group.closing:
+                self._turns.coming += 1
+                self._task_group.start(self._work)
 
     # The end
 
@@ -305,5 +340,7 @@ class FlatMap(Cancellable[B]):
         try:
             await self._task_group.settle()
         finally:
+            for stage in self._stages:
+                stage.before = stage.following = None  # or these would be garbage in a circle
             if self._owns_source:
                 await aclose(self._source)

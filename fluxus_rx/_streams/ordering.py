@@ -12,7 +12,7 @@ from typing import Any
 
 from .channel import BUFFER, Channel
 
-__all__ = ["Arrival", "Ordering", "PathOrder", "Slot"]
+__all__ = ["Arrival", "DeferredSlot", "Ordering", "PathOrder", "Slot"]
 
 #: one product and the index of the path it came by
 Arrival = tuple[int, Any]
@@ -42,6 +42,22 @@ class Slot:
         await self.turn
 
 
+class DeferredSlot:
+    """The slot of one call after the other, opened for those alone that have to wait: while a call
+    doesn't, no other can begin behind it."""
+
+    __slots__ = ("item", "ordering", "slot")
+
+    def __init__(self) -> None:
+        self.ordering: Ordering
+        self.item: Any = None
+        self.slot: Slot | None = None
+
+    def open(self) -> None:
+        """Open the slot of the call with this item."""
+        self.slot = self.ordering.open_slot(self.item)
+
+
 class Ordering:
     """Keeps the products of calls in the order of the calls, on their way to `out`.
 
@@ -50,17 +66,20 @@ class Ordering:
     let through, in all lines.
     """
 
-    __slots__ = ("_count", "_ended", "_key", "_lines", "_out", "_window", "is_full")
+    __slots__ = ("_ended", "_key", "_lines", "_out", "_window", "count", "is_full", "is_keyed")
 
     def __init__(
         self, out: Channel[Any], window: float, key: Callable[[Any], Hashable] | None = None
     ) -> None:
         self._out = out
         self._window = window
-        self._count = 0
+        #: the slots that are open
+        self.count = 0
         #: whether the window has room for no further call
         self.is_full = False
         self._key = key
+        #: whether there may be more lines than one
+        self.is_keyed = key is not None
         self._lines: dict[Hashable, deque[Slot]] = {}
         self._ended: asyncio.Future[None] | None = None
 
@@ -101,8 +120,8 @@ class Ordering:
         line = self._lines.setdefault(key, deque())
         slot = Slot(key, line)
         line.append(slot)
-        self._count += 1
-        self.is_full = self._count >= self._window
+        self.count += 1
+        self.is_full = self.count >= self._window
         return slot
 
     def close_slot(self, slot: Slot) -> None:
@@ -111,7 +130,7 @@ class Ordering:
         line = slot.line
         while line and line[0].is_done:
             line.popleft()
-            self._count -= 1
+            self.count -= 1
             self.is_full = False
             if line:
                 head = line[0]
