@@ -11,12 +11,13 @@ from .._common.messages import note, short
 from .._common.names import normal_name
 from .._errors import MissingAttributeError
 from .._rx.scheduler import FlowScheduler
-from .._streams.flat_map import FlatMap, Runtime
+from .._streams.call_stage import CallStage
+from .._streams.flat_map import FlatMap
 from .._streams.limit import Limit
 from .._streams.timing import IdleTimes
 from .bound_step import BoundStep
 
-__all__ = ["async_stage"]
+__all__ = ["async_stage", "call_stage"]
 
 
 def async_stage(
@@ -25,6 +26,23 @@ def async_stage(
     call: Callable[[Any], Coroutine[Any, Any, Any]],
     flow: FlowScheduler,
 ) -> FlatMap[Any]:
+    """The calls of a step with what a stream gives, each awaited."""
+    scope = flow.scope
+    flat_map: FlatMap[Any] = FlatMap(
+        stream,
+        call_stage(bound_step, call, flow),
+        owns_source=False,
+        time_slice=scope.time_slice,
+    )
+    if scope.settings.drainable:
+        scope.draining.add_stage(flat_map)
+    return flat_map
+
+
+def call_stage(
+    bound_step: BoundStep, call: Callable[[Any], Coroutine[Any, Any, Any]], flow: FlowScheduler
+) -> CallStage:
+    """The calls of a step as its options say."""
     options, scope, gauge = bound_step.options, flow.scope, bound_step.gauge
     size = options.limit
     if bound_step.offload is not None:
@@ -37,24 +55,16 @@ def async_stage(
     ordered: bool | Callable[[Any], Hashable] = bool(options.ordered) or scope.settings.ordered
     if isinstance(options.ordered, str) and not scope.settings.ordered:
         ordered = partial(_attribute_of, options.ordered)
-    stage: FlatMap[Any] = FlatMap(
-        stream,
+    return CallStage(
         call,
         concurrency=size,
         ordered=ordered,
         window=options.window,
-        owns_source=False,
-        runtime=Runtime(
-            time_slice=scope.time_slice,
-            limit=scope.get_or_create(bound_step.key, lambda: Limit(size)) if size != inf else None,
-            depth=bound_step.depth,
-            idle_times=idle_times,
-            explain=bound_step.explain,
-        ),
+        limit=scope.get_or_create(bound_step.key, lambda: Limit(size)) if size != inf else None,
+        depth=bound_step.depth,
+        idle_times=idle_times,
+        explain=bound_step.explain,
     )
-    if scope.settings.drainable:
-        scope.draining.add_stage(stage)
-    return stage
 
 
 def _attribute_of(name: str, item: Any) -> Any:

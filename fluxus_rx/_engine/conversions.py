@@ -16,7 +16,7 @@ from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
 from .._streams.channel import Channel
 from .._streams.iteration import iterate
-from .._streams.path_order import Arrival
+from .._streams.ordering import Arrival
 from .._streams.resumable import Resumable
 from .._typing import T
 from .execution import Execution, close_scope

@@ -33,7 +33,7 @@ from .._rx.scope import Scope
 from .._rx.stopper import GRACE
 from .._streams.channel import BUFFER, Channel
 from .._streams.context import unmistakable
-from .._streams.path_order import Arrival, PathOrder
+from .._streams.ordering import Arrival, PathOrder
 from .._typing import Demand, T
 from .bound_step import Collector
 from .merged import paths_by_source, subscribe_paths

@@ -27,7 +27,7 @@ from .._loops.kept_loop import at_standstill
 from .._rx.multicast import DemandOfAll
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
 from .._streams.channel import Channel
-from .._streams.path_order import Arrival
+from .._streams.ordering import Arrival
 from .._typing import Demand, T
 from .execution import Execution
 

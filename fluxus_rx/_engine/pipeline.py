@@ -10,10 +10,10 @@ from .._rx.overflow import BoundedIntake
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import BUFFER, Channel
 from .._streams.flat_map import FlatMap
-from .._streams.iteration import Cancellable, CompositeStream, StartWith, poller
+from .._streams.iteration import Cancellable, CompositeStream, IteratorStream, StartWith, poller
 from .._streams.merge import Merge
 from .._typing import T
-from .async_stage import async_stage
+from .async_stage import async_stage, call_stage
 from .bound_step import BoundStep, Collector
 from .fused import Fused
 
@@ -54,6 +54,10 @@ class Pipeline(CompositeStream[T]):
         if size is not None and isinstance(self._channel, Channel):
             self._channel.size = size
         self.fuse()
+        if isinstance(self._last, FlatMap) and bound_step.gauge is None:
+            self._last.then(call_stage(bound_step, bound_step.acall, self._flow))
+            self._channel = self._last.channel
+            return
         stage = async_stage(self._last, bound_step, bound_step.acall, self._flow)
         if bound_step.gauge is not None and self._channel is not None:
             bound_step.gauge.queues.append(self._channel)
@@ -72,7 +76,12 @@ class Pipeline(CompositeStream[T]):
         if self._is_drainable or any(bound_step.may_wait for bound_step in bound_steps):
             self._own(BUFFER)
         self._is_drainable = False
-        if bound_steps or not hasattr(self._last, "__anext__"):
+        is_async = hasattr(self._last, "__anext__")
+        if not (bound_steps or is_async) and self._flow.scope.meter is None:
+            # Not as no steps at all, fused: the loop takes 1 us for an item (benchmark "async").
+            # In a run that counts it must: who waits for the source then starves.
+            self._add(IteratorStream(self._last, self._flow.scope.time_slice))
+        elif bound_steps or not is_async:
             channel = self._channel
             self._add(Fused.over(self._last, bound_steps, self._flow, collector))
             self._channel = channel  # fused steps keep nothing
@@ -80,7 +89,7 @@ class Pipeline(CompositeStream[T]):
     def own_all(self) -> None:
         """Let a task of its own read all of it: an operator of aiostream that fails may close what
         it reads while it waits for an item, which no generator can take."""
-        self._own(BUFFER, (Fused,))
+        self._own(BUFFER, (Fused, IteratorStream))
 
     def _own(self, size: int, also: tuple[type, ...] = ()) -> None:
         """Let one task read what the workers of a stage would read in turns."""

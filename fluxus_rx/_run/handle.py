@@ -22,7 +22,7 @@ from .._results.rows import Output
 from .._results.run_result import RunResult
 from .._rx.stopper import Stopper
 from .._streams.iteration import END
-from .._streams.path_order import Arrival
+from .._streams.ordering import Arrival
 from .request import Beside, CollectedRun, Input
 
 __all__ = ["Run", "start"]

@@ -14,7 +14,7 @@ from .._options.step_options import StepOptions
 from .._results.rows import Output
 from .._results.run_result import RunResult
 from .._rx.stopper import Stopper
-from .._streams.path_order import Arrival
+from .._streams.ordering import Arrival
 from .._streams.resumable import Resumable
 from .request import CollectedRun, Input, PartialReceiver, RunRequest
 

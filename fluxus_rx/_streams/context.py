@@ -1,15 +1,13 @@
-"""Awaiting what users wrote: inside a context of its own, in the task that is there."""
+"""What a call of a user's function gives, or raises."""
 
 from __future__ import annotations
 
-import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Any, Generic, cast
+from typing import Any, Generic
 
-from .._typing import B, T
+from .._typing import T
 from .permit import Permit
 
-__all__ = ["Items", "in_context", "resume", "unmistakable"]
+__all__ = ["Items", "unmistakable"]
 
 
 class Items(Generic[T]):
@@ -35,38 +33,3 @@ def unmistakable(error: BaseException, who: str = "a step") -> BaseException:
             f"{who} raised {type(error).__name__}, which would be taken for the end of an iteration"
         )
     return error
-
-
-@types.coroutine
-def resume(
-    calling: Coroutine[Any, Any, B], run: Callable[..., Any], value: Any
-) -> Generator[Any, Any, B]:
-    """Go on with a coroutine that has given `value`, inside its own context, in this task.
-
-    Not a task of its own: that costs 5 µs more a call. Not an eagerly started coroutine put into a
-    task later: that breaks `asyncio.timeout`.
-    """
-    while True:
-        sent, thrown = None, None
-        try:
-            sent = yield value
-        except BaseException as error:
-            thrown = error
-        try:
-            value = run(calling.send, sent) if thrown is None else run(calling.throw, thrown)
-        except StopIteration as stop:
-            return cast(B, stop.value)
-
-
-async def in_context(awaitable: Awaitable[T], run: Callable[..., Any]) -> T:
-    """Await inside the context of `run`, in this task."""
-
-    async def waiting() -> T:
-        return await awaitable
-
-    calling = waiting()
-    try:
-        value = run(calling.send, None)
-    except StopIteration as stop:
-        return cast(T, stop.value)
-    return await resume(calling, run, value)

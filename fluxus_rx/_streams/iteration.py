@@ -15,7 +15,9 @@ from collections.abc import (
     Awaitable,
     Callable,
     Iterable,
+    Iterator,
 )
+from contextvars import copy_context
 from functools import partial
 from time import perf_counter
 from typing import Any, Final, Generic
@@ -24,12 +26,13 @@ from aiostream.core import Streamer
 
 from .._common.messages import also_raised
 from .._typing import T
-from .context import in_context, resume
+from .context import unmistakable
 from .timing import TimeSlice
 
 __all__ = [
     "END",
     "Cancellable",
+    "IteratorStream",
     "Reader",
     "StartWith",
     "aclose",
@@ -38,7 +41,6 @@ __all__ = [
     "iterate",
     "never_ready",
     "poller",
-    "reader_in_context",
     "relay",
 ]
 
@@ -150,6 +152,63 @@ async def _ready(item: T) -> T:
     return item
 
 
+class IteratorStream(Cancellable[T]):
+    """The items of a plain iterator, whose code runs in one context, whoever reads."""
+
+    __slots__ = ("_items", "_run", "_time_slice")
+
+    def __init__(self, items: Iterator[T], time_slice: TimeSlice) -> None:
+        self._items: Any = items
+        self._time_slice = time_slice
+        self._run: Callable[..., Any] | None = None
+
+    def poll(self) -> T:
+        """The next item; END if there is none, or the loop must have its turn first."""
+        time_slice = self._time_slice
+        if self._items is None or time_slice.gate is not None or perf_counter() > time_slice.due:
+            return END  # type: ignore[no-any-return]  # a mark of any type
+        run = self._run
+        if run is None:
+            run = self._run = copy_context().run
+        try:
+            item: T = run(next, self._items, END)
+        except BaseException as error:
+            self._close_after(error)
+            raised = unmistakable(error)
+            if raised is error:
+                raise
+            raise raised from error
+        if item is END:
+            self._items = None
+        return item
+
+    async def __anext__(self) -> T:
+        time_slice = self._time_slice
+        while (item := self.poll()) is END:
+            if self._items is None:
+                raise StopAsyncIteration
+            await time_slice.yield_to_loop()
+        return item
+
+    def _close_after(self, error: BaseException) -> None:
+        try:
+            self._close()
+        except BaseException as late:
+            also_raised(error, late)
+
+    def _close(self) -> None:
+        items, self._items = self._items, None
+        if hasattr(items, "close"):
+            (self._run or copy_context().run)(items.close)
+
+    def cancel(self) -> None:
+        """Do nothing: it never waits."""
+
+    async def aclose(self) -> None:
+        """Close the iterator, if it can be closed."""
+        self._close()
+
+
 def iterate(source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
     """The items of somebody else's iterable, closed at the end."""
     return relay(source, time_slice=TimeSlice())
@@ -249,67 +308,3 @@ class Reader(Generic[T]):
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
-
-
-class _ContextReader:
-    """A `Reader` of an asynchronous iterable whose code runs in the context of `run`."""
-
-    __slots__ = ("_poll", "_reader", "_run", "_suspended")
-
-    def __init__(
-        self, source: AsyncIterable[Any], run: Callable[..., Any], suspended: Callable[[], None]
-    ) -> None:
-        self._reader: Reader[Any] = run(Reader, source)
-        # What can be polled takes no error that is thrown into it, which would have to come first.
-        self._poll = poller(source)
-        self._run = run
-        self._suspended = suspended
-
-    def throw(self, error: BaseException) -> None:
-        """See `Reader`."""
-        self._reader.throw(error)
-
-    async def next(self) -> Any:
-        """The next item."""
-        run = self._run
-        if self._poll is not never_ready and (item := run(self._poll)) is not END:
-            return item
-        reading = _next_of(self._reader)
-        try:
-            value = run(reading.send, None)
-        except StopIteration as stop:
-            return stop.value
-        self._suspended()
-        return await resume(reading, run, value)
-
-    async def aclose(self) -> None:
-        """Close the iterable, if it can be closed."""
-        method = getattr(self._reader.iterator, "aclose", None)
-        if method is not None:
-            await in_context(method(), self._run)
-
-
-def reader_in_context(
-    source: Any, run: Callable[..., Any], suspended: Callable[[], None]
-) -> Reader[Any] | _ContextReader:
-    """A reader of a sync or async iterable whose code runs in the context of `run`; `suspended` is
-    called where the next item must be waited for."""
-    if hasattr(source, "__aiter__"):
-        return _ContextReader(source, run, suspended)
-    return Reader(_items_in_context(source, run))
-
-
-async def _next_of(reader: Reader[T]) -> T:
-    return await reader.next()
-
-
-async def _items_in_context(
-    source: Iterable[Any], run: Callable[..., Any]
-) -> AsyncGenerator[Any, None]:
-    items = run(iter, source)
-    try:
-        while (item := run(next, items, END)) is not END:
-            yield item
-    finally:
-        if hasattr(items, "close"):
-            run(items.close)

@@ -17,6 +17,7 @@ from .._common.signatures import function_name, is_coroutine_function
 from .._common.single_values import is_single_value
 from .._errors import InvalidFlowError, InvalidProductError
 from .._typing import A, B, T
+from .call_stage import CallStage
 from .channel import BUFFER
 from .context import Items
 from .flat_map import CONCURRENCY, FlatMap
@@ -85,13 +86,13 @@ def flat_map(
         return Items(result)
 
     awaited: Any = function if is_coroutine_function(function) else call
-    return FlatMap(
-        _owned(source),
+    stage = CallStage(
         awaited,
         concurrency=float("inf") if concurrency is None else concurrency,
         ordered=ordered,
         window=window,
     )
+    return FlatMap(_owned(source), stage)
 
 
 @sources_operator

@@ -7,7 +7,7 @@ cancels, so that a whole pipeline can be told first and awaited afterwards, all 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from .._common.messages import also_raised
@@ -36,14 +36,14 @@ class TaskGroup:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def start(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` as a task; `out` is closed when the last task has ended."""
         # Not loop.create_task: with an eager factory, workers that hire workers would recurse.
         task = asyncio.Task(self._guard(work), loop=asyncio.get_running_loop())
         self._tasks[task] = None
         task.add_done_callback(self._ended)
 
-    async def _guard(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except BaseException as error:
