@@ -16,7 +16,7 @@ from math import inf
 from time import perf_counter
 from typing import Any
 
-from .channel import BUFFER, Channel
+from .channel import BUFFER, Channel, CollectingChannel
 from .context import Items, unmistakable
 from .iteration import END, Reader, poller
 from .limit import Limit
@@ -140,6 +140,12 @@ class CallStage:
         self.poll = before.out.poll
         self.items = before.out.items
         self.before, before.following = before, self
+
+    def collect(self, collect: Callable[[Any], object]) -> None:
+        """Have what calls give collected at once, before anything has been read."""
+        self.out = CollectingChannel(collect)
+        if self.ordering is not None:
+            self.ordering.lead_to(self.out)
 
     # Whether a call may begin
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from functools import partial
 from time import perf_counter
 from types import coroutine
@@ -71,6 +71,14 @@ class FlatMap(Cancellable[B]):
         last = self._stages[-1]
         stage.follow(last)
         self._stages.append(stage)
+        self._task_group.out = stage.out
+        self.poll = stage.out.poll
+
+    def collect(self, collect: Callable[[B], object]) -> None:
+        """Have what the last stage gives collected at once, before anything has been read: then
+        no reader is woken for it, and a reader is told of the end alone."""
+        stage = self._stages[-1]
+        stage.collect(collect)
         self._task_group.out = stage.out
         self.poll = stage.out.poll
 

@@ -83,6 +83,10 @@ class Ordering:
         self._lines: dict[Hashable, deque[Slot]] = {}
         self._ended: asyncio.Future[None] | None = None
 
+    def lead_to(self, out: Channel[Any]) -> None:
+        """Have products go there instead, before any call has begun."""
+        self._out = out
+
     async def wait_for_end(self) -> None:
         """Wait until a call has ended."""
         self._ended = asyncio.get_running_loop().create_future()
