@@ -14,7 +14,7 @@ from ..measuring.circumstances import Watch, circumstances
 from ..measuring.contest import OURS, Refused, Size
 from ..measuring.outcome import ContestOutcome, RowOutcome, RunOutcome
 from ..measuring.session import ROUNDS, Entrants, Session
-from ..report import compare, plot, record, table, terminal
+from ..report import compare, page, plot, record, table, terminal
 from . import listing
 from .arguments import parsed
 from .entrants import entrants, make_environments, versions
@@ -172,7 +172,7 @@ def _check_outputs(given: argparse.Namespace) -> None:
     if given.plot is not None:
         plot.check(given.plot)
     if given.table is not None:
-        table.updated(_text(given.table), "", table.BEGIN)
+        page.updated(_text(given.table), "", table.BEGIN)
 
 
 def _write(given: argparse.Namespace, outcome: RunOutcome) -> None:
@@ -185,13 +185,13 @@ def _write(given: argparse.Namespace, outcome: RunOutcome) -> None:
         _update(given.table, table.table(outcome), table.BEGIN)
 
 
-def _update(page: Path, tables: str, begin: str) -> None:
+def _update(path: Path, tables: str, begin: str) -> None:
     """Put tables between the marks of a page; make the page if there is none."""
-    page.write_text(table.updated(_text(page), tables, begin), encoding="utf-8")
+    path.write_text(page.updated(_text(path), tables, begin), encoding="utf-8")
 
 
-def _text(page: Path) -> str:
-    return page.read_text(encoding="utf-8") if page.exists() else ""
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _tell_changes(runs: Sequence[RunOutcome]) -> bool:

@@ -10,8 +10,9 @@ import pytest
 from benchmarks.measuring.outcome import RunOutcome
 from benchmarks.report.compare import past_runs
 from benchmarks.report.meaning import in_short
+from benchmarks.report.page import updated
 from benchmarks.report.record import load
-from benchmarks.report.table import BEGIN, SIDE, side_by_side, table, updated
+from benchmarks.report.table import BEGIN, SIDE, side_by_side, table
 
 CHECKOUT = Path(__file__).parents[3]
 PAGE = CHECKOUT / "docs" / "benchmarks.rst"

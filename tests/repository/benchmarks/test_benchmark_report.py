@@ -19,9 +19,10 @@ from benchmarks.measuring.contest import Goal
 from benchmarks.measuring.outcome import ContestOutcome, RunOutcome
 from benchmarks.report.compare import compared, comparison, history, past_runs, warnings
 from benchmarks.report.numbers import bytes_text, cost_text, times_text
+from benchmarks.report.page import END, updated
 from benchmarks.report.plot import plot, plot_changes, plot_history
 from benchmarks.report.record import save
-from benchmarks.report.table import BEGIN, END, table, updated
+from benchmarks.report.table import BEGIN, table
 from benchmarks.report.terminal import block, busy, head, legend, summary
 
 from .outcomes import VERSIONS, a_contest, a_count, a_large_run, a_row, a_run, fail
@@ -419,16 +420,16 @@ class TestTable:
 
     def test_what_is_around_the_marks_stays_as_it_is(self) -> None:
         page = f"Title\n=====\n\n{BEGIN}\nold\n{END}\n\nEnd.\n"
-        text = updated(page, table(a_run()))
+        text = updated(page, table(a_run()), BEGIN)
         assert text.startswith(f"Title\n=====\n\n{BEGIN}\n\nMeasured with fluxus_rx 0.1.0")
         assert text.endswith(f"{END}\n\nEnd.\n")
         assert "old" not in text
 
     def test_a_page_that_was_made_is_made_again_as_it_is(self) -> None:
-        page = updated("", table(a_run()))
-        assert updated(page, table(a_run())) == page
+        page = updated("", table(a_run()), BEGIN)
+        assert updated(page, table(a_run()), BEGIN) == page
 
     @pytest.mark.parametrize("page", ["Title\n", f"{BEGIN}\n", f"{END}\n{BEGIN}\n", f"{BEGIN}" * 2])
     def test_a_page_without_both_marks_is_refused(self, page: str) -> None:
         with pytest.raises(ValueError, match="must have two lines"):
-            updated(page, table(a_run()))
+            updated(page, table(a_run()), BEGIN)
