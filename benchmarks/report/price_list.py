@@ -96,8 +96,8 @@ _STEP = Section(
             )
         ),
         Price("``retry=3``, where 2 % of the calls fail once", "retrying, 2 % fail once"),
-        Price("into batches of 10", "batches of 10"),
-        Price("into batches of 1,000", "batches of 1,000"),
+        Price("items of any type into batches of 10", "batches of 10"),
+        Price("items of any type into batches of 1,000", "batches of 1,000"),
         Price("lines of CSV, checked, into SQLite in batches", "etl, CSV to SQLite"),
     ),
 )
