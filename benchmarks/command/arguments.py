@@ -23,7 +23,7 @@ _USAGE = """\
 python -m benchmarks [NAME ...] [--quick | --smoke] [--rounds N | --budget SECONDS] ...
        python -m benchmarks list | contenders
        python -m benchmarks compare FILE.json ... [--plot FILE] [--fail-on-slower]
-       python -m benchmarks show RUN.json [--plot FILE] [--table FILE.rst]
+       python -m benchmarks show RUN.json [--plot FILE] [--table FILE.rst] [--prices FILE.rst]
        python -m benchmarks env DIR"""
 
 
@@ -83,6 +83,7 @@ def _run() -> _Parser:
     parser.add_argument("--loop", choices=LOOPS, default=LOOPS[0], help="the event loop of all")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all values to a file")
     _add_outputs(parser)
+    _add_prices(parser)
     parser.add_argument("--against", type=Path, metavar="OLD.json", help="compare with a run")
     parser.add_argument("--fail-on-slower", action="store_true", help="exit status 3 if slower")
     return parser
@@ -97,20 +98,28 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", type=Path, metavar="FILE.rst", help="write as a page")
 
 
+def _add_prices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--prices", type=Path, metavar="FILE.rst", help="write what it costs as a page"
+    )
+
+
 def _check(parser: _Parser, given: argparse.Namespace) -> None:
     """Refuse what means nothing; put numbers in the place of their texts."""
     given.size = Size.QUICK if given.quick else Size.SMOKE if given.smoke else Size.FULL
     for path in [*given.files, *([given.against] if given.against else [])]:
         if not path.is_file():
             parser.error(f"there is no file {path}")
-    for path in [given.json, given.plot, given.table]:
+    for path in [given.json, given.plot, given.table, given.prices]:
         if path is not None and not path.parent.is_dir():
             parser.error(f"there is no folder {path.parent} to write {path.name} to; make it first")
     given.workloads, given.contests = _chosen(parser, given)
     if given.smoke and (given.rounds or given.budget):
         parser.error("--smoke measures nothing, so it takes no --rounds and no --budget")
-    if given.smoke and (given.plot or given.table):
-        parser.error("--smoke measures nothing that --plot or --table could show; take --quick")
+    if given.smoke and (given.plot or given.table or given.prices):
+        parser.error(
+            "--smoke measures nothing that --plot, --table or --prices could show; take --quick"
+        )
     if given.fail_on_slower and given.against is None:
         parser.error("--fail-on-slower needs the run to compare with: --against OLD.json")
     rounds = given.rounds
@@ -176,6 +185,7 @@ def _show() -> _Parser:
     )
     parser.add_argument("run", type=Path, metavar="RUN.json")
     _add_outputs(parser)
+    _add_prices(parser)
     return parser
 
 

@@ -6,7 +6,7 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ..measuring.circumstances import Watch, circumstances
 from ..measuring.contest import OURS, Refused, Size
 from ..measuring.outcome import ContestOutcome, RowOutcome, RunOutcome
 from ..measuring.session import ROUNDS, Entrants, Session
-from ..report import compare, plot, record, table, terminal
+from ..report import compare, page, plot, prices, record, table, terminal
 from . import listing
 from .arguments import parsed
 from .entrants import entrants, make_environments, versions
@@ -24,6 +24,11 @@ __all__ = ["main"]
 OK, WRONG, USAGE, SLOWER = 0, 1, 2, 3
 #: Exit status of what Ctrl-C has ended, as of a shell.
 _INTERRUPTED = 130
+#: What writes on a page, by its argument: where that begins there, and what it makes of a run.
+_PAGES: Mapping[str, tuple[str, Callable[[RunOutcome], str]]] = {
+    "table": (table.BEGIN, table.table),
+    "prices": (prices.BEGIN, prices.prices),
+}
 #: Seconds that are looked at to see whether the machine is busy.
 _SAMPLE = 0.5
 
@@ -171,8 +176,9 @@ def _check_outputs(given: argparse.Namespace) -> None:
     """Refuse now what could not be written when all has been measured."""
     if given.plot is not None:
         plot.check(given.plot)
-    if given.table is not None:
-        table.updated(_text(given.table), "", table.BEGIN)
+    for name, (begin, _) in _PAGES.items():
+        if path := getattr(given, name):
+            page.updated(_text(path), "", begin)
 
 
 def _write(given: argparse.Namespace, outcome: RunOutcome) -> None:
@@ -181,17 +187,18 @@ def _write(given: argparse.Namespace, outcome: RunOutcome) -> None:
         record.save(outcome, given.json)
     if given.plot is not None:
         plot.plot(outcome, given.plot)
-    if given.table is not None:
-        _update(given.table, table.table(outcome), table.BEGIN)
+    for name, (begin, made) in _PAGES.items():
+        if path := getattr(given, name):
+            _update(path, made(outcome), begin)
 
 
-def _update(page: Path, tables: str, begin: str) -> None:
+def _update(path: Path, tables: str, begin: str) -> None:
     """Put tables between the marks of a page; make the page if there is none."""
-    page.write_text(table.updated(_text(page), tables, begin), encoding="utf-8")
+    path.write_text(page.updated(_text(path), tables, begin), encoding="utf-8")
 
 
-def _text(page: Path) -> str:
-    return page.read_text(encoding="utf-8") if page.exists() else ""
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _tell_changes(runs: Sequence[RunOutcome]) -> bool:

@@ -90,3 +90,7 @@ class RunOutcome:
     contests: list[ContestOutcome] = field(default_factory=list)
     complete: bool = True
     absent: dict[str, str] = field(default_factory=dict)
+
+    def contest(self, name: str) -> ContestOutcome | None:
+        """The contest of this name."""
+        return next((contest for contest in self.contests if contest.name == name), None)

@@ -52,7 +52,7 @@ def _lines(run: RunOutcome) -> Iterator[str]:
         (_YIELDING, "a coroutine that waits, a call"),
         (_JOINED, "a group of 8 branches and a passthrough, joined, an item"),
     ):
-        contest = _contest(run, name)
+        contest = run.contest(name)
         if contest is None or not (cost := _cost(contest)):
             continue
         peers = [
@@ -66,36 +66,32 @@ def _lines(run: RunOutcome) -> Iterator[str]:
 
 
 def _told(run: RunOutcome) -> Iterator[str]:
-    if (contest := _contest(run, _YIELDING)) and (cost := _cost(contest)):
+    if (contest := run.contest(_YIELDING)) and (cost := _cost(contest)):
         ideal = _CALLS * _SECONDS / _LIMIT
         yield f"""
             **{_CALLS:,} calls of a model, {_SECONDS} s each, {_LIMIT} in flight,** take
             {ideal:g} s at best. A call that waits costs {_micro(cost)} µs of CPU, so
             {times_text(_CALLS * cost)} s of these {ideal:g} s are ours."""
-    if (contest := _contest(run, _AT_ONCE)) and (cost := _cost(contest)):
-        sync = _contest(run, _SYNC)
+    if (contest := run.contest(_AT_ONCE)) and (cost := _cost(contest)):
+        sync = run.contest(_SYNC)
         plain = _cost(sync) if sync else None
         also = f", or {_thousands(plain)} of plain functions," if plain else ""
         yield f"""
             **One process makes** about {_thousands(cost)} calls of coroutines a second that
             return at once{also} when it does nothing else. What waits less often than that is
             limited by what it waits for, and not by the library."""
-    bytes_of = [_contest(run, name) for name in (_IN_FLIGHT, _OUTPUTS)]
+    bytes_of = [run.contest(name) for name in (_IN_FLIGHT, _OUTPUTS)]
     if all(bytes_of):
         flight, output = (_cost(contest) or 0 for contest in bytes_of if contest)
         yield f"""
             **Memory:** a call in flight takes {bytes_text(flight)}, so 100,000 of them take
             {bytes_text(100_000 * flight)}; an output that is collected takes {bytes_text(output)},
             with its whole lineage. What is streamed is not kept."""
-    if (contest := _contest(run, _IMPORT)) and (cost := _cost(contest)):
-        first = _contest(run, _FIRST)
+    if (contest := run.contest(_IMPORT)) and (cost := _cost(contest)):
+        first = run.contest(_FIRST)
         soon = _cost(first) if first else None
         then = f" The first output comes {1e3 * soon:.1f} ms after the run began." if soon else ""
         yield f"**Importing** the library takes {1e3 * cost:.0f} ms of CPU.{then}"
-
-
-def _contest(run: RunOutcome, name: str) -> ContestOutcome | None:
-    return next((contest for contest in run.contests if contest.name == name), None)
 
 
 def _cost(contest: ContestOutcome) -> float | None:

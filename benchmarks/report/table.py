@@ -1,9 +1,8 @@
-"""A run as tables of reStructuredText, and the page of the docs that has them."""
+"""A run as tables of reStructuredText."""
 
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -11,6 +10,7 @@ from ..measuring.contest import Goal, Refused
 from ..measuring.outcome import ContestOutcome, RowOutcome, RunOutcome
 from .meaning import meaning
 from .numbers import cost_text, interval_text
+from .page import escaped, list_table
 from .reading import (
     Judged,
     circumstance_lines,
@@ -25,30 +25,12 @@ from .reading import (
     trouble,
 )
 
-__all__ = ["BEGIN", "END", "SIDE", "side_by_side", "table", "updated"]
+__all__ = ["BEGIN", "SIDE", "side_by_side", "table"]
 
-#: Comments of reStructuredText. What is between them is written anew; what is around is by hand.
+#: The mark where tables begin on a page.
 BEGIN = ".. benchmarks: from here on made by `python -m benchmarks show RUN.json --table PAGE.rst`"
-END = ".. benchmarks: up to here"
 #: The same around what is made of several runs.
 SIDE = ".. benchmarks: made by `python -m benchmarks compare RUN.json ... --table PAGE.rst`"
-
-
-def updated(page: str, text: str, begin: str = BEGIN) -> str:
-    """The page with this text between `begin` and the END that follows, all else as it is.
-
-    An empty page gets the marks. Raises ValueError where a page has them not, or more than once.
-    """
-    if not page.strip():
-        page = f"{begin}\n{END}\n"
-    before, mark, rest = page.partition(begin)
-    _, end, after = rest.partition(END)
-    if not (mark and end) or begin in rest:
-        raise Refused(
-            f"the page must have two lines, between which tables are written, once: {begin!r} and"
-            f" then {END!r}"
-        )
-    return f"{before}{begin}\n\n{text}\n{END}{after}"
 
 
 def side_by_side(runs: Sequence[RunOutcome]) -> str:
@@ -59,12 +41,14 @@ def side_by_side(runs: Sequence[RunOutcome]) -> str:
     heads = [f"{run.circumstances.get('python')}, {run.circumstances.get('loop')}" for run in runs]
     found = [{contest.name: contest for contest in run.contests} for run in runs]
     names = [name for name in found[0] if all(name in contests for contests in found)]
-    lines = [".. list-table::", "   :header-rows: 1", "", "   * - contest"]
-    lines += [f"     - {_escaped(head)}" for head in heads]
-    for name in names:
-        lines.append(f"   * - {_escaped(f'{name} ({cost_words(found[0][name])})')}")
-        lines += [f"     - {_cost_of_ours(contests[name])}" for contests in found]
-    return "\n".join(lines) + "\n"
+    rows = [
+        [
+            escaped(f"{name} ({cost_words(found[0][name])})"),
+            *(_cost_of_ours(contests[name]) for contests in found),
+        ]
+        for name in names
+    ]
+    return list_table(["contest", *map(escaped, heads)], rows) + "\n"
 
 
 def _cost_of_ours(contest: ContestOutcome) -> str:
@@ -73,7 +57,7 @@ def _cost_of_ours(contest: ContestOutcome) -> str:
         return ""
     found = times(contest, contest.subject, contest.yardstick)
     ratio = f", {interval_text(found, 'x')}" if found else ""
-    return _escaped(f"{cost_text(median_cost(contest, row))}{ratio}")
+    return escaped(f"{cost_text(median_cost(contest, row))}{ratio}")
 
 
 def table(run: RunOutcome) -> str:
@@ -92,14 +76,14 @@ def table(run: RunOutcome) -> str:
 def _circumstances(run: RunOutcome) -> Iterator[str]:
     cut = "" if run.complete else " The run was interrupted."
     yield (
-        f"Measured with fluxus_rx {_escaped(run.library)}: a {run.size} run of {run.rounds} rounds."
+        f"Measured with fluxus_rx {escaped(run.library)}: a {run.size} run of {run.rounds} rounds."
         f"{cut}"
     )
     lines = circumstance_lines(run)
     if run.absent:
         lines.append(f"take no part: {'; '.join(grouped(run.absent))}")
     if lines:
-        yield "\n".join(f"- {_escaped(line)}" for line in lines)
+        yield "\n".join(f"- {escaped(line)}" for line in lines)
     verdicts = Counter[str](
         one.verdict or "not measured" for contest in run.contests for one in judged(contest)
     )
@@ -111,9 +95,9 @@ def _circumstances(run: RunOutcome) -> Iterator[str]:
 def _workload(name: str, contests: Sequence[ContestOutcome]) -> Iterator[str]:
     """A section: the questions, a table, and who isn't in it."""
     yield f"{name}\n{'~' * len(name)}"
-    yield " ".join(dict.fromkeys(_escaped(contest.question) for contest in contests))
+    yield " ".join(dict.fromkeys(escaped(contest.question) for contest in contests))
     if any(ranked(contest) for contest in contests):
-        yield "\n".join([*_TABLE, *(line for contest in contests for line in _rows(contest))])
+        yield list_table(_HEAD, (row for contest in contests for row in _rows(contest)))
     wrong = [
         f"{contest.name}: {row.name}: {trouble(row)}"
         for contest in contests
@@ -123,7 +107,7 @@ def _workload(name: str, contests: Sequence[ContestOutcome]) -> Iterator[str]:
         yield "Not ranked:"
         yield _list(wrong)
     if absent := _absent(contests):
-        yield _escaped(f"Not here: {'; '.join(grouped(absent))}.")
+        yield escaped(f"Not here: {'; '.join(grouped(absent))}.")
 
 
 def _absent(contests: Sequence[ContestOutcome]) -> dict[str, str]:
@@ -136,25 +120,15 @@ def _absent(contests: Sequence[ContestOutcome]) -> dict[str, str]:
     return found
 
 
-_TABLE = (
-    ".. list-table::",
-    "   :header-rows: 1",
-    "",
-    "   * - contest",
-    "     - contender",
-    "     - cost",
-    "     - times fluxus_rx",
-    "     - keeps",
-    "     - goal",
-)
+_HEAD = ("contest", "contender", "cost", "times fluxus_rx", "keeps", "goal")
 
 
-def _rows(contest: ContestOutcome) -> Iterator[str]:
+def _rows(contest: ContestOutcome) -> Iterator[list[str]]:
     """Rows of the table: the contest and what a cost is stand in the first."""
     first = f"{contest.name} ({cost_words(contest)})"
     told = "" if contest.subject == "fluxus_rx" else f"; times {contest.subject}"
     for row in ranked(contest):
-        yield from _cells(f"{first}{told}", *_told(contest, row))
+        yield [*map(escaped, [f"{first}{told}", *_told(contest, row)])]
         first = told = ""
 
 
@@ -188,15 +162,5 @@ def _limit(goal: Goal) -> str:
     return text.removesuffix(f" of {goal.of}").removesuffix(f" than {goal.of}")
 
 
-def _cells(*cells: str) -> Iterator[str]:
-    for place, cell in enumerate(cells):
-        yield f"   {'* -' if not place else '  -'} {_escaped(cell)}".rstrip()
-
-
 def _list(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {_escaped(line)}" for line in lines)
-
-
-def _escaped(text: str) -> str:
-    """The text as it is, whatever it would mean to reStructuredText; in one line."""
-    return re.sub(r"([\\*`|]|_(?![A-Za-z0-9]))", r"\\\1", " ".join(text.split()))
+    return "\n".join(f"- {escaped(line)}" for line in lines)

@@ -68,7 +68,9 @@ class TestUsage:
             (("--fail-on-slower",), ("--against",)),
             (("--plot", "run.jpg"), ("run.jpg", ".svg")),
             (("--table", str(CHECKOUT / "README.rst")), ("two lines",)),
+            (("--prices", str(CHECKOUT / "README.rst")), ("two lines",)),
             (("--smoke", "--plot", "run.svg"), ("--smoke", "--quick")),
+            (("--smoke", "--prices", "costs.rst"), ("--prices", "--quick")),
             ((CONTEST, "--with", str(CHECKOUT / "setup.py")), ("setup.py", "NAME")),
             (("show", "no_such.json"), ("no_such.json",)),
             (("compare", "no_such.json", "neither.json"), ("no_such.json",)),
@@ -104,13 +106,14 @@ class TestRun:
         assert set(told["contenders"]) == {"fluxus_rx", "by-hand"}
 
     def test_a_run_is_shown_from_its_file(self, recorded: Path, tmp_path: Path) -> None:
-        page = tmp_path / "page.rst"
-        done = benchmarks("show", recorded, "--table", page)
+        page, costs = tmp_path / "page.rst", tmp_path / "costs.rst"
+        done = benchmarks("show", recorded, "--table", page, "--prices", costs)
         assert done.returncode == 0, done.stderr
         assert "async, limit 100" in done.stdout
         assert max(map(len, done.stdout.splitlines())) <= 100
         assert "\x1b" not in done.stdout
         assert "async, limit 100" in page.read_text(encoding="utf-8")
+        assert "async, limit 100" in costs.read_text(encoding="utf-8")
 
     def test_a_run_is_no_slower_than_itself(self, recorded: Path) -> None:
         done = benchmarks("compare", recorded, recorded, "--fail-on-slower")

@@ -1,4 +1,4 @@
-"""The page and README.rst say what the file of the results says."""
+"""The pages and README.rst say what the file of the results says."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks.measuring.outcome import RunOutcome
+from benchmarks.report import prices
 from benchmarks.report.compare import past_runs
 from benchmarks.report.meaning import in_short
+from benchmarks.report.page import updated
 from benchmarks.report.record import load
-from benchmarks.report.table import BEGIN, SIDE, side_by_side, table, updated
+from benchmarks.report.table import BEGIN, SIDE, side_by_side, table
 
 CHECKOUT = Path(__file__).parents[3]
 PAGE = CHECKOUT / "docs" / "benchmarks.rst"
+COSTS = CHECKOUT / "docs" / "costs.rst"
 RESULTS = CHECKOUT / "benchmarks" / "results"
 README = CHECKOUT / "README.rst"
 
@@ -28,6 +31,16 @@ def latest() -> RunOutcome:
 def test_the_page_has_the_tables_of_the_newest_results(latest: RunOutcome) -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert updated(page, table(latest), BEGIN) == page
+
+
+def test_what_it_costs_is_told_by_the_newest_results(latest: RunOutcome) -> None:
+    page = COSTS.read_text(encoding="utf-8")
+    assert updated(page, prices.prices(latest), prices.BEGIN) == page
+
+
+def test_the_newest_results_tell_each_price(latest: RunOutcome) -> None:
+    """A contest or a row that is called something else now would be left out in silence."""
+    assert prices.missing(latest) == []
 
 
 def test_the_page_has_python_versions_and_loops_side_by_side() -> None:

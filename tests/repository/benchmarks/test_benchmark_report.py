@@ -15,13 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.image import imread
 
-from benchmarks.measuring.contest import Goal
+from benchmarks.measuring.contest import BY_HAND, OURS, Goal
 from benchmarks.measuring.outcome import ContestOutcome, RunOutcome
 from benchmarks.report.compare import compared, comparison, history, past_runs, warnings
 from benchmarks.report.numbers import bytes_text, cost_text, times_text
+from benchmarks.report.page import END, updated
 from benchmarks.report.plot import plot, plot_changes, plot_history
+from benchmarks.report.price_list import SECTIONS
+from benchmarks.report.prices import missing, prices
 from benchmarks.report.record import save
-from benchmarks.report.table import BEGIN, END, table, updated
+from benchmarks.report.table import BEGIN, table
 from benchmarks.report.terminal import block, busy, head, legend, summary
 
 from .outcomes import VERSIONS, a_contest, a_count, a_large_run, a_row, a_run, fail
@@ -419,16 +422,72 @@ class TestTable:
 
     def test_what_is_around_the_marks_stays_as_it_is(self) -> None:
         page = f"Title\n=====\n\n{BEGIN}\nold\n{END}\n\nEnd.\n"
-        text = updated(page, table(a_run()))
+        text = updated(page, table(a_run()), BEGIN)
         assert text.startswith(f"Title\n=====\n\n{BEGIN}\n\nMeasured with fluxus_rx 0.1.0")
         assert text.endswith(f"{END}\n\nEnd.\n")
         assert "old" not in text
 
     def test_a_page_that_was_made_is_made_again_as_it_is(self) -> None:
-        page = updated("", table(a_run()))
-        assert updated(page, table(a_run())) == page
+        page = updated("", table(a_run()), BEGIN)
+        assert updated(page, table(a_run()), BEGIN) == page
 
     @pytest.mark.parametrize("page", ["Title\n", f"{BEGIN}\n", f"{END}\n{BEGIN}\n", f"{BEGIN}" * 2])
     def test_a_page_without_both_marks_is_refused(self, page: str) -> None:
         with pytest.raises(ValueError, match="must have two lines"):
-            updated(page, table(a_run()))
+            updated(page, table(a_run()), BEGIN)
+
+
+def with_timeout(slower: float, rounds: int = 7) -> ContestOutcome:
+    """The contest of an option that makes a call dearer by a factor."""
+    contest = a_contest("options, timeout", workload="options", unit="µs per call")
+    noise = random.Random(1)
+    contest.rows = [
+        a_row(name, cost, rounds, noise)
+        for name, cost in ((OURS, 4e-6), (f"{OURS} with timeout", 4e-6 * slower))
+    ]
+    return contest
+
+
+class TestPrices:
+    def test_a_section_has_the_figures_of_its_contests(self) -> None:
+        contest = a_contest("sync, 5 steps")
+        for row in contest.rows:
+            row.cpu = [{OURS: 3e-6, BY_HAND: 2e-6}.get(row.name, 9e-6)] * 7
+        text = prices(a_run(contest))
+        assert "A million calls of plain functions take 3 s." in text
+        cells = ["a plain function, in a chain of 5", "3 µs per item and step", "1.5x"]
+        assert "\n     - ".join([*cells, "code by hand", "sync, 5 steps"]) in text
+
+    def test_where_it_was_measured_stands_above(self) -> None:
+        text = " ".join(prices(a_run()).split())
+        assert "(cpu A Processor of 3 GHz, cores 2, python CPython 3.11.7, date 2025-12-01)" in text
+
+    def test_what_was_not_measured_is_left_out_and_named(self) -> None:
+        run = a_run(a_contest("async, limit 100"), a_contest("async, limit 10", rounds=0))
+        text = prices(run)
+        assert [line for line in text.splitlines() if line.startswith("---")] == ["------"]
+        assert text.count("   * - ") == 1
+        assert "async, limit 10: fluxus_rx next to by-hand" in missing(run)
+        assert "async, limit 100: fluxus_rx next to by-hand" not in missing(run)
+
+    def test_each_row_has_as_many_cells(self) -> None:
+        text = prices(a_run(a_contest(), with_timeout(2)))
+        cells = [len(row.split("\n     -")) for row in text.split("\n   * -")[1:]]
+        assert {*cells} == {5}
+
+    @pytest.mark.parametrize(
+        ("slower", "added"), [(3, r"[78]\.\d+ µs per call"), (1, "nothing that can be told")]
+    )
+    def test_what_an_option_adds_is_told_where_it_is_sure(self, slower: float, added: str) -> None:
+        row = prices(a_run(with_timeout(slower))).partition("``timeout=10``")[2]
+        assert re.match(rf"\n     - {added}\n", row)
+
+    @pytest.mark.parametrize("run", [a_run(smoked(), size="smoke"), a_run(a_count())])
+    def test_a_run_without_any_price_is_refused(self, run: RunOutcome) -> None:
+        with pytest.raises(ValueError, match="nothing was measured"):
+            prices(run)
+
+    def test_nothing_has_two_prices(self) -> None:
+        for section in SECTIONS:
+            named = [price.what for price in section.prices]
+            assert len({*named}) == len(named)
