@@ -374,7 +374,9 @@ class TestLog:
         """With the name of the source, and what to do."""
         source = from_observable(reactivex.from_iterable(range(count)), "tick")
         assert await listed(source) == [*range(count)]
-        warnings = [record.getMessage() for record in caplog.records]
+        # asyncio may have something to say of so many in one go.
+        records = [record for record in caplog.records if record.name != "asyncio"]
+        warnings = [record.getMessage() for record in records]
         assert len(warnings) == (count > 10_000)
         for warning in warnings:
             assert "more than 10,000 items of source 'tick' wait" in warning
