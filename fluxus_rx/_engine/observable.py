@@ -17,6 +17,7 @@ from reactivex.disposable import Disposable
 
 from .._common.trail import Trail
 from .._monitoring.meter import ItemCounter, Meter
+from .._monitoring.watched_items import WatchedSource
 from .._options.step_options import StepOptions
 from .._rx.draining import moment_of_making
 from .._rx.driver import Driver, RootObserver
@@ -29,7 +30,7 @@ from .._streams.iteration import Cancellable
 from .._typing import T
 from .bound_step import BoundStep
 from .fused import PlainSteps
-from .metered import MeteredSource, metered_source
+from .metered import metered_source
 from .pipeline import Pipeline
 from .stage import ForeignItems, PlacedStage, Stage, StageInRun, entering, is_reached, stages_in_run
 
@@ -213,7 +214,7 @@ class FlowObservable(DrivenObservable[T]):
             source = metered_source(partial(self._opened, root, flow, owner), gauge, meter)
         if not self.ends_in(flow):
             return source
-        if isinstance(source, MeteredSource):
+        if isinstance(source, WatchedSource):
             return flow.scope.add_source(source)
         return make_drainable(source, flow.scope)
 
