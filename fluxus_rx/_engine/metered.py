@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import (
-    AsyncIterator,
     Awaitable,
     Callable,
     Coroutine,
-    Generator,
     Iterable,
     Iterator,
 )
@@ -17,13 +15,14 @@ from typing import Any
 from .._monitoring.gauge import Gauge
 from .._monitoring.loop_time import LoopTime
 from .._monitoring.meter import Meter, Recorder, RunningCall, SourceCalls, length_of
+from .._monitoring.watched_items import WatchedAsyncItems, WatchedSource, watched_items
 from .._rx.draining import CallNotBegun, Leftover
 from .._streams.context import Items
-from .._streams.iteration import Reader, aclose, relay
+from .._streams.iteration import relay
 from .._streams.timing import IdleTimes
 from .bound_step import BoundStep, Deferred
 
-__all__ = ["MeteredSource", "counted_outcome", "metered", "metered_source"]
+__all__ = ["counted_outcome", "metered", "metered_source"]
 
 
 def metered(work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> BoundStep:
@@ -150,7 +149,7 @@ def _metered_outcome(outcome: Any, watch: _OneCall, loop_time: LoopTime | None) 
         change = partial(_metered_outcome, watch=watch, loop_time=loop_time)
         return Items(timed.then(change, watch.failed))
     watch.pause()
-    return Items(_metered_items(source, watch, loop_time), outcome.ready)
+    return Items(watched_items(source, watch, loop_time), outcome.ready)
 
 
 def _timed_later(source: Deferred, loop_time: LoopTime) -> Deferred:
@@ -160,14 +159,6 @@ def _timed_later(source: Deferred, loop_time: LoopTime) -> Deferred:
         return await loop_time.timed_call(source.outcome())
 
     return Deferred(source, finish)
-
-
-def _metered_items(
-    source: Any, watch: _OneCall | SourceCalls, loop_time: LoopTime | None
-) -> _MeteredItems | _MeteredAsyncItems:
-    if hasattr(source, "__aiter__"):
-        return _MeteredAsyncItems(source, watch, loop_time)
-    return _MeteredItems(source, watch, loop_time)
 
 
 def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any:
@@ -188,8 +179,8 @@ def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any
     gauge.runs_as("source", IdleTimes(meter.unpaused))
     watch = SourceCalls(gauge, meter, first)
     if hasattr(source, "__aiter__"):
-        return _MeteredAsyncItems(source, watch, gauge.loop_time)
-    return MeteredSource(source, watch, gauge, meter)
+        return WatchedAsyncItems(source, watch, gauge.loop_time)
+    return WatchedSource(source, watch, gauge, meter)
 
 
 class _OneCall:
@@ -228,150 +219,6 @@ class _OneCall:
         if not self._is_over:
             self._is_over = True
             self._leftover.of_call(error, self._item)
-
-
-class _MeteredItems:
-    """An iterable; `watch` is told when an item is asked for, and what comes of it."""
-
-    def __init__(
-        self, source: Any, watch: _OneCall | SourceCalls, loop_time: LoopTime | None
-    ) -> None:
-        self._source = source
-        self._watch = watch
-        self._next = next if loop_time is None else loop_time.timed(next)
-        #: None until the first item is asked for
-        self.iterator: Any = None
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        watch = self._watch
-        watch.begin()
-        try:
-            if self.iterator is None:
-                self.iterator = iter(self._source)
-            item = self._next(self.iterator)
-        except StopIteration:
-            watch.over()
-            raise
-        except BaseException as error:
-            watch.failed(error)
-            raise
-        watch.gave()
-        return item
-
-    def close(self) -> None:
-        self._watch.failed(GeneratorExit())
-        close = getattr(self._source if self.iterator is None else self.iterator, "close", None)
-        if close is not None:
-            close()
-
-
-class MeteredSource:
-    """A synchronous source, each product of which is of a call of its own. It can be told to end
-    from outside, between two of them."""
-
-    def __init__(self, source: Any, watch: SourceCalls, gauge: Gauge, meter: Meter) -> None:
-        self._record = meter.recorder(gauge)
-        self._first = _MeteredItems(source, watch, gauge.loop_time)
-        self._watch = watch
-        self._gauge = gauge
-        self._meter = meter
-        self._is_ended = self._is_exhausted = False
-        # A generator, which a loop resumes in half the time of a call (benchmark "watching").
-        self._items = self._counted()
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._items
-
-    def _counted(self) -> Generator[Any, None, None]:
-        """The items. They are counted as numbers, but for the first, which has begun before."""
-        if not self._is_ended:
-            for item in self._first:
-                yield item
-                break
-            else:
-                self._is_exhausted = True
-                return
-        source, gauge, now = self._first.iterator, self._gauge, self._meter.clock
-        plain, record = gauge.plain, self._record
-        while not self._is_ended:
-            plain.entered = since = now()
-            try:
-                if plain.inline_seconds < plain.due:
-                    item = next(source)
-                else:
-                    item = gauge.look(next, source)
-            except BaseException as error:
-                gauge.leave_inline(since)
-                self._watch.end_by(error, since)
-                if error.__class__ is StopIteration:
-                    self._is_exhausted = True
-                    return
-                raise
-            plain.ended = end = now()
-            plain.inline_seconds += end - since
-            plain.entered = None
-            plain.over += 1
-            if record is not None:
-                record(None, since, end)
-            yield item
-        self._first.close()
-
-    def end(self) -> bool:
-        """Give no more; whether it might have."""
-        self._is_ended = True
-        return not self._is_exhausted
-
-    def close(self) -> None:
-        """Close the source."""
-        self._items.close()
-        self._first.close()
-
-
-class _MeteredAsyncItems:
-    """The same of an asynchronous iterable."""
-
-    def __init__(
-        self, source: Any, watch: _OneCall | SourceCalls, loop_time: LoopTime | None
-    ) -> None:
-        self._source = source
-        self._watch = watch
-        self._loop_time = loop_time
-        self._reader: Reader[Any] | None = None
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        return self
-
-    async def __anext__(self) -> Any:
-        watch = self._watch
-        watch.begin()
-        try:
-            if self._reader is None:
-                self._reader = Reader(self._source)
-            if self._loop_time is None:
-                item = await self._reader.next()
-            else:
-                item = await self._loop_time.timed_reading(self._reader.next)
-        except StopAsyncIteration:
-            watch.over()
-            raise
-        except BaseException as error:
-            watch.failed(error)
-            raise
-        watch.gave()
-        return item
-
-    async def athrow(self, error: BaseException) -> Any:
-        if self._reader is None:
-            raise error
-        self._reader.throw(error)
-        return await self.__anext__()
-
-    async def aclose(self) -> None:
-        self._watch.failed(GeneratorExit())
-        await (aclose(self._source) if self._reader is None else self._reader.aclose())
 
 
 def counted_outcome(outcome: Any, gauge: Gauge) -> Any:

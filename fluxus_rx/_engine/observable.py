@@ -20,6 +20,7 @@ from .._common.trail import Trail
 from .._errors import UsageError
 from .._loops.loop_errors import note_loop_error
 from .._monitoring.meter import ItemCounter, Meter
+from .._monitoring.watched_items import WatchedSource
 from .._options.step_options import StepOptions
 from .._products.factory import ProductOwner
 from .._rx.draining import moment_of_making
@@ -34,7 +35,7 @@ from .._streams.iteration import END, Cancellable
 from .._typing import T
 from .bound_step import BoundStep, Collector, Deferred
 from .fused import Cursor, FusedLoop, PendingCall
-from .metered import MeteredSource, metered_source
+from .metered import metered_source
 from .pipeline import Pipeline
 from .stage import ForeignItems, PlacedStage, Stage, StageInRun, entering, is_reached, stages_in_run
 
@@ -250,7 +251,7 @@ class FlowObservable(DrivenObservable[T]):
             source = metered_source(partial(self._opened, root, flow, owner), gauge, meter)
         if not self.ends_in(flow):
             return source
-        if isinstance(source, MeteredSource):
+        if isinstance(source, WatchedSource):
             return flow.scope.add_source(source)
         return make_drainable(source, flow.scope)
 

@@ -11,9 +11,8 @@ from .._common.trail import Trail
 from .._streams.timing import IdleTimes, clock
 from .._typing import T
 from .calls import CallColumns, Count
+from .counters import Held, Pausing, PlainCalls, Stopwatch
 from .loop_time import LoopTime, next_due
-from .plain_calls import PlainCalls
-from .stopwatch import Held, Pausing, Stopwatch
 
 __all__ = ["Gauge", "Gauges", "StepKind", "StepTimes"]
 
