@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from .._common.trail import Trail
 from .._monitoring.meter import ItemCounter, Meter
-from .._options.step_options import StepOptions
+from .._options.step_options import NO_OPTIONS, StepOptions
 from .._rx.draining import moment_of_making
 from .._rx.driver import Driver, RootObserver
 from .._rx.intake import Intake
@@ -56,6 +56,13 @@ class DrivenObservable(Observable[T]):
     driven: bool
 
 
+class _Link(NamedTuple):
+    """A stage, behind others: all observables of a chain together take memory linear in it."""
+
+    before: _Link | None
+    placed: PlacedStage
+
+
 class FlowObservable(DrivenObservable[T]):
     """An observable made of a root and stages; cold: each subscription runs afresh.
 
@@ -70,7 +77,7 @@ class FlowObservable(DrivenObservable[T]):
         trail: Trail | None = None,
         driven: bool = True,
         before: FlowObservable[Any] | None = None,
-        stages: tuple[PlacedStage, ...] = (),
+        last: _Link | None = None,
         shows_items: bool = True,
         foreign_items: ForeignItems = ForeignItems(),  # noqa: B008 - frozen
     ) -> None:
@@ -80,7 +87,7 @@ class FlowObservable(DrivenObservable[T]):
         self._root_trail = trail
         #: what the root reads, if it is one that reads
         self._before = before
-        self._stages = stages
+        self._last = last
         self.driven = driven
         #: whether users may hold its items, or may have made them
         self.shows_items = shows_items
@@ -92,7 +99,18 @@ class FlowObservable(DrivenObservable[T]):
     @property
     def trail(self) -> Trail | None:
         """The way to here; None for a root that is no step."""
-        return self._stages[-1].trail if self._stages else self._root_trail
+        return self._root_trail if self._last is None else self._last.placed.trail
+
+    @property
+    def _stages(self) -> list[PlacedStage]:
+        """Those on its root, from the first to the last."""
+        found: list[PlacedStage] = []
+        link = self._last
+        while link is not None:
+            found.append(link.placed)
+            link = link.before
+        found.reverse()
+        return found
 
     def then(self, stage: Stage) -> FlowObservable[Any]:
         """With one more stage on it."""
@@ -102,7 +120,7 @@ class FlowObservable(DrivenObservable[T]):
             trail=self._root_trail,
             driven=self.driven or stage.is_async,
             before=self._before,
-            stages=(*self._stages, placed),
+            last=_Link(self._last, placed),
             shows_items=stage.shows_items,
         )
 
@@ -118,7 +136,7 @@ class FlowObservable(DrivenObservable[T]):
 
     def _drive(self, observer: abc.ObserverBase[T], flow: FlowScheduler) -> abc.DisposableBase:
         if (
-            not self._stages
+            self._last is None
             and isinstance(self._root, Observable)
             and is_driven(self._root)
             and is_reached(self.trail, flow.scope.settings)
@@ -165,8 +183,8 @@ class FlowObservable(DrivenObservable[T]):
         root, settings = self._root, flow.scope.settings
         if isinstance(root, Observable):
             trail = self._root_trail  # the same for all branches of a group
-            if trail is None and self._stages:
-                trail = self._stages[0].trail
+            if trail is None and (stages := self._stages):
+                trail = stages[0].trail
             reached = is_reached(trail, settings)
             return Pipeline(flow, self._intake(root, flow, downstream) if reached else iter(()))
         if self._before is None:
@@ -259,9 +277,9 @@ class FlowObservable(DrivenObservable[T]):
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None
     ) -> abc.DisposableBase:
         assert isinstance(self._root, Observable)
-        if not self._stages:
+        if self._last is None:
             return self._root.subscribe(observer, scheduler=scheduler)
-        defaults = StepOptions()
+        defaults = NO_OPTIONS
         stages = [StageInRun(placed, placed.stage.settled(defaults)) for placed in self._stages]
         owner = object()
         bound_steps = [stage.bound(None, owner) for stage in stages]
