@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 from weakref import WeakKeyDictionary
 
-from .._check.check import Finding, check
 from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._errors import InvalidFlowError
@@ -18,6 +17,7 @@ from .._graph.wiring import connections
 from .._options.step_options import NO_OPTIONS, StepOptions
 
 if TYPE_CHECKING:
+    from .._check.check import Finding
     from ..viz._output import File
 
 __all__ = [
@@ -230,6 +230,9 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         warning: fetch: window=3 has no effect without ordered; set ordered=True, or leave window
         out
         """
+        # Here, as it takes 3 ms of the import of the library (benchmark "startup, import").
+        from .._check.check import check
+
         return check(self, options=options)
 
     def _repr_mimebundle_(

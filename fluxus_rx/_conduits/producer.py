@@ -34,9 +34,7 @@ from .._engine.observable import FlowObservable, buffered
 from .._engine.path_observables import path_observables
 from .._errors import InvalidFlowError
 from .._graph.parts import Part
-from .._options.executors import in_processes
 from .._options.offload import Offload
-from .._options.pickling import check_picklable
 from .._options.step_options import NO_OPTIONS, StepOptions
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._rx.run_settings import RunSettings
@@ -46,7 +44,7 @@ from .._streams.iteration import iterate
 from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group
-from .iterables import MethodCall, iterator_of, not_iterable
+from .iterables import MethodCall, check_executor, iterator_of, not_iterable
 
 __all__ = [
     "AsyncProducer",
@@ -135,8 +133,8 @@ class Producer(Conduit, Generic[P_co]):
                 f"{self._flow_label}: executor={shown(executor)} is for plain functions and"
                 " generators, and this one is asynchronous: it runs on the loop"
             )
-        if executor is not None and in_processes(executor):
-            check_picklable(self._flow_label, self._flow_called, {})
+        if executor is not None:
+            check_executor(executor, self._flow_label, self._flow_called, {})
 
     @property
     def _flow_called(self) -> Any:

@@ -16,13 +16,11 @@ from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError
 from .._graph.parts import Part
-from .._options.executors import in_processes
 from .._options.offload import Offload
-from .._options.pickling import check_picklable
 from .._options.step_options import NO_OPTIONS, StepOptions
 from .._streams.context import Items
 from .conduit import Conduit, ConduitRole
-from .iterables import MethodCall, iterator_of
+from .iterables import MethodCall, check_executor, iterator_of
 
 __all__ = ["TransformerStage"]
 
@@ -105,8 +103,8 @@ class TransformerStage(Conduit):
                 )
             return
         executor = self._flow_settings.over(defaults).over(self._flow_implied).executor
-        if executor is not None and in_processes(executor):
-            check_picklable(self._flow_label, *self._flow_called)
+        if executor is not None:
+            check_executor(executor, self._flow_label, *self._flow_called)
 
     @property
     def _flow_called(self) -> tuple[Callable[..., Any], Mapping[str, Any]]:
