@@ -23,7 +23,9 @@
 
 from __future__ import annotations
 
-from ._check.check import Finding, check
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
 from ._conduits.conduit import Conduit
 from ._conduits.consumer import AsyncConsumer, Consumer, Flow
 from ._conduits.from_observable import from_observable
@@ -47,11 +49,8 @@ from ._errors import (
 )
 from ._functional.builders import chain, parallel, passthrough, step
 from ._monitoring.progress import Progress, StepProgress
-from ._monitoring.stats import Explanation, RunStats, StepStats
-from ._monitoring.summary import StepSummary, Summary
 from ._options.failure import Failure
 from ._options.pending import Pending
-from ._options.process_pool import close_processes
 from ._options.step_options import StepOptions
 from ._products.dict_product import DictProduct
 from ._results.failures import Failures
@@ -60,6 +59,12 @@ from ._run.handle import Run, start
 from ._run.rerun import arerun, rerun
 from ._run.run import arun, astream, run, stream
 from ._rx.stopper import Stopper
+
+if TYPE_CHECKING:
+    from ._check.check import Finding, check
+    from ._monitoring.stats import Explanation, RunStats, StepStats
+    from ._monitoring.summary import StepSummary, Summary
+    from ._options.process_pool import close_processes
 
 __all__ = [
     "AsyncConsumer",
@@ -120,6 +125,32 @@ __all__ = [
     "stream_pipe",
 ]
 
+#: What runs don't need, and where it is: imported when it is asked for, as it takes a tenth of the
+#: import of the library (benchmark "startup, import").
+_ON_USE: Final = {
+    "Explanation": "_monitoring.stats",
+    "Finding": "_check.check",
+    "RunStats": "_monitoring.stats",
+    "StepStats": "_monitoring.stats",
+    "StepSummary": "_monitoring.summary",
+    "Summary": "_monitoring.summary",
+    "check": "_check.check",
+    "close_processes": "_options.process_pool",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_ON_USE[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 # Users see, pickle and report what they import, not where it is written.
-for _public in [globals()[name] for name in __all__]:
+for _public in [globals()[name] for name in __all__ if name not in _ON_USE]:
     _public.__module__ = __name__

@@ -298,3 +298,8 @@ def _read_ahead(ports: list[Port]) -> None:
         for queue in port.queues:
             if queue.ahead and not queue.size:
                 queue.size = BUFFER
+
+
+# Users see, pickle and report what they import, not where it is written.
+for _public in (Finding, check):
+    _public.__module__ = "fluxus_rx"

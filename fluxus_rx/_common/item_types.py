@@ -18,6 +18,7 @@ from collections.abc import (
     Iterable,
 )
 from typing import Any, Final, TypeVar, Union, get_args, get_origin
+from weakref import WeakKeyDictionary
 
 import typing_extensions
 
@@ -66,7 +67,19 @@ def type_arguments(thing: object, base: type) -> tuple[Any, ...]:
     return tuple(Any if isinstance(argument, TypeVar | str) else argument for argument in found)
 
 
+#: Of each class, those of its bases that somebody has asked for: each run asks for those of its
+#: last conduits.
+_ARGUMENTS: Final[WeakKeyDictionary[type, dict[type, tuple[Any, ...] | None]]] = WeakKeyDictionary()
+
+
 def _arguments_of_base(cls: Any, base: type) -> tuple[Any, ...] | None:
+    known = _ARGUMENTS.setdefault(cls, {})
+    if base not in known:
+        known[base] = _found_arguments(cls, base)
+    return known[base]
+
+
+def _found_arguments(cls: Any, base: type) -> tuple[Any, ...] | None:
     if cls is base:
         return tuple(getattr(base, "__parameters__", ()))
     for parent in typing_extensions.get_original_bases(cls):

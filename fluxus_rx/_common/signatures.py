@@ -8,7 +8,7 @@ import functools
 import inspect
 import types
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 
 import typing_extensions
@@ -24,6 +24,8 @@ __all__ = [
     "is_generator",
     "parameters_of",
 ]
+
+_ASYNCHRONOUS: Final = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 _EMPTY: Final = inspect.Signature.empty
 
@@ -52,6 +54,8 @@ def is_coroutine_function(function: Any) -> bool:
     >>> is_coroutine_function(len)
     False
     """
+    if type(function) is FunctionType and not vars(function):
+        return bool(function.__code__.co_flags & inspect.CO_COROUTINE)
     called = _called(function)
     # As `create_autospec` marks what it makes.
     marked = getattr(called, "_is_coroutine", None) is _MARK and _MARK is not None
@@ -61,6 +65,10 @@ def is_coroutine_function(function: Any) -> bool:
 def is_async_function(function: Any) -> bool:
     """Whether a function says that it is asynchronous: that it gives what must be awaited, or an
     asynchronous generator."""
+    if type(function) is BuiltinFunctionType:
+        return False
+    if type(function) is FunctionType and not vars(function):
+        return bool(function.__code__.co_flags & _ASYNCHRONOUS)
     return is_coroutine_function(function) or inspect.isasyncgenfunction(_called(function))
 
 

@@ -1,28 +1,46 @@
-"""Chains and groups: what they have in common whatever their role, and what fits into them."""
+"""Chains and groups: what they have in common whatever their role, and what fits into them.
+
+Flows are nested deeper than Python's stack is, by programs that write them. So what follows from
+the conduits of a composite is found from the innermost on, and kept: conduits never change.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import reduce
+from itertools import chain as concatenated
 from itertools import product as cartesian
+from itertools import takewhile
+from math import prod
 from typing import Any, Self, cast
 
 from .._common.encoding import printed
 from .._common.item_types import fits, type_name, union_of
 from .._errors import InvalidFlowError
 from .._graph.parts import Parallel, Part, in_series, part_of
-from .._options.step_options import StepOptions
+from .._graph.trampoline import trampoline
+from .._options.step_options import NO_OPTIONS, StepOptions
 from .._typing import T
 from .conduit import Conduit
 
-__all__ = ["Chain", "Group", "check_types", "flat", "has_passthrough"]
+__all__ = ["Chain", "Group", "check_types", "entries_of", "flat", "union_of_products"]
 
 
+@printed
 class Composite(Conduit):
     """What is made of other conduits."""
 
-    conduits: tuple[Any, ...]
     _flow_set_on: tuple[Self, StepOptions] | None = None
+
+    def __init__(self, conduits: tuple[Any, ...]) -> None:
+        #: what follows from the conduits, as far as somebody has asked
+        self._flow_facts: dict[str, Any] = {}
+        self._flow_conduits = conduits
+
+    @property
+    def conduits(self) -> tuple[Any, ...]:
+        """What it is made of."""
+        return self._flow_conduits
 
     def options(self, **options: Any) -> Self:
         """A copy with these options for all steps in it that have none of their own, and none from
@@ -31,9 +49,9 @@ class Composite(Conduit):
         What was set on this chain or group before stays, but for what is set anew. Raises TypeError
         for a name that is no option, ValueError for a value out of its range.
         """
-        inner, before = self._flow_set_on or (self, StepOptions())
+        inner, before = self._flow_set_on or (self, NO_OPTIONS)
         defaults = before.replaced(options, self._flow_label)
-        changed = inner._flow_defaulted(defaults, {})
+        changed: Self = inner._flow_defaulted(defaults, {})
         changed._flow_set_on = inner, defaults
         return changed
 
@@ -43,33 +61,138 @@ class Composite(Conduit):
 
     def _flow_of(self, conduits: tuple[Conduit, ...]) -> Self:
         """The same of other conduits."""
-        return type(self)(conduits)  # type: ignore[call-arg]  # the roles' own __init__ takes them
+        return type(self)(conduits)
 
     def _flow_defaulted(self, defaults: StepOptions, known: dict[int, Conduit]) -> Self:
-        return self._flow_of(tuple(one._flow_defaulted(defaults, known) for one in self.conduits))
+        changed: Self = trampoline(_defaulted(self, defaults, known))
+        return changed
 
     def _flow_check_options(self, defaults: StepOptions) -> None:
-        for conduit in self.conduits:
-            conduit._flow_check_options(defaults)
+        inside: list[Conduit] = [self]
+        while inside:
+            one = inside.pop()
+            if isinstance(one, Composite):
+                inside += reversed(one.conduits)
+            else:
+                one._flow_check_options(defaults)
+
+    def _flow_fact(self, name: str, find: Callable[[tuple[Any, ...]], T]) -> T:
+        """What is found of the conduits under this name, which all those further inside know by
+        then; once."""
+        facts = self._flow_facts
+        if name not in facts:
+            for one in reversed(_composites_in(self, name)):
+                getattr(one, name, None)
+            facts[name] = find(self.conduits)
+        found: T = facts[name]
+        return found
 
     @property
     def _flow_is_async(self) -> bool:
-        return any(conduit._flow_is_async for conduit in self.conduits)
+        return self._flow_fact(
+            "_flow_is_async", lambda inside: any(one._flow_is_async for one in inside)
+        )
+
+    def get_final_conduits(self) -> Iterator[Conduit]:
+        """The atomic conduits that end the paths of this one, one branch after the other."""
+        # Each with the chain that it stands in and how many of that come before it, and so on
+        # outwards: that is what feeds a passthrough.
+        inside: list[tuple[Conduit, Any]] = [(self, None)]
+        while inside:
+            one, place = inside.pop()
+            if isinstance(one, Group):
+                inside += [(member, place) for member in reversed(one.conduits)]
+            elif isinstance(one, Chain):
+                place = one.conduits, len(one.conduits) - 1, place
+                inside.append((one.conduits[-1], place))
+            elif one._flow_role != "passthrough":
+                yield from one.get_final_conduits()
+            elif place is not None:
+                conduits, before, outer = place
+                while not before and outer is not None:
+                    conduits, before, outer = outer
+                if before:
+                    place = conduits, before - 1, outer
+                    inside.append((conduits[before - 1], place))
+
+    def _flow_firsts(self) -> Iterator[Conduit]:
+        inside: list[Conduit] = [self]
+        while inside:
+            one = inside.pop()
+            if isinstance(one, Group):
+                inside += reversed(one.conduits)
+            elif isinstance(one, Chain):
+                # A passthrough in the first group lets the next conduit be a first one as well.
+                passing = [*takewhile(lambda first: first._flow_passes, one.conduits)]
+                inside += reversed(one.conduits[: len(passing) + 1])
+            else:
+                yield from one._flow_firsts()
+
+    @property
+    def _flow_entries(self) -> list[Conduit]:
+        return self._flow_fact("_flow_entries", lambda _: entries_of(self._flow_firsts()))
+
+    def describe(self) -> Part:
+        """What its conduits say of themselves: those of a chain in a `Series`, those of a group in
+        a `Parallel`."""
+        return trampoline(_described(self))
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """None: it is the conduits in it."""
         return {}
 
+    def __repr__(self) -> str:
+        texts: list[str] = []
+        inside: list[Conduit | str] = [self]
+        while inside:
+            one = inside.pop()
+            if not isinstance(one, Composite):
+                texts.append(one if isinstance(one, str) else repr(one))
+                continue
+            # The brackets around chains are for the reader: Python would not need them.
+            other: type[Composite] = Group if isinstance(one, Chain) else Chain
+            for number, inner in enumerate(reversed(one.conduits)):
+                if number:
+                    inside.append(" >> " if isinstance(one, Chain) else " & ")
+                inside += [")", inner, "("] if isinstance(inner, other) else [inner]
+        return "".join(texts)
 
-@printed
+
 class Chain(Composite):
     """What chains have in common, whatever their role; `conduits` is flat."""
 
+    #: the two that it was made of, until somebody asks for all of its conduits
+    _flow_ends: tuple[Conduit, Conduit] | None = None
+
     @staticmethod
     def of(kind: Callable[[tuple[Any, ...]], T], first: Conduit, second: Conduit) -> T:
-        """`first >> second`, flat and checked."""
+        """`first >> second`, flat and checked; the price doesn't depend on how long they are."""
         check_types(first, second)
-        return kind((*first.chained_conduits, *second.chained_conduits))
+        made: Any = kind(())
+        made._flow_ends = first, second
+        exits = second._flow_exits
+        if second._flow_passes:
+            exits = _exits_of((second, first))
+        passes = first._flow_passes and second._flow_passes
+        made._flow_facts |= {"_flow_exits": exits, "_flow_passes": passes}
+        return cast(T, made)
+
+    @property
+    def conduits(self) -> tuple[Any, ...]:
+        """The conduits from the first to the last."""
+        if self._flow_ends is not None:
+            found: list[tuple[Conduit, ...]] = []
+            inside: list[Conduit] = [self]
+            while inside:
+                one = inside.pop()
+                ends = one._flow_ends if isinstance(one, Chain) else None
+                if ends is not None:  # read once: another thread may be faster
+                    inside += ends
+                else:
+                    found.append((*one.chained_conduits,))
+            self._flow_conduits = (*concatenated.from_iterable(reversed(found)),)
+            self._flow_ends = None
+        return self._flow_conduits
 
     @property
     def is_chained(self) -> bool:
@@ -79,7 +202,9 @@ class Chain(Composite):
     @property
     def is_concurrent(self) -> bool:
         """Whether one of the conduits is a group."""
-        return any(conduit.is_concurrent for conduit in self.conduits)
+        return self._flow_fact(
+            "is_concurrent", lambda inside: any(one.is_concurrent for one in inside)
+        )
 
     @property
     def chained_conduits(self) -> Iterator[Conduit]:
@@ -89,47 +214,27 @@ class Chain(Composite):
     @property
     def n_concurrent_conduits(self) -> int:
         """The number of paths: the product of those of the conduits."""
-        return reduce(lambda n, conduit: n * conduit.n_concurrent_conduits, self.conduits, 1)
+        count: int = self._flow_fact(
+            "n_concurrent_conduits",
+            lambda inside: prod(one.n_concurrent_conduits for one in inside),
+        )
+        return count
 
     def iter_concurrent_conduits(self) -> Iterator[Conduit]:
         """For each path, the chain of that path alone."""
-        choices = [[*conduit.iter_concurrent_conduits()] for conduit in self.conduits]
-        for choice in cartesian(*choices):
-            steps = [step for step in choice if step._flow_role != "passthrough"]
-            yield (
-                reduce(lambda chain, step: chain >> step, cast(Any, steps)) if steps else choice[0]
-            )
+        yield from _chains_of(trampoline(_choices(self)))
 
-    def describe(self) -> Part:
-        """A `Series` of what its conduits say of themselves."""
-        return in_series(map(part_of, self.conduits))
-
-    def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
-        # From the last conduit that lets nothing pass by it, or a chain built step by step would be
-        # walked from its start for each of them.
-        start = len(self.conduits) - 1
-        while start and has_passthrough(self.conduits[start]):
-            start -= 1
-        feeding = [] if start else ingoing
-        for conduit in self.conduits[start:]:
-            feeding = conduit._flow_finals(feeding)
-        return feeding
-
-    def _flow_firsts(self) -> Iterator[Conduit]:
-        # A passthrough in the first group lets the next conduit be a first one as well.
-        for conduit in self.conduits:
-            yield from conduit._flow_firsts()
-            if not has_passthrough(conduit):
-                return
-
-    def __repr__(self) -> str:
-        return " >> ".join(
-            f"({conduit!r})" if isinstance(conduit, Group) else repr(conduit)
-            for conduit in self.conduits
+    @property
+    def _flow_passes(self) -> bool:
+        return self._flow_fact(
+            "_flow_passes", lambda inside: all(one._flow_passes for one in inside)
         )
 
+    @property
+    def _flow_exits(self) -> list[Conduit]:
+        return self._flow_fact("_flow_exits", _exits_of_chain)
 
-@printed
+
 class Group(Composite):
     """What groups of parallel conduits have in common; `conduits` is flat."""
 
@@ -141,65 +246,136 @@ class Group(Composite):
     @property
     def is_chained(self) -> bool:
         """Whether one of the branches is a chain."""
-        return any(conduit.is_chained for conduit in self.conduits)
+        return self._flow_fact("is_chained", lambda inside: any(one.is_chained for one in inside))
 
     @property
     def n_concurrent_conduits(self) -> int:
         """The number of paths: the sum of those of the conduits."""
-        return sum(conduit.n_concurrent_conduits for conduit in self.conduits)
+        count: int = self._flow_fact(
+            "n_concurrent_conduits", lambda inside: sum(one.n_concurrent_conduits for one in inside)
+        )
+        return count
 
     def iter_concurrent_conduits(self) -> Iterator[Conduit]:
         """The paths of all conduits, one conduit after the other."""
         for conduit in self.conduits:
             yield from conduit.iter_concurrent_conduits()
 
-    def describe(self) -> Part:
-        """A `Parallel` of what its conduits say of themselves."""
-        return Parallel(tuple(map(part_of, self.conduits)))
+    @property
+    def _flow_passes(self) -> bool:
+        return self._flow_fact(
+            "_flow_passes", lambda inside: any(one._flow_passes for one in inside)
+        )
 
-    def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
-        return [final for conduit in self.conduits for final in conduit._flow_finals(ingoing)]
-
-    def _flow_firsts(self) -> Iterator[Conduit]:
-        for conduit in self.conduits:
-            yield from conduit._flow_firsts()
+    @property
+    def _flow_exits(self) -> list[Conduit]:
+        return self._flow_fact("_flow_exits", _exits_of)
 
     @property
     def product_type(self) -> Any:
         """The union of those of the conduits."""
-        return union_of(
-            conduit.product_type for conduit in self.conduits if hasattr(conduit, "product_type")
-        )
+        return self._flow_fact("product_type", union_of_products)
 
-    def __repr__(self) -> str:
-        # The brackets around chains are for the reader: Python would not need them.
-        return " & ".join(
-            f"({conduit!r})" if isinstance(conduit, Chain) else repr(conduit)
-            for conduit in self.conduits
-        )
+
+def _composites_in(composite: Composite, fact: str) -> list[Composite]:
+    """The composites in a composite that don't know a fact, each before those in it."""
+    found: list[Composite] = []
+    seen: set[int] = set()
+    inside: list[Any] = [*composite.conduits]
+    while inside:
+        one = inside.pop()
+        if not isinstance(one, Composite) or fact in one._flow_facts or id(one) in seen:
+            continue
+        seen.add(id(one))
+        found.append(one)
+        inside += one.conduits
+    return found
+
+
+def _exits_of(conduits: Iterable[Conduit]) -> list[Conduit]:
+    return _distinct((final for one in conduits for final in one._flow_exits), "product_type")
+
+
+def _exits_of_chain(conduits: tuple[Conduit, ...]) -> list[Conduit]:
+    passing = [*takewhile(lambda one: one._flow_passes, reversed(conduits))]
+    return _exits_of([*reversed(conduits)][: len(passing) + 1])
+
+
+def entries_of(conduits: Iterable[Conduit]) -> list[Conduit]:
+    """What begins these conduits and shows products to users, one for each type that it takes."""
+    return _distinct((first for one in conduits for first in one._flow_entries), "input_type")
+
+
+def union_of_products(conduits: Iterable[Any]) -> Any:
+    """The union of the types of products that these conduits give."""
+    return union_of(one.product_type for one in conduits if hasattr(one, "product_type"))
+
+
+# The others are recursive, on a trampoline.
+
+
+def _defaulted(
+    one: Conduit, defaults: StepOptions, known: dict[int, Conduit]
+) -> Generator[Any, Any, Any]:
+    if not isinstance(one, Composite):
+        return one._flow_defaulted(defaults, known)
+    changed = []
+    for inner in one.conduits:
+        changed.append((yield _defaulted(inner, defaults, known)))
+    return one._flow_of(tuple(changed))
+
+
+def _described(one: Conduit) -> Generator[Any, Any, Part]:
+    if not isinstance(one, Composite):
+        return part_of(one)
+    parts = []
+    for inner in one.conduits:
+        parts.append((yield _described(inner)))
+    return in_series(parts) if isinstance(one, Chain) else Parallel(tuple(parts))
+
+
+def _choices(chain: Chain) -> Generator[Any, Any, list[list[Conduit]]]:
+    """For each conduit of a chain, the paths through it."""
+    choices = []
+    for conduit in chain.conduits:
+        paths: list[Conduit] = []
+        for branch in conduit.conduits if isinstance(conduit, Group) else (conduit,):
+            if isinstance(branch, Chain):
+                paths += _chains_of((yield _choices(branch)))
+            else:
+                paths += branch.iter_concurrent_conduits()
+        choices.append(paths)
+    return choices
+
+
+def _chains_of(choices: list[list[Conduit]]) -> Iterator[Conduit]:
+    for choice in cartesian(*choices):
+        steps = [step for step in choice if step._flow_role != "passthrough"]
+        yield reduce(lambda chain, step: chain >> step, cast(Any, steps)) if steps else choice[0]
 
 
 def flat(conduits: Iterable[Conduit]) -> tuple[Conduit, ...]:
     """The conduits of nested groups, side by side."""
-    return tuple(
-        inner
-        for conduit in conduits
-        for inner in (conduit.conduits if isinstance(conduit, Group) else (conduit,))
-    )
+    found: list[Conduit] = []
+    for conduit in conduits:
+        found += conduit.conduits if isinstance(conduit, Group) else (conduit,)
+    return tuple(found)
 
 
-def has_passthrough(conduit: Conduit) -> bool:
-    """Whether a product can come through `conduit` as it is."""
-    if isinstance(conduit, Group):
-        return any(has_passthrough(member) for member in conduit.conduits)
-    if isinstance(conduit, Chain):
-        return all(has_passthrough(member) for member in conduit.conduits)
-    return conduit._flow_role == "passthrough"
+def _distinct(conduits: Iterable[Conduit], kind: str) -> list[Conduit]:
+    """Of conduits with the same type of that kind, the first one."""
+    found: dict[Any, Conduit] = {}
+    for conduit in conduits:
+        try:
+            found.setdefault(getattr(conduit, kind, Any), conduit)
+        except TypeError:  # annotated with what has no hash
+            found[id(conduit)] = conduit
+    return [*found.values()]
 
 
 def check_types(first: Conduit, second: Conduit) -> None:
     """Refuse a chain whose products don't fit."""
-    for final in first._flow_finals([]):
+    for final in first._flow_exits:
         given = getattr(final, "product_type", Any)
         for target in second._flow_firsts():
             taken = getattr(target, "input_type", Any)

@@ -9,15 +9,15 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 from weakref import WeakKeyDictionary
 
-from .._check.check import Finding, check
 from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._errors import InvalidFlowError
 from .._graph.parts import Description, Part, part_of
 from .._graph.wiring import connections
-from .._options.step_options import StepOptions
+from .._options.step_options import NO_OPTIONS, StepOptions
 
 if TYPE_CHECKING:
+    from .._check.check import Finding
     from ..viz._output import File
 
 __all__ = [
@@ -82,7 +82,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
 
     def get_final_conduits(self) -> Iterator[Conduit]:
         """The atomic conduits that end the paths of this one, one branch after the other."""
-        return iter(self._flow_finals([]))
+        return iter((self,))
 
     @property
     def n_concurrent_conduits(self) -> int:
@@ -134,8 +134,22 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
             said["arguments"] = self.get_repr_attributes()
         return Description(**said | facts)
 
-    def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
+    @property
+    def _flow_exits(self) -> list[Conduit]:
+        """Those of its final conduits whose products are to fit into what comes behind it: one for
+        each type."""
         return [self]
+
+    @property
+    def _flow_entries(self) -> list[Conduit]:
+        """Those of its first conduits that show products to users, one for each type."""
+        # A step takes any mapping, and a passthrough beside it gives it on as a product.
+        return [self] if getattr(self, "_flow_shows_items", True) else []
+
+    @property
+    def _flow_passes(self) -> bool:
+        """Whether a product can come through it as it is."""
+        return False
 
     def _flow_firsts(self) -> Iterator[Conduit]:
         yield self
@@ -216,6 +230,9 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         warning: fetch: window=3 has no effect without ordered; set ordered=True, or leave window
         out
         """
+        # Here, as it takes 3 ms of the import of the library (benchmark "startup, import").
+        from .._check.check import check
+
         return check(self, options=options)
 
     def _repr_mimebundle_(
@@ -290,8 +307,8 @@ def _same(value: object, default: object) -> bool:
 
 def options_repr(conduit: Conduit) -> str:
     """The options of a conduit as they are written; empty if none are set."""
-    own: StepOptions = getattr(conduit, "_flow_options", StepOptions())
-    texts = ", ".join(own.over(getattr(conduit, "_flow_defaults", StepOptions())).texts())
+    own: StepOptions = getattr(conduit, "_flow_options", NO_OPTIONS)
+    texts = ", ".join(own.over(getattr(conduit, "_flow_defaults", NO_OPTIONS)).texts())
     return f".options({texts})" if texts else ""
 
 

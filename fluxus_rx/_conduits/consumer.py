@@ -148,13 +148,10 @@ async def _given(
 class _ChainedConsumer(Chain, Consumer[A_contra, R_co]):
     """Transformers, and the consumer behind them."""
 
-    def __init__(self, conduits: tuple[Any, ...]) -> None:
-        self.conduits = conduits
-
     @property
     def input_type(self) -> Any:
         """That of the first conduit."""
-        return self.conduits[0].input_type
+        return self._flow_fact("input_type", lambda inside: inside[0].input_type)
 
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
         """Take products, as those of one path each, and give the result."""
@@ -216,7 +213,12 @@ class Flow(Conduit, Generic[R_co]):
         """A `Series` of what its conduits say of themselves."""
         return in_series(map(part_of, (self.producer, self.consumer)))
 
-    def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
+    def get_final_conduits(self) -> Iterator[Conduit]:
+        """The consumer."""
+        return iter((self.consumer,))
+
+    @property
+    def _flow_exits(self) -> list[Conduit]:
         return [self.consumer]
 
     def _flow_firsts(self) -> Iterator[Conduit]:

@@ -34,10 +34,8 @@ from .._engine.observable import FlowObservable, buffered
 from .._engine.path_observables import path_observables
 from .._errors import InvalidFlowError
 from .._graph.parts import Part
-from .._options.executors import in_processes
 from .._options.offload import Offload
-from .._options.pickling import check_picklable
-from .._options.step_options import StepOptions
+from .._options.step_options import NO_OPTIONS, StepOptions
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._rx.run_settings import RunSettings
 from .._rx.scheduler import FlowScheduler
@@ -46,7 +44,7 @@ from .._streams.iteration import iterate
 from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group
-from .iterables import MethodCall, iterator_of, not_iterable
+from .iterables import MethodCall, check_executor, iterator_of, not_iterable
 
 __all__ = [
     "AsyncProducer",
@@ -95,7 +93,7 @@ class Producer(Conduit, Generic[P_co]):
         )
 
     _flow_role: ConduitRole = "producer"
-    _flow_options = StepOptions()
+    _flow_options = NO_OPTIONS
 
     def options(self, **options: Any) -> Self:
         """A copy of this producer that makes its products elsewhere: `executor` is its only option.
@@ -119,13 +117,13 @@ class Producer(Conduit, Generic[P_co]):
         changed = copy.copy(self)
         replaced = self._flow_options.replaced(options, self._flow_label)
         object.__setattr__(changed, "_flow_options", replaced)
-        changed._flow_check_options(StepOptions())
+        changed._flow_check_options(NO_OPTIONS)
         return changed
 
     def _flow_without_options(self) -> Self:
         """This producer as it goes to another process: its options may hold what can't."""
         bare = copy.copy(self)
-        object.__setattr__(bare, "_flow_options", StepOptions())
+        object.__setattr__(bare, "_flow_options", NO_OPTIONS)
         return bare
 
     def _flow_check_options(self, defaults: StepOptions) -> None:
@@ -135,8 +133,8 @@ class Producer(Conduit, Generic[P_co]):
                 f"{self._flow_label}: executor={shown(executor)} is for plain functions and"
                 " generators, and this one is asynchronous: it runs on the loop"
             )
-        if executor is not None and in_processes(executor):
-            check_picklable(self._flow_label, self._flow_called, {})
+        if executor is not None:
+            check_executor(executor, self._flow_label, self._flow_called, {})
 
     @property
     def _flow_called(self) -> Any:
@@ -307,9 +305,6 @@ class AsyncProducer(Producer[P_co]):
 
 class _ParallelProducers(Group, Producer[P_co]):
     """Producers side by side."""
-
-    def __init__(self, conduits: tuple[Any, ...]) -> None:
-        self.conduits = conduits
 
     def produce(self) -> Iterable[P_co]:
         """The products, for a synchronous reader."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterable, Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Self, overload
+from collections.abc import AsyncIterable, Collection, Generator, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Self, cast, overload
 
 from aiostream import Stream
 from reactivex import Observable
@@ -23,13 +23,14 @@ from .._engine.observable import (
 )
 from .._errors import InvalidFlowError
 from .._graph.parts import Part, Through
+from .._graph.trampoline import trampoline
 from .._loops.event_loop import Loop
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._rx.run_settings import RunSettings
 from .._streams.context import Items
 from .._streams.iteration import iterate
 from .._typing import A, A_contra, B, B_co, Behind, C, P_co, T, Whole
-from .composites import Chain, Group, flat
+from .composites import Chain, Group, entries_of, flat, union_of_products
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group, passthrough_chained
 from .iterables import check_items, not_iterable
 from .producer import Producer
@@ -215,8 +216,21 @@ class Passthrough(Conduit):
         """The source itself."""
         return [flow_observable(source)]
 
-    def _flow_finals(self, ingoing: list[Conduit]) -> list[Conduit]:
-        return ingoing
+    def get_final_conduits(self) -> Iterator[Conduit]:
+        """None: what comes before it does."""
+        return iter(())
+
+    @property
+    def _flow_exits(self) -> list[Conduit]:
+        return []
+
+    @property
+    def _flow_entries(self) -> list[Conduit]:
+        return []
+
+    @property
+    def _flow_passes(self) -> bool:
+        return True
 
     def _flow_firsts(self) -> Iterator[Conduit]:
         return iter(())
@@ -277,22 +291,33 @@ class Buffer(Transformer[T, T]):
         return f"buffered({self.policy.size}, {self.policy.overflow!r})"
 
 
-def connected(conduits: Iterable[Any], paths: list[Any]) -> list[Any]:
-    for conduit in conduits:
-        paths = [out for mid in paths for out in conduit.connect(mid)]
+def _compiled(one: Any, source: Observable[Any] | None) -> Generator[Any, Any, list[Any]]:
+    """The paths of a conduit on a source, or of a producer on none; for a trampoline."""
+    if isinstance(one, Chain):
+        paths: list[Any] = [source]
+        for conduit in one.conduits:
+            paths, before = [], paths
+            for path in before:
+                paths += yield _compiled(conduit, path)
+        return paths
+    if not isinstance(one, Group):
+        return cast(list[Any], one.observables() if source is None else one.connect(source))
+    sources: list[Any] = [None] * len(one.conduits)
+    if source is not None:
+        sources = [*fan_out(source, len(one.conduits), one._flow_is_async)]
+    paths = []
+    for conduit, branch in zip(one.conduits, sources, strict=True):
+        paths += yield _compiled(conduit, branch)
     return paths
 
 
 class _ChainedProducer(Chain, Producer[P_co]):
     """A producer and the transformers behind it."""
 
-    def __init__(self, conduits: tuple[Any, ...]) -> None:
-        self.conduits = conduits
-
     @property
     def product_type(self) -> Any:
         """That of the last conduit."""
-        return self.conduits[-1].product_type
+        return self._flow_fact("product_type", lambda inside: inside[-1].product_type)
 
     def produce(self) -> Iterable[P_co]:
         """The products, for a synchronous reader."""
@@ -300,24 +325,21 @@ class _ChainedProducer(Chain, Producer[P_co]):
 
     def observables(self) -> list[FlowObservable[P_co]]:
         """One observable per path, in path order."""
-        return connected(self.conduits[1:], self.conduits[0].observables())
+        return trampoline(_compiled(self, None))
 
 
 class _ChainedTransformer(Chain, Transformer[A_contra, B_co]):
     """Transformers one behind the other."""
 
-    def __init__(self, conduits: tuple[Any, ...]) -> None:
-        self.conduits = conduits
-
     @property
     def input_type(self) -> Any:
         """That of the first conduit."""
-        return self.conduits[0].input_type
+        return self._flow_fact("input_type", lambda inside: inside[0].input_type)
 
     @property
     def product_type(self) -> Any:
         """That of the last conduit."""
-        return self.conduits[-1].product_type
+        return self._flow_fact("product_type", lambda inside: inside[-1].product_type)
 
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """The outputs for one product, for a synchronous caller."""
@@ -325,22 +347,20 @@ class _ChainedTransformer(Chain, Transformer[A_contra, B_co]):
 
     def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """The chain on an observable: one observable per path, in path order."""
-        return connected(self.conduits, [source])
+        return trampoline(_compiled(self, source))
 
 
 class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
     """Transformers side by side, each fed with every product."""
 
     def __init__(self, conduits: tuple[Any, ...], passes_through: bool) -> None:
-        self.conduits = conduits
+        super().__init__(conduits)
         self.passes_through = passes_through
 
     @property
     def input_type(self) -> Any:
         """That of the conduits, where they agree; else Any, and each of them is checked."""
-        # Not a set: what is annotated may have no hash.
-        kinds = [conduit.input_type for conduit in self.conduits if hasattr(conduit, "input_type")]
-        return kinds[0] if kinds and all(kind == kinds[0] for kind in kinds) else Any
+        return self._flow_fact("input_type", _common_input)
 
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """The outputs for one product, for a synchronous caller."""
@@ -351,12 +371,13 @@ class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
 
     def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """The group on an observable, which runs once: one observable per path, in path order."""
-        branches = fan_out(source, len(self.conduits), self._flow_is_async)
-        return [
-            out
-            for conduit, branch in zip(self.conduits, branches, strict=True)
-            for out in conduit.connect(branch)
-        ]
+        return trampoline(_compiled(self, source))
+
+
+def _common_input(conduits: tuple[Any, ...]) -> Any:
+    # Not a set: what is annotated may have no hash.
+    kinds = [conduit.input_type for conduit in conduits if hasattr(conduit, "input_type")]
+    return kinds[0] if kinds and all(kind == kinds[0] for kind in kinds) else Any
 
 
 def group(conduits: Collection[Conduit]) -> Transformer[Any, Any]:
@@ -368,10 +389,12 @@ def group(conduits: Collection[Conduit]) -> Transformer[Any, Any]:
     through = any(map(passes_through, conduits))
     made: _ParallelTransformers[Any, Any] = _ParallelTransformers(flat(conduits), through)
     if through:
-        for first in made._flow_firsts():
+        # Of those given and not of all in them, so that `a & b & c & …` looks at each branch once.
+        made._flow_facts["product_type"] = union_of_products(conduits)
+        made._flow_facts["_flow_entries"] = entries_of(conduits)
+        for first in made._flow_entries:
             taken = getattr(first, "input_type", Any)
-            # A step takes any mapping, and a passthrough beside it gives it on as a product.
-            if getattr(first, "_flow_shows_items", True) and not fits(taken, made.product_type):
+            if not fits(taken, made.product_type):
                 raise InvalidFlowError(
                     f"a passthrough beside {made._flow_label} would pass on {type_name(taken)}, but"
                     f" the group gives {type_name(made.product_type)}; widen its product type"

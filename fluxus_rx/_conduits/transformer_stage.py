@@ -16,13 +16,11 @@ from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError
 from .._graph.parts import Part
-from .._options.executors import in_processes
 from .._options.offload import Offload
-from .._options.pickling import check_picklable
-from .._options.step_options import StepOptions
+from .._options.step_options import NO_OPTIONS, StepOptions
 from .._streams.context import Items
 from .conduit import Conduit, ConduitRole
-from .iterables import MethodCall, iterator_of
+from .iterables import MethodCall, check_executor, iterator_of
 
 __all__ = ["TransformerStage"]
 
@@ -33,8 +31,8 @@ class TransformerStage(Conduit):
     """What a transformer is for each product alone."""
 
     _flow_role: ConduitRole = "transformer"
-    _flow_options = StepOptions()
-    _flow_defaults = StepOptions()
+    _flow_options = NO_OPTIONS
+    _flow_defaults = NO_OPTIONS
     _flow_shows_items = True
 
     @abstractmethod
@@ -51,7 +49,7 @@ class TransformerStage(Conduit):
         changed = copy.copy(self)
         replaced = self._flow_options.replaced(options, self._flow_label)
         object.__setattr__(changed, "_flow_options", replaced)
-        changed._flow_check_options(StepOptions())
+        changed._flow_check_options(NO_OPTIONS)
         return changed
 
     def describe(self) -> Part:
@@ -78,13 +76,13 @@ class TransformerStage(Conduit):
         own = self._flow_options
         if not self._flow_awaits and (own.has("concurrency") or own.timeout is not None):
             return _IN_THREADS
-        return StepOptions()
+        return NO_OPTIONS
 
     def _flow_defaulted(self, defaults: StepOptions, known: dict[int, Conduit]) -> Self:
         if id(self) not in known:
             changed = copy.copy(self)
             object.__setattr__(changed, "_flow_defaults", self._flow_defaults.over(defaults))
-            changed._flow_check_options(StepOptions())
+            changed._flow_check_options(NO_OPTIONS)
             known[id(self)] = changed
         return cast(Self, known[id(self)])
 
@@ -92,7 +90,7 @@ class TransformerStage(Conduit):
         """This transformer as it goes to another process: its options may hold what can't."""
         bare = copy.copy(self)
         for name in ("_flow_options", "_flow_defaults"):
-            object.__setattr__(bare, name, StepOptions())
+            object.__setattr__(bare, name, NO_OPTIONS)
         return bare
 
     def _flow_check_options(self, defaults: StepOptions) -> None:
@@ -105,8 +103,8 @@ class TransformerStage(Conduit):
                 )
             return
         executor = self._flow_settings.over(defaults).over(self._flow_implied).executor
-        if executor is not None and in_processes(executor):
-            check_picklable(self._flow_label, *self._flow_called)
+        if executor is not None:
+            check_executor(executor, self._flow_label, *self._flow_called)
 
     @property
     def _flow_called(self) -> tuple[Callable[..., Any], Mapping[str, Any]]:

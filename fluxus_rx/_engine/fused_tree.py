@@ -47,13 +47,25 @@ class TreeNode:
         """Have these items to do once it is opened."""
         self._loop.push(items)
 
+    def all(self) -> list[TreeNode]:
+        """This node and all below it, in the order in which they are written."""
+        found: list[TreeNode] = []
+        inside: list[TreeNode] = [self]
+        while inside:
+            node = inside.pop()
+            found.append(node)
+            inside += reversed(node.children)
+        return found
+
     def open(self, flow: FlowScheduler) -> None:
-        """Take its turns from this run; all of it in one context."""
+        """Take its turns from this run; the steps of a node have one context."""
+        for node in self.all():
+            node._open(flow)
+
+    def _open(self, flow: FlowScheduler) -> None:
         self._loop = FusedLoop(self.bound_steps, self._loop.release(), flow.scope.time_slice)
         self._run = contextvars.copy_context().run
         self.items = self._loop.products()
-        for child in self.children:
-            child.open(flow)
 
     def push(self, items: Iterator[Any]) -> None:
         """Take these items through the steps."""
@@ -82,12 +94,11 @@ class TreeNode:
 
     def close(self) -> None:
         """Close the iterators that are open, those of the children first."""
-        for child in reversed(self.children):
-            child.close()
-        if self._run is None:
-            self._loop.close()
-        else:
-            self._run(self._loop.close)
+        for node in reversed(self.all()):
+            if node._run is None:
+                node._loop.close()
+            else:
+                node._run(node._loop.close)
 
 
 class FusedTree(CompositeStream[tuple[int, Any]]):

@@ -7,28 +7,56 @@ they are ready.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
+from .._graph.trampoline import trampoline
+from .._options.step_options import StepOptions
 from .._rx.draining import made_as_of, moment_of_making
 from .._rx.driver import Driver, RootObserver
-from .._rx.multicast import subscribe_merged
+from .._rx.multicast import Branch, Hub, subscribe_merged
 from .._rx.scheduler import FlowScheduler
 from .._streams.timing import IdleTimes
 from .._typing import T
 from .bound_step import Collector
 from .fused_tree import FusedTree, TreeNode
-from .observable import DrivenObservable, FlowObservable
+from .observable import DrivenObservable, FlowObservable, Receiver
 from .pipeline import Pipeline
 
 __all__ = ["Merged", "paths_by_source", "subscribe_paths"]
 
-#: the observables that a path consists of, the first one with its source
-_Parts = Sequence[FlowObservable[Any]]
+
+class _Part:
+    """An observable that paths lead through, and what is on the branches of the group behind it."""
+
+    __slots__ = ("branches", "indices", "observable")
+
+    def __init__(self, observable: FlowObservable[Any]) -> None:
+        self.observable = observable
+        self.branches: dict[Branch[Any], _Part] = {}
+        #: those of the paths that end here
+        self.indices: list[int] = []
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the end of one path, or knows what is on all of its branches."""
+        if self.indices:
+            return len(self.indices) == 1 and not self.branches
+        return len(self.in_order()) == len(self.branches) == len(self._hub.branches)
+
+    def in_order(self) -> list[_Part]:
+        """What is on the branches, in their order."""
+        if not self.branches:
+            return []
+        return [self.branches[one] for one in self._hub.branches if one in self.branches]
+
+    @property
+    def _hub(self) -> Hub[Any]:
+        return next(iter(self.branches)).hub
 
 
 class Merged(DrivenObservable[T]):
@@ -55,7 +83,7 @@ class Merged(DrivenObservable[T]):
         inline = _inline_paths(paths, flow)
         others = [path for index, path in enumerate(paths) if index not in inline]
         if inline:
-            others.insert(0, _InlinePaths(inline))
+            others.insert(0, _InlinePaths(inline.values(), len(paths)))
         return subscribe_merged(others, observer, flow)
 
 
@@ -76,40 +104,46 @@ def subscribe_paths(
             on_completed(index)
 
     if inline:
-        yield _InlineRun(inline, receivers, on_error, all_completed, flow).begin()
+        roots = inline.values()
+        yield _InlineRun(roots, receivers, on_error, all_completed, flow).begin()
     for index, (path, receive) in enumerate(zip(paths, receivers, strict=True)):
         if index not in inline:
             ended = partial(on_completed, index)
-            if collectors and isinstance(path, FlowObservable) and path.driven:
-                yield path.collect(collectors[index], on_error, ended, flow)
-                continue
-            yield path.subscribe(receive, on_error, ended, scheduler=flow)
+            if isinstance(path, FlowObservable) and path.driven and (collectors or path.has_source):
+                collector = collectors[index] if collectors else None
+                yield path.receive(Receiver(receive, on_error, ended, collector), flow)
+            else:
+                yield path.subscribe(receive, on_error, ended, scheduler=flow)
 
 
 def paths_by_source(paths: Sequence[Observable[Any]]) -> list[list[int]]:
     """The indices of the paths, those together that may have a source in common, or one that can't
     wait until it is subscribed to."""
-    found = {index: parts for index, path in enumerate(paths) if (parts := _parts_of(path))}
-    if len(found) < len(paths):
+    roots = _roots_of(paths)
+    if len(roots) < len(paths):
         return [[*range(len(paths))]]
-    return [[*group] for group in _by_source(found)]
+    found: dict[int, list[int]] = {}
+    for index, root in roots.items():
+        found.setdefault(id(root), []).append(index)
+    return [*found.values()]
 
 
 class _InlinePaths(Observable[Any]):
     """Paths that are one loop, for one observer."""
 
-    def __init__(self, paths: Mapping[int, _Parts]) -> None:
+    def __init__(self, roots: Iterable[_Part], count: int) -> None:
         super().__init__()
-        self._paths = paths
+        self._roots = roots
+        self._count = count
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
         assert isinstance(scheduler, FlowScheduler)
-        receivers = [observer.on_next] * (max(self._paths) + 1)
+        receivers = [observer.on_next] * self._count
         on_error: Any = observer.on_error
         return _InlineRun(
-            self._paths, receivers, on_error, observer.on_completed, scheduler
+            self._roots, receivers, on_error, observer.on_completed, scheduler
         ).begin()
 
 
@@ -119,13 +153,14 @@ class _InlineRun:
 
     def __init__(
         self,
-        paths: Mapping[int, _Parts],
+        roots: Iterable[_Part],
         receivers: Sequence[Callable[[Any], None]],
         on_error: Callable[[BaseException], None],
         on_completed: Callable[[], None],
         flow: FlowScheduler,
     ) -> None:
-        self._paths = paths
+        #: those of all paths, each of them once
+        self._roots = [*{id(root): root for root in roots}.values()]
         self._receivers = receivers
         self.on_error = on_error
         self._on_completed = on_completed
@@ -158,12 +193,11 @@ class _InlineRun:
         roots: list[TreeNode] = []
         idle_times = _IdleTimes(self._flow)
         try:
-            for paths in _by_source(self._paths):
-                root, _ = _tree_of(paths, 0, self._flow)
-                first = next(iter(paths.values()))[0]
-                source = first.open_source(self._flow)
+            for part in self._roots:
+                root, _ = trampoline(_tree_of(part, self._flow))
+                source = part.observable.open_source(self._flow)
                 if hasattr(source, "__anext__"):
-                    self._start_reading(source, root, first.ends_in(self._flow))
+                    self._start_reading(source, root, part.observable.ends_in(self._flow))
                 else:
                     idle_times.tell(root)
                     root.add(source)
@@ -227,80 +261,80 @@ class _IdleTimes:
                     bound_step.gauge.runs_as("inline", self.told, limit=1)
 
 
-def _inline_paths(paths: Sequence[Observable[Any]], flow: FlowScheduler) -> Mapping[int, _Parts]:
-    """The paths that can be one loop: all that lead from a source, which no step has to wait on."""
+def _inline_paths(paths: Sequence[Observable[Any]], flow: FlowScheduler) -> Mapping[int, _Part]:
+    """The paths that can be one loop, by their index, each with its first part: all that lead from
+    a source, which no step has to wait on."""
     settings = flow.scope.settings
     if len(paths) < 2 or settings.replay is not None:
         return {}
-    found = {}
+    roots = _roots_of(paths)
+    inline = {
+        id(root): _is_inline(root, settings.options)
+        for root in {id(root): root for root in roots.values()}.values()
+    }
+    found = {index: root for index, root in roots.items() if inline[id(root)]}
+    return found if len(found) > 1 else {}
+
+
+def _roots_of(paths: Sequence[Observable[Any]]) -> Mapping[int, _Part]:
+    """The first parts of the paths by their index, as far as they can be told, with all behind
+    them; each part is come to once, however many paths lead through it."""
+    parts: dict[int, _Part] = {}
+    roots: dict[int, _Part | None] = {}
+    found: dict[int, _Part] = {}
     for index, path in enumerate(paths):
-        parts = _parts_of(path)
-        if parts and all(part.is_inline(settings.options) for part in parts):
-            found[index] = parts
-    inline: dict[int, _Parts] = {}
-    for group in _by_source(found):
-        if _is_whole(group, 0):
-            inline.update(group)
-    return inline if len(inline) > 1 else {}
+        climbed: list[int] = []
+        root: _Part | None = None
+        observable: Observable[Any] = path
+        below: tuple[Branch[Any], _Part] | None = None
+        while isinstance(observable, FlowObservable):
+            key = id(observable)
+            part = parts.setdefault(key, _Part(observable))
+            if below is None:
+                part.indices.append(index)
+            else:
+                part.branches[below[0]] = below[1]
+            if key in roots:
+                root = roots[key]
+                break
+            climbed.append(key)
+            branch = observable.branch
+            if branch is None:
+                root = part if observable.has_source else None
+                break
+            below, observable = (branch, part), branch.hub.source
+        roots |= dict.fromkeys(climbed, root)
+        if root is not None:
+            found[index] = root
+    return found
 
 
-def _parts_of(path: Observable[Any]) -> _Parts:
-    """What a path consists of, from its source on; nothing, if that can't be told."""
-    if not isinstance(path, FlowObservable):
-        return ()
-    parts = [path]
-    while (branch := parts[-1].branch) is not None:
-        before = branch.hub.source
-        if not isinstance(before, FlowObservable):
-            return ()
-        parts.append(before)
-    return parts[::-1] if parts[-1].has_source else ()
-
-
-def _by_source(paths: Mapping[int, _Parts]) -> list[dict[int, _Parts]]:
-    """The paths, together with those from the same source."""
-    found: dict[int, dict[int, _Parts]] = {}
-    for index, parts in paths.items():
-        found.setdefault(id(parts[0]), {})[index] = parts
-    return [*found.values()]
-
-
-def _by_branch(paths: Mapping[int, _Parts], depth: int) -> list[dict[int, _Parts]]:
-    """For each branch of the group behind this part of the paths, those that lead through it."""
-    after = {index: parts[depth + 1].branch for index, parts in paths.items()}
-    branch = next(iter(after.values()))
-    assert branch is not None
-    return [
-        {index: parts for index, parts in paths.items() if after[index] is one}
-        for one in branch.hub.branches
-    ]
-
-
-def _ends(paths: Mapping[int, _Parts], depth: int) -> bool:
-    return any(len(parts) == depth + 1 for parts in paths.values())
-
-
-def _is_whole(paths: Mapping[int, _Parts], depth: int) -> bool:
-    """Whether all branches are among these paths: their source waits for all of them."""
-    if _ends(paths, depth):
-        return len(paths) == 1
-    return all(members and _is_whole(members, depth + 1) for members in _by_branch(paths, depth))
+def _is_inline(root: _Part, defaults: StepOptions) -> bool:
+    """Whether no step of these parts has to wait, and all branches are among them: their source
+    waits for all of them."""
+    inside = [root]
+    while inside:
+        part = inside.pop()
+        if not (part.is_whole and part.observable.is_inline(defaults)):
+            return False
+        inside += part.branches.values()
+    return True
 
 
 def _tree_of(
-    paths: Mapping[int, _Parts], depth: int, flow: FlowScheduler
-) -> tuple[TreeNode, dict[Hashable, int]]:
-    """The part of the paths at this depth, and all behind it, as a node of a tree; and how many
-    stages from there on have a key or a limiter."""
-    part = next(iter(paths.values()))[depth]
+    part: _Part, flow: FlowScheduler
+) -> Generator[Any, Any, tuple[TreeNode, dict[Hashable, int]]]:
+    """A part and all behind it, as a node of a tree; and how many stages from there on have a key
+    or a limiter. For a trampoline."""
     downstream = dict(flow.downstream)
     children: list[TreeNode] = []
-    if not _ends(paths, depth):
-        for members in _by_branch(paths, depth):
-            child, behind = _tree_of(members, depth + 1, flow)
-            children.append(child)
-            for key, count in behind.items():
-                downstream[key] = max(count, downstream.get(key, 0))
-    bound_steps = part.bound_steps(flow, downstream)
-    index = -1 if children else next(iter(paths))
+    for behind in part.in_order():
+        child, counts = yield _tree_of(behind, flow)
+        children.append(child)
+        # The smaller into the larger, or groups that are nested would be counted again and again.
+        downstream, counts = sorted((downstream, counts), key=len, reverse=True)
+        for key, count in counts.items():
+            downstream[key] = max(count, downstream.get(key, 0))
+    bound_steps = part.observable.bound_steps(flow, downstream)
+    index = -1 if children else part.indices[0]
     return TreeNode(bound_steps, children, index), downstream

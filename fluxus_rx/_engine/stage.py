@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from reactivex import Observable
 
 from .._common.trail import Trail
-from .._options.step_options import StepOptions
+from .._options.step_options import NO_OPTIONS, StepOptions
 from .._rx.draining import Draining, Leftover
 from .._rx.run_settings import RunSettings
 from .._rx.scope import Scope
@@ -40,8 +40,8 @@ class Stage(NamedTuple):
     name: str
     shows_items: bool
     #: those that are set, and those that are implied where none are set around it either
-    options: StepOptions = StepOptions()
-    implied: StepOptions = StepOptions()
+    options: StepOptions = NO_OPTIONS
+    implied: StepOptions = NO_OPTIONS
 
     def settled(self, defaults: StepOptions) -> StepOptions:
         """Its options in a run with these defaults."""
@@ -92,7 +92,8 @@ class StageInRun(NamedTuple):
         """What the step does to one item, counted if the run counts, and as the options say."""
         stage, trail = self.placed
         bound_step = stage.bind(StepContext(scope, trail, owner, self.options))
-        bound_step = bound_step._replace(depth=self.depth)
+        if self.depth:
+            bound_step = bound_step._replace(depth=self.depth)
         if not stage.name:
             return bound_step
         settings = RunSettings() if scope is None else scope.settings

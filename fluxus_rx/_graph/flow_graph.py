@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Generator, Hashable, Iterable, Iterator
 from itertools import count
 from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
 
 from .._common.encoding import printed
 from .._common.messages import short, shown
@@ -28,6 +29,7 @@ from .parts import (
     last_role,
     part_of,
 )
+from .trampoline import trampoline
 from .wiring import Wiring
 
 __all__ = ["Drawing", "Edge", "FlowGraph", "Paths", "lay_edges", "whole_of"]
@@ -142,17 +144,18 @@ def whole_of(flow: Describable) -> Series:
     # The start is the first of all, so that the nodes are numbered as they are read.
     begins = first_role(part) == "producer"
     start = [] if begins else [Node(next(keys), "start", "start")]
-    placed = _with_key(part, keys)
+    placed = trampoline(_with_key(part, keys))
     last = [] if last_role(part) == "consumer" else [Node(next(keys), "end", "end")]
     return in_series((*start, placed, *last))
 
 
-def _with_key(part: Part, keys: Iterator[str]) -> Part:
+def _with_key(part: Part, keys: Iterator[str]) -> Generator[Any, Any, Part]:
     match part:
-        case Series():
-            return Series(tuple(_with_key(one, keys) for one in part.parts))
-        case Parallel():
-            return Parallel(tuple(_with_key(one, keys) for one in part.parts))
+        case Series() | Parallel():
+            parts = []
+            for one in part.parts:
+                parts.append((yield _with_key(one, keys)))
+            return type(part)(tuple(parts))
         case Through():
             return Through(next(keys))
         case Description():

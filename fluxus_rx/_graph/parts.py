@@ -75,6 +75,7 @@ class Description:
     emission: Literal["", "with demand", "thinned out", "hot"] = ""
     source: object = dataclasses.field(default=None, repr=False)
     n_paths = n_entries = 1
+    _passes = False
 
     def __repr__(self) -> str:
         # It has the values themselves; what it shows of them has no secrets.
@@ -127,6 +128,7 @@ class Node:
         default=None, kw_only=True, repr=False, compare=False
     )
     n_paths = n_entries = 1
+    _passes = False
 
     @property
     def details(self) -> list[str]:
@@ -146,6 +148,7 @@ class Through:
 
     key: str = ""
     n_paths = n_entries = 1
+    _passes = True
 
 
 @printed
@@ -154,6 +157,12 @@ class _Composite:
     """What a series and a group have in common."""
 
     parts: tuple[Part, ...]
+
+    # Asked at once, when all parts know theirs; later, it would recurse into what is nested.
+    def __post_init__(self) -> None:
+        for fact in ("n_paths", "n_entries", "_passes"):
+            if self.parts:
+                getattr(self, fact)
 
 
 # Neither is a dataclass of its own, as each of them would make the import of the library longer.
@@ -170,6 +179,11 @@ class Series(_Composite):
         """The number of conduits and passthroughs that what comes before it feeds."""
         return self.parts[0].n_entries
 
+    @functools.cached_property
+    def _passes(self) -> bool:
+        """Whether a product can come through it as it is."""
+        return all(part._passes for part in self.parts)
+
 
 class Parallel(_Composite):
     """Parts side by side."""
@@ -183,6 +197,11 @@ class Parallel(_Composite):
     def n_entries(self) -> int:
         """The number of conduits and passthroughs that what comes before it feeds."""
         return sum(part.n_entries for part in self.parts)
+
+    @functools.cached_property
+    def _passes(self) -> bool:
+        """Whether a product can come through it as it is."""
+        return any(part._passes for part in self.parts)
 
 
 #: What `describe()` gives has descriptions at its ends, and what is drawn has nodes.

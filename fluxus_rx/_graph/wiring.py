@@ -9,6 +9,7 @@ from typing import Any, Generic
 
 from .._typing import T
 from .parts import Description, Node, Parallel, Part, Series, Through, first_role
+from .trampoline import trampoline
 
 __all__ = ["Wiring", "connections"]
 
@@ -24,17 +25,18 @@ class Wiring(ABC, Generic[T]):
     most_edges: float = inf
 
     def lay(self, part: Part, ports: list[T]) -> list[T]:
-        """Feed a part from these ports, and give its own.
+        """Feed a part from these ports, and give its own."""
+        return trampoline(self._lay(part, ports))
 
-        Recursive in the depth to which groups are nested, not in the length of chains.
-        """
+    def _lay(self, part: Part, ports: list[T]) -> Generator[Any, Any, list[T]]:
         match part:
             case Series():
                 for one in part.parts:
-                    ports = self.lay(one, ports)
+                    ports = yield self._lay(one, ports)
                 return ports
             case Parallel():
-                return self._split(part, ports)
+                split: list[T] = yield self._split(part, ports)
+                return split
             case Through():
                 return self.pass_by(part, ports)
             case _:
@@ -68,18 +70,26 @@ class Wiring(ABC, Generic[T]):
         """The ports as a branch of a group reads from them; there are so many paths before it."""
         return ports
 
-    def _split(self, group: Parallel, ports: list[T]) -> list[T]:
+    def _split(self, group: Parallel, ports: list[T]) -> Generator[Any, Any, list[T]]:
         ports = self.fan_out(ports)
         if len(ports) > 1 and len(ports) * group.n_entries > self.most_edges:
             ports = [self.join(ports)]
-        exits: dict[Hashable, list[T]] = {}
+        exits: list[T] = []
         before = 0
         for branch in group.parts:
-            for port in self.lay(branch, self.branch(ports, group, branch, before)):
-                exits.setdefault(self.origin(port), []).append(port)
+            branched = self.branch(ports, group, branch, before)
+            left: list[T] = yield self._lay(branch, branched)
+            exits += left
             before += branch.n_paths
-        # A passthrough may lie beside a chain of groups that have one each.
-        return [same[0] if len(same) == 1 else self.meet(same) for same in exits.values()]
+        # A passthrough may lie beside a chain of groups that have one each. Only then are all exits
+        # looked at, which are looked at again by each group that this one is in.
+        return self._met(exits) if sum(branch._passes for branch in group.parts) > 1 else exits
+
+    def _met(self, exits: list[T]) -> list[T]:
+        by_origin: dict[Hashable, list[T]] = {}
+        for port in exits:
+            by_origin.setdefault(self.origin(port), []).append(port)
+        return [same[0] if len(same) == 1 else self.meet(same) for same in by_origin.values()]
 
 
 def connections(part: Part, ingoing: Collection[Any]) -> Iterator[tuple[Any, Any]]:
@@ -103,24 +113,50 @@ def _first_name(part: Part) -> str:
     return part.name
 
 
-def _connections(
-    part: Part, feeding: Collection[Any]
-) -> Generator[tuple[Any, Any], None, Collection[Any]]:
-    """The edges; in the end, what feeds the part behind this one."""
-    match part:
-        case Series():
-            for one in part.parts:
-                feeding = yield from _connections(one, feeding)
-            return feeding
-        case Parallel():
-            exits: list[Any] = []
-            for branch in part.parts:
-                exits += yield from _connections(branch, feeding)
-            return exits
-        case Description():
-            conduit = part if part.source is None else part.source
-            for one in feeding:
-                yield one, conduit
-            return [conduit]
-        case _:
-            return feeding
+def _connections(whole: Part, feeding: Collection[Any]) -> Iterator[tuple[Any, Any]]:
+    # From the outermost part inwards.
+    inside: list[_Place] = [_Place(iter((whole,)), feeding)]
+    while inside:
+        place = inside[-1]
+        part = next(place.parts, None)
+        match part:
+            case Series():
+                inside.append(_Place(iter(part.parts), place.feeding))
+                continue
+            case Parallel():
+                inside.append(_Place(iter(part.parts), place.feeding, []))
+                continue
+            case Description():
+                conduit = part if part.source is None else part.source
+                for one in place.feeding:
+                    yield one, conduit
+                given: Collection[Any] = [conduit]
+            case None:
+                inside.pop()
+                given = place.feeding if place.exits is None else place.exits
+            case _:
+                given = place.feeding
+        if inside:
+            inside[-1].take(given)
+
+
+class _Place:
+    """Where the walk stands in a part that is made of others."""
+
+    __slots__ = ("exits", "feeding", "parts")
+
+    def __init__(
+        self, parts: Iterator[Part], feeding: Collection[Any], exits: list[Any] | None = None
+    ) -> None:
+        self.parts = parts
+        #: what feeds the next one
+        self.feeding = feeding
+        #: what those side by side have given so far; None of those one behind the other
+        self.exits = exits
+
+    def take(self, given: Collection[Any]) -> None:
+        """What the part that comes next has given."""
+        if self.exits is None:
+            self.feeding = given
+        else:
+            self.exits += given

@@ -62,7 +62,7 @@ class Loop:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if self._is_intact:
+            if self._is_intact and not self._kept.is_at_rest():
                 self.call(self._kept.settle)
         finally:
             if not (self._is_intact and self._home.release(self._kept)):

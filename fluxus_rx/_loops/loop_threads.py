@@ -86,6 +86,11 @@ class LoopThreads(futures.ThreadPoolExecutor):
                     call.cancel()
             self._dismiss()
 
+    @property
+    def are_gone(self) -> bool:
+        """Whether there are none, and no calls."""
+        return not (self._size or self._left or self._running or self._queue)
+
     async def settle(self) -> None:
         """End the threads that are idle, once their calls are done; those that still run after some
         seconds are told of in the log, once, and not waited for again."""

@@ -373,3 +373,8 @@ def _remedy_on_loop(step: StepStats) -> str:
     if step._kind == "inline":
         return "Run it in processes (executor='process'), or in threads if it waits for something."
     return "Move what it computes into a plain step, and run it in processes (executor='process')."
+
+
+# Users see, pickle and report what they import, not where it is written.
+for _public in (Explanation, RunStats, StepStats):
+    _public.__module__ = "fluxus_rx"

@@ -366,3 +366,8 @@ def _dumps(value: object) -> bytes:
     from multiprocessing.reduction import ForkingPickler
 
     return bytes(ForkingPickler.dumps(value))
+
+
+# Users see, pickle and report what they import, not where it is written.
+for _public in (close_processes,):
+    _public.__module__ = "fluxus_rx"

@@ -13,7 +13,7 @@ from .._errors import InvalidOptionError
 from .._monitoring.meter import Meter
 from .._monitoring.reporting import Follow, check_progress
 from .._options.failure import Failure, FailureLog
-from .._options.step_options import StepOptions
+from .._options.step_options import NO_OPTIONS, StepOptions
 from .stopper import Stopper
 
 __all__ = ["RunKeywords", "RunSettings"]
@@ -42,7 +42,7 @@ class RunSettings:
     #: who is told how far it has come
     progress: Follow = False
     #: those of steps that have none of their own
-    options: StepOptions = StepOptions()  # noqa: RUF009 - frozen
+    options: StepOptions = NO_OPTIONS
     #: where failures go that don't end it; without one, none may be collected
     failures: FailureLog | None = None
     #: what each step is given instead of the products of the sources
@@ -93,7 +93,7 @@ class RunSettings:
         return cls(
             meter=Meter(timestamps, elapsed, times_loop=steered) if counted else None,
             progress=progress,
-            options=StepOptions() if options is None else options,
+            options=NO_OPTIONS if options is None else options,
             failures=FailureLog(on_failure, max_failures),
             drainable=steered,
             deadline=deadline,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from .._common.encoding import to_print
 from .._common.text import shortened, width_of
 from .._graph.flow_graph import Paths, lay_edges, whole_of
 from .._graph.parts import Describable, Description, Node, Parallel, Part, Role, Series, Through
+from .._graph.trampoline import trampoline
 
 __all__ = ["drawn_tree", "to_tree"]
 
@@ -53,86 +53,130 @@ def drawn_tree(conduit: Describable, *, paths: bool) -> str:
     """The same in any case with box characters, for files."""
     whole = whole_of(conduit)
     tree = _Tree(lay_edges(whole, True).paths if paths else {})
-    return "\n".join(row.text for row in tree.stack(whole.parts, False))
+    trampoline(tree.stack(whole.parts, False, _Margin()))
+    return "\n".join(row.text for row in tree.rows)
 
 
-@dataclasses.dataclass(frozen=True)
 class _Row:
     """A line of the drawing; `lead` is what leads on from it to the right, if anything does."""
 
-    text: str
-    lead: str = ""
+    __slots__ = ("_texts", "lead", "width")
 
-    def after(self, prefix: str) -> _Row:
-        """The row within a branch."""
-        return _Row(prefix + self.text, self.lead)
+    def __init__(self, text: str, lead: str = "") -> None:
+        # Joined at the end: groups in groups add to a row again and again.
+        self._texts = [text]
+        self.lead = lead
+        self.width = width_of(text)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._texts)
+
+    def join(self, width: int, bar: str) -> None:
+        """Lead it, or a gap, to a bar in this column."""
+        self._texts += ((self.lead or " ") * (width - self.width), bar)
+        self.width = width + 1
+        self.lead = ""
+
+
+class _Margin(NamedTuple):
+    """What stands on the left of the rows of a part: of its first one, and of those below.
+
+    `corner` is where a group that begins the part leads off, if that is on a line which others
+    share.
+    """
+
+    first: str = ""
+    below: str = ""
+    corner: str = "├"
+
+    @property
+    def next(self) -> _Margin:
+        """That of what comes below the first row."""
+        return _Margin(self.below, self.below)
+
+    def of_branch(self, branch: Part, corner: str, is_last: bool) -> _Margin:
+        """That of a branch which a line on the left leads into."""
+        begins = branch
+        while isinstance(begins, Series):
+            begins = begins.parts[0]
+        below = self.below + ("     " if is_last else "│    ")
+        match begins:
+            case Through():
+                return _Margin(f"{self.first}{corner}", below)
+            case Parallel():
+                return _Margin(f"{self.first}{corner}────", below, "┬")
+            case _:
+                return _Margin(f"{self.first}{corner}──▶ ", below)
 
 
 class _Tree:
     """Draws the parts of one flow; with the paths by key, if they are to be seen.
 
     Of the rows of a part, those with a lead are its exits; the last one is. `fed` tells whether
-    something stands above the part that feeds it.
+    something stands above the part that feeds it. Its functions are for a trampoline.
     """
 
     def __init__(self, paths: Mapping[str, Paths]) -> None:
+        self.rows: list[_Row] = []
         self._paths = paths
 
-    def stack(self, parts: Sequence[Part], fed: bool) -> list[_Row]:
-        """The rows of parts one behind the other, without exits."""
-        rows: list[_Row] = []
+    def stack(
+        self, parts: Sequence[Part], fed: bool, margin: _Margin
+    ) -> Generator[Any, Any, _Margin]:
+        """Draw parts one behind the other, without exits; gives the margin of what comes next."""
         for part in parts:
             if isinstance(part, Node):
-                rows.append(_Row(_tree_label(part)))
+                self._add(margin, _tree_label(part))
             elif isinstance(part, Through):  # all there is in the flow
-                rows.append(_Row("┊"))
+                self._add(margin, "┊")
             else:
-                rows += _joined(self._part(part, fed or bool(rows)))
-        return rows
+                start = len(self.rows)
+                yield self._part(part, fed, margin)
+                self._join(start, margin.below)
+            fed, margin = True, margin.next
+        return margin
 
-    def _part(self, part: Part, fed: bool) -> list[_Row]:
+    def _part(self, part: Part, fed: bool, margin: _Margin) -> Generator[Any, Any, None]:
         assert not isinstance(part, Description)  # there is a node in its place
         match part:
             case Node():
-                return [_Row(f"{_tree_label(part)} {self._indices(part.key, '─')}", "─")]
+                text = f"{_tree_label(part)} {self._indices(part.key, '─')}"
+                self._add(margin, text, "─")
             case Through():
-                return [_Row(f"┄{self._indices(part.key, '┄')}", "┄")]
+                self._add(margin, f"┄{self._indices(part.key, '┄')}", "┄")
             case Series():
-                above = self.stack(part.parts[:-1], fed)
-                return above + self._part(part.parts[-1], fed or bool(above))
+                *before, last = part.parts
+                margin = yield self.stack(before, fed, margin)
+                yield self._part(last, fed or bool(before), margin)
             case Parallel():
-                branches = [self._part(branch, fed) for branch in part.parts]
-                return [*(_fed(branches) if fed else chain.from_iterable(branches))]
+                yield self._branches(part, fed, margin)
+
+    def _branches(self, group: Parallel, fed: bool, margin: _Margin) -> Generator[Any, Any, None]:
+        corner = margin.corner
+        for number, branch in enumerate(group.parts, 1):
+            is_last = number == len(group.parts)
+            if not fed:
+                yield self._part(branch, False, margin)
+            else:
+                corner = "╰" if is_last and number > 1 else corner
+                yield self._part(branch, True, margin.of_branch(branch, corner, is_last))
+            corner, margin = "├", margin.next
+
+    def _add(self, margin: _Margin, text: str, lead: str = "") -> None:
+        self.rows.append(_Row(margin.first + text, lead))
 
     def _indices(self, key: str, line: str) -> str:
         return f"{line} {self._paths[key]} " if key in self._paths else ""
 
-
-def _fed(branches: Sequence[list[_Row]]) -> Iterator[_Row]:
-    """The rows of a group, each branch led into from a line on the left."""
-    for number, (first, *more) in enumerate(branches, 1):
-        corner, below = ("├", "│    ") if number < len(branches) else ("╰", "     ")
-        match first.text[0]:
-            case "┄":
-                yield first.after(corner)
-            case "├":  # a group that begins the branch
-                yield _Row(f"{corner}────┬{first.text[1:]}", first.lead)
-            case _:
-                yield first.after(f"{corner}──▶ ")
-        yield from (row.after(below) for row in more)
-
-
-def _joined(rows: Sequence[_Row]) -> Iterator[_Row]:
-    """The rows with their exits led together on the right, and back to the left below."""
-    first = next(number for number, row in enumerate(rows) if row.lead)
-    width = max(width_of(row.text) for row in rows[first:]) + 1
-    for number, row in enumerate(rows):
-        if number < first:
-            yield row
-            continue
-        bar = "╮" if number == first else "┤" if row.lead else "│"
-        yield _Row(row.text + (row.lead or " ") * (width - width_of(row.text)) + bar)
-    yield _Row(f"╭{'─' * (width - 1)}╯")
+    def _join(self, start: int, margin: str) -> None:
+        """Lead the exits of the rows from there on together on the right, and back to the left
+        below."""
+        first = next(n for n in range(start, len(self.rows)) if self.rows[n].lead)
+        width = max(row.width for row in self.rows[first:]) + 1
+        for number, row in enumerate(self.rows[first:]):
+            row.join(width, "╮" if not number else "┤" if row.lead else "│")
+        self.rows.append(_Row(f"{margin}╭{'─' * (width - width_of(margin) - 1)}╯"))
 
 
 def _tree_label(node: Node) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from fluxus_rx import AsyncTransformer, rerun, run, step, stream
+from fluxus_rx._loops.kept_loop import KeptLoop, at_standstill
 from fluxus_rx.testing import virtual_time
 from tests.support.conduits import AsyncCollect, Collect
 from tests.support.scripted_calls import numbers
@@ -414,3 +415,74 @@ run(step("note", note))
 assert loops[1] is not loops[0]
 print("closed:", loops[0].is_closed())
 """
+
+
+class TestAtRest:
+    """A loop is looked at from inside, so that a run which has left nothing ends at once."""
+
+    @pytest.fixture
+    def kept(self) -> Iterator[KeptLoop]:
+        """A loop on which nothing was run."""
+        kept = KeptLoop(asyncio.new_event_loop, 0)
+        yield kept
+        kept.close()
+
+    @pytest.mark.skipif(os.name == "nt", reason="of its loops there, nothing is known")
+    def test_a_new_loop_is(self, kept: KeptLoop) -> None:
+        """Fails where asyncio changes: then `_is_bare` has to follow, or all runs cost more."""
+        kept.loop.run_until_complete(asyncio.sleep(0))
+        assert kept.is_at_rest()
+
+    def test_one_with_a_connection_is_not(self, kept: KeptLoop) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            kept.loop.add_reader(ours, print)
+            assert not kept.is_at_rest()
+            kept.loop.remove_reader(ours)
+
+    def test_one_with_a_timer_is_not(self, kept: KeptLoop) -> None:
+        kept.loop.call_later(60, print)
+        assert not kept.is_at_rest()
+
+    def test_one_with_a_callback_is_not(self, kept: KeptLoop) -> None:
+        kept.loop.call_soon(list)
+        assert not kept.is_at_rest()
+
+    def test_one_with_a_task_is_not(self, kept: KeptLoop) -> None:
+        async def leave_a_task() -> asyncio.Task[None]:
+            async def wait() -> None:
+                await asyncio.get_running_loop().create_future()
+
+            task = asyncio.create_task(wait())
+            await asyncio.sleep(0)
+            return task
+
+        task = kept.loop.run_until_complete(leave_a_task())
+        assert not kept.is_at_rest()
+        task.cancel()
+        kept.loop.run_until_complete(asyncio.wait([task]))
+
+    def test_one_with_a_thread_is_not(self, kept: KeptLoop) -> None:
+        kept.loop.run_until_complete(asyncio.wait_for(_in_thread(), 60))
+        assert not kept.is_at_rest()
+
+    def test_one_whose_standstill_somebody_waits_for_is_not(self, kept: KeptLoop) -> None:
+        take_back = at_standstill(kept.loop, lambda: None)
+        assert not kept.is_at_rest()
+        take_back()
+
+    def test_one_of_another_kind_is_not(self) -> None:
+        """Nobody knows what waits on it."""
+
+        class OtherLoop(asyncio.SelectorEventLoop):
+            pass
+
+        kept = KeptLoop(OtherLoop, 0)
+        try:
+            assert not kept.is_at_rest()
+        finally:
+            kept.close()
+
+
+async def _in_thread() -> None:
+    await asyncio.to_thread(list)

@@ -48,9 +48,17 @@ OPTIONAL = {"IPython", "graphviz", "matplotlib", "numpy", "pandas", "pyarrow", "
 SLOW = {"html", "json", "multiprocessing", "pickle", "random"}
 SLOW_FOLDERS = {"testing", "viz"}
 
-#: What of our own is imported inside functions: drawings, which take an eighth of the time of
-#: `import fluxus_rx`, and the module that is made of an optional package from top to bottom.
-ON_USE = {"fluxus_rx.viz", "fluxus_rx._monitoring.terminal"}
+#: What of our own is imported inside functions: what takes a millisecond or more of
+#: `import fluxus_rx` and no run needs, and the module that is made of an optional package.
+ON_USE = {
+    "fluxus_rx._check",
+    "fluxus_rx._monitoring.stats",
+    "fluxus_rx._monitoring.summary",
+    "fluxus_rx._monitoring.terminal",
+    "fluxus_rx._options.executors",
+    "fluxus_rx._options.pickling",
+    "fluxus_rx.viz",
+}
 
 
 def folder_of(path: Path) -> str:
