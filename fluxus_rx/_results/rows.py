@@ -121,8 +121,8 @@ class PathOutputs:
             if any(map(attrgetter("depth"), products)):
                 path._positions = _Positions.of([one.positions() for one in path._products])
             else:
-                numbers = array("q", map(attrgetter("position"), path._products))
-                path._positions = _Positions(numbers, 1)
+                first = array("q", map(attrgetter("position"), path._products))
+                path._positions = _Positions(first, 1)
             return path
         found = [product.positions() for product in products]
         order = sorted(range(len(products)), key=found.__getitem__)
