@@ -6,35 +6,58 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
-from .._common.names import known_spellings
 from .._engine.bound_step import BoundStep, CollectedRows, Collector, FusedCalls, Stopped
 from .._engine.fused import YIELD_TO_LOOP
 from .._products.dict_product import MISSING, DictProduct, known_names
 from .._products.factory import SourceItems
 from .._streams.context import Items, unmistakable
 from .._streams.timing import TimeSlice
+from .step_function import NOT_CALLED, StepFunction, found_at_once
 
 __all__ = ["DirectStep"]
 
-#: instead of what a function gave that has not been called
-_NOT_CALLED: Final[Any] = object()
-#: Steps behind which a row becomes a product when an attribute must be looked up further back: it
-#: keeps a table for that.
-_LONG_ROW: Final = 8
+#: instead of the attribute that a function takes: any other arguments
+_OTHERS: Final[Any] = object()
+#: what the steps of a product have added, by their names
+_Steps = dict[str, dict[str, Any]]
+#: the index and the name of a step, the attribute that its function takes, and the function
+_Call = tuple[int, str, Any, Callable[[Any], Any]]
 
 
 class DirectStep(NamedTuple):
-    """A function of one attribute, whose products extend those of the steps before it.
+    """A step whose products extend those of the steps before it.
 
-    `outcome` makes of what the function gave what `apply` gives.
+    `function` takes the value of the `attribute`; where it takes other arguments, there is none,
+    and `call` gives what it gives for a product, `call_row` for the steps of a row. `outcome` makes
+    of that what `apply` gives.
     """
 
     apply: Callable[[Any], Any]
     name: str
-    attribute: str
+    attribute: Any
     function: Callable[[Any], Any]
+    call: Callable[[DictProduct], Any]
+    call_row: Callable[[_Steps], Any]
     owner: object
     outcome: Callable[[Any, DictProduct], Any]
+
+    @classmethod
+    def of(
+        cls, function: StepFunction, owner: object, apply: Any, outcome: Any
+    ) -> DirectStep | None:
+        """That of a function, if it has no fixed arguments, which a message may tell of."""
+        if function.has_fixed:
+            return None
+        return cls(
+            apply=apply,
+            name=function.name,
+            attribute=_OTHERS if function.only is MISSING else function.only,
+            function=function.by_value,
+            call=function.call,
+            call_row=function.call_row,
+            owner=owner,
+            outcome=outcome,
+        )
 
     def fused(self, bound_steps: Sequence[BoundStep], position: int) -> FusedCalls:
         """See `DirectCall`."""
@@ -49,34 +72,43 @@ class _FusedSteps(FusedCalls):
     takes (benchmark "sync").
     """
 
-    __slots__ = ("_bound_steps", "_calls", "_owner", "_position", "_tail")
+    __slots__ = ("_bound_steps", "_calls", "_owner", "_position", "_row_calls", "_tail")
 
     def __init__(self, bound_steps: Sequence[BoundStep], position: int, owner: object) -> None:
         self._bound_steps = bound_steps
         self._position = position
         self._owner = owner
         steps: Any = (step.direct for step in bound_steps)
-        self._calls = [
-            (index, step.name, step.attribute, step.function) for index, step in enumerate(steps)
-        ]
+        self._calls: list[_Call] = []
+        self._row_calls: list[_Call] = []
+        for index, step in enumerate(steps):
+            has_attribute = step.attribute is not _OTHERS
+            function, of_row = step.function, step.function
+            if not has_attribute:
+                function, of_row = step.call, step.call_row
+            self._calls.append((index, step.name, step.attribute, function))
+            self._row_calls.append((index, step.name, step.attribute, of_row))
         self._tail = 0, self._calls
 
-    def carry(self, item: DictProduct, first: int = 0, given: Any = _NOT_CALLED) -> Any:
+    def carry(self, item: DictProduct, first: int = 0, given: Any = NOT_CALLED) -> Any:
         """See `FusedCalls`; the function of the first step may have given something already."""
         product, index, is_plain = item, first, known_names.issuperset
         while True:
             try:
-                if given is _NOT_CALLED and product.owner is self._owner:
+                if given is NOT_CALLED and product.owner is self._owner:
                     by_step, latest = product.by_step, product.latest
                     calls = self._calls_from(index) if index else self._calls
                     for index, name, attribute, function in calls:  # noqa: B007 - of the error
                         if attribute in latest:
                             given = function(latest[attribute])
+                        elif attribute is _OTHERS:
+                            product.latest = latest
+                            given = function(product)
                         else:
                             product.latest = latest
                             value = product.find(attribute)
                             if value is MISSING:
-                                given = _NOT_CALLED
+                                given = NOT_CALLED
                                 break
                             given = function(value)
                         if given.__class__ is not dict or not is_plain(given):
@@ -94,11 +126,11 @@ class _FusedSteps(FusedCalls):
                 raise raised from error
             if outcome.__class__ is Items:
                 return Stopped(self._position + index, outcome, product)
-            product, index, given = outcome, index + 1, _NOT_CALLED
+            product, index, given = outcome, index + 1, NOT_CALLED
             if index == len(self._calls):
                 return product
 
-    def _calls_from(self, index: int) -> list[tuple[int, str, str, Callable[[Any], Any]]]:
+    def _calls_from(self, index: int) -> list[_Call]:
         # The same as the last time, for all products that one has become.
         if self._tail[0] != index:
             self._tail = index, self._calls[index:]
@@ -107,7 +139,7 @@ class _FusedSteps(FusedCalls):
     def _outcome(self, product: DictProduct, index: int, given: Any) -> Any:
         """What comes of a call that is not of the usual case."""
         step = self._bound_steps[index]
-        if given is _NOT_CALLED:
+        if given is NOT_CALLED:
             return step.apply(product)
         direct: Any = step.direct
         return direct.outcome(given, product)
@@ -162,13 +194,15 @@ class _FusedSteps(FusedCalls):
         latest = item.copy()
         by_step = {source.name: latest}
         try:
-            for index, name, attribute, function in self._calls:  # noqa: B007 - of the error
+            for index, name, attribute, function in self._row_calls:  # noqa: B007 - of the error
                 if attribute in latest:
                     given = function(latest[attribute])
-                elif (value := _found(by_step, attribute)) is not MISSING:
+                elif attribute is _OTHERS:
+                    given = function(by_step)
+                elif (value := found_at_once(by_step, attribute)) is not MISSING:
                     given = function(value)
                 else:
-                    given = _NOT_CALLED
+                    given = NOT_CALLED
                     break
                 if given.__class__ is not dict or not given or not is_plain(given):
                     break
@@ -181,12 +215,3 @@ class _FusedSteps(FusedCalls):
                 raise
             raise raised from error
         return self.carry(source.product_of(by_step, position), index, given)
-
-
-def _found(by_step: dict[str, dict[str, Any]], attribute: str) -> Any:
-    """The latest value of an attribute, if it can be found at once; else MISSING."""
-    if len(by_step) <= _LONG_ROW and attribute not in known_spellings:
-        for attributes in reversed(by_step.values()):
-            if attribute in attributes:
-                return attributes[attribute]
-    return MISSING

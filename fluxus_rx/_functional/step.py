@@ -23,7 +23,8 @@ from .._graph.parts import Part
 from .._options.offload import Offload
 from .._products.dict_product import MISSING, DictProduct, item_number, snapshot
 from .._products.factory import ProductFactory, from_foreign
-from .call import OffloadedCall, StepCall, StepFunction, TimedCall, by_value
+from .call import OffloadedCall, StepCall, TimedCall
+from .step_function import StepFunction, by_value
 
 __all__ = ["Step"]
 

@@ -22,6 +22,9 @@ __all__ = [
 #: the mark of what is not there; None is an attribute value like any other
 MISSING: Final[Any] = object()
 
+#: Steps that are looked up one by one, which takes less than a table of all.
+_FEW_STEPS: Final = 8
+
 #: Names known to be identifiers: tells so in 80 ns for a whole dictionary. Bounded.
 known_names: set[Any] = set()
 _KNOWN_MOST: Final = 10_000
@@ -128,8 +131,13 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
             spellings = spellings_of(name)
             if len(spellings) > 1:
                 return self._find_spelled(spellings)
-        if name in self.latest:
-            return self.latest[name]
+        by_step = self.by_step
+        if len(by_step) <= _FEW_STEPS:
+            for added in reversed(by_step.values()):
+                if name in added:
+                    return added[name]
+            if self.parent is None:
+                return MISSING
         layer: AttributeLayer | None = self._layers()
         while layer is not None:
             if name in layer.table:

@@ -17,6 +17,7 @@ ANSWERS: dict[str, Callable[[int], Any]] = {
     "next": lambda x: {"x": x + 1},
     "other": lambda x: {"y": x},
     "two": lambda x: {"x": x, "y": -x},
+    "spelled": lambda x: {"o\u0308": x},
     "nothing": lambda x: {},
     "none": lambda x: [],
     "several": lambda x: [{"x": x}, {"y": x}],
@@ -38,29 +39,33 @@ def fail(x: int) -> dict[str, int]:
 
 
 class Answering(NamedTuple):
-    """A step of a chain: its name, the attribute that it takes, and its answers by turns."""
+    """A step of a chain: its name, what its function takes, and its answers by turns."""
 
     name: str
-    attribute: str
+    takes: str
     answers: tuple[str, ...]
 
     def step(self) -> Any:
         def answer(value: int) -> Any:
             return ANSWERS[self.answers[value % len(self.answers)]](value)
 
-        by_name: dict[str, Callable[[Any], Any]] = {
+        functions: dict[str, Callable[..., Any]] = {
             "x": lambda x: answer(x),
             "y": lambda y: answer(y),
             "first": lambda first: answer(first),
+            "two": lambda x, y: answer(x + y),
+            "default": lambda x, y=5, *, z=3: answer(x + y + z),
+            "all": lambda x, **others: answer(x + len(others)),
+            "spelled": lambda ö: answer(ö),
         }
-        return step(self.name, by_name[self.attribute])
+        return step(self.name, functions[self.takes])
 
 
 usual = st.sampled_from(["next", "other", "two"])
 steps = st.builds(
     Answering,
     name=st.sampled_from("abcdefghi"),
-    attribute=st.sampled_from(["x", "x", "x", "y", "first"]),
+    takes=st.sampled_from(["x", "x", "x", "y", "first", "two", "default", "all", "spelled"]),
     answers=st.one_of(
         st.tuples(usual),
         st.lists(st.one_of(usual, st.sampled_from([*ANSWERS])), min_size=1, max_size=4).map(tuple),
@@ -95,7 +100,7 @@ def test_steps_that_are_called_as_one_do_what_each_does_by_itself(
     """Outputs, errors and their notes are those of a run whose steps read the clock in between."""
 
     def flow() -> Any:
-        items = [{"first": x, looked_up: x} for x in range(count)]
+        items = [{"first": x, "ö": -x, looked_up: x} for x in range(count)]
         return chain(step("src", lambda: iter(items)), *(one.step() for one in chained))
 
     alone = outcome(lambda: run(flow(), timestamps=True))
