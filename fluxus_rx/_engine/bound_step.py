@@ -66,15 +66,25 @@ class BoundStep(NamedTuple):
     @property
     def is_direct(self) -> bool:
         """Whether it may be called as one with its neighbours."""
-        return self.direct is not None and self.direct.apply is self.apply
+        return self.direct is not None and self.direct.stands_for(self.apply)
 
 
 class DirectCall(Protocol):
     """How a step may be called as one with its neighbours."""
 
-    @property
-    def apply(self) -> Callable[[Any], Any]:
-        """The function of the step that it does the same as."""
+    def stands_for(self, apply: Callable[[Any], Any]) -> bool:
+        """Whether it does the same as this function of the step."""
+        ...
+
+    def watched(
+        self,
+        apply: Callable[[Any], Any],
+        watch: Callable[[Callable[[Any], Any]], Callable[[Any], Any]],
+        outcome: Callable[[Callable[..., Any], Any, Any], Any],
+    ) -> DirectCall:
+        """The same in place of another `apply`, which watches its calls. `watch` gives what to call
+        in place of a function. `outcome` gives what comes of an item for which it gave no plain
+        dictionary, by what makes an outcome of that."""
         ...
 
     def fused(self, bound_steps: Sequence[BoundStep], position: int) -> FusedCalls:

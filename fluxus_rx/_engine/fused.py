@@ -398,7 +398,7 @@ class Fused(CompositeStream[Any]):
             flow.scope.time_slice,
             cursors=[] if is_async else [Cursor(0, source)],
             idle_times=idle_times,
-            collector=None if gauges else collector,
+            collector=collector,
         )
         return cls(section, flow)
 

@@ -10,12 +10,13 @@ from collections.abc import (
     Iterator,
 )
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from .._monitoring.gauge import Gauge
 from .._monitoring.loop_time import LoopTime
 from .._monitoring.meter import Meter, Recorder, RunningCall, SourceCalls, length_of
 from .._monitoring.watched_items import WatchedAsyncItems, WatchedSource, watched_items
+from .._products.factory import SourceItems
 from .._rx.draining import CallNotBegun, Leftover
 from .._streams.context import Items
 from .._streams.iteration import relay
@@ -25,11 +26,20 @@ from .bound_step import BoundStep, Deferred
 __all__ = ["counted_outcome", "metered", "metered_source"]
 
 
+#: Instead of what a function gave that wasn't called, since the run is drained.
+_UNCALLED: Final[Any] = object()
+
+
 def metered(work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> BoundStep:
     """The same work, each call of it counted from its beginning to its end. In a run that is
     drained none begins: its product is a `leftover`."""
     calls = _StepCalls(work, gauge, meter, leftover)
-    return work._replace(apply=calls.inline(), acall=calls.awaiting(), gauge=gauge)
+    apply, direct = calls.inline(), work.direct
+    if direct is not None:
+        direct = (
+            None if meter.keeps_calls else direct.watched(apply, calls.direct, calls.direct_outcome)
+        )
+    return work._replace(apply=apply, acall=calls.awaiting(), direct=direct, gauge=gauge)
 
 
 class _StepCalls:
@@ -78,6 +88,58 @@ class _StepCalls:
             return outcome
 
         return apply
+
+    def direct(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """What calls the function of a step with a value, where its neighbours are called at once.
+
+        Where nobody keeps records, a call doesn't know its item.
+        """
+        gauge, now, draining = self._gauge, self._meter.clock, self._leftover.draining
+        plain, look = gauge.plain, partial(gauge.look, function)
+
+        def call(value: Any) -> Any:
+            if draining.begun:
+                return _UNCALLED
+            plain.entered = since = now()
+            try:
+                given = (function if plain.inline_seconds < plain.due else look)(value)
+            except BaseException as error:
+                gauge.leave_inline(since)
+                self._meter.begin(gauge, since=since).end(error)
+                raise
+            if given.__class__ is dict:
+                plain.ended = end = now()
+                plain.inline_seconds += end - since
+                plain.entered = None
+                plain.over += 1
+            return given
+
+        return call
+
+    def direct_outcome(self, outcome: Callable[[Any, Any], Any], given: Any, item: Any) -> Any:
+        """The outcome of a call that has given no plain dictionary, and is not over; or one whose
+        attributes are checked, after it was counted."""
+        if given is _UNCALLED:
+            return self._leftover.of(item)
+        gauge, plain = self._gauge, self._gauge.plain
+        since = self._meter.clock() if plain.entered is None else plain.entered
+        try:
+            made = outcome(given, item)
+        except BaseException as error:
+            if plain.entered is None:
+                plain.over -= 1
+            gauge.leave_inline(since)
+            self._begun(item, since).end(error, item)
+            raise
+        if made.__class__ is Items:
+            gauge.leave_inline(since)
+            return self._several(made, item, since)
+        if plain.entered is not None:
+            plain.ended = end = self._meter.clock()
+            plain.inline_seconds += end - since
+            plain.entered = None
+            plain.over += 1
+        return made
 
     def _inner(self) -> Callable[[Any], Awaitable[Any]]:
         acall, loop_time = self._work.acall, self._gauge.loop_time
@@ -180,6 +242,9 @@ def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any
     watch = SourceCalls(gauge, meter, first)
     if hasattr(source, "__aiter__"):
         return WatchedAsyncItems(source, watch, gauge.loop_time)
+    if isinstance(source, SourceItems):
+        source.watch(lambda items: WatchedSource(items, watch, gauge, meter))
+        return source
     return WatchedSource(source, watch, gauge, meter)
 
 

@@ -22,7 +22,7 @@ from .._loops.loop_errors import note_loop_error
 from .._monitoring.meter import ItemCounter, Meter
 from .._monitoring.watched_items import WatchedSource
 from .._options.step_options import NO_OPTIONS, StepOptions
-from .._products.factory import ProductOwner
+from .._products.factory import ProductOwner, SourceItems
 from .._rx.draining import moment_of_making
 from .._rx.driver import Driver, RootObserver
 from .._rx.intake import Intake
@@ -266,7 +266,7 @@ class FlowObservable(DrivenObservable[T]):
             source = metered_source(partial(self._opened, root, flow, owner), gauge, meter)
         if not self.ends_in(flow):
             return source
-        if isinstance(source, WatchedSource):
+        if isinstance(source, WatchedSource | SourceItems):
             return flow.scope.add_source(source)
         return make_drainable(source, flow.scope)
 

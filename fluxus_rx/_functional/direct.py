@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
@@ -57,6 +58,25 @@ class DirectStep(NamedTuple):
             call_row=function.call_row,
             owner=owner,
             outcome=outcome,
+        )
+
+    def stands_for(self, apply: Callable[[Any], Any]) -> bool:
+        """See `DirectCall`."""
+        return self.apply is apply
+
+    def watched(
+        self,
+        apply: Callable[[Any], Any],
+        watch: Callable[[Callable[[Any], Any]], Callable[[Any], Any]],
+        outcome: Callable[[Callable[..., Any], Any, Any], Any],
+    ) -> DirectStep:
+        """See `DirectCall`."""
+        return self._replace(
+            apply=apply,
+            function=watch(self.function),
+            call=watch(self.call),
+            call_row=watch(self.call_row),
+            outcome=partial(outcome, self.outcome),
         )
 
     def fused(self, bound_steps: Sequence[BoundStep], position: int) -> FusedCalls:

@@ -302,7 +302,8 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
 
     def _links(self) -> list[DictProduct]:
         """The products of its lineage, the first one first."""
-        links, parent = [self], self.parent
+        links: list[DictProduct] = [self]
+        parent = self.parent
         while parent is not None:
             links.append(parent)
             parent = parent.parent

@@ -232,7 +232,17 @@ class SourceItems(Iterator[DictProduct]):
     """The products of a source; or its mappings, for whoever needs no products, and these for the
     rest. Begins with the first of them that is asked for."""
 
-    __slots__ = ("_factory", "_items", "_iterator", "_kind", "_products", "count", "name", "owner")
+    __slots__ = (
+        "_factory",
+        "_items",
+        "_iterator",
+        "_kind",
+        "_products",
+        "_watched",
+        "count",
+        "name",
+        "owner",
+    )
 
     def __init__(
         self, factory: ProductFactory, items: Iterable[Any], kind: str, name: str, owner: object
@@ -242,11 +252,22 @@ class SourceItems(Iterator[DictProduct]):
         self._kind = kind
         self._iterator: Iterator[Any] | None = None
         self._products: Generator[DictProduct, None, None] | None = None
+        #: what watches the items, if anything does
+        self._watched: Any = None
         #: the name of its step, and the pipeline that may extend its products
         self.name = name
         self.owner = owner
         #: how many mappings have been taken
         self.count = 0
+
+    def watch(self, watched: Callable[[Iterable[Any]], Any]) -> None:
+        """Have the items read by way of something that watches this and can be told to end."""
+        self._items = self._watched = watched(self._items)
+
+    def end(self) -> bool:
+        """Give no more; whether it might have."""
+        ended: bool = self._watched.end()
+        return ended
 
     def mappings(self) -> Iterator[tuple[int, Any]]:
         """The items as they are, each with its position; whoever takes them sets the `count`."""
@@ -282,12 +303,14 @@ class SourceItems(Iterator[DictProduct]):
 
     def close(self) -> None:
         """Close the items, once, if they have been begun."""
-        begun, self._iterator = self._iterator, None
+        begun: Any = self._iterator
+        self._iterator = None
         if self._products is not None and getgeneratorstate(self._products) != GEN_CREATED:
             begun = self._products  # which closes them
-        close = getattr(begun, "close", None)
-        if close is not None:
-            close()
+        for part in (begun, self._watched):
+            close = getattr(part, "close", None)
+            if close is not None:
+                close()
 
 
 def from_foreign(
