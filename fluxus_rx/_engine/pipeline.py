@@ -10,7 +10,7 @@ from .._rx.overflow import BoundedIntake
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import BUFFER, Channel
 from .._streams.flat_map import FlatMap
-from .._streams.iteration import Cancellable, CompositeStream, IteratorStream, StartWith, poller
+from .._streams.iteration import Cancellable, CompositeStream, StartWith, poller
 from .._streams.merge import Merge
 from .._typing import T
 from .async_stage import async_stage, call_stage
@@ -75,12 +75,7 @@ class Pipeline(CompositeStream[T]):
         if self._is_drainable or any(bound_step.may_wait for bound_step in bound_steps):
             self._own(BUFFER)
         self._is_drainable = False
-        is_async = hasattr(self._last, "__anext__")
-        if not (bound_steps or is_async) and self._flow.scope.meter is None:
-            # Not as no steps at all, fused: the loop takes 1 us for an item (benchmark "async").
-            # In a run that counts it must: who waits for the source then starves.
-            self._add(IteratorStream(self._last, self._flow.scope.time_slice))
-        elif bound_steps or not is_async:
+        if bound_steps or not hasattr(self._last, "__anext__"):
             channel = self._channel
             self._add(Fused.over(self._last, bound_steps, self._flow))
             self._channel = channel  # fused steps keep nothing
@@ -88,7 +83,7 @@ class Pipeline(CompositeStream[T]):
     def own_all(self) -> None:
         """Let a task of its own read all of it: an operator of aiostream that fails may close what
         it reads while it waits for an item, which no generator can take."""
-        self._own(BUFFER, (Fused, IteratorStream))
+        self._own(BUFFER, (Fused,))
 
     def _own(self, size: int, also: tuple[type, ...] = ()) -> None:
         """Let one task read what the workers of a stage would read in turns."""

@@ -15,9 +15,7 @@ from collections.abc import (
     Awaitable,
     Callable,
     Iterable,
-    Iterator,
 )
-from contextvars import copy_context
 from functools import partial
 from time import perf_counter
 from typing import Any, Final, Generic
@@ -26,13 +24,11 @@ from aiostream.core import Streamer
 
 from .._common.messages import also_raised
 from .._typing import T
-from .context import unmistakable
 from .timing import TimeSlice
 
 __all__ = [
     "END",
     "Cancellable",
-    "IteratorStream",
     "Reader",
     "StartWith",
     "aclose",
@@ -148,63 +144,6 @@ class StartWith(Cancellable[Any]):
 
 async def _ready(item: T) -> T:
     return item
-
-
-class IteratorStream(Cancellable[T]):
-    """The items of a plain iterator, whose code runs in one context, whoever reads."""
-
-    __slots__ = ("_items", "_run", "_time_slice")
-
-    def __init__(self, items: Iterator[T], time_slice: TimeSlice) -> None:
-        self._items: Any = items
-        self._time_slice = time_slice
-        self._run: Callable[..., Any] | None = None
-
-    def poll(self) -> T:
-        """The next item; END if there is none, or the loop must have its turn first."""
-        time_slice = self._time_slice
-        if self._items is None or time_slice.gate is not None or perf_counter() > time_slice.due:
-            return END  # type: ignore[no-any-return]  # a mark of any type
-        run = self._run
-        if run is None:
-            run = self._run = copy_context().run
-        try:
-            item: T = run(next, self._items, END)
-        except BaseException as error:
-            self._close_after(error)
-            raised = unmistakable(error)
-            if raised is error:
-                raise
-            raise raised from error
-        if item is END:
-            self._items = None
-        return item
-
-    async def __anext__(self) -> T:
-        time_slice = self._time_slice
-        while (item := self.poll()) is END:
-            if self._items is None:
-                raise StopAsyncIteration
-            await time_slice.yield_to_loop()
-        return item
-
-    def _close_after(self, error: BaseException) -> None:
-        try:
-            self._close()
-        except BaseException as late:
-            also_raised(error, late)
-
-    def _close(self) -> None:
-        items, self._items = self._items, None
-        if hasattr(items, "close"):
-            (self._run or copy_context().run)(items.close)
-
-    def cancel(self) -> None:
-        """Do nothing: it never waits."""
-
-    async def aclose(self) -> None:
-        """Close the iterator, if it can be closed."""
-        self._close()
 
 
 def iterate(source: AsyncIterable[T]) -> AsyncGenerator[T, None]:

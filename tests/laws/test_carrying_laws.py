@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from fluxus_rx._streams.call_stage import CallStage
 from fluxus_rx._streams.context import Items
 from fluxus_rx._streams.flat_map import FlatMap
-from fluxus_rx._streams.iteration import IteratorStream
+from fluxus_rx._streams.iteration import END
 from fluxus_rx._streams.limit import Limit
-from fluxus_rx._streams.timing import TimeSlice
 from fluxus_rx.testing import run_virtual
 from tests.support.probes import BUFFER, alone
 
@@ -27,6 +26,29 @@ CALL: ContextVar[object] = ContextVar("CALL")
 def key_of(item: tuple[int, ...]) -> int:
     """What an order by key goes by."""
     return item[0] % 3
+
+
+class Source:
+    """Items that are there, all of them or every second one; the others come when asked for."""
+
+    def __init__(self, items: Iterator[Any], all_there: bool) -> None:
+        self.items = items
+        self.all_there = all_there
+        self.polled = 0
+
+    def poll(self) -> Any:
+        self.polled += 1
+        return next(self.items, END) if self.all_there or self.polled % 2 else END
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        if not self.all_there:
+            await asyncio.sleep(0)
+        for item in self.items:
+            return item
+        raise StopAsyncIteration
 
 
 class Row:
@@ -104,10 +126,7 @@ class Row:
 
     async def outputs(self) -> list[tuple[int, ...]]:
         stages = [self.stage(depth) for depth in range(len(self.sizes))]
-        time_slice = TimeSlice()
-        row: FlatMap[Any] = FlatMap(
-            IteratorStream(self.source(), time_slice), stages[0], time_slice=time_slice
-        )
+        row: FlatMap[Any] = FlatMap(Source(self.source(), self.random.random() < 0.5), stages[0])
         for stage in stages[1:]:
             row.then(stage)
         room = sum(size + BUFFER + 4 * size * self.ordered for size in self.sizes) + 2
