@@ -76,8 +76,7 @@ class Pipeline(CompositeStream[T]):
         if self._is_drainable or any(bound_step.may_wait for bound_step in bound_steps):
             self._own(BUFFER)
         self._is_drainable = False
-        is_async = hasattr(self._last, "__anext__")
-        if bound_steps or not is_async:
+        if bound_steps or not hasattr(self._last, "__anext__"):
             channel = self._channel
             self._add(Fused.over(self._last, bound_steps, self._flow, collector))
             self._channel = channel  # fused steps keep nothing

@@ -163,12 +163,6 @@ class CallStage:
         self.is_overfull = over > 0
         return self.concurrency - self.busy - over
 
-    @property
-    def is_blocked(self) -> bool:
-        """Whether its order lets no call begin now."""
-        ordering = self.ordering
-        return ordering is not None and (ordering.is_full or not self.out.ready)
-
     def enlist(self) -> None:
         """Have a worker come, if one may take an item that waits."""
         if self.items and not self.is_listed and self.takes:

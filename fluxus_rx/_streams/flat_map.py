@@ -138,6 +138,9 @@ class FlatMap(Cancellable[B]):
         listed, time_slice = turns.listed, turns.time_slice
         deferred: Any = None
         placing: Any
+        read: Any = self._source.__anext__
+        if first.idle_times is not None:
+            read = partial(first.idle_times.wait_for_item, read)
         while True:
             if listed:
                 stage = listed.pop()
@@ -152,13 +155,24 @@ class FlatMap(Cancellable[B]):
                 yield from waiting
                 continue
             ordering, slot = stage.ordering, None
-            item = END if ordering is not None and stage.is_blocked else stage.poll()
+            if ordering is not None and (ordering.is_full or not stage.out.ready):
+                yield from stage.hold(stage.wait_for_slot())
+            item = stage.poll()
             if item is not END:
                 self._is_source_ready = True
-            else:
-                item = yield from stage.hold(self._next_of(stage))
-                if item is END:
+            elif stage is first:
+                self._is_source_ready = False
+                first.held += 1
+                try:
+                    item = yield from read()
+                except StopAsyncIteration:
+                    self._is_exhausted = True
+                    self._wake_idle(len(self._idle))
                     continue
+                finally:
+                    first.held -= 1
+            else:
+                continue
             stage.begin()
             origin, taken = stage, turns.suspensions
             while True:
@@ -255,28 +269,6 @@ class FlatMap(Cancellable[B]):
         if not (last.out.ready or self._turns.is_room_awaited):
             return self._turns.wait_for_room(last)
         return None if self._is_exhausted else self._wait_idle()
-
-    async def _next_of(self, stage: CallStage) -> Any:
-        """Wait for the next item for a stage; END, if there is none."""
-        if stage.ordering is not None:
-            await stage.wait_for_slot()
-        item = stage.poll()
-        if item is END and stage is self._stages[0] and not self._is_exhausted:
-            item = await self._read()
-        return item
-
-    async def _read(self) -> Any:
-        """The next item of the source; END, and no more workers wait, if there is none."""
-        read, idle_times = self._source.__anext__, self._stages[0].idle_times
-        if idle_times is not None:
-            read = partial(idle_times.wait_for_item, read)
-        self._is_source_ready = False
-        try:
-            return await read()
-        except StopAsyncIteration:
-            self._is_exhausted = True
-            self._wake_idle(len(self._idle))
-            return END
 
     async def _wait_idle(self) -> None:
         idle = asyncio.get_running_loop().create_future()

@@ -11,6 +11,7 @@ import pytest
 import reactivex
 
 from fluxus_rx import Transformer, arun, passthrough, run, step
+from fluxus_rx.testing import run_virtual
 from tests.support import scripted_calls
 from tests.support.conduits import Collect, Numbers
 from tests.support.probes import BUFFER, Calls, Events, turns, until
@@ -223,3 +224,35 @@ class TestBuffer:
         flow = Numbers(200) >> Lasting(lambda x: x % 3, Calls()) >> Doubled() >> Collect()
         pairs = in_time(lambda: flow.options(buffer=size).arun())
         assert sorted(pairs) == [(0, 2 * x) for x in range(200)]
+
+
+class TestStepsInARow:
+    """Asynchronous steps in a row have workers in common."""
+
+    @all_values("options", {"nothing": {}, "ordered": {"ordered": True}})
+    def test_calls_that_return_at_once_have_one_task(self, options: dict[str, Any]) -> None:
+        """It carries each product through all steps."""
+        tasks: set[object] = set()
+
+        async def noted(x: int) -> dict[str, int]:
+            tasks.add(asyncio.current_task())
+            return {"x": x + 1}
+
+        flow = numbers(100) >> step("a", noted) >> step("b", noted) >> step("c", noted)
+        run(flow.options(**options))
+        assert len(tasks) == 1
+
+    def test_a_slow_call_keeps_no_others_from_going_on(self) -> None:
+        """Its worker is away; others carry what comes behind it."""
+        done: list[tuple[str, int]] = []
+
+        def slow(name: str) -> Any:
+            async def call(x: int) -> dict[str, int]:
+                await asyncio.sleep(10 if x == 0 else 0)
+                done.append((name, x))
+                return {"x": x}
+
+            return step(name, call).options(concurrency=2)
+
+        run_virtual(arun(numbers(4) >> slow("a") >> slow("b") >> slow("c")))
+        assert [x for name, x in done if name == "c"] == [1, 2, 3, 0]
