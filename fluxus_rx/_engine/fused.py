@@ -81,6 +81,10 @@ def _calls_of(bound_steps: Sequence[BoundStep]) -> tuple[list[_CallAt], list[Fus
     return calls, fused_calls
 
 
+def _same(item: Any) -> Any:
+    return item
+
+
 class FusedLoop:
     """Takes items through synchronous steps, depth first, with a stack instead of recursion.
 
@@ -116,6 +120,24 @@ class FusedLoop:
     def push(self, items: Iterator[Any]) -> None:
         """Take these items through all the steps, before what is left to do."""
         self._cursors.append(Cursor(0, items))
+
+    @property
+    def whole(self) -> Callable[[Any], Any] | None:
+        """What takes an item through all steps in one call, and gives what the last one gives, or
+        `Stopped`; None if there is no such call."""
+        if not self._calls:
+            return _same
+        call, end = self._calls[0]
+        return call if end == len(self._calls) and self._fused[0] is not None else None
+
+    def go_on_from(self, stopped: Stopped) -> PendingCall | None:
+        """Have what a step has given to do; or the call that is pending there."""
+        position, outcome, argument = stopped
+        if outcome.source.__class__ is Deferred:
+            return PendingCall(position, outcome.source, argument)
+        caller = self._bound_steps[position]
+        self._cursors.append(Cursor(position + 1, outcome.source, caller, argument))
+        return None
 
     def release(self) -> list[Cursor]:
         """What is left to do, which is the matter of somebody else from now on."""

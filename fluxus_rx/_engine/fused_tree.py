@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextvars
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from time import perf_counter
 from typing import Any
 
 from .._rx.scheduler import FlowScheduler
 from .._streams.channel import Channel
 from .._streams.iteration import END, CompositeStream, StartWith
 from .._streams.timing import IdleTimes
-from .bound_step import BoundStep, Deferred
+from .bound_step import BoundStep, Deferred, Stopped
 from .fused import YIELD_TO_LOOP, FusedLoop, PendingCall, pending_stage
 
 __all__ = ["FusedTree", "TreeNode"]
@@ -25,7 +26,9 @@ __all__ = ["FusedTree", "TreeNode"]
 class TreeNode:
     """Neighbouring steps; what they give goes to all `children`, or out, by the path `index`."""
 
-    __slots__ = ("_loop", "_run", "bound_steps", "channel", "children", "index", "items")
+    __slots__ = (
+        "_item", "_items", "_loop", "_run", "_whole", "bound_steps", "channel", "children", "index",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -39,7 +42,11 @@ class TreeNode:
         self.index = index
         self._loop = FusedLoop(bound_steps, [])
         self._run: Callable[..., Any] | None = None
-        self.items: Iterator[Any] = iter(())
+        #: what the loop gives; None where nothing is left to do
+        self._items: Iterator[Any] | None = None
+        #: what takes an item through the steps in one call, if there is such a call, and its item
+        self._whole: Callable[[Any], Any] | None = None
+        self._item: Any = END
         #: where what they give goes instead, once a step behind them has turned out to await
         self.channel = channel
 
@@ -64,23 +71,43 @@ class TreeNode:
 
     def _open(self, flow: FlowScheduler) -> None:
         self._loop = FusedLoop(self.bound_steps, self._loop.release(), flow.scope.time_slice)
+        self._whole = self._loop.whole
         self._run = contextvars.copy_context().run
-        self.items = self._loop.products()
+        self._items = self._loop.products()
 
-    def push(self, items: Iterator[Any]) -> None:
-        """Take these items through the steps."""
-        self._loop.push(items)
-        self.items = self._loop.products()
+    def push(self, item: Any) -> None:
+        """Take an item through the steps."""
+        if self._whole is not None:
+            # Without a generator for each item: a third of its price (benchmark "fanout").
+            self._item = item
+            return
+        self._loop.push(iter((item,)))
+        self._items = self._loop.products()
 
     def next(self) -> Any:
         """What the steps give next; END where nothing is left to do."""
         assert self._run is not None
-        return self._run(next, self.items, END)
+        if self._item is not END:
+            assert self._whole is not None
+            item, self._item = self._item, END
+            outcome = self._run(self._whole, item)
+            if outcome.__class__ is not Stopped:
+                return outcome
+            pending = self._loop.go_on_from(outcome)
+            if pending is not None:
+                return pending
+            self._items = self._loop.products()
+        if self._items is None:
+            return END
+        product = self._run(next, self._items, END)
+        if product is END:
+            self._items = None
+        return product
 
     def branch(self, product: Any) -> Iterator[TreeNode]:
         """Take a product to all children; these, the first one last."""
         for child in reversed(self.children):
-            child.push(iter((product,)))
+            child.push(product)
             yield child
 
     def cut(self, position: int, flow: FlowScheduler) -> Channel[Any]:
@@ -89,7 +116,8 @@ class TreeNode:
         cursors = self._loop.release()
         self._loop = FusedLoop(self.bound_steps[:position], cursors, flow.scope.time_slice)
         self.bound_steps, self.children = self.bound_steps[:position], ()
-        self.items = self._loop.products()
+        self._whole = self._loop.whole
+        self._items = self._loop.products()
         return self.channel
 
     def close(self) -> None:
@@ -157,6 +185,8 @@ class FusedTree(CompositeStream[tuple[int, Any]]):
                     self._go_over(node, product)
                 else:
                     taken = True
+                    if perf_counter() > time_slice.due:
+                        await time_slice.yield_to_loop()
                     if node.channel is not None:
                         if not node.channel.ready:
                             await node.channel.wait()
@@ -186,7 +216,7 @@ class FusedTree(CompositeStream[tuple[int, Any]]):
         except StopAsyncIteration:
             return False
         root = self._roots[0]
-        root.push(iter((item,)))
+        root.push(item)
         waiting.append(root)
         return True
 
