@@ -49,22 +49,22 @@ from ._errors import (
 )
 from ._functional.builders import chain, parallel, passthrough, step
 from ._monitoring.progress import Progress, StepProgress
+from ._monitoring.summary import StepSummary, Summary
 from ._options.failure import Failure
 from ._options.pending import Pending
 from ._options.step_options import StepOptions
 from ._products.dict_product import DictProduct
 from ._results.failures import Failures
 from ._results.run_result import RunResult
-from ._run.handle import Run, start
-from ._run.rerun import arerun, rerun
 from ._run.run import arun, astream, run, stream
 from ._rx.stopper import Stopper
 
 if TYPE_CHECKING:
     from ._check.check import Finding, check
     from ._monitoring.stats import Explanation, RunStats, StepStats
-    from ._monitoring.summary import StepSummary, Summary
     from ._options.process_pool import close_processes
+    from ._run.handle import Run, start
+    from ._run.rerun import arerun, rerun
 
 __all__ = [
     "AsyncConsumer",
@@ -125,17 +125,19 @@ __all__ = [
     "stream_pipe",
 ]
 
-#: What runs don't need, and where it is: imported when it is asked for, as it takes a tenth of the
-#: import of the library (benchmark "startup, import").
+#: What `run` and `stream` don't need, and where it is: imported when it is asked for, as it takes a
+#: tenth of the import of the library (benchmark "startup, import").
 _ON_USE: Final = {
     "Explanation": "_monitoring.stats",
     "Finding": "_check.check",
+    "Run": "_run.handle",
     "RunStats": "_monitoring.stats",
     "StepStats": "_monitoring.stats",
-    "StepSummary": "_monitoring.summary",
-    "Summary": "_monitoring.summary",
+    "arerun": "_run.rerun",
     "check": "_check.check",
     "close_processes": "_options.process_pool",
+    "rerun": "_run.rerun",
+    "start": "_run.handle",
 }
 
 

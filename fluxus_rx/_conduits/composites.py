@@ -12,16 +12,18 @@ from itertools import chain as concatenated
 from itertools import product as cartesian
 from itertools import takewhile
 from math import prod
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from .._common.encoding import printed
 from .._common.item_types import fits, type_name, union_of
 from .._errors import InvalidFlowError
-from .._graph.parts import Parallel, Part, in_series, part_of
 from .._graph.trampoline import trampoline
 from .._options.step_options import NO_OPTIONS, StepOptions
 from .._typing import T
 from .conduit import Conduit
+
+if TYPE_CHECKING:
+    from .._graph.parts import Part
 
 __all__ = ["Chain", "Group", "check_types", "entries_of", "flat", "union_of_products"]
 
@@ -326,6 +328,8 @@ def _defaulted(
 
 
 def _described(one: Conduit) -> Generator[Any, Any, Part]:
+    from .._graph.parts import Parallel, in_series, part_of
+
     if not isinstance(one, Composite):
         return part_of(one)
     parts = []

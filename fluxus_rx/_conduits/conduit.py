@@ -12,12 +12,11 @@ from weakref import WeakKeyDictionary
 from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._errors import InvalidFlowError
-from .._graph.parts import Description, Part, part_of
-from .._graph.wiring import connections
 from .._options.step_options import NO_OPTIONS, StepOptions
 
 if TYPE_CHECKING:
     from .._check.check import Finding
+    from .._graph.parts import Description, Part
     from ..viz._output import File
 
 __all__ = [
@@ -100,6 +99,9 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
 
         None lead into a producer: a ValueError tells of conduits that would.
         """
+        from .._graph.parts import part_of
+        from .._graph.wiring import connections
+
         yield from connections(part_of(self), ingoing)
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
@@ -123,6 +125,9 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
 
     def _flow_description(self, **facts: Any) -> Description:
         """What every atomic conduit says of itself, and these facts."""
+        # Here, as they take 4 ms of the import of the library (benchmark "startup, import").
+        from .._graph.parts import Description
+
         said: dict[str, Any] = {
             "role": "transformer",
             "name": self.name,
@@ -182,6 +187,8 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         # with defaults, which takes a second where they are large arrays.
         if type(self).describe.__module__.startswith(f"{__name__.partition('.')[0]}."):
             return self.name
+        from .._graph.parts import Description, part_of
+
         part = part_of(self)
         return part.name if isinstance(part, Description) else self.name
 

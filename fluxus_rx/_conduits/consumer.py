@@ -16,7 +16,7 @@ from collections.abc import (
     Iterator,
 )
 from functools import partial, reduce
-from typing import Any, Generic, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, cast, overload
 
 from .._common.encoding import printed
 from .._common.item_types import type_arguments
@@ -24,7 +24,6 @@ from .._common.messages import also_raised, note, notes_of, short, shown
 from .._engine.conversions import arrivals
 from .._engine.execution import Execution, consume_in_thread
 from .._errors import InvalidProductError
-from .._graph.parts import Part, in_series, part_of
 from .._loops.event_loop import Loop
 from .._loops.loop_errors import note_loop_error
 from .._options.failure import Failure
@@ -38,6 +37,9 @@ from .composites import Chain, check_types
 from .conduit import Conduit, ConduitRole
 from .producer import Producer
 from .transformer import Transformer
+
+if TYPE_CHECKING:
+    from .._graph.parts import Part
 
 __all__ = ["AsyncConsumer", "Consumer", "Flow"]
 
@@ -211,6 +213,8 @@ class Flow(Conduit, Generic[R_co]):
 
     def describe(self) -> Part:
         """A `Series` of what its conduits say of themselves."""
+        from .._graph.parts import in_series, part_of
+
         return in_series(map(part_of, (self.producer, self.consumer)))
 
     def get_final_conduits(self) -> Iterator[Conduit]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from reactivex import Observable
 
@@ -12,12 +12,14 @@ from .._common.messages import short, shown
 from .._common.names import check_name
 from .._engine.observable import FlowObservable, buffered
 from .._errors import InvalidFlowError
-from .._graph.parts import Part
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._streams.channel import BUFFER
 from .._typing import T
 from .emission import emission_of
 from .producer import Producer
+
+if TYPE_CHECKING:
+    from .._graph.parts import Part
 
 __all__ = ["ForeignProducer", "ObservableProducer", "from_observable"]
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from functools import partial, reduce
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import reactivex
 from aiostream import stream as streams
@@ -19,7 +19,6 @@ from .._common.trail import Trail
 from .._engine.observable import FlowObservable, flow_observable, is_driven
 from .._engine.stage import ForeignItems
 from .._errors import InvalidFlowError, UsageError
-from .._graph.parts import Part
 from .._products.dict_product import DictProduct
 from .._products.factory import from_foreign
 from .._rx.connectable import made_for_one_run
@@ -27,6 +26,9 @@ from .._rx.scheduler import FlowScheduler
 from .._streams.iteration import iterate, relay
 from .._streams.timing import TimeSlice
 from .transformer import Transformer
+
+if TYPE_CHECKING:
+    from .._graph.parts import Part
 
 __all__ = ["Remaker", "_RxPipe", "_StreamPipe", "rx_pipe", "stream_pipe"]
 

@@ -22,7 +22,6 @@ from .._engine.observable import (
     is_driven,
 )
 from .._errors import InvalidFlowError
-from .._graph.parts import Part, Through
 from .._graph.trampoline import trampoline
 from .._loops.event_loop import Loop
 from .._rx.overflow import Overflow, OverflowPolicy
@@ -35,6 +34,9 @@ from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group, passthrou
 from .iterables import check_items, not_iterable
 from .producer import Producer
 from .transformer_stage import TransformerStage
+
+if TYPE_CHECKING:
+    from .._graph.parts import Part
 
 __all__ = ["AsyncTransformer", "Buffer", "Passthrough", "Transformer", "group", "passes_through"]
 
@@ -210,6 +212,8 @@ class Passthrough(Conduit):
 
     def describe(self) -> Part:
         """A `Through`: it is no node of a graph."""
+        from .._graph.parts import Through
+
         return Through()
 
     def connect(self, source: Observable[T]) -> list[FlowObservable[T]]:

@@ -6,7 +6,7 @@ import copy
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from types import GeneratorType
-from typing import Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from reactivex import Observable
 
@@ -15,12 +15,14 @@ from .._engine.bound_step import BoundStep, offloaded
 from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError
-from .._graph.parts import Part
 from .._options.offload import Offload
 from .._options.step_options import NO_OPTIONS, StepOptions
 from .._streams.context import Items
 from .conduit import Conduit, ConduitRole
 from .iterables import MethodCall, check_executor, iterator_of
+
+if TYPE_CHECKING:
+    from .._graph.parts import Part
 
 __all__ = ["TransformerStage"]
 
@@ -104,7 +106,7 @@ class TransformerStage(Conduit):
             return
         executor = self._flow_settings.over(defaults).over(self._flow_implied).executor
         if executor is not None:
-            check_executor(executor, self._flow_label, *self._flow_called)
+            check_executor(executor, self._flow_label, lambda: self._flow_called)
 
     @property
     def _flow_called(self) -> tuple[Callable[..., Any], Mapping[str, Any]]:

@@ -14,7 +14,7 @@ from collections.abc import (
     Mapping,
 )
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from reactivex import Observable
 
@@ -30,7 +30,6 @@ from .._engine.bound_step import BoundStep, ItemCall, offloaded
 from .._engine.observable import FlowObservable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError, UsageError
-from .._graph.parts import Part
 from .._monitoring.meter import length_of
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
@@ -39,6 +38,9 @@ from .._products.factory import ProductFactory, described_kind, no_products
 from .._rx.scheduler import FlowScheduler
 from .._streams.context import unmistakable
 from .._streams.iteration import Reader
+
+if TYPE_CHECKING:
+    from .._graph.parts import Part
 
 __all__ = ["SourceStep"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reactivex import Observable
 
@@ -19,12 +19,14 @@ from .._engine.bound_step import BoundStep, ItemCall, offloaded
 from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import ForeignItems, Stage, StepContext
 from .._errors import InvalidFlowError, InvalidNameError
-from .._graph.parts import Part
 from .._options.offload import Offload
 from .._products.dict_product import MISSING, DictProduct, item_number, snapshot
 from .._products.factory import ProductFactory, from_foreign
 from .call import OffloadedCall, StepCall, TimedCall
 from .step_function import StepFunction, by_value
+
+if TYPE_CHECKING:
+    from .._graph.parts import Part
 
 __all__ = ["Step"]
 

@@ -174,8 +174,3 @@ def _peak(calls: Sequence[Call]) -> int:
             over += 1
         peak = max(peak, begun - over)
     return peak
-
-
-# Users see, pickle and report what they import, not where it is written.
-for _public in (StepSummary, Summary):
-    _public.__module__ = "fluxus_rx"

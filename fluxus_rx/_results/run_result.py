@@ -14,6 +14,7 @@ from .._common.text import counted
 from .._errors import InvalidFlowError
 from .._monitoring.calls import Journal, RunTimes
 from .._monitoring.meter import Meter
+from .._monitoring.summary import Summary
 from .._options.failure import Failure
 from .._options.pending import Pending
 from .arrow import arrow_table
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..viz._output import File
-
-if TYPE_CHECKING:
-    from .._monitoring.summary import Summary
 
 __all__ = ["RunResult"]
 
@@ -396,9 +394,6 @@ class RunResult(Sequence[list[Output]]):
         >>> [(step.step, step.calls, step.share) for step in result.summary().steps]
         [('src', 1, 0.25), ('add', 1, 0.75)]
         """
-        # Here, as it takes 1.4 ms of the import of the library (benchmark "startup, import").
-        from .._monitoring.summary import Summary
-
         return Summary.of(self._flow_journal)
 
     def draw_timeline(

@@ -356,3 +356,8 @@ class Run:
 
 #: Runs that go on: a loop refers to its tasks weakly.
 _running: set[asyncio.Task[Any]] = set()
+
+
+# Users see, pickle and report what they import, not where it is written.
+for _public in (Run, start):
+    _public.__module__ = "fluxus_rx"

@@ -237,3 +237,8 @@ def _entry_of(
 def _is_named(step: str, start: object) -> bool:
     """Whether a step has this name, whatever way it is written."""
     return isinstance(start, str) and normal_name(step) == normal_name(start)
+
+
+# Users see, pickle and report what they import, not where it is written.
+for _public in (arerun, rerun):
+    _public.__module__ = "fluxus_rx"

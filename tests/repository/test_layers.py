@@ -48,12 +48,15 @@ OPTIONAL = {"IPython", "graphviz", "matplotlib", "numpy", "pandas", "pyarrow", "
 SLOW = {"html", "json", "multiprocessing", "pickle", "random"}
 SLOW_FOLDERS = {"testing", "viz"}
 
-#: What of our own is imported inside functions: what takes a millisecond or more of
+#: What of our own is imported inside functions: what takes half a millisecond or more of
 #: `import fluxus_rx` and no run needs, and the module that is made of an optional package.
 ON_USE = {
     "fluxus_rx._check",
+    "fluxus_rx._engine.hot_source",
+    "fluxus_rx._engine.path_observables",
+    "fluxus_rx._graph.parts",
+    "fluxus_rx._graph.wiring",
     "fluxus_rx._monitoring.stats",
-    "fluxus_rx._monitoring.summary",
     "fluxus_rx._monitoring.terminal",
     "fluxus_rx._options.executors",
     "fluxus_rx._options.pickling",
