@@ -6,6 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Coroutine, Generator, Hashable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from .._monitoring.calls import ItemNumber
@@ -153,30 +154,38 @@ class Collector:
 
     `add` takes an item of any kind. A product whose output is what its steps have added is kept as
     that, a row, with its position: the product, 120 bytes, is gone then. So is one that was never
-    made, of which only the row comes. Behind an item that is no product all are kept as they come.
+    made, of which only the row comes.
     """
 
-    __slots__ = ("_are_products", "items", "positions", "rows")
+    __slots__ = ("_preceding", "items", "positions", "rows")
 
     def __init__(self) -> None:
         self.items: list[Any] = []
         self.rows: list[dict[str, dict[str, Any]]] = []
         self.positions = array("q")
-        self._are_products = True
+        #: how many rows came before each other item
+        self._preceding = array("q")
 
     def add(self, item: Any) -> None:
         """Keep an item."""
-        if item.__class__ is DictProduct and self._are_products:
+        if item.__class__ is DictProduct:
             row = item.row()
-            if row is None:
-                self.items.append(item)
-            else:
+            if row is not None:
                 self.rows.append(row)
                 self.positions.append(item.position)
-            return
+                return
         self.items.append(item)
-        if self._are_products and not isinstance(item, DictProduct):
-            self._are_products = False
+        self._preceding.append(len(self.rows))
+
+    def arrived(self) -> list[Any]:
+        """All items in the order in which they came, rows as products."""
+        found: list[Any] = []
+        rows = map(DictProduct.of_row, self.rows, self.positions)
+        for number, (item, preceding) in enumerate(zip(self.items, self._preceding, strict=True)):
+            found += islice(rows, preceding + number - len(found))
+            found.append(item)
+        found += rows
+        return found
 
 
 class ItemCall(ABC):

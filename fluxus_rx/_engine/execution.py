@@ -410,14 +410,13 @@ class _ThreadFeed:
 
     def _hand_over(self) -> None:
         self._busy = outside_waiter()
+        # Before they are taken, or else a writer would be invited into their room.
+        self._in_hand = len(self._channel)
+        self._channel.reserve(self._in_hand)
         try:
-            batch = self._channel.take_all()
+            self._batches.put(self._channel.take_all())
         except BaseException as error:
             self._batches.put(error)
-            return
-        self._in_hand = len(batch)
-        self._channel.reserve(self._in_hand)
-        self._batches.put(batch)
 
     def _rest(self) -> None:
         if not self._busy.done():

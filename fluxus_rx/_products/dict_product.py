@@ -92,6 +92,13 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         # Not left unset: to find that out takes 0.4 µs an output.
         self._lineage_labels = self._layer = None
 
+    @classmethod
+    def of_row(cls, row: dict[str, dict[str, Any]], position: int) -> DictProduct:
+        """A product of these steps, see `row`; it has no precursor."""
+        product = DictProduct("", {}, None, position)
+        product.by_step, product.latest = row, next(reversed(row.values()))
+        return product
+
     def extend(
         self, name: str, attributes: dict[str, Any], times: tuple[float, float] | None = None
     ) -> DictProduct:

@@ -284,8 +284,8 @@ class SourceItems(Iterator[DictProduct]):
 
     def product_of(self, by_step: dict[str, dict[str, Any]], position: int) -> DictProduct:
         """A product of these steps, none of which has been seen."""
-        product = DictProduct(self.name, {}, None, position, self.owner)
-        product.by_step, product.latest = by_step, next(reversed(by_step.values()))
+        product = DictProduct.of_row(by_step, position)
+        product.owner = self.owner
         return product
 
     def explain(self, error: BaseException, count: int) -> None:

@@ -96,25 +96,21 @@ class PathOutputs:
         self._products: list[DictProduct] = []
 
     @classmethod
-    def of_products(
-        cls,
-        products: list[DictProduct],
-        rows: list[Output] | None = None,
-        positions: array[int] | None = None,
-    ) -> PathOutputs:
-        """Those of a path that has given these products, and these outputs of products without a
-        precursor, with their positions, all in whatever order."""
-        if rows and positions:
-            if not products:
-                numbers = positions.tolist()
-                if numbers != sorted(numbers):  # a quarter of the price of what follows
-                    order = sorted(range(len(rows)), key=numbers.__getitem__)
-                    rows = [rows[index] for index in order]
-                    numbers.sort()
-                path = cls(rows)
-                path._positions = _Positions(array("q", numbers), 1)
-                return path
-            products = [*products, *map(_product_of, rows, positions)]
+    def of_rows(cls, rows: list[Output], positions: array[int]) -> PathOutputs:
+        """Those of a path that has given these outputs of products without a precursor, with their
+        positions, in whatever order."""
+        numbers = positions.tolist()
+        if numbers != sorted(numbers):  # a quarter of the price of what follows
+            order = sorted(range(len(rows)), key=numbers.__getitem__)
+            rows = [rows[index] for index in order]
+            numbers.sort()
+        path = cls(rows)
+        path._positions = _Positions(array("q", numbers), 1)
+        return path
+
+    @classmethod
+    def of_products(cls, products: list[DictProduct]) -> PathOutputs:
+        """Those of a path that has given these products, in whatever order."""
         path = cls(None)
         if all(product.parent is None for product in products):
             path._products = sorted(products, key=attrgetter("position"))  # a tenth of the price
@@ -148,14 +144,6 @@ class PathOutputs:
     def rows(self) -> Sequence[DictProduct | Output]:
         """The outputs, or the products as long as there are none."""
         return self._products if self._outputs is None else self._outputs
-
-
-def _product_of(output: Output, position: int) -> DictProduct:
-    (first, attributes), *others = output.items()
-    product = DictProduct(first, attributes, position=position)
-    for name, attributes in others:
-        product.extend(name, attributes)
-    return product
 
 
 class Rows:

@@ -230,9 +230,9 @@ class CollectedRun(RunRequest):
 
     def _outputs(self, refused: tuple[type[Exception], ...]) -> list[PathOutputs]:
         return [
-            PathOutputs.of_products(
-                [*self._products_of(path, one, refused)], one.rows, one.positions
-            )
+            PathOutputs.of_products([*self._products_of(path, one.arrived(), refused)])
+            if one.items
+            else PathOutputs.of_rows(one.rows, one.positions)
             for path, one in enumerate(self._arrived())
         ]
 
@@ -241,13 +241,12 @@ class CollectedRun(RunRequest):
         return self._collectors
 
     def _products_of(
-        self, path: int, collected: Collector, refused: tuple[type[Exception], ...]
+        self, path: int, items: list[Any], refused: tuple[type[Exception], ...]
     ) -> Iterator[DictProduct]:
-        items = collected.items
         if all(isinstance(item, DictProduct) for item in items):
             yield from items
             return
-        for index, item in enumerate(items, self._handed_on[path] + len(collected.rows)):
+        for index, item in enumerate(items, self._handed_on[path]):
             with contextlib.suppress(*refused):
                 yield self.product_of(item, path=path, index=index)
 

@@ -101,7 +101,7 @@ def test_one_that_ends_run_after_run_tells_of_the_last(function: Callable[..., A
         assert caught.value is CONSTANT
         assert notes(CONSTANT) == f"in step 's', item 0 of path src → s, called with x={x}"
         sizes.append(frames(CONSTANT))
-    assert sizes[1] == sizes[-1]
+    assert max(sizes) - min(sizes) <= 2  # who waits for its turn of the loop has two frames more
 
 
 @pytest.mark.parametrize("kind", [Refusing, RefusingLater])

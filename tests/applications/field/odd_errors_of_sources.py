@@ -8,6 +8,7 @@ import asyncio
 from typing import Any
 
 import reactivex
+from reactivex import operators
 from reactivex.subject import Subject
 
 from fluxus_rx import ObservableError, arun, from_observable, run, rx_pipe, step
@@ -56,7 +57,7 @@ def check_all(end: Any) -> None:
     check("from_observable", end, lambda: run(from_observable(source(end), "m") >> shout))
     dropping = from_observable(source(end), "m", overflow="drop_oldest")
     check("overflow", end, lambda: run(dropping >> shout))
-    within = rx_pipe(reactivex.operators.flat_map(lambda _: source(end)))
+    within = rx_pipe(operators.flat_map(lambda _: source(end)))
     check("rx_pipe", end, lambda: run(step("go", [{}]) >> within >> shout))
     check("to_stream", end, lambda: asyncio.run(read(end)))
     check("a subject", end, lambda: asyncio.run(hear(end)))
