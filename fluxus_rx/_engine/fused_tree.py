@@ -18,7 +18,8 @@ from .._streams.channel import Channel
 from .._streams.iteration import END, CompositeStream, StartWith
 from .._streams.timing import IdleTimes
 from .bound_step import BoundStep, Deferred, Stopped
-from .fused import YIELD_TO_LOOP, FusedLoop, PendingCall, pending_stage
+from .fused import pending_stage
+from .fused_loop import YIELD_TO_LOOP, FusedLoop, PendingCall
 
 __all__ = ["FusedTree", "TreeNode"]
 

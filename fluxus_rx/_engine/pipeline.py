@@ -13,9 +13,9 @@ from .._streams.flat_map import FlatMap
 from .._streams.iteration import Cancellable, CompositeStream, StartWith, poller
 from .._streams.merge import Merge
 from .._typing import T
-from .async_stage import async_stage, call_stage
 from .bound_step import BoundStep, Collector
 from .fused import Fused
+from .stage import async_stage, call_stage
 
 __all__ = ["Pipeline"]
 

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from .._engine.bound_step import BoundStep, CollectedRows, Collector, FusedCalls, Stopped
-from .._engine.fused import YIELD_TO_LOOP
+from .._engine.fused_loop import YIELD_TO_LOOP
 from .._products.dict_product import MISSING, DictProduct, known_names
 from .._products.factory import SourceItems
 from .._streams.context import Items, unmistakable
@@ -22,7 +22,7 @@ _OTHERS: Final[Any] = object()
 #: what the steps of a product have added, by their names
 _Steps = dict[str, dict[str, Any]]
 #: the index and the name of a step, the attribute that its function takes, and the function
-_Call = tuple[int, str, Any, Callable[[Any], Any]]
+_NumberedCall = tuple[int, str, Any, Callable[[Any], Any]]
 
 
 class DirectStep(NamedTuple):
@@ -99,8 +99,8 @@ class _FusedSteps(FusedCalls):
         self._position = position
         self._owner = owner
         steps: Any = (step.direct for step in bound_steps)
-        self._calls: list[_Call] = []
-        self._row_calls: list[_Call] = []
+        self._calls: list[_NumberedCall] = []
+        self._row_calls: list[_NumberedCall] = []
         for index, step in enumerate(steps):
             has_attribute = step.attribute is not _OTHERS
             function, of_row = step.function, step.function
@@ -150,7 +150,7 @@ class _FusedSteps(FusedCalls):
             if index == len(self._calls):
                 return product
 
-    def _calls_from(self, index: int) -> list[_Call]:
+    def _calls_from(self, index: int) -> list[_NumberedCall]:
         # The same as the last time, for all products that one has become.
         if self._tail[0] != index:
             self._tail = index, self._calls[index:]

@@ -17,7 +17,7 @@ LEVELS = 12
 
 #: Functions that are longer because that was measured: the benchmark, and what shorter ones cost.
 MEASURED = {
-    "_engine.fused.FusedLoop.products": "classes, sync: 18 % of a call",
+    "_engine.fused_loop.FusedLoop.products": "classes, sync: 18 % of a call",
     "_streams.flat_map.FlatMap._carry": "async: each call in it costs 6 % of an item and step",
 }
 
