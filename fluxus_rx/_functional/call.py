@@ -88,12 +88,12 @@ class StepCall:
         """
         only, by_value, call = self._only, self._by_value, self._call
         name, owner, outcome, awaits = self._name, self._owner, self._outcome, self._awaits
-        extended = self._extended
+        extended, is_plain = self._extended, known_names.issuperset
 
         def apply(product: DictProduct) -> Any:
             latest = product.latest
             given = by_value(latest[only]) if only in latest else call(product)
-            if given.__class__ is not dict or not known_names.issuperset(given):
+            if given.__class__ is not dict or not is_plain(given):
                 return outcome(given, product, None)
             if product.owner is not extended:
                 return DictProduct(name, given.copy(), product, 0, owner)
@@ -105,7 +105,7 @@ class StepCall:
             given = by_value(latest[only]) if only in latest else call(product)
             if awaits or inspect.isawaitable(given):
                 given = await given
-            if given.__class__ is not dict or not known_names.issuperset(given):
+            if given.__class__ is not dict or not is_plain(given):
                 return outcome(given, product, None, is_awaited=True)
             if product.owner is not extended:
                 return DictProduct(name, given.copy(), product, 0, owner)
@@ -185,14 +185,14 @@ class TimedCall(StepCall):
         """The same, with times."""
         only, by_value, call = self._only, self._by_value, self._call
         name, owner, outcome, awaits = self._name, self._owner, self._outcome, self._awaits
-        extended = self._extended
+        extended, is_plain = self._extended, known_names.issuperset
         now, zero = self._factory.clock()
 
         def apply(product: DictProduct) -> Any:
             start = now()
             latest = product.latest
             given = by_value(latest[only]) if only in latest else call(product)
-            if given.__class__ is not dict or not known_names.issuperset(given):
+            if given.__class__ is not dict or not is_plain(given):
                 return outcome(given, product, start - zero)
             times = product.times
             # What came from elsewhere than a step has no times, and could keep none for this one.
@@ -209,7 +209,7 @@ class TimedCall(StepCall):
             given = by_value(latest[only]) if only in latest else call(product)
             if awaits or inspect.isawaitable(given):
                 given = await given
-            if given.__class__ is not dict or not known_names.issuperset(given):
+            if given.__class__ is not dict or not is_plain(given):
                 return outcome(given, product, start - zero, is_awaited=True)
             times = product.times
             if times is None or product.owner is not extended:
