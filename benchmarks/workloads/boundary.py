@@ -272,7 +272,7 @@ def _flow_to_rx(count: int) -> Contest:
             (ITS_RESULT, lambda: _run(partial(_flow, count)), ""),
             (RX, theirs, "map, map, no lineage"),
         ],
-        [Goal(1, ITS_RESULT)],
+        [Goal(1.5, ITS_RESULT)],
     )
 
 
@@ -297,7 +297,7 @@ def _rx_inside(count: int, name: str | None) -> Contest:
             (STEP_INSTEAD, lambda: _run(partial(_two_steps, count)), ""),
             (RX, partial(_rx_maps, count, [add, add_more]), "map, map, no lineage"),
         ],
-        [Goal(3 if name is None else 4, STEP_INSTEAD)],
+        [Goal(4.5 if name is None else 7, STEP_INSTEAD)],
         added=3,
     )
 
@@ -379,7 +379,7 @@ def _flow_to_aiostream(count: int) -> Contest:
             (ITS_RESULT, lambda: _run(partial(_flow, count)), ""),
             (AIOSTREAM, theirs, "map, map, no lineage"),
         ],
-        [Goal(1.5, ITS_RESULT), Goal(2.5, AIOSTREAM)],
+        [Goal(2.2, ITS_RESULT), Goal(2.5, AIOSTREAM)],
     )
 
 
@@ -408,7 +408,7 @@ def _aiostream_inside(count: int) -> Contest:
                 "map, map, no lineage",
             ),
         ],
-        [Goal(2.5, STEP_INSTEAD)],
+        [Goal(5, STEP_INSTEAD)],
         added=3,
     )
 

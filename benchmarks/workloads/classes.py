@@ -27,7 +27,7 @@ def contests(size: Size, contenders: Contenders) -> Iterable[Contest]:
     """One step of each API. What a class implements is a generator, so there is a step of a
     generator function too; and there are classes whose products know their lineage."""
     count = size.pick(2_000, 400, 50)
-    for kind, is_async, at_most in (("sync", False, 1.3), ("async", True, 1.7)):
+    for kind, is_async, at_most in (("sync", False, 2), ("async", True, 2)):
         by_hand, _ = operation_rows(
             contenders,
             f"{kind}_chain",

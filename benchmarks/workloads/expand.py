@@ -30,7 +30,7 @@ def contests(size: Size, contenders: Contenders) -> Iterable[Contest]:
         units=parents * per_item,
     )
     yield Contest(
-        "expand and reduce", _QUESTION, "µs per child", rows, goals=[Goal(35)], absent=absent
+        "expand and reduce", _QUESTION, "µs per child", rows, goals=[Goal(30)], absent=absent
     )
     yield _memory(size, contenders)
 

@@ -27,8 +27,8 @@ def contests(size: Size, contenders: Contenders) -> Iterable[Contest]:
     """One group, and two in series: whoever runs the source, or a group, again for each branch
     makes more calls than the graph needs."""
     for groups, title, count, slow, goals in (
-        (1, "fan-out, joined", size.pick(500, 60, 20), _SLOW[:2], (11, 1.25)),
-        (2, "fan-out, two groups in series", size.pick(60, 15, 3), _SLOW, (20, 3)),
+        (1, "fan-out, joined", size.pick(500, 60, 20), _SLOW[:2], (8, 1)),
+        (2, "fan-out, two groups in series", size.pick(60, 15, 3), _SLOW, (16, 2)),
     ):
         rows, absent = operation_rows(
             contenders,

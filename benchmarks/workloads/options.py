@@ -171,9 +171,9 @@ def _case(name: str, wrap: Wrap, at_most: float) -> _Case:
 _CASES = (
     _case("retry", _retried, 3),
     _case("timeout", _timed, 3),
-    _case("limiter", _limited, 4),
+    _case("limiter", _limited, 6),
     _case("on_error", _skipping, 3),
-    _Case("all four", _ALL, _altogether, 6),
+    _Case("all four", _ALL, _altogether, 9),
 )
 
 WORKLOAD = Workload(

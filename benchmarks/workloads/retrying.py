@@ -36,7 +36,7 @@ def contests(size: Size, contenders: Contenders) -> Iterable[Contest]:
         _QUESTION,
         "µs per item",
         rows,
-        goals=[Goal(13)],
+        goals=[Goal(9)],
         absent=absent,
     )
 

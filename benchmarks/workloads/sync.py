@@ -17,7 +17,7 @@ def contests(size: Size, contenders: Contenders) -> Iterable[Contest]:
     """A chain of 5 steps; of 1, and of 80, in which what is around a step, or between, weighs
     more."""
     for depth, goals, counts in (
-        (STEPS, [Goal(9), Goal(1 / 20, "fluxus")], (2_000, 1_000, 50)),
+        (STEPS, [Goal(4), Goal(1 / 20, "fluxus")], (2_000, 1_000, 50)),
         (1, [], (2_000, 500, 50)),
         (80, [], (500, 100, 10)),
     ):

@@ -107,7 +107,7 @@ def _generators(count: int, per_item: int) -> Contest:
             row(IN_THREADS, OURS, partial(_given, {"executor": "thread", "concurrency": THREADS})),
             row(BY_HAND_IN_THREADS, BY_HAND, _given_by_hand),
         ],
-        goals=[Goal(8, OURS, IN_THREADS), Goal(6, BY_HAND_IN_THREADS, IN_THREADS)],
+        goals=[Goal(5, OURS, IN_THREADS), Goal(3, BY_HAND_IN_THREADS, IN_THREADS)],
         yardstick=BY_HAND_IN_THREADS,
     )
 

@@ -24,7 +24,7 @@ TIMESTAMPS = f"{OURS} with timestamps=True"
 STARTED = f"{OURS} with start"
 
 #: The kind of functions in a chain, by what it is called, and what progress may cost there.
-_KINDS = (("sync", "plain", 2.5), ("async", "asyncio", 2))
+_KINDS = (("sync", "plain", 2.2), ("async", "asyncio", 2))
 
 Check = Callable[[Any], None]
 
@@ -58,7 +58,7 @@ def _watched(kind: str, calls: str, count: int, at_most: float) -> Contest:
         goals=[
             Goal(at_most, OURS, FUNCTION),
             Goal(at_most, OURS, SHOWN),
-            Goal(5, OURS, TIMESTAMPS),
+            Goal(4, OURS, TIMESTAMPS),
         ],
         yardstick=OURS,
     )
