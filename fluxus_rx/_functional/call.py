@@ -31,6 +31,9 @@ __all__ = ["OffloadedCall", "StepCall", "TimedCall"]
 
 #: Arguments of a call that a message shows; a step with **attributes may have hundreds.
 _MOST_ARGUMENTS: Final = 20
+#: what a message calls a list, and what comes of an empty one
+_LIST: Final = described_kind([])
+_NOTHING: Final = Items[Any]((), ready=True)
 
 
 class StepCall:
@@ -121,6 +124,10 @@ class StepCall:
 
         If it `is_awaited`, nothing in it may be awaited once more; else what must be is `Deferred`.
         """
+        if given.__class__ is list:  # before all others, which are asked for what they are
+            if not given:
+                return _NOTHING
+            return Items(self._factory.from_iterable(given, _LIST, product, start), ready=True)
         if isinstance(given, Mapping):
             return self._factory.from_mapping(given, product, start)
         if isinstance(given, AsyncIterable):
