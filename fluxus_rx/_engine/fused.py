@@ -143,6 +143,9 @@ class _Section:
     def close(self) -> None:
         """Close the iterators that are open, in the context in which they were opened."""
         self._products = None
+        stopped, self._stopped = self._stopped, None
+        if stopped.__class__ is PendingCall:  # nobody has come for it
+            stopped.outcome.close()
         if self._run is None:
             self._loop.close()
         else:

@@ -241,6 +241,8 @@ class FlatMap(Cancellable[B]):
                 if ordering is not None and slot is not None:
                     ordering.close_slot(slot)
                     slot = None
+                    if following is not None and following.items:
+                        following.enlist()  # those that this one has let through
                 stage.busy -= 1
                 if stage.items:
                     stage.enlist()

@@ -256,3 +256,24 @@ class TestStepsInARow:
 
         run_virtual(arun(numbers(4) >> slow("a") >> slow("b") >> slow("c")))
         assert [x for name, x in done if name == "c"] == [1, 2, 3, 0]
+
+    @all_values("ordered", [True, "key"])
+    def test_calls_begin_at_once_whose_products_have_waited_for_their_turn(
+        self, ordered: bool | str
+    ) -> None:
+        """Those behind a slow call, too, whose own product is carried on."""
+        begun: list[float] = []
+
+        async def first_is_slow(x: int) -> dict[str, int]:
+            await asyncio.sleep(10 if x == 0 else 1)
+            return {"x": x, "key": 0}
+
+        async def later(x: int) -> dict[str, int]:
+            begun.append(now())
+            await asyncio.sleep(10)
+            return {"x": x}
+
+        flow = step("src", [{"x": x, "key": 0} for x in range(4)])
+        slow = step("slow", first_is_slow).options(ordered=ordered)
+        run_virtual(arun(flow >> slow >> step("later", later)))
+        assert begun == [10] * 4

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Any
 
 import pytest
 
-from fluxus_rx import astream, run, step, stream
+from fluxus_rx import Run, astream, run, start, step, stream
 from fluxus_rx.functional import chain
+from tests.support.probes import until
 
 COUNT = 50
 
@@ -118,3 +120,18 @@ async def test_a_reader_that_holds_the_loop_lets_others_have_their_turn() -> Non
                 break
             assert product["x"] < 10**6
     counting.cancel()
+
+
+async def test_a_call_that_turns_out_to_be_asynchronous_is_closed_where_nobody_awaits_it() -> None:
+    """Such as one of a run that is cancelled while it is paused."""
+    pending = awaited(1)
+    runs: list[Run] = []
+
+    def pause(x: int) -> Any:
+        runs[0].pause()
+        return pending
+
+    runs.append(start(step("src", [{"x": 1}]) >> step("pause", pause)))
+    await until(lambda: runs[0].state == "paused")
+    await runs[0].cancel()
+    assert inspect.getcoroutinestate(pending) == inspect.CORO_CLOSED
