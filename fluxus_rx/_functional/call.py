@@ -21,7 +21,7 @@ from .._engine.bound_step import Deferred
 from .._engine.stage import StepContext
 from .._options.offload import Offload
 from .._products.dict_product import MISSING, DictProduct, known_names
-from .._products.factory import ProductFactory, ProductOwner, described_kind, no_products
+from .._products.factory import ProductFactory, claims, described_kind, no_products
 from .._streams.context import Items
 from .direct import DirectStep
 from .step_function import StepFunction
@@ -65,10 +65,9 @@ class StepCall:
         self._call = function.call
         self._awaits = function.awaits
         self._owner = context.owner
-        # Another step of that name keeps its attributes.
-        is_only = not isinstance(self._owner, ProductOwner) or self._owner.claim(self._name)
-        #: the owner of the products that are extended
-        self._extended: object = self._owner if is_only else MISSING
+        #: the owner of the products that are extended; another step of that name keeps its
+        #: attributes
+        self._extended: object = self._owner if claims(self._owner, self._name) else MISSING
 
     @property
     def offload(self) -> Offload | None:

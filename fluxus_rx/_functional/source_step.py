@@ -34,7 +34,7 @@ from .._monitoring.meter import length_of
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct, snapshot
-from .._products.factory import ProductFactory, described_kind, no_products
+from .._products.factory import ProductFactory, claims, described_kind, no_products
 from .._rx.scheduler import FlowScheduler
 from .._streams.context import unmistakable
 from .._streams.iteration import Reader
@@ -105,6 +105,7 @@ class SourceStep(Producer[DictProduct]):
     def _bind_emitted(self, place: StepContext) -> BoundStep:
         meter = None if place.scope is None else place.scope.meter
         factory = ProductFactory(self._name, place.owner, meter)
+        claims(place.owner, self._name)
         return _EmittedItems(self._name, factory).bound(StepOptions(), ("items", id(self)))
 
     def _open(

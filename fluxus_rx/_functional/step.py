@@ -21,7 +21,7 @@ from .._engine.stage import ForeignItems, Stage, StepContext
 from .._errors import InvalidFlowError, InvalidNameError
 from .._options.offload import Offload
 from .._products.dict_product import MISSING, DictProduct, item_number, snapshot
-from .._products.factory import ProductFactory, from_foreign
+from .._products.factory import FOREIGN_NAME, ProductFactory, claims, from_foreign
 from .call import OffloadedCall, StepCall, TimedCall
 from .step_function import StepFunction, by_value
 
@@ -200,6 +200,7 @@ class _ForeignInput(ItemCall):
         self._kind = kind
         self._context = context
         self._index = -1
+        claims(context.owner, kind.label or FOREIGN_NAME)
 
     def apply(self, item: Any) -> DictProduct:
         """The product of an item."""

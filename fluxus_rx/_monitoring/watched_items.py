@@ -124,6 +124,11 @@ class WatchedSource:
             yield item
         self._first.close()
 
+    def refuse(self, error: BaseException) -> None:
+        """The item that came last is none: what was counted as a call has failed."""
+        self._gauge.plain.over -= 1
+        self._meter.begin(self._gauge).end(error)
+
     def end(self) -> bool:
         """Give no more; whether it might have."""
         self._is_ended = True

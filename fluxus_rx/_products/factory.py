@@ -24,13 +24,18 @@ from .dict_product import DictProduct, RemadeProduct, checked, known_names
 
 __all__ = [
     "EACH_A_MAPPING",
+    "FOREIGN_NAME",
     "MAPPING",
     "ProductFactory",
     "ProductOwner",
+    "claims",
     "described_kind",
     "from_foreign",
     "no_products",
 ]
+
+#: the name of a product of a mapping that comes from elsewhere, if nothing else names it
+FOREIGN_NAME = "input"
 
 MAPPING = "it must be a mapping of attribute names to values, such as {'x': 1}"
 EACH_A_MAPPING = "each item must be a mapping of attribute names to values, such as {'x': 1}"
@@ -42,7 +47,8 @@ _ANY_RESULT = (
 
 
 class ProductOwner:
-    """The pipeline that may extend products in place: the steps that it has by different names.
+    """The pipeline that may extend products in place, by those of its steps whose name none in
+    front of them has.
 
     A branch of a group is another one. `first` is the name of the step that begins it, if one does.
     """
@@ -58,6 +64,15 @@ class ProductOwner:
             return False
         self._names.add(name)
         return True
+
+
+def claims(owner: object, name: str) -> bool:
+    """Whether nothing of this owner has given its products this name; from now on something has.
+
+    Whoever gives products of an owner asks before the steps behind it do: products that have the
+    name of a step would lose their attributes to it.
+    """
+    return not isinstance(owner, ProductOwner) or owner.claim(name)
 
 
 class ProductFactory:
@@ -134,8 +149,10 @@ class ProductFactory:
         precursor: DictProduct | None,
         start: float | None,
         count: int = 0,
+        refused: Callable[[BaseException], object] | None = None,
     ) -> Generator[DictProduct, None, None]:
-        """The products of an iterable, of which so many have been read before."""
+        """The products of an iterable, of which so many have been read before; `refused` is told
+        why an item can be none."""
         name, owner, timer = self._name, self._owner, self._timer
         iterator = iter(items)
         outside = False
@@ -146,7 +163,12 @@ class ProductFactory:
                     times = None if timer is None else self._times(start)
                     product = DictProduct(name, given.copy(), precursor, index, owner, times)
                 else:
-                    product = self.from_item(index, given, kind, precursor, start)
+                    try:
+                        product = self.from_item(index, given, kind, precursor, start)
+                    except BaseException as error:
+                        if refused is not None:
+                            refused(error)
+                        raise
                 outside = True
                 yield product
                 outside, count = False, index + 1
@@ -279,8 +301,14 @@ class SourceItems(Iterator[DictProduct]):
         try:
             return self._factory.from_item(position, item, self._kind, None, None)
         except BaseException as error:
+            self._refused(error)
             self.explain(error, position)
             raise
+
+    def _refused(self, error: BaseException) -> None:
+        """The item that was read last can be no product."""
+        if self._watched is not None:
+            self._watched.refuse(error)
 
     def product_of(self, by_step: dict[str, dict[str, Any]], position: int) -> DictProduct:
         """A product of these steps, none of which has been seen."""
@@ -295,7 +323,9 @@ class SourceItems(Iterator[DictProduct]):
     def __iter__(self) -> Iterator[DictProduct]:
         if self._products is None:
             items = self._items if self._iterator is None else self._iterator
-            self._products = self._factory.from_iterable(items, self._kind, None, None, self.count)
+            self._products = self._factory.from_iterable(
+                items, self._kind, None, None, self.count, self._refused
+            )
         return self._products
 
     def __next__(self) -> DictProduct:
@@ -332,7 +362,7 @@ def from_foreign(
     if item.__class__ is not dict and isinstance(item, DictProduct):
         return DictProduct("", {}, item, position, owner)
     if item.__class__ is dict or isinstance(item, Mapping):
-        name = label or "input"
+        name = label or FOREIGN_NAME
         attributes = checked(item, name, "what it returned", _ANY_RESULT)
     elif label is not None:
         name, attributes = label, {label: item}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxus_rx import RunStats, arun, run, start, step
+from fluxus_rx import InvalidProductError, RunStats, arun, chain, run, start, step
 from fluxus_rx._monitoring.calls import CallColumns, Records
 from fluxus_rx._streams.timing import RunClock
 from fluxus_rx.testing import virtual_time
@@ -200,6 +200,27 @@ def test_a_clock_of_a_run_stands_still_while_it_is_paused() -> None:
     assert found == [
         *[(11, 0), (11, 0), (11, 2), (11, 2), (15, 2), (15, 2), (15, 10), (15, 10), (31, 10)]
     ]
+
+
+@pytest.mark.parametrize("good", [0, 2])
+@pytest.mark.parametrize("steps", [[], ["f"], ["f", "g"]], ids=len)
+def test_an_item_of_a_source_that_is_no_product_is_a_call_that_failed(
+    good: int, steps: list[str]
+) -> None:
+    """Wherever products are made of items: the first one, or one behind others."""
+
+    def source() -> Any:
+        yield from ({"x": x} for x in range(good))
+        yield 5
+
+    async def main() -> RunStats:
+        running = start(chain(step("src", source), *(step(f, lambda x: {"x": x}) for f in steps)))
+        with pytest.raises(InvalidProductError):
+            await running.result()
+        return running.stats()
+
+    stats = timed(main)
+    assert (stats["src"].in_flight, stats["src"].done, stats["src"].failed) == (0, good, 1)
 
 
 def test_a_source_is_told_to_end_before_it_has_begun() -> None:
