@@ -144,9 +144,11 @@ _ON_USE: Final = {
 def __getattr__(name: str) -> Any:
     if name not in _ON_USE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_ON_USE[name]}"), name)
-    globals()[name] = found
-    return found
+    module = import_module(f"{__name__}.{_ON_USE[name]}")
+    # All of it: the type hints of one name are looked up among the others here.
+    names = [one for one, place in _ON_USE.items() if place == _ON_USE[name]]
+    globals().update({one: getattr(module, one) for one in names})
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

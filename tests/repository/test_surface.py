@@ -103,3 +103,10 @@ def test_a_pickle_is_read_where_the_face_was_not_imported_before() -> None:
         check=True,
     )
     assert done.stdout == "fluxus_rx.lineage\n"
+
+
+@pytest.mark.parametrize("name", ["Explanation", "RunStats", "Summary"])
+def test_what_is_imported_on_use_has_type_hints_at_once(name: str) -> None:
+    """Those that name others which are imported on use, before anybody has asked for these."""
+    code = f"import typing, fluxus_rx; assert typing.get_type_hints(fluxus_rx.{name})"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=surface.CHECKOUT)
