@@ -172,11 +172,12 @@ def test_plain_functions_in_threads_keep_the_order_of_each_line(executor: Any) -
 
 def test_options_of_a_run_and_sources_of_rx_keep_it() -> None:
     import reactivex
+    from reactivex import operators as ops
 
     for source in (
         step("orders", ORDERS),
         from_observable(reactivex.from_(ORDERS), "orders"),
-        step("orders", ORDERS) >> rx_pipe(reactivex.operators.map(lambda order: order)),
+        step("orders", ORDERS) >> rx_pipe(ops.map(lambda order: order)),
     ):
         for function in (coroutine, decorated(coroutine)):
             flow: Any = source >> step("book", function)
