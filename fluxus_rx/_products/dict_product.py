@@ -16,11 +16,16 @@ from .attribute_layers import AttributeLayer
 from .lineage import HasLineage
 
 __all__ = [
-    "MISSING", "DictProduct", "RemadeProduct", "checked", "item_number", "known_names", "snapshot",
+    "MISSING", "REPEATED", "DictProduct", "RemadeProduct", "checked", "item_number", "known_names",
+    "snapshot",
 ]  # fmt: skip
 
 #: the mark of what is not there; None is an attribute value like any other
 MISSING: Final[Any] = object()
+
+#: instead of the position of a product that is there only since its pipeline has two steps of one
+#: name: it has that of its precursor
+REPEATED: Final = -1
 
 #: Steps that are looked up one by one, which takes less than a table of all.
 _FEW_STEPS: Final = 8
@@ -105,7 +110,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         """The product of the next step: this one, extended, or another if this one has a step of
         that name. Only its owner may do that."""
         if name in self.by_step:
-            return DictProduct(name, attributes, self, 0, self.owner, times)
+            return DictProduct(name, attributes, self, REPEATED, self.owner, times)
         self.by_step[name] = self.latest = attributes
         if times is not None and self.times is not None:
             self.times.append(times)
@@ -249,10 +254,12 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
 
         Sorted by these, outputs are in the order in which a plain loop would have made them.
         """
-        product, found = self, [self.position]
+        product, found = self, []
         while (parent := product.parent) is not None:
+            if product.position != REPEATED:
+                found.append(product.position)
             product = parent
-            found.append(product.position)
+        found.append(product.position)
         if product.depth:
             found.append(-product.depth)
         found.reverse()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxus_rx import RunResult, chain, run, step, stream
+from fluxus_rx import RunResult, StepOptions, chain, run, step, stream
 
 #: what a step may give for an item, by a name of its own
 ANSWERS: dict[str, Callable[[int], Any]] = {
@@ -183,3 +183,35 @@ def test_outputs_are_of_the_run_that_gave_them() -> None:
     first[0][0]["src"]["x"] = 5
 
     assert run(flow)[0] == [{"src": {"x": 1}, "a": {"x": 1}}]
+
+
+def test_a_name_that_occurs_again_changes_no_position() -> None:
+    """Failures of one item are in the order of their paths, and a note tells of no more items than
+    there are."""
+
+    def fail_at_last(x: int) -> dict[str, int]:
+        raise ValueError(f"at {x}")
+
+    def each(x: int) -> list[dict[str, int]]:
+        return [{"x": x}, {"x": x + 1}]
+
+    def same(x: int) -> dict[str, int]:
+        return {"x": x}
+
+    first = step("b", same) >> step("c", same) >> step("b", same) >> step("e", fail_at_last)
+    second = step("d", same) >> step("f", fail_at_last)
+    flow = step("src", [{"x": 1}, {"x": 2}]) >> step("each", each) >> (first & second)
+
+    failures = run(flow, options=StepOptions(on_error="collect")).failures
+
+    assert [failure.step for failure in failures] == ["e", "f"] * 4
+    assert [failure.note.split()[4] for failure in failures] == [
+        "0",
+        "0",
+        "0.1",
+        "0.1",
+        "1",
+        "1",
+        "1.1",
+        "1.1",
+    ]
