@@ -33,7 +33,7 @@ __all__ = ["OffloadedCall", "StepCall", "TimedCall"]
 _MOST_ARGUMENTS: Final = 20
 #: what a message calls a list, and what comes of an empty one
 _LIST: Final = described_kind([])
-_NOTHING: Final = Items[Any]((), ready=True)
+_NO_PRODUCTS: Final = Items[Any]((), ready=True)
 
 
 class StepCall:
@@ -127,7 +127,7 @@ class StepCall:
         """
         if given.__class__ is list:  # before all others, which are asked for what they are
             if not given:
-                return _NOTHING
+                return _NO_PRODUCTS
             return Items(self._factory.from_iterable(given, _LIST, product, start), ready=True)
         if isinstance(given, Mapping):
             return self._factory.from_mapping(given, product, start)
