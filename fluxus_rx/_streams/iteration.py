@@ -222,7 +222,10 @@ class Reader(Generic[T]):
     ) -> None:
         """Have the next reading throw `error` into the iterable, by `athrow` if not by a method of
         that name; raise it here if nothing takes it."""
-        if athrow is None:
+        # A Streamer of aiostream has `athrow` always, and asserts then that it reads a generator.
+        source = self.iterator
+        inner = source._aiterator if isinstance(source, Streamer) else None
+        if athrow is None and (inner is None or isinstance(inner, AsyncGenerator)):
             athrow = getattr(self.iterator, "athrow", None)
         if athrow is None:
             raise error
