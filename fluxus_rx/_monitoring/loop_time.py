@@ -105,7 +105,7 @@ class LoopTime:
             try:
                 value = self.call(resume, sent)
             except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
+                return stop.value  # type: ignore[no-any-return]  # what a coroutine returns
 
 
 def next_due(held: float, due: float) -> float:
