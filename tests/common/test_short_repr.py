@@ -10,6 +10,7 @@ import tracemalloc
 import types
 from array import array
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import pytest
@@ -147,6 +148,15 @@ LARGE: dict[str, tuple[Callable[[], Any], str]] = {
 }
 
 
+def _shown_and_peak(value: object) -> tuple[str, int]:
+    tracemalloc.start()
+    try:
+        text = short_repr(value)
+        return text, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_value_is_cut_before_its_repr_is_taken(name: str) -> None:
     """Its text is short, nothing of its size is made on the way, and it is not asked."""
@@ -154,12 +164,8 @@ def test_a_large_value_is_cut_before_its_repr_is_taken(name: str) -> None:
     value = make()
     short_repr({"token": "a=1"})  # what is made once, when it is first needed
     Loud.asked = 0
-    tracemalloc.start()
-    try:
-        text = short_repr(value)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    # The least of three: memory that other threads take meanwhile is counted, too.
+    text, peak = min((_shown_and_peak(value) for _ in range(3)), key=itemgetter(1))
     assert text.startswith(start), text
     assert len(text) < 1_000
     assert peak < 100_000
