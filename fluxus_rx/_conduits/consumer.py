@@ -321,7 +321,7 @@ class Flow(Conduit, Generic[R_co]):
 
     def _flow_execution(self, settings: RunSettings) -> Execution:
         in_order = settings.in_order(self.producer._flow_is_ordered)
-        return Execution(self.producer.observables(), in_order)
+        return Execution(self.producer._flow_observables(), in_order)
 
     def _flow_explain(self, error: BaseException) -> None:
         if isinstance(error, Exception) and not notes_of(error):

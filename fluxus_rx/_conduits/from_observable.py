@@ -69,7 +69,7 @@ class ObservableProducer(ForeignProducer[T]):
         self.observable = observable
         self.policy = policy
 
-    def observables(self) -> list[FlowObservable[T]]:
+    def _flow_observables(self) -> list[FlowObservable[T]]:
         """The one path of an observable."""
         return [buffered(self.observable, self.policy, ("held", id(self)), self.name, self._name)]
 

@@ -73,7 +73,7 @@ class _RxPipe(_Pipe):
     _flow_kind = "rx_pipe"
     _flow_library = "reactivex"
 
-    def connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
+    def _flow_connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
         """The operators on an observable."""
         upstream = flow_observable(source)
         trail = Trail(self.name, upstream.trail)
@@ -119,7 +119,7 @@ class _StreamPipe(_Pipe):
     _flow_library = "aiostream"
     _flow_awaits = True
 
-    def connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
+    def _flow_connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
         """The operators on an observable."""
         upstream = flow_observable(source, True)
         trail = Trail(self.name, upstream.trail)

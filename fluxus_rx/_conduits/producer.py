@@ -142,7 +142,7 @@ class Producer(Conduit, Generic[P_co]):
         """What runs in an executor."""
         return self.produce
 
-    def observables(self) -> list[FlowObservable[P_co]]:
+    def _flow_observables(self) -> list[FlowObservable[P_co]]:
         """One observable per path, in path order; each of them to be subscribed to once."""
         return [FlowObservable(self._flow_root, trail=Trail(self._flow_stage_name))]
 
@@ -177,10 +177,10 @@ class Producer(Conduit, Generic[P_co]):
             # Here, as it takes 0.5 ms of the import of the library (benchmark "startup, import").
             from .._engine.path_observables import path_observables
 
-            return path_observables(self.observables)
+            return path_observables(self._flow_observables)
         if self.n_concurrent_conduits == 1:
-            return self.observables()[0]
-        return Merged(lambda: [*self.observables()], True)
+            return self._flow_observables()[0]
+        return Merged(lambda: [*self._flow_observables()], True)
 
     def to_stream(self) -> Stream[P_co]:
         """The products of all paths as they come, as an aiostream Stream."""
@@ -233,7 +233,7 @@ class Producer(Conduit, Generic[P_co]):
         # Here, as it takes 0.4 ms of the import of the library (benchmark "startup, import").
         from .._engine.hot_source import HotSource
 
-        return SharedFlow(self, HotSource(lambda: self.observables(), replay), policy)
+        return SharedFlow(self, HotSource(lambda: self._flow_observables(), replay), policy)
 
     def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
         elsewhere = offloaded(id(self), lambda: self._flow_label, flow.scope, self._flow_options)
@@ -270,7 +270,7 @@ class Producer(Conduit, Generic[P_co]):
         return False
 
     def _flow_execution(self) -> Execution:
-        return Execution(self.observables(), RunSettings(ordered=self._flow_is_ordered))
+        return Execution(self._flow_observables(), RunSettings(ordered=self._flow_is_ordered))
 
     def __rshift__(self, other: Behind[Producer[P_co], Whole]) -> Whole:
         if isinstance(other, Conduit):
@@ -317,9 +317,9 @@ class _ParallelProducers(Group, Producer[P_co]):
         """The products, for a synchronous reader."""
         return iter(self)
 
-    def observables(self) -> list[FlowObservable[P_co]]:
+    def _flow_observables(self) -> list[FlowObservable[P_co]]:
         """One observable per path, in path order."""
-        return [path for producer in self.conduits for path in producer.observables()]
+        return [path for producer in self.conduits for path in producer._flow_observables()]
 
 
 @printed
@@ -389,7 +389,7 @@ class SharedFlow(Producer[P_co]):
         """The type of the products of the flow."""
         return self._flow.product_type
 
-    def observables(self) -> list[FlowObservable[P_co]]:
+    def _flow_observables(self) -> list[FlowObservable[P_co]]:
         """All paths of the flow as one, in their order of completion."""
         policy = self._policy
         limit = None if policy.overflow == "keep" else policy.size

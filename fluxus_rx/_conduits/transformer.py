@@ -111,8 +111,8 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         if isinstance(source, Observable):
             driven = self._flow_is_async or is_driven(source)
             if self.n_concurrent_conduits == 1:
-                return self.connect(flow_observable(source, driven))[0]
-            return Merged(lambda: [*self.connect(flow_observable(source, driven))], driven)
+                return self._flow_connect(flow_observable(source, driven))[0]
+            return Merged(lambda: [*self._flow_connect(flow_observable(source, driven))], driven)
         if hasattr(source, "__aiter__"):
             root: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterate(source))
             return to_stream(self(root))
@@ -144,7 +144,7 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         else:
             check_items("process()", items)
             source = FlowObservable(lambda flow, owner: iter(items))
-        paths = await collect(self.connect(source), RunSettings(ordered=True))
+        paths = await collect(self._flow_connect(source), RunSettings(ordered=True))
         return [product for path in paths for product in path]
 
     def __rshift__(self, other: Behind[Transformer[A_contra, B_co], Whole]) -> Whole:
@@ -216,7 +216,7 @@ class Passthrough(Conduit):
 
         return Through()
 
-    def connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
+    def _flow_connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
         """The source itself."""
         return [flow_observable(source)]
 
@@ -278,7 +278,7 @@ class Buffer(Transformer[T, T]):
         """The product."""
         return (product,)
 
-    def connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
+    def _flow_connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
         """The buffer on an observable."""
         return [buffered(source, self.policy, ("held", id(self)), self.name)]
 
@@ -305,7 +305,9 @@ def _compiled(one: Any, source: Observable[Any] | None) -> Generator[Any, Any, l
                 paths += yield _compiled(conduit, path)
         return paths
     if not isinstance(one, Group):
-        return cast(list[Any], one.observables() if source is None else one.connect(source))
+        return cast(
+            list[Any], one._flow_observables() if source is None else one._flow_connect(source)
+        )
     sources: list[Any] = [None] * len(one.conduits)
     if source is not None:
         sources = [*fan_out(source, len(one.conduits), one._flow_is_async)]
@@ -327,7 +329,7 @@ class _ChainedProducer(Chain, Producer[P_co]):
         """The products, for a synchronous reader."""
         return iter(self)
 
-    def observables(self) -> list[FlowObservable[P_co]]:
+    def _flow_observables(self) -> list[FlowObservable[P_co]]:
         """One observable per path, in path order."""
         return trampoline(_compiled(self, None))
 
@@ -349,7 +351,7 @@ class _ChainedTransformer(Chain, Transformer[A_contra, B_co]):
         """The outputs for one product, for a synchronous caller."""
         return self.process([product])
 
-    def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
+    def _flow_connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """The chain on an observable: one observable per path, in path order."""
         return trampoline(_compiled(self, source))
 
@@ -373,7 +375,7 @@ class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
     def _flow_of(self, conduits: tuple[Conduit, ...]) -> Self:
         return type(self)(conduits, self.passes_through)
 
-    def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
+    def _flow_connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """The group on an observable, which runs once: one observable per path, in path order."""
         return trampoline(_compiled(self, source))
 

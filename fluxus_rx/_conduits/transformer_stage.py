@@ -55,9 +55,9 @@ class TransformerStage(Conduit):
         return changed
 
     def describe(self) -> Part:
-        """This transformer as data, see `Conduit.describe`; one with a `connect` of its own says
-        nothing of what waits there."""
-        is_stage = type(self).connect is TransformerStage.connect
+        """This transformer as data, see `Conduit.describe`; one that connects itself says
+        nothing of what waits in it."""
+        is_stage = type(self)._flow_connect is TransformerStage._flow_connect
         return self._flow_description(
             function=getattr(self, "atransform", self.transform),
             options=self._flow_options.given(),
@@ -113,7 +113,7 @@ class TransformerStage(Conduit):
         """What runs in an executor: a function, and its fixed arguments."""
         return self.transform, {}
 
-    def connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
+    def _flow_connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
         """This transformer on an observable: one observable per path, in path order."""
         stage = Stage(
             bind=self._flow_bind,

@@ -87,7 +87,7 @@ class SourceStep(Producer[DictProduct]):
         """The products, for a synchronous reader."""
         return iter(self)
 
-    def observables(self) -> list[FlowObservable[DictProduct]]:
+    def _flow_observables(self) -> list[FlowObservable[DictProduct]]:
         """The one path of a step."""
         if isinstance(self._source, Observable) and not self._is_function:
             stage = Stage(

@@ -151,7 +151,9 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
     def _key(self) -> Hashable:
         return ("limit", id(self))
 
-    def connect(self, source: Observable[Mapping[str, Any]]) -> list[FlowObservable[DictProduct]]:
+    def _flow_connect(
+        self, source: Observable[Mapping[str, Any]]
+    ) -> list[FlowObservable[DictProduct]]:
         """This step on an observable, whose items need not come from a step."""
         items = flow_observable(source)
         if items.shows_items:
@@ -161,7 +163,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
                 return _ForeignInput(self._name, foreign, place).bound(place.options)
 
             items = items.then(Stage(bind, key=None, is_async=False, name="", shows_items=False))
-        return super().connect(items)
+        return super()._flow_connect(items)
 
     def _warn_of_hidden(self, product: DictProduct) -> None:
         """Once per step: what is meant to be fixed may be a mistake."""

@@ -99,7 +99,7 @@ class RunRequest:
         """The paths of the flow; the run begins now, on the loop that is running."""
         if self.settings.meter is not None:
             self.settings.meter.enter()
-        self._paths = self._paths or self.producer.observables()
+        self._paths = self._paths or self.producer._flow_observables()
         return self._paths
 
     def execution(self, beside: Beside | None = None) -> Execution:

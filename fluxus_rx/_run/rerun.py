@@ -139,7 +139,7 @@ class _Rerun:
         before, failures = elapsed_of(failures), [*failures]
         settings["elapsed"] = max([before, *map(_elapsed_before, failures)])
         self.run = CollectedRun(flow, who="rerun()", partial=partial, **settings)
-        paths = self.run.producer.observables()
+        paths = self.run.producer._flow_observables()
         locations = StepLocations(paths)
         entering: _Entering = {}
         for failure in failures:
