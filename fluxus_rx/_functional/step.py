@@ -14,6 +14,7 @@ from .._common.messages import place_note, short
 from .._common.names import identifier, normal_name, spellings_of
 from .._common.signatures import Parameters, function_name, is_async_function
 from .._conduits.conduit import options_repr
+from .._conduits.subclassing import derived
 from .._conduits.transformer import Transformer
 from .._engine.bound_step import BoundStep, ItemCall, offloaded
 from .._engine.observable import FlowObservable, flow_observable
@@ -103,6 +104,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         """The fixed arguments."""
         return dict(self._fixed)
 
+    @derived
     def transform(self, product: Mapping[str, Any]) -> Iterable[DictProduct]:
         """The products for one product, for a synchronous caller."""
         return self._flow_process([product])
