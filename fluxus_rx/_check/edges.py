@@ -112,7 +112,7 @@ class CheckedEdge(NamedTuple):
         parts = [part for part in self.port.parts if part.size]
         holds = self.port.holds
         if isnan(holds):
-            return Remark("info", "how many products wait depends on its own connect()")
+            return Remark("info", "how many products wait depends on how they are taken")
         if not parts:
             return Remark("info", f"no products wait; {self.taken}")
         most = f"at most {counted(holds, 'product waits', 'products wait')}"

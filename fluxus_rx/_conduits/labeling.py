@@ -36,7 +36,7 @@ class _Labeling(Conduit):
         A run raises ValueError if a label has the name of an attribute, TypeError for a product
         without lineage.
         """
-        labelled = copy.copy(self)
+        labelled = self._flow_copy()
         object.__setattr__(labelled, "_flow_labels", {**self._flow_labels, **labels})
         return labelled
 
@@ -62,9 +62,9 @@ class LabelingProducer(_Labeling, Producer[P_co]):
     [{'country': 'Italy'}]
     """
 
-    def observables(self) -> list[FlowObservable[P_co]]:
+    def _flow_observables(self) -> list[FlowObservable[P_co]]:
         """One observable per path, in path order."""
-        return [_label_products(self, path) for path in super().observables()]
+        return [_label_products(self, path) for path in super()._flow_observables()]
 
 
 class LabelingTransformer(_Labeling, Transformer[A_contra, B_co]):
@@ -74,9 +74,9 @@ class LabelingTransformer(_Labeling, Transformer[A_contra, B_co]):
     LabelingTransformer[City, Page])`.
     """
 
-    def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
+    def _flow_connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """This transformer on an observable: one observable per path, in path order."""
-        return [_label_products(self, path) for path in super().connect(source)]
+        return [_label_products(self, path) for path in super()._flow_connect(source)]
 
 
 def _label_products(conduit: _Labeling, path: FlowObservable[Any]) -> FlowObservable[Any]:

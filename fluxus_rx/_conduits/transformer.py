@@ -26,13 +26,13 @@ from .._graph.trampoline import trampoline
 from .._loops.event_loop import Loop
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._rx.run_settings import RunSettings
-from .._streams.context import Items
 from .._streams.iteration import iterate
 from .._typing import A, A_contra, B, B_co, Behind, C, P_co, T, Whole
 from .composites import Chain, Group, entries_of, flat, union_of_products
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group, passthrough_chained
-from .iterables import check_items, not_iterable
+from .iterables import check_items
 from .producer import Producer
+from .subclassing import derived, fact
 from .transformer_stage import TransformerStage
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         """Give the outputs for one product; a plain generator, or anything iterable but text and
         mappings."""
 
-    @property
+    @fact
     def input_type(self) -> Any:
         """The type of what is taken, as the class says it; Any if it doesn't."""
         return type_arguments(self, Transformer)[0]
 
-    @property
+    @fact
     def product_type(self) -> Any:
         """The type of what is given, as the class says it; Any if it doesn't."""
         return type_arguments(self, Transformer)[1]
@@ -100,7 +100,7 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         steps = [*self._flow_firsts()]
         takes_products = any(getattr(one, "_flow_shows_items", True) for one in steps)
         kind = self.input_type if takes_products else Any
-        return _ChainedTransformer((Buffer(policy, kind), *self.chained_conduits))
+        return _ChainedTransformer((Buffer(policy, kind), *self._flow_links))
 
     @overload
     def __call__(self, source: Observable[A_contra]) -> Observable[B_co]: ...
@@ -110,9 +110,9 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         """This transformer as an operator."""
         if isinstance(source, Observable):
             driven = self._flow_is_async or is_driven(source)
-            if self.n_concurrent_conduits == 1:
-                return self.connect(flow_observable(source, driven))[0]
-            return Merged(lambda: [*self.connect(flow_observable(source, driven))], driven)
+            if self._flow_n_paths == 1:
+                return self._flow_connect(flow_observable(source, driven))[0]
+            return Merged(lambda: [*self._flow_connect(flow_observable(source, driven))], driven)
         if hasattr(source, "__aiter__"):
             root: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterate(source))
             return to_stream(self(root))
@@ -131,20 +131,50 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
             return Chain.of(_ChainedProducer, first, self)
         return Chain.of(_ChainedTransformer, first, self)
 
+    @derived
     def process(self, items: Iterable[A_contra]) -> list[B_co]:
         """Run this transformer over `items`, and list the outputs: path by path, each path in the
-        order of the items. Raises the first error of any call."""
-        with Loop() as loop:
-            return loop.call(lambda: self.aprocess(items))
+        order of the items. Raises the first error of any call.
 
+        A class may have a method `process` of its own, which takes all items and gives all outputs,
+        to batch or to sort them: in a flow it is called once, in a thread, and reads the stream as
+        it comes. What this method gives it then, by `super().process(items)`, is what `transform`
+        gives for these items.
+
+        >>> class Largest(Transformer[int, int]):
+        ...     def transform(self, product):
+        ...         yield product
+        ...     def process(self, items):
+        ...         yield max(super().process(items))
+        >>> (Largest() >> Largest()).process([1, 3, 2])
+        [3]
+        """
+        one = self._flow_by_calls() if self._flow_whole[0] else self
+        return one._flow_process(items)
+
+    def _flow_process(self, items: Iterable[A_contra]) -> list[B_co]:
+        with Loop() as loop:
+            return loop.call(lambda: self._flow_aprocess(items, plain=True))
+
+    @derived
     async def aprocess(self, items: Iterable[A_contra] | AsyncIterable[A_contra]) -> list[B_co]:
-        """The same as `process`, on the running loop; `items` may be asynchronous."""
+        """The same as `process`, on the running loop; `items` may be asynchronous.
+
+        A class may have a method `aprocess` of its own: an asynchronous generator that takes an
+        asynchronous iterable of all items. If it has a `process` too, that is for plain callers.
+        """
+        one = self._flow_by_calls() if self._flow_whole[1] else self
+        return await one._flow_aprocess(items)
+
+    async def _flow_aprocess(
+        self, items: Iterable[A_contra] | AsyncIterable[A_contra], *, plain: bool = False
+    ) -> list[B_co]:
         if isinstance(items, AsyncIterable):
             source: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterate(items))
         else:
             check_items("process()", items)
             source = FlowObservable(lambda flow, owner: iter(items))
-        paths = await collect(self.connect(source), RunSettings(ordered=True))
+        paths = await collect(self._flow_connect(source), RunSettings(ordered=True, plain=plain))
         return [product for path in paths for product in path]
 
     def __rshift__(self, other: Behind[Transformer[A_contra, B_co], Whole]) -> Whole:
@@ -184,17 +214,12 @@ class AsyncTransformer(Transformer[A_contra, B_co]):
     def atransform(self, product: A_contra) -> AsyncIterable[B_co]:
         """Give the outputs for one product; an asynchronous generator."""
 
+    @derived
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """The outputs for one product, for a synchronous caller."""
-        return self.process([product])
+        return self._flow_process([product])
 
     _flow_awaits = True
-
-    async def _flow_acall(self, product: Any) -> Any:
-        products = self.atransform(product)
-        if not hasattr(products, "__aiter__"):
-            raise not_iterable(self, "atransform", products, "an asynchronous generator")
-        return Items(products)
 
 
 class Passthrough(Conduit):
@@ -216,12 +241,11 @@ class Passthrough(Conduit):
 
         return Through()
 
-    def connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
+    def _flow_connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
         """The source itself."""
         return [flow_observable(source)]
 
-    def get_final_conduits(self) -> Iterator[Conduit]:
-        """None: what comes before it does."""
+    def _flow_finals(self) -> Iterator[Conduit]:
         return iter(())
 
     @property
@@ -278,7 +302,7 @@ class Buffer(Transformer[T, T]):
         """The product."""
         return (product,)
 
-    def connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
+    def _flow_connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
         """The buffer on an observable."""
         return [buffered(source, self.policy, ("held", id(self)), self.name)]
 
@@ -305,7 +329,9 @@ def _compiled(one: Any, source: Observable[Any] | None) -> Generator[Any, Any, l
                 paths += yield _compiled(conduit, path)
         return paths
     if not isinstance(one, Group):
-        return cast(list[Any], one.observables() if source is None else one.connect(source))
+        return cast(
+            list[Any], one._flow_observables() if source is None else one._flow_connect(source)
+        )
     sources: list[Any] = [None] * len(one.conduits)
     if source is not None:
         sources = [*fan_out(source, len(one.conduits), one._flow_is_async)]
@@ -323,11 +349,12 @@ class _ChainedProducer(Chain, Producer[P_co]):
         """That of the last conduit."""
         return self._flow_fact("product_type", lambda inside: inside[-1].product_type)
 
+    @derived
     def produce(self) -> Iterable[P_co]:
         """The products, for a synchronous reader."""
         return iter(self)
 
-    def observables(self) -> list[FlowObservable[P_co]]:
+    def _flow_observables(self) -> list[FlowObservable[P_co]]:
         """One observable per path, in path order."""
         return trampoline(_compiled(self, None))
 
@@ -345,11 +372,12 @@ class _ChainedTransformer(Chain, Transformer[A_contra, B_co]):
         """That of the last conduit."""
         return self._flow_fact("product_type", lambda inside: inside[-1].product_type)
 
+    @derived
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """The outputs for one product, for a synchronous caller."""
-        return self.process([product])
+        return self._flow_process([product])
 
-    def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
+    def _flow_connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """The chain on an observable: one observable per path, in path order."""
         return trampoline(_compiled(self, source))
 
@@ -366,14 +394,15 @@ class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
         """That of the conduits, where they agree; else Any, and each of them is checked."""
         return self._flow_fact("input_type", _common_input)
 
+    @derived
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """The outputs for one product, for a synchronous caller."""
-        return self.process([product])
+        return self._flow_process([product])
 
     def _flow_of(self, conduits: tuple[Conduit, ...]) -> Self:
         return type(self)(conduits, self.passes_through)
 
-    def connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
+    def _flow_connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """The group on an observable, which runs once: one observable per path, in path order."""
         return trampoline(_compiled(self, source))
 

@@ -24,8 +24,9 @@ from .._common.signatures import Parameters, function_name, is_async_function
 from .._common.single_values import is_text
 from .._common.trail import Trail
 from .._conduits.conduit import options_repr
-from .._conduits.emission import emission_of
+from .._conduits.from_observable import emission_of
 from .._conduits.producer import Producer
+from .._conduits.subclassing import derived
 from .._engine.bound_step import BoundStep, ItemCall, offloaded
 from .._engine.observable import FlowObservable
 from .._engine.stage import Stage, StepContext
@@ -83,11 +84,12 @@ class SourceStep(Producer[DictProduct]):
         options = self._flow_options.given()
         return self._flow_description(role="producer", arguments={}, options=options, **given)
 
+    @derived
     def produce(self) -> Iterable[DictProduct]:
         """The products, for a synchronous reader."""
         return iter(self)
 
-    def observables(self) -> list[FlowObservable[DictProduct]]:
+    def _flow_observables(self) -> list[FlowObservable[DictProduct]]:
         """The one path of a step."""
         if isinstance(self._source, Observable) and not self._is_function:
             stage = Stage(

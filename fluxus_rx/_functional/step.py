@@ -14,6 +14,7 @@ from .._common.messages import place_note, short
 from .._common.names import identifier, normal_name, spellings_of
 from .._common.signatures import Parameters, function_name, is_async_function
 from .._conduits.conduit import options_repr
+from .._conduits.subclassing import derived
 from .._conduits.transformer import Transformer
 from .._engine.bound_step import BoundStep, ItemCall, offloaded
 from .._engine.observable import FlowObservable, flow_observable
@@ -103,9 +104,10 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         """The fixed arguments."""
         return dict(self._fixed)
 
+    @derived
     def transform(self, product: Mapping[str, Any]) -> Iterable[DictProduct]:
         """The products for one product, for a synchronous caller."""
-        return self.process([product])
+        return self._flow_process([product])
 
     def _flow_bind(self, place: StepContext) -> BoundStep:
         call = self._call(place)
@@ -151,7 +153,9 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
     def _key(self) -> Hashable:
         return ("limit", id(self))
 
-    def connect(self, source: Observable[Mapping[str, Any]]) -> list[FlowObservable[DictProduct]]:
+    def _flow_connect(
+        self, source: Observable[Mapping[str, Any]]
+    ) -> list[FlowObservable[DictProduct]]:
         """This step on an observable, whose items need not come from a step."""
         items = flow_observable(source)
         if items.shows_items:
@@ -161,7 +165,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
                 return _ForeignInput(self._name, foreign, place).bound(place.options)
 
             items = items.then(Stage(bind, key=None, is_async=False, name="", shows_items=False))
-        return super().connect(items)
+        return super()._flow_connect(items)
 
     def _warn_of_hidden(self, product: DictProduct) -> None:
         """Once per step: what is meant to be fixed may be a mistake."""

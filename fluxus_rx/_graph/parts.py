@@ -49,8 +49,8 @@ class Description:
       in; `implied`: what the conduit takes where nothing is set, for the run either
     - `awaits`: whether it is asynchronous by itself, whatever its options are
     - `connection`: how a transformer joins what is before it and behind it: as a `"stage"` that
-      calls its function, as a `"buffer"`, by operators of `"reactivex"` or of `"aiostream"`, or by
-      a `connect()` of its `"own"`, of which nothing is known
+      calls its function, as a `"buffer"`, by operators of `"reactivex"` or of `"aiostream"`, or in
+      a way of its `"own"`, of which nothing is known
     - `buffer`: how many products wait in a buffer of its own, that no option sets; `overflow`: what
       becomes of those for which there is no room, empty where the source is asked to wait
     - `emission`: how its data emits, if that is an observable: `"with demand"`, `"thinned out"` by

@@ -35,7 +35,7 @@ class FromPublisher(ForeignProducer[T]):
         self._publisher = publisher
         self.buffer = buffer
 
-    def observables(self) -> list[FlowObservable[T]]:
+    def _flow_observables(self) -> list[FlowObservable[T]]:
         """The one path of a publisher."""
         trail, foreign = Trail(self.name), ForeignItems(self._name)
         return [FlowObservable(self._inflow, trail=trail, foreign_items=foreign)]

@@ -75,6 +75,7 @@ def rerun(
         deadline=deadline,
         stop=stop,
         partial=partial,
+        plain=True,
     )
     with replay.run, Loop() as loop:
         return loop.call(replay.result)
@@ -139,7 +140,7 @@ class _Rerun:
         before, failures = elapsed_of(failures), [*failures]
         settings["elapsed"] = max([before, *map(_elapsed_before, failures)])
         self.run = CollectedRun(flow, who="rerun()", partial=partial, **settings)
-        paths = self.run.producer.observables()
+        paths = self.run.producer._flow_observables()
         locations = StepLocations(paths)
         entering: _Entering = {}
         for failure in failures:

@@ -57,10 +57,10 @@ def subject(flow: Any, source: Observable[Any] | None) -> Callable[[], Compiled]
             " begins by itself"
         )
     if role == "producer":
-        return lambda: (flow.observables(), _settings_for(flow))
+        return lambda: (flow._flow_observables(), _settings_for(flow))
     if role == "transformer":
         given: Any = source
-        return lambda: (flow.connect(given), _settings_for(flow))
+        return lambda: (flow._flow_connect(given), _settings_for(flow))
     if isinstance(flow, Observable):
         return lambda: ([flow], RunSettings())
     if isinstance(flow, AsyncIterable):

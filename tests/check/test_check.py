@@ -124,12 +124,12 @@ def test_what_connects_itself_is_not_known() -> None:
     """Of a transformer that puts itself into a flow, nobody knows how."""
 
     class Own(Fetch):
-        def connect(self, source: Any) -> Any:
-            return super().connect(source)
+        def _flow_connect(self, source: Any) -> Any:
+            return super()._flow_connect(source)
 
     findings = check(Numbers() >> Own() >> Fetch().options(buffer=3))
     assert [finding.text for finding in findings] == [
-        "how many products wait depends on its own connect()"
+        "how many products wait depends on how they are taken"
     ] * 2
 
 

@@ -34,7 +34,7 @@ def counted(flow: Producer[Any], journal: bool = True) -> Meter:
     meter = Meter(journal)
 
     async def main() -> None:
-        await collect(flow.observables(), RunSettings(meter=meter))
+        await collect(flow._flow_observables(), RunSettings(meter=meter))
 
     with contextlib.suppress(ZeroDivisionError):
         asyncio.run(main())
@@ -216,7 +216,7 @@ class TestExpectations:
 
         async def main() -> None:
             flow = source(10) >> step("double", double) >> step("look", look)
-            await collect(flow.observables(), RunSettings(meter=meter))
+            await collect(flow._flow_observables(), RunSettings(meter=meter))
 
         asyncio.run(main())
         assert [now["look"][3] for now in seen][2:] == [20] * 18
