@@ -26,7 +26,6 @@ from .._graph.trampoline import trampoline
 from .._loops.event_loop import Loop
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._rx.run_settings import RunSettings
-from .._streams.context import Items
 from .._streams.iteration import iterate
 from .._typing import A, A_contra, B, B_co, Behind, C, P_co, T, Whole
 from .composites import Chain, Group, entries_of, flat, union_of_products
@@ -46,6 +45,11 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
 
     A subclass implements `transform`, which runs on the loop's thread: one product at a time, the
     outputs in the order of the inputs. Steps that wait for something are an `AsyncTransformer`.
+
+    In a flow of steps, a mapping that a transformer gives for a product becomes a product that
+    comes of that one, so results have all of the lineage. It is named as the transformer is
+    (`name`, identifier or not), and its keys must be identifiers. A product that is passed on stays
+    the same object; so does what is no mapping, or has a lineage of its own.
 
     A transformer is an operator in Rx and in aiostream too: called with an Observable it gives an
     Observable, called with an asynchronous iterable it gives a Stream.
@@ -190,11 +194,11 @@ class AsyncTransformer(Transformer[A_contra, B_co]):
 
     _flow_awaits = True
 
-    async def _flow_acall(self, product: Any) -> Any:
+    def _flow_outputs(self, product: Any) -> Any:
         products = self.atransform(product)
         if not hasattr(products, "__aiter__"):
             raise not_iterable(self, "atransform", products, "an asynchronous generator")
-        return Items(products)
+        return products
 
 
 class Passthrough(Conduit):

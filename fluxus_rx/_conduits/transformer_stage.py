@@ -17,6 +17,8 @@ from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError
 from .._options.offload import Offload
 from .._options.step_options import NO_OPTIONS, StepOptions
+from .._products.dict_product import product_classes
+from .._products.factory import YieldedProducts
 from .._streams.context import Items
 from .conduit import Conduit, ConduitRole
 from .iterables import MethodCall, check_executor, iterator_of
@@ -133,7 +135,7 @@ class TransformerStage(Conduit):
         call = _TransformerCall(self, place, offload)
         return BoundStep(
             apply=call.apply,
-            acall=self._flow_acall if offload is None else call.acall_offloaded,
+            acall=call.acall if offload is None else call.acall_offloaded,
             explain=call.explain,
             options=place.options,
             key=("limit", id(self)),
@@ -145,14 +147,22 @@ class TransformerStage(Conduit):
     def _flow_is_async(self) -> bool:
         return self._flow_awaits or self._flow_settings.over(self._flow_implied).waits
 
-    async def _flow_acall(self, product: Any) -> Any:
-        return Items(iterator_of(self.transform(product), self, "transform"))
+    def _flow_outputs(self, product: Any) -> Any:
+        """What a call gives that may wait: an iterator, or an asynchronous iterable."""
+        return iterator_of(self.transform(product), self, "transform")
+
+
+#: what a message calls the outputs of a call
+_OUTPUTS: Final = "products it gave"
 
 
 class _TransformerCall:
-    """The calls of a transformer in one run, each with a product."""
+    """The calls of a transformer in one run, each with a product.
 
-    __slots__ = ("_context", "_offload", "_transform", "_transformer")
+    In a flow of dictionaries, a mapping that it gives is a product that comes of that one.
+    """
+
+    __slots__ = ("_context", "_factory", "_offload", "_transform", "_transformer")
 
     def __init__(
         self, transformer: TransformerStage, context: StepContext, offload: Offload | None
@@ -161,23 +171,49 @@ class _TransformerCall:
         self._transform = transformer.transform  # found once, and not for each product
         self._context = context
         self._offload = offload
+        name = context.trail.name or type(transformer).__name__
+        meter = None if context.scope is None else context.scope.meter
+        # Nobody extends these products in place: users may hold them.
+        self._factory = YieldedProducts(name, None, meter)
 
     def apply(self, product: Any) -> Items[Any]:
         """The outputs of a call."""
+        start = None if product.__class__ not in product_classes else self._factory.now()
         products = self._transform(product)
-        if products.__class__ is GeneratorType:  # the usual case, without a call: 2 % of a step
-            return Items(products)
-        return Items(iterator_of(products, self._transformer, "transform"))
+        if products.__class__ is not GeneratorType:  # without a call, where it is: 2 % of a step
+            products = iterator_of(products, self._transformer, "transform")
+        if product.__class__ in product_classes:
+            products = self._factory.from_iterable(products, _OUTPUTS, product, start)
+        return Items(products)
+
+    async def acall(self, product: Any) -> Items[Any]:
+        """The same, where the call may wait."""
+        start = None if product.__class__ not in product_classes else self._factory.now()
+        products = self._transformer._flow_outputs(product)
+        return Items(self._with_lineage(products, product, start))
 
     async def acall_offloaded(self, product: Any) -> Items[Any]:
         """The outputs of a call off the loop, each of them made there too."""
         assert self._offload is not None
+        start = None if product.__class__ not in product_classes else self._factory.now()
         call = MethodCall(self._transformer, "transform", product)
-        return Items(await self._offload.call(self._context.guarded(call)))
+        products = await self._offload.call(self._context.guarded(call))
+        return Items(self._with_lineage(products, product, start))
 
     def replace(self, replacement: Any, product: Any, count: int) -> Items[Any]:
-        """What stands in for the outputs of a call that has failed."""
-        return Items(iterator_of(replacement, self._transformer, "on_error"))
+        """What stands in for the outputs of a call that has failed after it had given so many."""
+        products = iterator_of(replacement, self._transformer, "on_error")
+        return Items(self._with_lineage(products, product, self._factory.now(), count))
+
+    def _with_lineage(
+        self, products: Any, product: Any, start: float | None, count: int = 0
+    ) -> Any:
+        """The outputs for a product, of which so many have come before."""
+        if product.__class__ not in product_classes:
+            return products
+        if hasattr(products, "__aiter__"):
+            return self._factory.from_async_iterable(products, _OUTPUTS, product, start)
+        return self._factory.from_iterable(products, _OUTPUTS, product, start, count)
 
     def explain(self, error: BaseException, product: Any) -> str:
         """Add to an error which transformer was called, and with which product; the note."""

@@ -18,7 +18,8 @@ from .._conduits.conduit import passthrough_chained, role_of
 from .._conduits.producer import Producer
 from .._conduits.transformer import Passthrough, Transformer, group, passes_through
 from .._errors import InvalidFlowError, InvalidNameError
-from .._products.dict_product import MISSING, DictProduct, checked
+from .._products.attributes import checked
+from .._products.dict_product import MISSING, DictProduct
 from .._products.factory import EACH_A_MAPPING, MAPPING
 from .source_step import SourceStep
 from .step import Step

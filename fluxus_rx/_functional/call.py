@@ -20,7 +20,8 @@ from .._common.single_values import is_text
 from .._engine.bound_step import Deferred
 from .._engine.stage import StepContext
 from .._options.offload import Offload
-from .._products.dict_product import MISSING, REPEATED, DictProduct, known_names
+from .._products.attributes import known_names
+from .._products.dict_product import MISSING, REPEATED, DictProduct
 from .._products.factory import ProductFactory, claims, described_kind, no_products
 from .._streams.context import Items
 from .direct import DirectStep

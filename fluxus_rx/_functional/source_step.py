@@ -33,7 +33,8 @@ from .._errors import InvalidFlowError, UsageError
 from .._monitoring.meter import length_of
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
-from .._products.dict_product import DictProduct, snapshot
+from .._products.attributes import snapshot
+from .._products.dict_product import DictProduct
 from .._products.factory import ProductFactory, claims, described_kind, no_products
 from .._rx.scheduler import FlowScheduler
 from .._streams.context import unmistakable

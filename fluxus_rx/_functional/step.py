@@ -20,7 +20,8 @@ from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import ForeignItems, Stage, StepContext
 from .._errors import InvalidFlowError, InvalidNameError
 from .._options.offload import Offload
-from .._products.dict_product import MISSING, DictProduct, item_number, snapshot
+from .._products.attributes import snapshot
+from .._products.dict_product import MISSING, DictProduct, item_number
 from .._products.factory import FOREIGN_NAME, ProductFactory, claims, from_foreign
 from .call import OffloadedCall, StepCall, TimedCall
 from .step_function import StepFunction, by_value
