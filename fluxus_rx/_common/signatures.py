@@ -103,6 +103,16 @@ class Parameters(NamedTuple):
         """All named ones."""
         return (*self.needed, *self.optional)
 
+    def joined(self, more: Parameters) -> Parameters:
+        """These, and those that a function of theirs takes, to which they hand all others on.
+
+        >>> Parameters(("x",), (), True).joined(Parameters(("x", "y"), ("z",), False))
+        Parameters(needed=('x', 'y'), optional=('z',), takes_all=False)
+        """
+        needed = (name for name in more.needed if name not in self.names)
+        optional = (name for name in more.optional if name not in self.names)
+        return Parameters((*self.needed, *needed), (*self.optional, *optional), more.takes_all)
+
 
 def function_name(function: Any) -> str:
     """What messages call a function."""

@@ -162,7 +162,9 @@ class _TransformerCall:
     In a flow of dictionaries, a mapping that it gives is a product that comes of that one.
     """
 
-    __slots__ = ("_context", "_factory", "_offload", "_transform", "_transformer")
+    __slots__ = (
+        "_context", "_factory", "_offload", "_plain_class", "_transform", "_transformer",
+    )  # fmt: skip
 
     def __init__(
         self, transformer: TransformerStage, context: StepContext, offload: Offload | None
@@ -175,27 +177,32 @@ class _TransformerCall:
         meter = None if context.scope is None else context.scope.meter
         # Nobody extends these products in place: users may hold them.
         self._factory = YieldedProducts(name, None, meter)
+        #: the class of the last product that was none of a step: to ask once more is 3 % of a call
+        self._plain_class: type | None = None
 
     def apply(self, product: Any) -> Items[Any]:
         """The outputs of a call."""
-        start = None if product.__class__ not in product_classes else self._factory.now()
+        if product.__class__ is not self._plain_class:
+            if product.__class__ in product_classes:
+                start = self._factory.now()
+                products = iterator_of(self._transform(product), self._transformer, "transform")
+                return Items(self._factory.from_iterable(products, _OUTPUTS, product, start))
+            self._plain_class = product.__class__
         products = self._transform(product)
-        if products.__class__ is not GeneratorType:  # without a call, where it is: 2 % of a step
-            products = iterator_of(products, self._transformer, "transform")
-        if product.__class__ in product_classes:
-            products = self._factory.from_iterable(products, _OUTPUTS, product, start)
-        return Items(products)
+        if products.__class__ is GeneratorType:  # the usual case, without a call: 2 % of a step
+            return Items(products)
+        return Items(iterator_of(products, self._transformer, "transform"))
 
     async def acall(self, product: Any) -> Items[Any]:
         """The same, where the call may wait."""
-        start = None if product.__class__ not in product_classes else self._factory.now()
+        start = self._factory.now()
         products = self._transformer._flow_outputs(product)
         return Items(self._with_lineage(products, product, start))
 
     async def acall_offloaded(self, product: Any) -> Items[Any]:
         """The outputs of a call off the loop, each of them made there too."""
         assert self._offload is not None
-        start = None if product.__class__ not in product_classes else self._factory.now()
+        start = self._factory.now()
         call = MethodCall(self._transformer, "transform", product)
         products = await self._offload.call(self._context.guarded(call))
         return Items(self._with_lineage(products, product, start))

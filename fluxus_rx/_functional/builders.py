@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping
 from functools import reduce
 from typing import Any, Union, overload
@@ -10,18 +9,16 @@ from typing import Any, Union, overload
 from reactivex import Observable
 
 from .._common.messages import shown
-from .._common.names import identifier
+from .._common.names import check_step_name
 from .._common.signatures import function_name, parameters_of
-from .._common.single_values import is_single_value, is_text
+from .._common.single_values import is_single_value
 from .._common.text import counted
 from .._conduits.conduit import passthrough_chained, role_of
 from .._conduits.producer import Producer
 from .._conduits.transformer import Passthrough, Transformer, group, passes_through
-from .._errors import InvalidFlowError, InvalidNameError
-from .._products.attributes import checked
+from .._errors import InvalidFlowError
 from .._products.dict_product import MISSING, DictProduct
-from .._products.factory import EACH_A_MAPPING, MAPPING
-from .source_step import SourceStep
+from .source_step import SourceStep, is_function_of_source
 from .step import Step
 
 __all__ = ["chain", "parallel", "passthrough", "step"]
@@ -85,60 +82,26 @@ def step(name: Any, function_or_data: Any = MISSING, /, **fixed: Any) -> Any:
         raise InvalidFlowError(
             f"step() needs a name before the function: step('name', {function_name(name)})"
         )
-    if not isinstance(name, str):
-        raise InvalidFlowError(f"the name of a step must be a string, not {shown(name)}")
-    if not name.isidentifier():
-        raise InvalidNameError(
-            f"{name!r} is no valid step name: names must be identifiers{identifier(name)}"
-        )
+    check_step_name(name)
     if function_or_data is MISSING:
         raise InvalidFlowError(f"step({name!r}) needs data or a function after the name")
     return _step(name, function_or_data, fixed)
 
 
 def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
-    if is_text(given):
-        raise InvalidFlowError(
-            f"step {name!r}: a string is no data; expected a mapping, an iterable of mappings, or a"
-            " function"
-        )
-    if inspect.iscoroutine(given):
-        called = given.__name__
-        given.close()  # or "was never awaited" is printed over the real error
-        raise InvalidFlowError(
-            f"step({name!r}, {called}(...)) passes a call; pass the function:"
-            f" step({name!r}, {called})"
-        )
-    # What can be called is a function, also if it can be iterated, as a mock or a chain of layers.
-    is_data = isinstance(given, Mapping | Iterable | AsyncIterable | Observable)
-    if is_data and not callable(given) and role_of(given) is None:
-        if fixed:
-            raise InvalidFlowError(
-                f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but data takes"
-                " no keywords"
-            )
-        _check_data(name, given)
-        return SourceStep(name, given, False)
-    if not callable(given) or role_of(given) is not None:
-        raise InvalidFlowError(f"step {name!r}: {shown(given)} is neither data nor a function")
-    parameters = parameters_of(name, given)
-    if parameters.names or parameters.takes_all:
-        return Step(name, given, fixed, parameters)
+    is_function = is_function_of_source(name, given)
+    if is_function:
+        parameters = parameters_of(name, given)
+        if parameters.names or parameters.takes_all:
+            made = Step.__new__(Step)
+            made._flow_begin(name, given, fixed, parameters)
+            return made
     if fixed:
+        what = "its function takes no arguments" if is_function else "data takes no keywords"
         raise InvalidFlowError(
-            f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but its function"
-            " takes no arguments"
+            f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but {what}"
         )
-    return SourceStep(name, given, True)
-
-
-def _check_data(name: str, given: Any) -> None:
-    """What can be known now: the items of a collection, not those of a generator."""
-    if isinstance(given, Mapping):
-        checked(given, name, "the data", MAPPING)
-    elif isinstance(given, list | tuple):
-        for index, item in enumerate(given):
-            checked(item, name, f"item {index} of the data", EACH_A_MAPPING)
+    return SourceStep._flow_of(name, given, is_function)
 
 
 def passthrough() -> Passthrough:
