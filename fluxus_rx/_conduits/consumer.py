@@ -36,6 +36,7 @@ from .._typing import A, A_contra, R_co, T
 from .composites import Chain, check_types
 from .conduit import Conduit, ConduitRole
 from .producer import Producer
+from .subclassing import fact
 from .transformer import Transformer
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
         """Take pairs of a path index and a product, as they come, and give the result."""
 
-    @property
+    @fact
     def input_type(self) -> Any:
         """The type of what is taken, as the class says it; Any if it doesn't."""
         return type_arguments(self, Consumer)[0]
@@ -162,7 +163,7 @@ class _ChainedConsumer(Chain, Consumer[A_contra, R_co]):
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
         """Take products, as those of one path each, and give the result."""
         from_start = reduce(lambda chain, one: chain >> one, self.conduits[:-1])
-        outputs = from_start.process([product for _, product in products])
+        outputs = from_start._flow_process([product for _, product in products])
         return cast(R_co, self.conduits[-1].consume((0, output) for output in outputs))
 
 
@@ -190,29 +191,23 @@ class Flow(Conduit, Generic[R_co]):
         self.consumer = consumer._flow_behind(producer)
 
     @property
-    def is_chained(self) -> bool:
-        """True: a flow is a chain."""
+    def _flow_is_chained(self) -> bool:
         return True
 
     @property
-    def is_concurrent(self) -> bool:
-        """Whether there is a group in it."""
-        return self.producer.is_concurrent
+    def _flow_is_concurrent(self) -> bool:
+        return self.producer._flow_is_concurrent
 
     @property
-    def chained_conduits(self) -> Iterator[Conduit]:
-        """The conduits of the producer, then the consumer."""
-        yield from self.producer.chained_conduits
-        yield self.consumer
+    def _flow_links(self) -> tuple[Conduit, ...]:
+        return (*self.producer._flow_links, self.consumer)
 
     @property
-    def n_concurrent_conduits(self) -> int:
-        """The number of paths that end in the consumer."""
-        return self.producer.n_concurrent_conduits
+    def _flow_n_paths(self) -> int:
+        return self.producer._flow_n_paths
 
-    def iter_concurrent_conduits(self) -> Iterator[Conduit]:
-        """For each path, the flow of that path alone."""
-        for producer in self.producer.iter_concurrent_conduits():
+    def _flow_paths(self) -> Iterator[Conduit]:
+        for producer in self.producer._flow_paths():
             yield Flow(cast("Producer[Any]", producer), self.consumer)
 
     def describe(self) -> Part:
@@ -221,8 +216,7 @@ class Flow(Conduit, Generic[R_co]):
 
         return in_series(map(part_of, (self.producer, self.consumer)))
 
-    def get_final_conduits(self) -> Iterator[Conduit]:
-        """The consumer."""
+    def _flow_finals(self) -> Iterator[Conduit]:
         return iter((self.consumer,))
 
     @property
@@ -235,7 +229,7 @@ class Flow(Conduit, Generic[R_co]):
     def options(self, **options: Any) -> Flow[R_co]:
         """A copy with these options for all steps in it that have none of their own; as that of a
         chain."""
-        return Flow(self.producer.options(**options), self.consumer)
+        return Flow(self.producer._flow_with_options(options), self.consumer)
 
     def _flow_check_options(self, defaults: StepOptions) -> None:
         self.producer._flow_check_options(defaults)

@@ -49,7 +49,7 @@ class _Pipe(Transformer[Any, Any]):
 
     def transform(self, product: Any) -> Iterable[Any]:
         """The outputs for one product alone."""
-        return self.process([product])
+        return self._flow_process([product])
 
     @property
     def name(self) -> str:

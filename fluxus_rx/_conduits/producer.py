@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
 from abc import abstractmethod
 from collections.abc import (
     AsyncGenerator,
@@ -42,6 +41,7 @@ from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group
 from .iterables import MethodCall, check_executor, iterator_of, not_iterable
+from .subclassing import fact
 
 if TYPE_CHECKING:
     from .._engine.hot_source import HotSource
@@ -75,12 +75,12 @@ class Producer(Conduit, Generic[P_co]):
     def produce(self) -> Iterable[P_co]:
         """Give the products; a plain generator, or anything iterable but text and mappings."""
 
-    @property
+    @fact
     def product_type(self) -> Any:
         """The type of the products, as the class says it; Any if it doesn't."""
         return type_arguments(self, Producer)[0]
 
-    @property
+    @fact
     def input_type(self) -> Any:
         """A producer takes nothing."""
         return Never
@@ -108,6 +108,9 @@ class Producer(Conduit, Generic[P_co]):
         Raises TypeError for any other option, for an asynchronous producer, and for one that can't
         go to another process; ValueError for what is no executor.
         """
+        return self._flow_with_options(options)
+
+    def _flow_with_options(self, options: Mapping[str, Any]) -> Self:
         for name in options:
             if name != "executor":
                 raise InvalidFlowError(
@@ -115,7 +118,7 @@ class Producer(Conduit, Generic[P_co]):
                     " products: set it on a step behind it, or on the whole chain. A producer has"
                     " the option 'executor' alone"
                 )
-        changed = copy.copy(self)
+        changed = self._flow_copy()
         replaced = self._flow_options.replaced(options, self._flow_label)
         object.__setattr__(changed, "_flow_options", replaced)
         changed._flow_check_options(NO_OPTIONS)
@@ -123,7 +126,7 @@ class Producer(Conduit, Generic[P_co]):
 
     def _flow_without_options(self) -> Self:
         """This producer as it goes to another process: its options may hold what can't."""
-        bare = copy.copy(self)
+        bare = self._flow_copy()
         object.__setattr__(bare, "_flow_options", NO_OPTIONS)
         return bare
 
@@ -178,13 +181,16 @@ class Producer(Conduit, Generic[P_co]):
             from .._engine.path_observables import path_observables
 
             return path_observables(self._flow_observables)
-        if self.n_concurrent_conduits == 1:
+        return self._flow_merged()
+
+    def _flow_merged(self) -> Observable[P_co]:
+        if self._flow_n_paths == 1:
             return self._flow_observables()[0]
         return Merged(lambda: [*self._flow_observables()], True)
 
     def to_stream(self) -> Stream[P_co]:
         """The products of all paths as they come, as an aiostream Stream."""
-        return to_stream(self.to_observable())
+        return to_stream(self._flow_merged())
 
     def share(
         self, *, overflow: Overflow = "keep", buffer: int | None = None, replay: int = 0
@@ -262,7 +268,7 @@ class Producer(Conduit, Generic[P_co]):
     def __aiter__(self) -> AsyncGenerator[P_co, None]:
         if self._flow_is_ordered:
             return async_arrivals(self._flow_execution, itemgetter(1))
-        return async_items(self.to_observable())
+        return async_items(self._flow_merged())
 
     @property
     def _flow_is_ordered(self) -> bool:

@@ -32,6 +32,7 @@ from .composites import Chain, Group, entries_of, flat, union_of_products
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group, passthrough_chained
 from .iterables import check_items, not_iterable
 from .producer import Producer
+from .subclassing import fact
 from .transformer_stage import TransformerStage
 
 if TYPE_CHECKING:
@@ -66,12 +67,12 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         """Give the outputs for one product; a plain generator, or anything iterable but text and
         mappings."""
 
-    @property
+    @fact
     def input_type(self) -> Any:
         """The type of what is taken, as the class says it; Any if it doesn't."""
         return type_arguments(self, Transformer)[0]
 
-    @property
+    @fact
     def product_type(self) -> Any:
         """The type of what is given, as the class says it; Any if it doesn't."""
         return type_arguments(self, Transformer)[1]
@@ -104,7 +105,7 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         steps = [*self._flow_firsts()]
         takes_products = any(getattr(one, "_flow_shows_items", True) for one in steps)
         kind = self.input_type if takes_products else Any
-        return _ChainedTransformer((Buffer(policy, kind), *self.chained_conduits))
+        return _ChainedTransformer((Buffer(policy, kind), *self._flow_links))
 
     @overload
     def __call__(self, source: Observable[A_contra]) -> Observable[B_co]: ...
@@ -114,7 +115,7 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         """This transformer as an operator."""
         if isinstance(source, Observable):
             driven = self._flow_is_async or is_driven(source)
-            if self.n_concurrent_conduits == 1:
+            if self._flow_n_paths == 1:
                 return self._flow_connect(flow_observable(source, driven))[0]
             return Merged(lambda: [*self._flow_connect(flow_observable(source, driven))], driven)
         if hasattr(source, "__aiter__"):
@@ -138,11 +139,19 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
     def process(self, items: Iterable[A_contra]) -> list[B_co]:
         """Run this transformer over `items`, and list the outputs: path by path, each path in the
         order of the items. Raises the first error of any call."""
+        return self._flow_process(items)
+
+    def _flow_process(self, items: Iterable[A_contra]) -> list[B_co]:
         with Loop() as loop:
-            return loop.call(lambda: self.aprocess(items))
+            return loop.call(lambda: self._flow_aprocess(items))
 
     async def aprocess(self, items: Iterable[A_contra] | AsyncIterable[A_contra]) -> list[B_co]:
         """The same as `process`, on the running loop; `items` may be asynchronous."""
+        return await self._flow_aprocess(items)
+
+    async def _flow_aprocess(
+        self, items: Iterable[A_contra] | AsyncIterable[A_contra]
+    ) -> list[B_co]:
         if isinstance(items, AsyncIterable):
             source: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterate(items))
         else:
@@ -190,7 +199,7 @@ class AsyncTransformer(Transformer[A_contra, B_co]):
 
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """The outputs for one product, for a synchronous caller."""
-        return self.process([product])
+        return self._flow_process([product])
 
     _flow_awaits = True
 
@@ -224,8 +233,7 @@ class Passthrough(Conduit):
         """The source itself."""
         return [flow_observable(source)]
 
-    def get_final_conduits(self) -> Iterator[Conduit]:
-        """None: what comes before it does."""
+    def _flow_finals(self) -> Iterator[Conduit]:
         return iter(())
 
     @property
@@ -353,7 +361,7 @@ class _ChainedTransformer(Chain, Transformer[A_contra, B_co]):
 
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """The outputs for one product, for a synchronous caller."""
-        return self.process([product])
+        return self._flow_process([product])
 
     def _flow_connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """The chain on an observable: one observable per path, in path order."""
@@ -374,7 +382,7 @@ class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
 
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """The outputs for one product, for a synchronous caller."""
-        return self.process([product])
+        return self._flow_process([product])
 
     def _flow_of(self, conduits: tuple[Conduit, ...]) -> Self:
         return type(self)(conduits, self.passes_through)

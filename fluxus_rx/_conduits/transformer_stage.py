@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from types import GeneratorType
@@ -50,7 +49,7 @@ class TransformerStage(Conduit):
         option, for what can't go to another process, and for an executor of what awaits; ValueError
         for a value out of its range.
         """
-        changed = copy.copy(self)
+        changed = self._flow_copy()
         replaced = self._flow_options.replaced(options, self._flow_label)
         object.__setattr__(changed, "_flow_options", replaced)
         changed._flow_check_options(NO_OPTIONS)
@@ -84,7 +83,7 @@ class TransformerStage(Conduit):
 
     def _flow_defaulted(self, defaults: StepOptions, known: dict[int, Conduit]) -> Self:
         if id(self) not in known:
-            changed = copy.copy(self)
+            changed = self._flow_copy()
             object.__setattr__(changed, "_flow_defaults", self._flow_defaults.over(defaults))
             changed._flow_check_options(NO_OPTIONS)
             known[id(self)] = changed
@@ -92,7 +91,7 @@ class TransformerStage(Conduit):
 
     def _flow_without_options(self) -> Self:
         """This transformer as it goes to another process: its options may hold what can't."""
-        bare = copy.copy(self)
+        bare = self._flow_copy()
         for name in ("_flow_options", "_flow_defaults"):
             object.__setattr__(bare, name, NO_OPTIONS)
         return bare

@@ -209,7 +209,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
 
     def transform(self, product: Mapping[str, Any]) -> Iterable[DictProduct]:
         """The products for one product, for a synchronous caller."""
-        return self.process([product])
+        return self._flow_process([product])
 
     def _flow_bind(self, place: StepContext) -> BoundStep:
         call = self._flow_step_call(place)

@@ -1,0 +1,122 @@
+"""What a class of conduits says by its methods, and which names it may use for itself.
+
+Rules of this file:
+
+1. The engine calls a class by its contract (`CONTRACT`) and by names that begin with `_flow_`. All
+   other names are the class's own: for methods, for fields of a dataclass, for attributes.
+2. What can't work is refused when the class is made.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from .._errors import InvalidFlowError
+
+__all__ = ["derived", "fact", "own_method", "prepare_class"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_LIBRARY: Final = __name__.partition(".")[0]
+
+if TYPE_CHECKING:
+    fact = property
+else:
+
+    class fact(property):
+        """A property that a class may also have as an attribute of its objects: one that is set in
+        `__init__`, or a field of a dataclass."""
+
+        def __set_name__(self, owner, name):
+            self._name = name
+
+        def __get__(self, thing, kind=None):
+            if thing is None:
+                return self
+            kept = vars(thing)
+            return kept[self._name] if self._name in kept else self.fget(thing)
+
+        def __set__(self, thing, value):
+            vars(thing)[self._name] = value
+
+        def __delete__(self, thing):
+            try:
+                del vars(thing)[self._name]
+            except KeyError:
+                raise AttributeError(self._name) from None
+
+
+def derived(method: _F) -> _F:
+    """Mark a method that follows from others: a class that has it has said nothing by it."""
+    method._flow_derived = True  # type: ignore[attr-defined]
+    return method
+
+
+class _Inherited:
+    """A name of the library that a class annotates: unset for who makes a dataclass of the class,
+    who would take what is inherited for the default of the field."""
+
+    def __init__(self, kind: type, name: str) -> None:
+        self._kind = kind
+        self._name = name
+
+    def __get__(self, thing: Any, kind: type | None = None) -> Any:
+        if thing is None:
+            raise AttributeError(f"type object {self._kind.__name__!r} has no {self._name!r}")
+        return getattr(super(self._kind, thing), self._name)
+
+
+def _found(cls: type, name: str) -> tuple[type, Any] | None:
+    """The class that has what `cls` has under this name, and that."""
+    return next(((kind, vars(kind)[name]) for kind in cls.__mro__ if name in vars(kind)), None)
+
+
+def _is_of_library(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] == _LIBRARY
+
+
+def own_method(cls: type, name: str) -> Any:
+    """The method that a class has under this name, if it says something by it: neither abstract,
+    nor derived, nor a field; else None."""
+    found = _found(cls, name)
+    if found is None:
+        return None
+    kind, method = found
+    said = method.__func__ if isinstance(method, staticmethod | classmethod) else method
+    if not callable(said) or name in _annotations(kind):
+        return None
+    is_said = getattr(said, "__isabstractmethod__", False) or getattr(said, "_flow_derived", False)
+    return None if is_said else method
+
+
+def _annotations(kind: type) -> dict[str, Any]:
+    """What a class annotates itself."""
+    own = vars(kind).get("__annotations__")
+    if own is None and "__annotate_func__" in vars(kind):  # from Python 3.14 on
+        import annotationlib  # type: ignore[import-not-found]
+
+        form = annotationlib.Format.FORWARDREF
+        own = annotationlib.get_annotations(kind, format=form)
+    return own or {}
+
+
+def prepare_class(cls: type) -> None:
+    """Refuse what can't work in a class that is made; note what it says by its methods."""
+    for name in _annotations(cls):
+        found = None if name in vars(cls) else _found(cls, name)
+        if found is not None and _is_of_library(found[0]):
+            setattr(cls, name, _Inherited(cls, name))
+    for refusal in _refusals(cls):
+        raise InvalidFlowError(f"{cls.__name__}{refusal}")
+
+
+def _refusals(cls: type) -> Iterator[str]:
+    """Why a class can't work."""
+    for name in ("name", "input_type", "product_type"):
+        if inspect.isfunction(vars(cls).get(name)) and name not in _annotations(cls):
+            yield (
+                f".{name} is a method, and conduits have it as a value: make it a @property, or"
+                " give it another name"
+            )
