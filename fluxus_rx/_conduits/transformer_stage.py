@@ -169,7 +169,7 @@ class _TransformerCall:
         self, transformer: TransformerStage, context: StepContext, offload: Offload | None
     ) -> None:
         self._transformer = transformer
-        self._transform = transformer.transform  # found once, and not for each product
+        self._transform: Any = transformer.transform  # found once, and not for each product
         self._context = context
         self._offload = offload
         name = context.trail.name or type(transformer).__name__

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
@@ -36,11 +35,11 @@ class DictConsumer(Consumer[Mapping[str, Any], RunResult]):
     """
 
     #: the paths of the flow, also those that give nothing
-    _flow_n_paths = 0
+    _flow_n_inputs = 0
 
     def consume(self, products: Iterable[tuple[int, Mapping[str, Any]]]) -> RunResult:
         """The outputs of all paths, each path in the order of a plain loop."""
-        paths: list[list[DictProduct]] = [[] for _ in range(self._flow_n_paths)]
+        paths: list[list[DictProduct]] = [[] for _ in range(self._flow_n_inputs)]
         for path, item in products:
             paths += [[] for _ in range(path + 1 - len(paths))]
             outputs = paths[path]
@@ -51,6 +50,6 @@ class DictConsumer(Consumer[Mapping[str, Any], RunResult]):
         return RunResult.of_paths([PathOutputs.of_products(outputs) for outputs in paths])
 
     def _flow_behind(self, producer: Producer[Any]) -> Self:
-        placed = copy.copy(self)
-        object.__setattr__(placed, "_flow_n_paths", producer.n_concurrent_conduits)
+        placed = self._flow_copy()
+        object.__setattr__(placed, "_flow_n_inputs", producer._flow_n_paths)
         return placed

@@ -27,6 +27,7 @@ from .._common.trail import Trail
 from .._conduits.conduit import options_repr, role_of
 from .._conduits.emission import emission_of
 from .._conduits.producer import Producer
+from .._conduits.subclassing import fact
 from .._engine.bound_step import BoundStep, ItemCall, offloaded
 from .._engine.observable import FlowObservable
 from .._engine.stage import Stage, StepContext
@@ -188,7 +189,7 @@ class SourceStep(Producer[DictProduct]):
         self._flow_use()
         return self._flow_source
 
-    @property
+    @fact
     def name(self) -> str:
         """The name of the step; that of the class, if none was given."""
         return self._flow_name or type(self).__name__

@@ -14,6 +14,7 @@ from .._common.messages import place_note, short, shown
 from .._common.names import check_step_name, identifier, normal_name, spellings_of
 from .._common.signatures import Parameters, function_name, is_async_function, parameters_of
 from .._conduits.conduit import options_repr
+from .._conduits.subclassing import fact
 from .._conduits.transformer import Transformer
 from .._engine.bound_step import BoundStep, ItemCall, offloaded
 from .._engine.observable import FlowObservable, flow_observable
@@ -142,7 +143,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             )
         return self._flow_function(**attributes)
 
-    @property
+    @fact
     def name(self) -> str:
         """The name of the step; that of the class, if none was given."""
         return self._flow_name or type(self).__name__
