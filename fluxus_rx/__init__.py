@@ -47,7 +47,7 @@ from ._errors import (
     RecordedError,
     UsageError,
 )
-from ._functional.builders import chain, parallel, passthrough, step
+from ._functional.builders import chain, parallel, passthrough, route, step, where
 from ._functional.dict_consumer import DictConsumer
 from ._functional.source_step import SourceStep
 from ._functional.step import Step
@@ -123,12 +123,14 @@ __all__ = [
     "parallel",
     "passthrough",
     "rerun",
+    "route",
     "run",
     "rx_pipe",
     "start",
     "step",
     "stream",
     "stream_pipe",
+    "where",
 ]
 
 #: What `run` and `stream` don't need, and where it is: imported when it is asked for, as it takes a

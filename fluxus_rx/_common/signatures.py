@@ -18,6 +18,7 @@ from .item_types import type_name
 
 __all__ = [
     "Parameters",
+    "call_parameters",
     "function_name",
     "is_async_function",
     "is_coroutine_function",
@@ -128,12 +129,24 @@ def parameters_of(step: str, function: Callable[..., Any]) -> Parameters:
     Raises `InvalidFlowError` (a TypeError) if there is none, if it can't be called with keywords,
     or if it says that it returns what can't be a product.
     """
+    parameters, returned = _read_signature(step, function)
+    _check_returned(step, function, returned)
+    return parameters
+
+
+def call_parameters(step: str, function: Callable[..., Any]) -> Parameters:
+    """The same for a function that may return anything."""
+    return _read_signature(step, function)[0]
+
+
+def _read_signature(step: str, function: Callable[..., Any]) -> tuple[Parameters, Any]:
+    """The parameters, and what it is annotated to return."""
     if type(function) is FunctionType and not (
         vars(function) or function.__code__.co_posonlyargcount
     ):
         # What `inspect` would tell, at a tenth of the price (benchmark "startup, building").
-        _check_returned(step, function, function.__annotations__.get("return", _EMPTY))
-        return _parameters_of_code(function)
+        returned = function.__annotations__.get("return", _EMPTY)
+        return _parameters_of_code(function), returned
     name = function_name(function)
     try:
         signature = _signature_of(function)
@@ -158,8 +171,8 @@ def parameters_of(step: str, function: Callable[..., Any]) -> Parameters:
         elif parameter.kind is not parameter.VAR_POSITIONAL:
             # "is", not "==": a default may be an array.
             (needed if parameter.default is parameter.empty else optional).append(parameter.name)
-    _check_returned(step, function, signature.return_annotation)
-    return Parameters(tuple(needed), tuple(optional), takes_all)
+    parameters = Parameters(tuple(needed), tuple(optional), takes_all)
+    return parameters, signature.return_annotation
 
 
 def _parameters_of_code(function: FunctionType) -> Parameters:

@@ -297,7 +297,9 @@ class Buffer(Transformer[T, T]):
     def describe(self) -> Part:
         """The buffer as data, see `Conduit.describe`."""
         size, overflow = self.policy.size, self.policy.overflow
-        return self._flow_description(connection="buffer", buffer=size, overflow=overflow)
+        return self._flow_description(
+            connection="buffer", buffer=size, overflow=overflow, passes_on=True
+        )
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """Its size and its policy."""

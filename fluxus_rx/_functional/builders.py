@@ -9,7 +9,7 @@ from typing import Any, Union, overload
 from reactivex import Observable
 
 from .._common.messages import shown
-from .._common.names import check_step_name
+from .._common.names import check_name, check_step_name
 from .._common.signatures import function_name, parameters_of
 from .._common.single_values import is_single_value
 from .._common.text import counted
@@ -18,10 +18,11 @@ from .._conduits.producer import Producer
 from .._conduits.transformer import Passthrough, Transformer, group, passes_through
 from .._errors import InvalidFlowError
 from .._products.dict_product import MISSING, DictProduct
+from .selecting import Case, Route, Where
 from .source_step import SourceStep, is_function_of_source
 from .step import Step
 
-__all__ = ["chain", "parallel", "passthrough", "step"]
+__all__ = ["chain", "parallel", "passthrough", "route", "step", "where"]
 
 #: what a step's function gives
 Attributes = Mapping[str, Any]
@@ -178,6 +179,88 @@ def parallel(*steps: Any) -> Any:
                 f"parallel(): {place} is {what}; expected a step, a passthrough or a flow"
             )
     return _parallel(members)
+
+
+def where(predicate: Callable[..., Any], /) -> Transformer[Attributes, DictProduct]:
+    """Passes on the products for which a predicate holds; all others end here.
+
+    The predicate is a function of attributes, like that of a step, and may be asynchronous; what it
+    gives counts as true or false. A product that goes on stays as it is. In front of a branch of a
+    group, it says which products the branch takes: each of the branches by itself, so a product may
+    go to several, or to none. In statistics it is `where`, with as many calls as products have
+    come, and as many products as have gone on.
+
+    Raises TypeError for what is no function of attributes.
+
+    >>> from fluxus_rx import run
+    >>> src = step("src", [{"x": 1}, {"x": 5}])
+    >>> small = where(lambda x: x < 3) >> step("small", lambda x: {"y": -x})
+    >>> run(src >> (small & passthrough()))[0]
+    [{'src': {'x': 1}, 'small': {'y': -1}}]
+    """
+    if not callable(predicate) or role_of(predicate) is not None:
+        raise InvalidFlowError(
+            f"where() takes a function of attributes, not {shown(predicate)}; such as"
+            " where(lambda x: x > 0)"
+        )
+    return Where(predicate)
+
+
+def route(
+    key: str | Callable[..., Any],
+    flows: Mapping[Any, Transformer[Any, Any] | Passthrough],
+    /,
+    *,
+    default: Transformer[Any, Any] | Passthrough | None = None,
+) -> Transformer[Attributes, Any]:
+    """A router: each product goes to one of several flows, by its key.
+
+    The `key` is the name of an attribute, or a function of attributes like that of a step, also an
+    asynchronous one; it is called once for each product. `flows` has the flow for each value of it,
+    which may be a `passthrough()`. What has another value goes to the `default`; without one, it is
+    an error (`InvalidProductError`), which a run treats as any error of a step called `route`.
+
+    The flows are the branches of a group, in the order of `flows`, with the `default` as the last:
+    in results, in drawings, and in how the slowest sets the pace. Each begins with a step that has
+    the value in its name; statistics tell how many products it was given.
+
+    Raises TypeError or ValueError for what can't work.
+
+    >>> from fluxus_rx import run
+    >>> src = step("src", [{"kind": "a", "x": 1}, {"kind": "b", "x": 2}])
+    >>> kinds = {"a": step("double", lambda x: {"y": 2 * x}), "b": passthrough()}
+    >>> [len(outputs) for outputs in run(src >> route("kind", kinds))]
+    [1, 1]
+    """
+    if isinstance(key, str):
+        check_name("route()", key)
+    elif not callable(key) or role_of(key) is not None:
+        raise InvalidFlowError(
+            f"route(): the key is {shown(key)}; expected the name of an attribute, or a function of"
+            " attributes"
+        )
+    if not isinstance(flows, Mapping) or not (flows or default is not None):
+        raise InvalidFlowError(
+            f"route() takes a flow for each value of the key, not {shown(flows)}; such as"
+            " route('kind', {'a': flow, 'b': passthrough()})"
+        )
+    router = Route(key, flows, default is not None)
+    branches = [(router._flow_case_name(value), flow) for value, flow in flows.items()]
+    if default is not None:
+        branches.append(("default", default))
+    cases = [_case(number, name, flow) for number, (name, flow) in enumerate(branches)]
+    return router >> (cases[0] if len(cases) == 1 else group(cases))
+
+
+def _case(number: int, name: str, flow: Any) -> Transformer[Any, Any]:
+    if role_of(flow) not in ("transformer", "passthrough"):
+        what = shown(flow) if role_of(flow) is None else flow._flow_label
+        raise InvalidFlowError(
+            f"route(): the flow for {name} is {what}; expected a step, a passthrough or a flow that"
+            " takes products"
+        )
+    case = Case(number, name)
+    return case if role_of(flow) == "passthrough" else case >> flow
 
 
 def _parallel(members: list[tuple[Any, str]]) -> Any:

@@ -72,6 +72,8 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
     #: those of the function, or of `call`; once somebody has asked
     _flow_known_parameters: Parameters | None = None
     _flow_warned = False
+    #: whether it can be given fixed arguments, for the way out that messages tell
+    _flow_takes_fixed = True
 
     def __init__(self, name: str, function: Callable[..., Any] | None = None, /, **fixed: Any):
         check_step_name(name)
@@ -196,12 +198,15 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
 
     def describe(self) -> Part:
         """This step as data, see `Conduit.describe`."""
+        return self._flow_described(function=self._flow_inline)
+
+    def _flow_described(self, **facts: Any) -> Part:
         return self._flow_description(
-            function=self._flow_inline,
             parameters=self._flow_parameters,
             options=self._flow_options.given(),
             inherited=self._flow_defaults.given(),
             implied=self._flow_implied.given(),
+            **facts,
         )
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
@@ -245,6 +250,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             parameters=parameters,
             fixed=self._flow_fixed,
             warn_of_fixed=self._flow_warn_of_hidden,
+            takes_fixed=self._flow_takes_fixed,
         )
         meter = None if place.scope is None else place.scope.meter
         factory = ProductFactory(name, place.owner, meter)
