@@ -16,7 +16,7 @@ from collections.abc import (
     Iterator,
 )
 from functools import partial, reduce
-from typing import TYPE_CHECKING, Any, Generic, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, cast, overload
 
 from .._common.encoding import printed
 from .._common.item_types import type_arguments
@@ -84,6 +84,10 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
         if isinstance(first, Producer):
             return Flow(first, self)
         return Chain.of(_ChainedConsumer, first, self)
+
+    def _flow_behind(self, producer: Producer[Any]) -> Self:
+        """This consumer as it ends a flow that begins with this producer."""
+        return self
 
     async def _flow_aconsume(self, channel: Any) -> R_co:
         if not self._flow_awaits:
@@ -187,7 +191,7 @@ class Flow(Conduit, Generic[R_co]):
             consumer = cast(Any, last)
         check_types(producer, consumer)
         self.producer = producer
-        self.consumer = consumer
+        self.consumer = consumer._flow_behind(producer)
 
     @property
     def _flow_is_chained(self) -> bool:

@@ -47,6 +47,11 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
     A subclass implements `transform`, which runs on the loop's thread: one product at a time, the
     outputs in the order of the inputs. Steps that wait for something are an `AsyncTransformer`.
 
+    In a flow of steps, a mapping that a transformer gives for a product becomes a product that
+    comes of that one, so results have all of the lineage. It is named as the transformer is
+    (`name`, identifier or not), and its keys must be identifiers. A product that is passed on stays
+    the same object; so does what is no mapping, or has a lineage of its own.
+
     A transformer is an operator in Rx and in aiostream too: called with an Observable it gives an
     Observable, called with an asynchronous iterable it gives a Stream.
 
@@ -309,7 +314,9 @@ class Buffer(Transformer[T, T]):
     def describe(self) -> Part:
         """The buffer as data, see `Conduit.describe`."""
         size, overflow = self.policy.size, self.policy.overflow
-        return self._flow_description(connection="buffer", buffer=size, overflow=overflow)
+        return self._flow_description(
+            connection="buffer", buffer=size, overflow=overflow, passes_on=True
+        )
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """Its size and its policy."""

@@ -16,6 +16,8 @@ from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError
 from .._options.offload import Offload
 from .._options.step_options import NO_OPTIONS, StepOptions
+from .._products.dict_product import product_classes
+from .._products.factory import YieldedProducts
 from .._rx.run_settings import RunSettings
 from .._rx.scope import Scope
 from .._streams.context import Items
@@ -184,23 +186,45 @@ class TransformerStage(Conduit):
         )
 
 
-class _TransformerCall:
-    """The calls of a transformer in one run, each with a product."""
+#: what a message calls the outputs of a call
+_OUTPUTS: Final = "products it gave"
 
-    __slots__ = ("_atransform", "_context", "_offload", "_transform", "_transformer")
+
+class _TransformerCall:
+    """The calls of a transformer in one run, each with a product.
+
+    In a flow of dictionaries, a mapping that it gives is a product that comes of that one.
+    """
+
+    __slots__ = (
+        "_atransform", "_context", "_factory", "_offload", "_plain_class", "_transform",
+        "_transformer",
+    )  # fmt: skip
 
     def __init__(
         self, transformer: TransformerStage, context: StepContext, offload: Offload | None
     ) -> None:
         self._transformer = transformer
         # Found once, and not for each product.
-        self._transform = transformer.transform
+        self._transform: Any = transformer.transform
         self._atransform: Any = getattr(transformer, "atransform", None)
         self._context = context
         self._offload = offload
+        name = context.trail.name or type(transformer).__name__
+        meter = None if context.scope is None else context.scope.meter
+        # Nobody extends these products in place: users may hold them.
+        self._factory = YieldedProducts(name, None, meter)
+        #: the class of the last product that was none of a step: to ask once more is 3 % of a call
+        self._plain_class: type | None = None
 
     def apply(self, product: Any) -> Items[Any]:
         """The outputs of a call."""
+        if product.__class__ is not self._plain_class:
+            if product.__class__ in product_classes:
+                start = self._factory.now()
+                products = iterator_of(self._transform(product), self._transformer, "transform")
+                return Items(self._factory.from_iterable(products, _OUTPUTS, product, start))
+            self._plain_class = product.__class__
         products = self._transform(product)
         if products.__class__ is GeneratorType:  # the usual case, without a call: 2 % of a step
             return Items(products)
@@ -212,21 +236,35 @@ class _TransformerCall:
 
     async def acall_awaiting(self, product: Any) -> Items[Any]:
         """The outputs of a call of the asynchronous half."""
+        start = self._factory.now()
         products = self._atransform(product)
         if not hasattr(products, "__aiter__"):
             wanted = "an asynchronous generator"
             raise not_iterable(self._transformer, "atransform", products, wanted)
-        return Items(products)
+        return Items(self._with_lineage(products, product, start))
 
     async def acall_offloaded(self, product: Any) -> Items[Any]:
         """The outputs of a call off the loop, each of them made there too."""
         assert self._offload is not None
+        start = self._factory.now()
         call = MethodCall(self._transformer, "transform", product)
-        return Items(await self._offload.call(self._context.guarded(call)))
+        products = await self._offload.call(self._context.guarded(call))
+        return Items(self._with_lineage(products, product, start))
 
     def replace(self, replacement: Any, product: Any, count: int) -> Items[Any]:
-        """What stands in for the outputs of a call that has failed."""
-        return Items(iterator_of(replacement, self._transformer, "on_error"))
+        """What stands in for the outputs of a call that has failed after it had given so many."""
+        products = iterator_of(replacement, self._transformer, "on_error")
+        return Items(self._with_lineage(products, product, self._factory.now(), count))
+
+    def _with_lineage(
+        self, products: Any, product: Any, start: float | None, count: int = 0
+    ) -> Any:
+        """The outputs for a product, of which so many have come before."""
+        if product.__class__ not in product_classes:
+            return products
+        if hasattr(products, "__aiter__"):
+            return self._factory.from_async_iterable(products, _OUTPUTS, product, start)
+        return self._factory.from_iterable(products, _OUTPUTS, product, start, count)
 
     def explain(self, error: BaseException, product: Any) -> str:
         """Add to an error which transformer was called, and with which product; the note."""

@@ -300,12 +300,12 @@ def _with_input(who: str, flow: Any, given: Any) -> Producer[Any]:
 
 def _input_step(who: str, given: Any) -> Producer[Any]:
     if given is None:
-        return SourceStep("input", {}, False)
+        return SourceStep._flow_of("input", {}, False)
     if is_text(given) or not isinstance(given, Mapping | Iterable | AsyncIterable | Observable):
         raise InvalidFlowError(
             f"{who}: input must be a mapping or an iterable of mappings, not {shown(given)}"
         )
-    return SourceStep("input", given, False)
+    return SourceStep._flow_of("input", given, False)
 
 
 def _no_flow(who: str, flow: Any) -> InvalidFlowError:

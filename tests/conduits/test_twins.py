@@ -83,8 +83,8 @@ def twin(role: str, base: str) -> Any:
 
 
 def half_of(output: Any) -> Any:
-    """The half that has given the one output of a run of steps."""
-    return output["input"]
+    """What the last conduit has given in the one output of a run of steps."""
+    return [*output.values()][-1]
 
 
 async def gathered(products: Any) -> list[Any]:
