@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from .rows import Rows, columns_of, simplify
+from .rows import Column, Rows, columns_of, expanded, simplify
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +24,9 @@ _DTYPES: Final = {
 }
 
 
-def data_frame(rows: Rows, by_path: bool, simplified: bool) -> pd.DataFrame:
-    """The rows as `RunResult.to_frame` gives them, with a level `path` if they are `by_path`."""
+def data_frame(rows: Rows, by_path: bool, simplified: bool, expand: bool = False) -> pd.DataFrame:
+    """The rows as `RunResult.to_frame` gives them, with a level `path` if they are `by_path`, and
+    levels for the keys of nested dictionaries if they are to `expand`."""
     try:
         import pandas as pd
     except ImportError as error:
@@ -32,11 +34,8 @@ def data_frame(rows: Rows, by_path: bool, simplified: bool) -> pd.DataFrame:
             "RunResult.to_frame() needs pandas: pip install 'fluxus_rx[frame]'"
         ) from error
     count = len(rows)
-    columns = columns_of(rows, count)
-    names = pd.MultiIndex.from_arrays(
-        [[step for step, _ in columns], [attribute for _, attribute in columns]],
-        names=["step", "attribute"],
-    )
+    columns = columns_of(expanded(rows) if expand else rows, count)
+    names = _expanded_columns(columns) if expand else _columns(columns)
     series: dict[int, pd.Series[Any]] = {}
     for number, column in enumerate([*columns]):
         values = columns.pop(column)  # so that each list makes room for its series
@@ -47,6 +46,26 @@ def data_frame(rows: Rows, by_path: bool, simplified: bool) -> pd.DataFrame:
     frame.index = _index(rows, by_path)
     frame.columns = names
     return frame
+
+
+def _columns(columns: Iterable[Column]) -> pd.MultiIndex:
+    import pandas as pd
+
+    listed = [*columns]
+    levels = [[step for step, _ in listed], [attribute for _, attribute in listed]]
+    return pd.MultiIndex.from_arrays(levels, names=["step", "attribute"])
+
+
+def _expanded_columns(columns: Iterable[tuple[str, Any]]) -> pd.MultiIndex:
+    import pandas as pd
+
+    ways = [(step, *way) for step, way in columns]
+    depth = max(map(len, ways), default=2)
+    # Empty text, which pandas leaves out where a column is asked for.
+    padded = [way + ("",) * (depth - len(way)) for way in ways]
+    names = ["step", "attribute", *(f"key{level}" for level in range(1, depth - 1))]
+    levels = [[way[level] for way in padded] for level in range(depth)]
+    return pd.MultiIndex.from_arrays(levels, names=names)
 
 
 def _index(rows: Rows, by_path: bool) -> pd.Index[Any]:

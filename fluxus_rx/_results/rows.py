@@ -22,6 +22,7 @@ __all__ = [
     "Rows",
     "check_output",
     "columns_of",
+    "expanded",
     "is_missing",
     "named",
     "simplify",
@@ -194,6 +195,29 @@ def columns_of(rows: Iterable[OutputItems], count: int) -> dict[Column, list[Any
                     values = known[attribute] = columns[step, attribute] = [None] * count
                 values[number] = value
     return columns
+
+
+def expanded(rows: Iterable[OutputItems]) -> Iterator[Iterable[tuple[str, dict[Any, Any]]]]:
+    """The same rows, with what dictionaries hold under the way to it: the attribute and the keys.
+
+    A dictionary that is empty holds nothing, and one that is in itself is a value there.
+
+    >>> [[*row] for row in expanded([[("a", {"x": 1, "y": {"k": 2, "l": {"m": 3}}})]])]
+    [[('a', {('x',): 1, ('y', 'k'): 2, ('y', 'l', 'm'): 3})]]
+    """
+    for row in rows:
+        yield ((step, dict(_leaves(attributes))) for step, attributes in row)
+
+
+def _leaves(attributes: dict[str, Any]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    inside: list[tuple[tuple[Any, ...], Any, tuple[int, ...]]] = [((), attributes, ())]
+    while inside:
+        way, value, outer = inside.pop()
+        if isinstance(value, dict) and id(value) not in outer:
+            found = [((*way, key), inner, (*outer, id(value))) for key, inner in value.items()]
+            inside += reversed(found)
+        else:
+            yield way, value
 
 
 def simplify(

@@ -320,7 +320,9 @@ class RunResult(Sequence[list[Output]]):
         if state["_replaces"] is not None:
             self._replacement = Replacement(state["_replaces"], state["_again"])
 
-    def to_frame(self, path: int | None = None, simplify: bool = False) -> pd.DataFrame:
+    def to_frame(
+        self, path: int | None = None, simplify: bool = False, expand: bool = False
+    ) -> pd.DataFrame:
         """The outputs as a pandas data frame, one row each; needs the extra `frame`.
 
         Rows have the index level `item`, counted per path from 0, under a level `path` where the
@@ -332,21 +334,22 @@ class RunResult(Sequence[list[Output]]):
 
         `simplify` turns values into strings that are no numbers, booleans, strings, bytes, dates,
         times, `Decimal`, numpy scalars or None; enums that are numbers or strings stay that.
-
-        The result stays as it is, and is not copied. Time and memory are linear in the cells, rows
-        times columns: outputs that have nothing in common make a frame that is mostly missing.
+        `expand` makes columns of what dictionaries hold, however deep, under levels `key1`, `key2`
+        and so on, empty text in other columns. An empty dictionary adds no column.
+        The result is not copied. Time and memory are linear in the cells, rows times columns.
 
         Raises IndexError for a path that isn't there, TypeError for one that is no number,
         ImportError without pandas; and what the `str()` of a value raises, with a note that tells
         where it is.
 
-        >>> RunResult([{"src": {"x": 1}}]).to_frame()  # doctest: +NORMALIZE_WHITESPACE
+        >>> RunResult([{"src": {"x": {"a": 1}}}]).to_frame(expand=True)
         step      src
         attribute   x
+        key1        a
         item
         0           1
         """
-        return data_frame(self._rows(path), path is None and len(self) > 1, simplify)
+        return data_frame(self._rows(path), path is None and len(self) > 1, simplify, expand)
 
     def to_arrow(
         self, path: int | None = None, simplify: bool = False, batch_size: int = 10_000

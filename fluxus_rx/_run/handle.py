@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from enum import Enum
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from .._common.encoding import printed
 from .._common.messages import check_seconds
@@ -22,7 +22,7 @@ from .._results.run_result import RunResult
 from .._rx.stopper import Stopper
 from .._streams.iteration import END
 from .._streams.ordering import Arrival
-from .request import Beside, CollectedRun, Input
+from .request import Beside, CollectedRun, Input, StartKeywords
 
 if TYPE_CHECKING:
     from .._monitoring.stats import Explanation, RunStats
@@ -30,9 +30,14 @@ if TYPE_CHECKING:
 __all__ = ["Run", "start"]
 
 
+@overload
+def start(flow: Conduit, **settings: Unpack[StartKeywords]) -> Run: ...
+@overload
+def start(*, steps: Conduit, **settings: Unpack[StartKeywords]) -> Run: ...
 def start(
-    flow: Conduit,
+    flow: Conduit | None = None,
     *,
+    steps: Conduit | None = None,
     input: Input | None = None,
     timestamps: bool = False,
     progress: Follow = False,
@@ -66,6 +71,7 @@ def start(
         ) from None
     request = _StartedRun(
         flow,
+        steps=steps,
         who="start()",
         input=input,
         timestamps=timestamps,

@@ -15,7 +15,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AbstractContextManager
-from typing import Any, Final, Unpack, cast
+from typing import Any, Final, TypedDict, Unpack, cast
 
 from reactivex import Observable
 
@@ -33,16 +33,27 @@ from .._engine.execution import Execution
 from .._engine.observable import flow_observable
 from .._errors import FailureLimitError, FlowError, InvalidFlowError, InvalidOptionError
 from .._functional.source_step import SourceStep
-from .._monitoring.reporting import reporting
+from .._monitoring.reporting import Follow, reporting
 from .._options.failure import Failure
+from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
 from .._products.factory import from_foreign
 from .._results.failures import sorted_failures
 from .._results.rows import Output, PathOutputs
 from .._results.run_result import RunResult
 from .._rx.run_settings import RunKeywords, RunSettings
+from .._rx.stopper import Stopper
 
-__all__ = ["Beside", "CollectedRun", "Input", "PartialReceiver", "RunRequest"]
+__all__ = [
+    "Beside",
+    "CollectKeywords",
+    "CollectedRun",
+    "Input",
+    "PartialReceiver",
+    "RunRequest",
+    "StartKeywords",
+    "StreamKeywords",
+]
 
 Input = (
     Mapping[str, Any]
@@ -60,6 +71,36 @@ PartialReceiver = list[RunResult] | Callable[[RunResult], object] | None
 Beside = Callable[[], Coroutine[Any, Any, None]]
 
 
+# What checkers read of the functions that run a flow.
+
+
+class _Keywords(TypedDict, total=False):
+    input: Input | None
+    progress: Follow
+    options: StepOptions | None
+    max_failures: int | None
+    deadline: float | None
+    stop: Stopper | None
+
+
+class StreamKeywords(_Keywords, total=False):
+    """The keywords of `stream` and `astream`."""
+
+    on_failure: Callable[[Failure], object] | None
+
+
+class StartKeywords(_Keywords, total=False):
+    """The keywords of `start`."""
+
+    timestamps: bool
+
+
+class CollectKeywords(StartKeywords, total=False):
+    """The keywords of `run` and `arun`."""
+
+    partial: PartialReceiver
+
+
 class RunRequest:
     """A run as it was asked for; what can be refused before it begins is refused here.
 
@@ -72,12 +113,13 @@ class RunRequest:
         flow: Any,
         *,
         who: str,
+        steps: Any = None,
         input: Input | None = None,
         on_failure: Callable[[Failure], object] | None = None,
         **settings: Unpack[RunKeywords],
     ) -> None:
         self._who = who
-        self.producer = _checked_producer(who, flow, input)
+        self.producer = _checked_producer(who, _flow_given(who, flow, steps), input)
         self.settings = RunSettings.of(on_failure=on_failure, **settings)
         self.producer._flow_check_options(self.settings.options)
         #: what the flow has been compiled to, if it has been
@@ -140,12 +182,20 @@ class CollectedRun(RunRequest):
         flow: Any,
         *,
         who: str = "run()",
+        steps: Any = None,
         input: Input | None = None,
         partial: PartialReceiver = None,
         **settings: Unpack[RunKeywords],
     ) -> None:
         self._failures: list[Failure] = []
-        super().__init__(flow, who=who, input=input, on_failure=self._failures.append, **settings)
+        super().__init__(
+            flow,
+            who=who,
+            steps=steps,
+            input=input,
+            on_failure=self._failures.append,
+            **settings,
+        )
         self._take_partial = _partial_function(partial)
         self._execution: Execution | None = None
         #: whether it has come to its end, and its sources to theirs
@@ -269,6 +319,23 @@ _INSTEAD: Final = (
     " (of a flow of other products, iterate over the flow, or end it with a consumer and call its"
     " own run())"
 )
+
+
+def _flow_given(who: str, flow: Any, steps: Any) -> Any:
+    """The flow, under whichever of its two names it was given."""
+    if flow is None and steps is None:
+        call = who.removesuffix(")")
+        raise InvalidFlowError(
+            f"{who} needs a flow made of steps, not None: {call}flow), or {call}steps=flow)"
+        )
+    if steps is None:
+        return flow
+    if flow is not None:
+        raise InvalidFlowError(
+            f"{who} got {shown(flow)} and steps={shown(steps)}, which is another name for the flow;"
+            " leave out one of the two"
+        )
+    return steps
 
 
 def _checked_producer(who: str, flow: Any, given: Any) -> Producer[Any]:

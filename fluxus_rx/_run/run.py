@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from typing import Unpack, overload
 
 from .._conduits.conduit import Conduit
 from .._engine.conversions import arrivals
@@ -16,14 +17,31 @@ from .._results.run_result import RunResult
 from .._rx.stopper import Stopper
 from .._streams.ordering import Arrival
 from .._streams.resumable import Resumable
-from .request import CollectedRun, Input, PartialReceiver, RunRequest
+from .request import (
+    CollectedRun,
+    CollectKeywords,
+    Input,
+    PartialReceiver,
+    RunRequest,
+    StreamKeywords,
+)
 
 __all__ = ["arun", "astream", "run", "stream"]
 
+#: outputs as they are complete, each with the number of its path
+Outputs = Generator[tuple[int, Output], None, None]
+#: the same, for asynchronous readers
+AsyncOutputs = AsyncGenerator[tuple[int, Output], None]
 
+
+@overload
+def run(flow: Conduit, **settings: Unpack[CollectKeywords]) -> RunResult: ...
+@overload
+def run(*, steps: Conduit, **settings: Unpack[CollectKeywords]) -> RunResult: ...
 def run(
-    flow: Conduit,
+    flow: Conduit | None = None,
     *,
+    steps: Conduit | None = None,
     input: Input | None = None,
     timestamps: bool = False,
     progress: Follow = False,
@@ -34,6 +52,8 @@ def run(
     partial: PartialReceiver = None,
 ) -> RunResult:
     """Run a flow of steps to its end, and give its outputs path by path.
+
+    The flow may be given as `steps=`, as in fluxus: another name for the same argument.
 
     A flow that begins with a transformer takes `input`: a mapping, or any iterable, async iterable
     or Observable of mappings, named `input` in the lineage; without it, it runs once on an empty
@@ -73,9 +93,9 @@ def run(
     is raised as the object it is, with notes that name the step, the path and the input. Ctrl-C
     does the same cleaning.
 
-    Raises TypeError for what is no flow, or for `input` together with a leading producer,
-    ValueError for `progress`, `options`, `max_failures`, `deadline`, `stop` or `partial` that are
-    none.
+    Raises TypeError for what is no flow, for a flow that is given twice, or for `input` together
+    with a leading producer, ValueError for `progress`, `options`, `max_failures`, `deadline`,
+    `stop` or `partial` that are none.
 
     >>> from fluxus_rx import step
     >>> run(step("double", lambda x: {"x": 2 * x}), input=[{"x": 1}, {"x": 2}])[0]
@@ -83,6 +103,7 @@ def run(
     """
     request = CollectedRun(
         flow,
+        steps=steps,
         input=input,
         timestamps=timestamps,
         progress=progress,
@@ -97,9 +118,14 @@ def run(
         return loop.call(request.result)
 
 
+@overload
+async def arun(flow: Conduit, **settings: Unpack[CollectKeywords]) -> RunResult: ...
+@overload
+async def arun(*, steps: Conduit, **settings: Unpack[CollectKeywords]) -> RunResult: ...
 async def arun(
-    flow: Conduit,
+    flow: Conduit | None = None,
     *,
+    steps: Conduit | None = None,
     input: Input | None = None,
     timestamps: bool = False,
     progress: Follow = False,
@@ -118,6 +144,7 @@ async def arun(
     """
     request = CollectedRun(
         flow,
+        steps=steps,
         input=input,
         timestamps=timestamps,
         progress=progress,
@@ -131,9 +158,14 @@ async def arun(
         return await request.result()
 
 
+@overload
+def stream(flow: Conduit, **settings: Unpack[StreamKeywords]) -> Outputs: ...
+@overload
+def stream(*, steps: Conduit, **settings: Unpack[StreamKeywords]) -> Outputs: ...
 def stream(
-    flow: Conduit,
+    flow: Conduit | None = None,
     *,
+    steps: Conduit | None = None,
     input: Input | None = None,
     progress: Follow = False,
     options: StepOptions | None = None,
@@ -141,7 +173,7 @@ def stream(
     deadline: float | None = None,
     stop: Stopper | None = None,
     on_failure: Callable[[Failure], object] | None = None,
-) -> Generator[tuple[int, Output], None, None]:
+) -> Outputs:
     """Run a flow of steps, and give each output as it is complete, with the number of its path.
 
     Outputs are what a `RunResult` has, in order of completion. Where all functions are plain, that
@@ -168,6 +200,7 @@ def stream(
     """
     request = RunRequest(
         flow,
+        steps=steps,
         who="stream()",
         input=input,
         on_failure=on_failure,
@@ -181,7 +214,7 @@ def stream(
     return _stream(request)
 
 
-def _stream(request: RunRequest) -> Generator[tuple[int, Output], None, None]:
+def _stream(request: RunRequest) -> Outputs:
     with request.reporting() as beside:
         products = arrivals(lambda: request.execution(beside))
         try:
@@ -191,9 +224,14 @@ def _stream(request: RunRequest) -> Generator[tuple[int, Output], None, None]:
             products.close()
 
 
+@overload
+def astream(flow: Conduit, **settings: Unpack[StreamKeywords]) -> AsyncOutputs: ...
+@overload
+def astream(*, steps: Conduit, **settings: Unpack[StreamKeywords]) -> AsyncOutputs: ...
 def astream(
-    flow: Conduit,
+    flow: Conduit | None = None,
     *,
+    steps: Conduit | None = None,
     input: Input | None = None,
     progress: Follow = False,
     options: StepOptions | None = None,
@@ -201,7 +239,7 @@ def astream(
     deadline: float | None = None,
     stop: Stopper | None = None,
     on_failure: Callable[[Failure], object] | None = None,
-) -> AsyncGenerator[tuple[int, Output], None]:
+) -> AsyncOutputs:
     """The same as `stream`, on the running loop: `async for path, output in astream(flow)`.
 
     Close it where you leave early, with `contextlib.aclosing`, or it is cleaned up only when the
@@ -219,6 +257,7 @@ def astream(
     """
     request = RunRequest(
         flow,
+        steps=steps,
         who="astream()",
         input=input,
         on_failure=on_failure,

@@ -362,7 +362,7 @@ def test_a_value_that_cannot_be_shown_does_not_hide_the_error() -> None:
     """An int of thousands of digits has no repr; the error of the step is raised all the same."""
     for more in ({}, {"timestamps": True}):
         with pytest.raises(ZeroDivisionError) as caught:
-            run(step("src", {"x": 10**6000}) >> step("a", lambda x: x / 0), **more)  # type: ignore[arg-type]
+            run(step("src", {"x": 10**6000}) >> step("a", lambda x: x / 0), **more)  # type: ignore[call-overload]
         assert "x=<int of 19932 bits>" in "".join(caught.value.__notes__)
 
 

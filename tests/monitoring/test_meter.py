@@ -454,7 +454,7 @@ def test_a_time_out_that_a_generator_survives_costs_no_product() -> None:
 
     flow = source(1) >> step("patient", patient) >> step("slow", slow).options(concurrency=1)
     for more in ({}, {"timestamps": True}):
-        found = [output["patient"]["y"] for output in run(flow, **more)[0]]  # type: ignore[arg-type]
+        found = [output["patient"]["y"] for output in run(flow, **more)[0]]  # type: ignore[call-overload]
         assert found == [*range(len(found))]
         assert len(found) > 3
 

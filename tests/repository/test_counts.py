@@ -95,4 +95,4 @@ def test_one_of_each_is_in_the_singular() -> None:
     wrong = [text for text in texts if re.search(r"(?<![\d.,])1 (?:more )?[a-z]+s\b(?<!is)", text)]
     assert wrong == []
     with pytest.raises(fluxus_rx.InvalidFlowError, match="list of 1 step;"):
-        fluxus_rx.run([rows(1)])  # type: ignore[arg-type]  # the mistake is the point
+        fluxus_rx.run([rows(1)])  # type: ignore[call-overload]  # the mistake is the point

@@ -7,7 +7,7 @@ an ignored error that doesn't come up is an error itself (`--warn-unused-ignores
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import assert_type
+from typing import Any, assert_type
 
 import reactivex
 from aiostream import stream
@@ -22,12 +22,15 @@ from fluxus_rx import (
     Flow,
     Passthrough,
     Producer,
+    Run,
     RunResult,
     SimpleAsyncProducer,
     SimpleProducer,
     Transformer,
     arun,
+    astream,
     run,
+    start,
     step,
 )
 from fluxus_rx.rx import to_observable, to_stream
@@ -194,6 +197,19 @@ async def functional_flows_give_results() -> None:
     flow = step("src", [{"x": 1}]) >> step("double", lambda x: {"y": 2 * x})
     assert_type(run(flow), RunResult)
     assert_type(await arun(flow), RunResult)
+    assert_type(run(steps=flow, timestamps=True), RunResult)
+    assert_type(await arun(steps=flow), RunResult)
+    assert_type(start(steps=flow), Run)
+    assert_type(await anext(astream(steps=flow)), tuple[int, dict[str, dict[str, Any]]])
+
+
+def a_run_takes_one_flow() -> None:
+    flow = step("src", [{"x": 1}])
+    run()  # type: ignore[call-overload]
+    run(flow, steps=flow)  # type: ignore[call-overload]
+    run(steps=flow, timestamp=True)  # type: ignore[call-overload]
+    start()  # type: ignore[call-overload]
+    astream(flow, steps=flow)  # type: ignore[call-overload]
 
 
 def wrong_chains_are_errors() -> None:

@@ -340,6 +340,71 @@ class TestSimplify:
         assert note == "in str() of the attribute 'x' of step 'src', item 1 of path 1"
 
 
+class TestExpand:
+    """`to_frame(expand=True)`."""
+
+    def test_keys_of_dictionaries_are_levels_of_the_columns(self) -> None:
+        """As deep as they are nested, in order of appearance; other columns end in empty text."""
+        result = RunResult(
+            [
+                {"a": {"x": 1, "d": {"p": 2.5, "q": {"r": "s"}}}},
+                {"a": {"x": 2, "d": {"p": 3.5}}, "b": {"d": [4]}},
+            ]
+        )
+        frame: Any = result.to_frame(expand=True)
+        assert frame.columns.names == ["step", "attribute", "key1", "key2"]
+        assert {column: [*frame[column]] for column in frame.columns} == {
+            ("a", "x", "", ""): [1, 2],
+            ("a", "d", "p", ""): [2.5, 3.5],
+            ("a", "d", "q", "r"): ["s", pd.NA],
+            ("b", "d", "", ""): [None, [4]],
+        }
+        assert [*map(str, frame.dtypes)] == ["Int64", "Float64", "string", "object"]
+
+    def test_without_dictionaries_the_frame_is_the_same(self) -> None:
+        result = RunResult([{"a": {"x": 1, "y": [2]}}], [{"a": {"x": None}}])
+        pd.testing.assert_frame_equal(result.to_frame(expand=True), result.to_frame())
+        assert RunResult([]).to_frame(expand=True).empty
+
+    def test_a_dictionary_that_is_empty_adds_no_column(self) -> None:
+        frame = RunResult([{"a": {"x": 1, "d": {}}}]).to_frame(expand=True)
+        assert [*frame.columns] == [("a", "x")]
+
+    def test_a_value_in_place_of_a_dictionary_has_a_column_of_its_own(self) -> None:
+        frame = RunResult([{"a": {"d": {"k": 1}}}, {"a": {"d": 2}}]).to_frame(expand=True)
+        assert [*frame.columns] == [("a", "d", "k"), ("a", "d", "")]
+
+    def test_a_dictionary_in_itself_is_a_value_there(self) -> None:
+        """It has no end of keys."""
+        ring: dict[str, Any] = {"k": 1}
+        ring["more"] = ring
+        frame = RunResult([{"a": {"d": ring}}]).to_frame(expand=True)
+        assert [*frame.columns] == [("a", "d", "k"), ("a", "d", "more")]
+        assert frame["a", "d", "more"][0] is ring
+
+    @given(
+        # pandas takes "" and "\0" for the same label.
+        st.recursive(
+            st.integers() | st.text("ab"),
+            lambda values: st.dictionaries(st.text("ab"), values, max_size=3),
+        )
+    )
+    def test_each_value_is_where_its_keys_lead(self, value: Any) -> None:
+        """A law: the leaves of the dictionary, and no other cells."""
+
+        def leaves(found: Any, way: tuple[str, ...]) -> dict[tuple[str, ...], Any]:
+            if not isinstance(found, dict):
+                return {way: found}
+            return {at: one for key in found for at, one in leaves(found[key], (*way, key)).items()}
+
+        expected = leaves(value, ("a", "x"))
+        frame: Any = RunResult([{"a": {"x": value}}]).to_frame(expand=True)
+        depth = max(map(len, expected), default=2)
+        cells = dict(zip(frame.columns, frame.iloc[0], strict=True)) if len(frame.columns) else {}
+        padded = {way + ("",) * (depth - len(way)): one for way, one in expected.items()}
+        assert cells == padded
+
+
 class TestSource:
     @given(graph=flows(), seed=seeds, timestamps=st.booleans())
     def test_a_frame_of_products_is_that_of_their_outputs(
