@@ -16,7 +16,7 @@ from collections.abc import (
     Iterator,
 )
 from functools import partial, reduce
-from typing import TYPE_CHECKING, Any, Generic, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, cast, overload
 
 from .._common.encoding import printed
 from .._common.item_types import type_arguments
@@ -40,6 +40,7 @@ from .transformer import Transformer
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
+    from .lifetime import ConduitBlock
 
 __all__ = ["AsyncConsumer", "Consumer", "Flow"]
 
@@ -82,10 +83,33 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
             return Flow(first, self)
         return Chain.of(_ChainedConsumer, first, self)
 
-    async def _flow_aconsume(self, channel: Any) -> R_co:
-        result = await consume_in_thread(self.consume, channel)
+    @property
+    def _flow_block(self) -> ConduitBlock[Self] | None:
+        """The block around its call in one run, if runs open it."""
+        if not self._flow_is_opened:
+            return None
+        from .lifetime import ConduitBlock
+
+        return ConduitBlock(self)
+
+    async def _flow_aconsume(self, channel: Any, block: ConduitBlock[Any] | None) -> R_co:
+        consume: Callable[[Any], R_co] = self.consume
+        if block is not None:
+            consume = partial(_consumed_in, block)
+        result = await consume_in_thread(consume, channel)
         _check_result(self, result)
         return result
+
+
+def _consumed_in(block: ConduitBlock[Any], products: Iterable[Any]) -> Any:
+    """What a consumer gives in its block, which is told of an error that comes with the products
+    also where the consumer has caught it."""
+    errors: list[BaseException] = []
+    with block as mine:
+        result = mine.consume(_watched(products, errors))
+        if errors:
+            raise errors[0]
+    return result
 
 
 class AsyncConsumer(Consumer[A_contra, R_co]):
@@ -112,7 +136,7 @@ class AsyncConsumer(Consumer[A_contra, R_co]):
         with Loop() as loop:
             return loop.call(lambda: self.aconsume(arriving()))
 
-    async def _flow_aconsume(self, channel: Any) -> R_co:
+    async def _flow_aconsume(self, channel: Any, block: ConduitBlock[Any] | None) -> R_co:
         async with contextlib.aclosing(_Products(channel)) as products:
             consuming = self.aconsume(products)
             if not inspect.isawaitable(consuming):
@@ -261,13 +285,15 @@ class Flow(Conduit, Generic[R_co]):
             stop=stop,
             on_failure=on_failure,
         )
-        if isinstance(self.consumer, AsyncConsumer):
+        block = self.consumer._flow_block
+        if isinstance(self.consumer, AsyncConsumer) or (block is not None and block.is_async):
             with Loop() as loop:
-                return loop.call(partial(self._flow_arun, settings))
+                return loop.call(partial(self._flow_arun, settings, block))
+        consume = self.consumer.consume if block is None else partial(_consumed_in, block)
         errors: list[BaseException] = []
         products = _watched(arrivals(lambda: self._flow_execution(settings)), errors)
         try:
-            result: R_co = self.consumer.consume(products)
+            result: R_co = consume(products)
         except (StopIteration, StopAsyncIteration) as error:
             products.close()
             raise unmistakable(error, "a consumer") from error
@@ -301,17 +327,33 @@ class Flow(Conduit, Generic[R_co]):
             stop=stop,
             on_failure=on_failure,
         )
-        return await self._flow_arun(settings)
+        return await self._flow_arun(settings, self.consumer._flow_block)
 
     def _flow_settings(self, **asked: Any) -> RunSettings:
         settings = RunSettings.of(**asked)
         self._flow_check_options(settings.options)
         return settings
 
-    async def _flow_arun(self, settings: RunSettings) -> R_co:
+    async def _flow_arun(
+        self, settings: RunSettings, block: ConduitBlock[Consumer[Any, R_co]] | None
+    ) -> R_co:
+        consumer = self.consumer
+        if block is None or not (block.is_async or isinstance(consumer, AsyncConsumer)):
+            return await self._flow_consumed_by(consumer, block, settings)
+        # Around all of the run, as it is in `run`, so that it is told how that has ended. A plain
+        # block is one of the thread that the consumer runs in.
+        async with block as mine:
+            return await self._flow_consumed_by(mine, None, settings)
+
+    async def _flow_consumed_by(
+        self,
+        consumer: Consumer[Any, R_co],
+        block: ConduitBlock[Consumer[Any, R_co]] | None,
+        settings: RunSettings,
+    ) -> R_co:
         async with self._flow_execution(settings) as channel:
             try:
-                result: R_co = await self.consumer._flow_aconsume(channel)
+                result = await consumer._flow_aconsume(channel, block)
             except StopAsyncIteration as error:
                 raise unmistakable(error, "a consumer") from error
             except Exception as error:
@@ -332,9 +374,7 @@ class Flow(Conduit, Generic[R_co]):
         return f"{self.producer!r} >> {self.consumer!r}"
 
 
-def _watched(
-    products: Generator[T, None, None], errors: list[BaseException]
-) -> Generator[T, None, None]:
+def _watched(products: Iterable[T], errors: list[BaseException]) -> Generator[T, None, None]:
     """The products; an error that comes instead of one is kept as well."""
     try:
         yield from products

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
 from abc import abstractmethod
 from collections.abc import (
@@ -41,7 +40,14 @@ from .._streams.iteration import iterate
 from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group
-from .iterables import MethodCall, check_executor, iterator_of, not_iterable
+from .iterables import (
+    MethodCall,
+    OpenedThere,
+    check_executor,
+    items_elsewhere,
+    iterator_of,
+    not_iterable,
+)
 
 if TYPE_CHECKING:
     from .._engine.hot_source import HotSource
@@ -135,7 +141,7 @@ class Producer(Conduit, Generic[P_co]):
                 " generators, and this one is asynchronous: it runs on the loop"
             )
         if executor is not None:
-            check_executor(executor, self._flow_label, lambda: (self._flow_called, {}))
+            check_executor(executor, self, lambda: (self._flow_called, self._flow_using))
 
     @property
     def _flow_called(self) -> Any:
@@ -236,20 +242,19 @@ class Producer(Conduit, Generic[P_co]):
         return SharedFlow(self, HotSource(lambda: self.observables(), replay), policy)
 
     def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
-        elsewhere = offloaded(id(self), lambda: self._flow_label, flow.scope, self._flow_options)
-        if elsewhere is None:
-            return iterator_of(self.produce(), self, "produce")
-        return self._flow_elsewhere(elsewhere)
+        offload = offloaded(id(self), lambda: self._flow_label, flow.scope, self._flow_options)
+        if not self._flow_is_opened:
+            return self._flow_products(offload, None)
+        from .lifetime import opened_products
 
-    async def _flow_elsewhere(self, elsewhere: Offload) -> AsyncGenerator[P_co, None]:
-        products = await elsewhere.call(MethodCall(self, "produce"))
-        if isinstance(products, list | tuple):
-            for product in products:
-                yield product
-            return
-        async with contextlib.aclosing(products) as made:
-            async for product in made:
-                yield product
+        return opened_products(self, flow.scope, offload)
+
+    def _flow_products(self, offload: Offload | None, opened_there: OpenedThere | None) -> Any:
+        """The products in one run, in which what they need is open."""
+        if offload is None:
+            return iterator_of(self.produce(), self, "produce")
+        call = MethodCall(self, "produce")
+        return items_elsewhere(offload, call if opened_there is None else opened_there(call))
 
     def __iter__(self) -> Generator[P_co, None, None]:
         products = arrivals(self._flow_execution)
@@ -303,7 +308,7 @@ class AsyncProducer(Producer[P_co]):
         """The products, for a synchronous reader."""
         return iter(self)
 
-    def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
+    def _flow_products(self, offload: Offload | None, opened_there: OpenedThere | None) -> Any:
         products = self.aproduce()
         if not hasattr(products, "__aiter__"):
             raise not_iterable(self, "aproduce", products, "an asynchronous generator")

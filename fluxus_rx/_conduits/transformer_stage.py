@@ -19,10 +19,11 @@ from .._options.offload import Offload
 from .._options.step_options import NO_OPTIONS, StepOptions
 from .._streams.context import Items
 from .conduit import Conduit, ConduitRole
-from .iterables import MethodCall, check_executor, iterator_of
+from .iterables import MethodCall, OpenedThere, check_executor, iterator_of
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
+    from .._rx.run_resources import NeededResources
 
 __all__ = ["TransformerStage"]
 
@@ -106,7 +107,7 @@ class TransformerStage(Conduit):
             return
         executor = self._flow_settings.over(defaults).over(self._flow_implied).executor
         if executor is not None:
-            check_executor(executor, self._flow_label, lambda: self._flow_called)
+            check_executor(executor, self, lambda: self._flow_called)
 
     @property
     def _flow_called(self) -> tuple[Callable[..., Any], Mapping[str, Any]]:
@@ -118,11 +119,12 @@ class TransformerStage(Conduit):
         stage = Stage(
             bind=self._flow_bind,
             key=("limit", id(self)),
-            is_async=self._flow_is_async,
+            is_async=self._flow_waits,
             name=self._flow_stage_name,
             shows_items=self._flow_shows_items,
             options=self._flow_settings,
             implied=self._flow_implied,
+            opens=self._flow_is_opened,
         )
         return [flow_observable(source).then(stage)]
 
@@ -130,20 +132,33 @@ class TransformerStage(Conduit):
         offload: Offload | None = None
         if not self._flow_awaits:
             offload = offloaded(id(self), lambda: self._flow_label, place.scope, place.options)
-        call = _TransformerCall(self, place, offload)
+        called: TransformerStage = self
+        needs: NeededResources | None = None
+        opened_there: OpenedThere | None = None
+        if self._flow_is_opened and place.scope is not None:
+            from .lifetime import conduit_in_run
+
+            called, needs, opened_there = conduit_in_run(called, place.scope, offload)
+        call = _TransformerCall(called, place, offload, opened_there)
         return BoundStep(
             apply=call.apply,
-            acall=self._flow_acall if offload is None else call.acall_offloaded,
+            acall=called._flow_acall if offload is None else call.acall_offloaded,
             explain=call.explain,
             options=place.options,
             key=("limit", id(self)),
             given=call.replace,
             offload=offload,
+            needs=needs,
         )
 
     @property
-    def _flow_is_async(self) -> bool:
+    def _flow_waits(self) -> bool:
+        """Whether its calls are awaited."""
         return self._flow_awaits or self._flow_settings.over(self._flow_implied).waits
+
+    @property
+    def _flow_is_async(self) -> bool:
+        return self._flow_is_opened or self._flow_waits
 
     async def _flow_acall(self, product: Any) -> Any:
         return Items(iterator_of(self.transform(product), self, "transform"))
@@ -152,15 +167,21 @@ class TransformerStage(Conduit):
 class _TransformerCall:
     """The calls of a transformer in one run, each with a product."""
 
-    __slots__ = ("_context", "_offload", "_transform", "_transformer")
+    __slots__ = ("_context", "_offload", "_opened_there", "_transform", "_transformer")
 
     def __init__(
-        self, transformer: TransformerStage, context: StepContext, offload: Offload | None
+        self,
+        transformer: TransformerStage,
+        context: StepContext,
+        offload: Offload | None,
+        opened_there: OpenedThere | None,
     ) -> None:
         self._transformer = transformer
         self._transform = transformer.transform  # found once, and not for each product
         self._context = context
         self._offload = offload
+        #: makes a call one of a process in which the transformer is opened
+        self._opened_there = opened_there
 
     def apply(self, product: Any) -> Items[Any]:
         """The outputs of a call."""
@@ -173,7 +194,8 @@ class _TransformerCall:
         """The outputs of a call off the loop, each of them made there too."""
         assert self._offload is not None
         call = MethodCall(self._transformer, "transform", product)
-        return Items(await self._offload.call(self._context.guarded(call)))
+        there = call if self._opened_there is None else self._opened_there(call)
+        return Items(await self._offload.call(self._context.guarded(there)))
 
     def replace(self, replacement: Any, product: Any, count: int) -> Items[Any]:
         """What stands in for the outputs of a call that has failed."""

@@ -44,6 +44,18 @@ def step(  # pyright: ignore[reportOverlappingOverload]  # see above
 ) -> Producer[DictProduct]: ...
 
 
+# What `using` makes may be all that the function takes: then it is a producer.
+@overload
+def step(
+    name: str,
+    function: Callable[..., Outcome],
+    /,
+    *,
+    using: Mapping[str, Callable[[], Any]],
+    **fixed: Any,
+) -> Any: ...
+
+
 @overload
 def step(
     name: str, function: Callable[..., Outcome], /, **fixed: Any
@@ -58,7 +70,7 @@ def step(
 ) -> Producer[DictProduct]: ...
 
 
-def step(name: Any, function_or_data: Any = MISSING, /, **fixed: Any) -> Any:
+def step(name: Any, function_or_data: Any = MISSING, /, *, using: Any = None, **fixed: Any) -> Any:
     """One step of a flow.
 
     - Data (a mapping, an iterable or async iterable of mappings, an Observable of mappings), or a
@@ -72,6 +84,13 @@ def step(name: Any, function_or_data: Any = MISSING, /, **fixed: Any) -> Any:
     (`.options(concurrency=…)`); what it gives flows on in order of completion, and is sorted in the
     result. A plain function runs on the loop's thread, one call at a time; if it returns an
     awaitable, it is run as an `async def` function is.
+
+    `using` names what a run makes for the function and closes at its end, such as
+    `using={"client": httpx.AsyncClient}`: by the name of a parameter, a class, or a function
+    without parameters, plain or asynchronous. It is called on the loop of the run, before the first
+    call of the step. If it gives a context manager, that is entered, and what comes of that is the
+    argument; else it is what was given. One factory makes one for all steps of a run that have it.
+    A function that takes nothing else is a producer.
 
     Raises TypeError or ValueError, while the flow is written, for what can't work.
 
@@ -92,10 +111,10 @@ def step(name: Any, function_or_data: Any = MISSING, /, **fixed: Any) -> Any:
         )
     if function_or_data is MISSING:
         raise InvalidFlowError(f"step({name!r}) needs data or a function after the name")
-    return _step(name, function_or_data, fixed)
+    return _step(name, function_or_data, fixed, using)
 
 
-def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
+def _step(name: str, given: Any, fixed: dict[str, Any], using: Any) -> Any:
     if is_text(given):
         raise InvalidFlowError(
             f"step {name!r}: a string is no data; expected a mapping, an iterable of mappings, or a"
@@ -111,24 +130,28 @@ def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
     # What can be called is a function, also if it can be iterated, as a mock or a chain of layers.
     is_data = isinstance(given, Mapping | Iterable | AsyncIterable | Observable)
     if is_data and not callable(given) and role_of(given) is None:
-        if fixed:
-            raise InvalidFlowError(
-                f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but data takes"
-                " no keywords"
-            )
+        if fixed or using is not None:
+            keyword = f"the fixed keyword {next(iter(fixed))!r}" if fixed else "using="
+            raise InvalidFlowError(f"step {name!r} was given {keyword}, but data takes no keywords")
         _check_data(name, given)
         return SourceStep(name, given, False)
     if not callable(given) or role_of(given) is not None:
         raise InvalidFlowError(f"step {name!r}: {shown(given)} is neither data nor a function")
-    parameters = parameters_of(name, given)
+    parameters, factories = parameters_of(name, given), None
+    if using is not None:
+        # Here, as most flows have none (benchmark "startup, import").
+        from .using import checked_factories
+
+        factories = checked_factories(name, using, given, parameters, fixed)
+        parameters = parameters.without(factories)
     if parameters.names or parameters.takes_all:
-        return Step(name, given, fixed, parameters)
+        return Step(name, given, fixed, parameters, factories)
     if fixed:
         raise InvalidFlowError(
             f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but its function"
             " takes no arguments"
         )
-    return SourceStep(name, given, True)
+    return SourceStep(name, given, True, factories)
 
 
 def _check_data(name: str, given: Any) -> None:

@@ -38,6 +38,7 @@ from .._products.factory import ProductFactory, claims, described_kind, no_produ
 from .._rx.scheduler import FlowScheduler
 from .._streams.context import unmistakable
 from .._streams.iteration import Reader
+from .step_function import Factories, using_text
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
@@ -49,8 +50,12 @@ __all__ = ["SourceStep"]
 class SourceStep(Producer[DictProduct]):
     """A step that starts a flow: data, or a function without parameters."""
 
-    def __init__(self, name: str, source: Any, is_function: bool) -> None:
+    def __init__(
+        self, name: str, source: Any, is_function: bool, using: Factories | None = None
+    ) -> None:
         self._name = name
+        #: what makes the arguments of the function for each run
+        self._flow_using = using or {}
         self._source = source
         self._is_function = is_function
         self._used = False
@@ -66,7 +71,13 @@ class SourceStep(Producer[DictProduct]):
         return self._name
 
     @property
+    def _flow_is_opened(self) -> bool:
+        return bool(self._flow_using)
+
+    @property
     def _flow_why_source(self) -> str:
+        if self._flow_using:
+            return "(its function takes nothing but what `using` makes)"
         return "(its function takes no arguments)" if self._is_function else "(it is data)"
 
     @property
@@ -78,6 +89,7 @@ class SourceStep(Producer[DictProduct]):
         given: dict[str, Any]
         if self._is_function:
             given = {"function": self._source, "parameters": Parameters((), (), False)}
+            given["using"] = self._flow_using
         else:
             given = {"data": self._source, "emission": emission_of(self._source)}
         options = self._flow_options.given()
@@ -119,6 +131,12 @@ class SourceStep(Producer[DictProduct]):
             id(self), lambda: self._flow_label, flow.scope, self._flow_options, snapshot
         )
         if self._is_function:
+            if self._flow_using:
+                # Here, as most flows have none (benchmark "startup, import").
+                from .using import source_call
+
+                using = self._flow_using, flow.scope, offload
+                return products.of_call(source_call(self._name, self._source, *using))
             if offload is None:
                 return products.of_call(self._source)
             return products.of_offloaded_call(self._source, offload)
@@ -148,7 +166,7 @@ class SourceStep(Producer[DictProduct]):
 
     def __repr__(self) -> str:
         source = function_name(self._source) if self._is_function else short(self._source)
-        return f"step({self._name!r}, {source}){options_repr(self)}"
+        return f"step({self._name!r}, {source}{using_text(self._flow_using)}){options_repr(self)}"
 
 
 class _EmittedItems(ItemCall):

@@ -23,10 +23,11 @@ from .._options.offload import Offload
 from .._products.dict_product import MISSING, DictProduct, item_number, snapshot
 from .._products.factory import FOREIGN_NAME, ProductFactory, claims, from_foreign
 from .call import OffloadedCall, StepCall, TimedCall
-from .step_function import StepFunction, by_value
+from .step_function import Factories, StepFunction, by_value, using_text
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
+    from .using import UsingInRun
 
 __all__ = ["Step"]
 
@@ -50,11 +51,14 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         function: Callable[..., Any],
         fixed: dict[str, Any],
         parameters: Parameters,
+        using: Factories | None = None,
     ) -> None:
         self._name = name
         self._function = function
         # As a parameter is named, also where the keyword was given by `**`.
         self._fixed = {normal_name(name): value for name, value in fixed.items()}
+        #: what makes the other arguments for each run, which `parameters` has not
+        self._flow_using = using or {}
         self._parameters = parameters
         self._flow_awaits = is_async_function(function)
         self._warned = False
@@ -86,14 +90,19 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         return f"step {self._name!r}"
 
     @property
+    def _flow_is_opened(self) -> bool:
+        return bool(self._flow_using)
+
+    @property
     def _flow_called(self) -> tuple[Callable[..., Any], Mapping[str, Any]]:
-        return self._function, self._fixed
+        return self._function, {**self._fixed, **self._flow_using}
 
     def describe(self) -> Part:
         """This step as data, see `Conduit.describe`."""
         return self._flow_description(
             function=self._function,
             parameters=self._parameters,
+            using=self._flow_using,
             options=self._flow_options.given(),
             inherited=self._flow_defaults.given(),
             implied=self._flow_implied.given(),
@@ -108,7 +117,18 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         return self.process([product])
 
     def _flow_bind(self, place: StepContext) -> BoundStep:
-        call = self._call(place)
+        offload: Offload | None = None
+        if not self._flow_awaits:
+            offload = offloaded(
+                id(self), lambda: self._flow_label, place.scope, place.options, snapshot
+            )
+        using: UsingInRun | None = None
+        if self._flow_using and place.scope is not None:
+            # Here, as most flows have none (benchmark "startup, import").
+            from .using import using_in_run
+
+            using = using_in_run(self._name, self._function, self._flow_using, place.scope, offload)
+        call = self._call(place, offload, using)
         apply, acall = call.functions()
         return BoundStep(
             apply=apply,
@@ -123,24 +143,23 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             arguments=call.arguments,
             offload=call.offload,
             direct=call.direct(apply),
+            needs=None if using is None else using.needs,
         )
 
-    def _call(self, place: StepContext) -> StepCall:
+    def _call(
+        self, place: StepContext, offload: Offload | None, using: UsingInRun | None
+    ) -> StepCall:
         function = StepFunction(
             name=self._name,
-            function=self._function,
+            function=self._function if using is None else using.function,
             by_value=self._by_value,
             parameters=self._parameters,
             fixed=self._fixed,
             warn_of_fixed=self._warn_of_hidden,
+            resources=None if using is None else using.resources,
         )
         meter = None if place.scope is None else place.scope.meter
         factory = ProductFactory(self._name, place.owner, meter)
-        offload: Offload | None = None
-        if not self._flow_awaits:
-            offload = offloaded(
-                id(self), lambda: self._flow_label, place.scope, place.options, snapshot
-            )
         if offload is not None:
             return OffloadedCall(function, factory, place, offload)
         if factory.keeps_times:
@@ -168,6 +187,12 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         if self._warned:
             return
         hidden = []
+        for name in self._flow_using:
+            if (found := product.find(name)) is not MISSING:
+                hidden.append(
+                    f"the resource {name!r} hides the attribute {name!r}, which is"
+                    f" {short(found, name)}"
+                )
         for name, value in self._fixed.items():
             if (found := product.find(name)) is not MISSING:
                 names = spellings_of(name)
@@ -184,7 +209,8 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
 
     def __repr__(self) -> str:
         fixed = "".join(f", {name}={short(value, name)}" for name, value in self._fixed.items())
-        return f"step({self._name!r}, {function_name(self._function)}{fixed}){options_repr(self)}"
+        function, using = function_name(self._function), using_text(self._flow_using)
+        return f"step({self._name!r}, {function}{using}{fixed}){options_repr(self)}"
 
 
 class _ForeignInput(ItemCall):
