@@ -153,8 +153,8 @@ class RunResource:
                 self._enter_plainly(made)
         except BaseException as raised:
             self._failed(raised)
-            if self not in self._run.open:
-                return
+        if self not in self._run.open:
+            return  # there is nothing to leave
         interrupted: BaseException | None = None
         while not self._told.done():
             try:
