@@ -41,6 +41,7 @@ from .transformer import Transformer
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
+    from .lifetime import ConduitBlock
 
 __all__ = ["AsyncConsumer", "Consumer", "Flow"]
 
@@ -89,9 +90,27 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
         """This consumer as it ends a flow that begins with this producer."""
         return self
 
-    async def _flow_aconsume(self, channel: Any) -> R_co:
-        if not self._flow_awaits:
-            result = await consume_in_thread(self.consume, channel)
+    @property
+    def _flow_block(self) -> ConduitBlock[Self] | None:
+        """The block around its call in one run, if runs open it."""
+        if not self._flow_is_opened:
+            return None
+        from .lifetime import ConduitBlock
+
+        return ConduitBlock(self)
+
+    def _flow_awaits_in(self, settings: RunSettings) -> bool:
+        """Whether it is called by its asynchronous half in a run with these settings."""
+        return self._flow_awaits and not (self._flow_is_twin and settings.plain)
+
+    async def _flow_aconsume(
+        self, channel: Any, block: ConduitBlock[Any] | None, settings: RunSettings
+    ) -> R_co:
+        if not self._flow_awaits_in(settings):
+            consume: Callable[[Any], R_co] = self.consume
+            if block is not None:
+                consume = partial(_consumed_in, block)
+            result = await consume_in_thread(consume, channel)
             _check_result(self, result)
             return result
         async with contextlib.aclosing(_Products(channel)) as products:
@@ -101,6 +120,17 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
                     f"{self.name}.aconsume() returned {shown(consuming)}; it must be `async def`"
                 )
             return cast(R_co, await consuming)
+
+
+def _consumed_in(block: ConduitBlock[Any], products: Iterable[Any]) -> Any:
+    """What a consumer gives in its block, which is told of an error that comes with the products
+    also where the consumer has caught it."""
+    errors: list[BaseException] = []
+    with block as mine:
+        result = mine.consume(_watched(products, errors))
+        if errors:
+            raise errors[0]
+    return result
 
 
 class AsyncConsumer(Consumer[A_contra, R_co]):
@@ -263,13 +293,16 @@ class Flow(Conduit, Generic[R_co]):
             on_failure=on_failure,
             plain=True,
         )
-        if self.consumer._flow_awaits and not self.consumer._flow_is_twin:
+        block = self.consumer._flow_block
+        awaits = self.consumer._flow_awaits_in(settings)
+        if awaits or (block is not None and block.is_async):
             with Loop() as loop:
-                return loop.call(partial(self._flow_arun, settings))
+                return loop.call(partial(self._flow_arun, settings, block))
+        consume = self.consumer.consume if block is None else partial(_consumed_in, block)
         errors: list[BaseException] = []
         products = _watched(arrivals(lambda: self._flow_execution(settings)), errors)
         try:
-            result: R_co = self.consumer.consume(products)
+            result: R_co = consume(products)
         except (StopIteration, StopAsyncIteration) as error:
             products.close()
             raise unmistakable(error, "a consumer") from error
@@ -303,17 +336,33 @@ class Flow(Conduit, Generic[R_co]):
             stop=stop,
             on_failure=on_failure,
         )
-        return await self._flow_arun(settings)
+        return await self._flow_arun(settings, self.consumer._flow_block)
 
     def _flow_settings(self, **asked: Any) -> RunSettings:
         settings = RunSettings.of(**asked)
         self._flow_check_options(settings.options)
         return settings
 
-    async def _flow_arun(self, settings: RunSettings) -> R_co:
+    async def _flow_arun(
+        self, settings: RunSettings, block: ConduitBlock[Consumer[Any, R_co]] | None
+    ) -> R_co:
+        consumer = self.consumer
+        if block is None or not (block.is_async or consumer._flow_awaits_in(settings)):
+            return await self._flow_consumed_by(consumer, block, settings)
+        # Around all of the run, as it is in `run`, so that it is told how that has ended. A plain
+        # block is one of the thread that the consumer runs in.
+        async with block as mine:
+            return await self._flow_consumed_by(mine, None, settings)
+
+    async def _flow_consumed_by(
+        self,
+        consumer: Consumer[Any, R_co],
+        block: ConduitBlock[Consumer[Any, R_co]] | None,
+        settings: RunSettings,
+    ) -> R_co:
         async with self._flow_execution(settings) as channel:
             try:
-                result: R_co = await self.consumer._flow_aconsume(channel)
+                result = await consumer._flow_aconsume(channel, block, settings)
             except StopAsyncIteration as error:
                 raise unmistakable(error, "a consumer") from error
             except Exception as error:
@@ -334,9 +383,7 @@ class Flow(Conduit, Generic[R_co]):
         return f"{self.producer!r} >> {self.consumer!r}"
 
 
-def _watched(
-    products: Generator[T, None, None], errors: list[BaseException]
-) -> Generator[T, None, None]:
+def _watched(products: Iterable[T], errors: list[BaseException]) -> Generator[T, None, None]:
     """The products; an error that comes instead of one is kept as well."""
     try:
         yield from products
