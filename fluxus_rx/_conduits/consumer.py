@@ -36,7 +36,7 @@ from .._typing import A, A_contra, R_co, T
 from .composites import Chain, check_types
 from .conduit import Conduit, ConduitRole
 from .producer import Producer
-from .subclassing import fact
+from .subclassing import derived, fact
 from .transformer import Transformer
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
     """
 
     _flow_role: ConduitRole = "consumer"
+    _flow_halves = ("consume", "aconsume")
+    _flow_is_twin = False
 
     @abstractmethod
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
@@ -71,7 +73,7 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
 
     def describe(self) -> Part:
         """This consumer as data, see `Conduit.describe`."""
-        function = getattr(self, "aconsume", self.consume)
+        function = cast(Any, self).aconsume if self._flow_awaits else self.consume
         return self._flow_description(role="consumer", function=function)
 
     @overload
@@ -88,9 +90,17 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
         return self
 
     async def _flow_aconsume(self, channel: Any) -> R_co:
-        result = await consume_in_thread(self.consume, channel)
-        _check_result(self, result)
-        return result
+        if not self._flow_awaits:
+            result = await consume_in_thread(self.consume, channel)
+            _check_result(self, result)
+            return result
+        async with contextlib.aclosing(_Products(channel)) as products:
+            consuming = cast(Any, self).aconsume(products)
+            if not inspect.isawaitable(consuming):
+                raise InvalidProductError(
+                    f"{self.name}.aconsume() returned {shown(consuming)}; it must be `async def`"
+                )
+            return cast(R_co, await consuming)
 
 
 class AsyncConsumer(Consumer[A_contra, R_co]):
@@ -107,6 +117,7 @@ class AsyncConsumer(Consumer[A_contra, R_co]):
     async def aconsume(self, products: AsyncIterable[tuple[int, A_contra]]) -> R_co:
         """Take pairs of a path index and a product, as they come, and give the result."""
 
+    @derived
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
         """The same, for a synchronous caller."""
 
@@ -116,15 +127,6 @@ class AsyncConsumer(Consumer[A_contra, R_co]):
 
         with Loop() as loop:
             return loop.call(lambda: self.aconsume(arriving()))
-
-    async def _flow_aconsume(self, channel: Any) -> R_co:
-        async with contextlib.aclosing(_Products(channel)) as products:
-            consuming = self.aconsume(products)
-            if not inspect.isawaitable(consuming):
-                raise InvalidProductError(
-                    f"{self.name}.aconsume() returned {shown(consuming)}; it must be `async def`"
-                )
-            return await consuming
 
 
 class _Products(Resumable[tuple[int, Any]]):
@@ -160,6 +162,7 @@ class _ChainedConsumer(Chain, Consumer[A_contra, R_co]):
         """That of the first conduit."""
         return self._flow_fact("input_type", lambda inside: inside[0].input_type)
 
+    @derived
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
         """Take products, as those of one path each, and give the result."""
         from_start = reduce(lambda chain, one: chain >> one, self.conduits[:-1])
@@ -258,8 +261,9 @@ class Flow(Conduit, Generic[R_co]):
             deadline=deadline,
             stop=stop,
             on_failure=on_failure,
+            plain=True,
         )
-        if isinstance(self.consumer, AsyncConsumer):
+        if self.consumer._flow_awaits and not self.consumer._flow_is_twin:
             with Loop() as loop:
                 return loop.call(partial(self._flow_arun, settings))
         errors: list[BaseException] = []

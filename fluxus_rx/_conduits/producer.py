@@ -15,7 +15,7 @@ from collections.abc import (
 )
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, cast, overload
 
 from aiostream import Stream
 from reactivex import Observable
@@ -41,7 +41,7 @@ from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group
 from .iterables import MethodCall, check_executor, iterator_of, not_iterable
-from .subclassing import fact
+from .subclassing import derived, fact
 
 if TYPE_CHECKING:
     from .._engine.hot_source import HotSource
@@ -89,12 +89,14 @@ class Producer(Conduit, Generic[P_co]):
         """This producer as data, see `Conduit.describe`."""
         return self._flow_description(
             role="producer",
-            function=getattr(self, "aproduce", self.produce),
+            function=getattr(self, "aproduce", self.produce) if self._flow_awaits else self.produce,
             options=self._flow_options.given(),
         )
 
     _flow_role: ConduitRole = "producer"
     _flow_options = NO_OPTIONS
+    _flow_halves = ("produce", "aproduce")
+    _flow_is_twin = False
 
     def options(self, **options: Any) -> Self:
         """A copy of this producer that makes its products elsewhere: `executor` is its only option.
@@ -242,6 +244,11 @@ class Producer(Conduit, Generic[P_co]):
         return SharedFlow(self, HotSource(lambda: self._flow_observables(), replay), policy)
 
     def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
+        if self._flow_awaits and not (self._flow_is_twin and flow.scope.settings.plain):
+            products = cast(Any, self).aproduce()
+            if not hasattr(products, "__aiter__"):
+                raise not_iterable(self, "aproduce", products, "an asynchronous generator")
+            return iterate(products)
         elsewhere = offloaded(id(self), lambda: self._flow_label, flow.scope, self._flow_options)
         if elsewhere is None:
             return iterator_of(self.produce(), self, "produce")
@@ -258,7 +265,7 @@ class Producer(Conduit, Generic[P_co]):
                 yield product
 
     def __iter__(self) -> Generator[P_co, None, None]:
-        products = arrivals(self._flow_execution)
+        products = arrivals(partial(self._flow_execution, plain=True))
         try:
             for _, product in products:
                 yield product
@@ -275,8 +282,9 @@ class Producer(Conduit, Generic[P_co]):
         """Whether `ordered` is set on all of it, and so holds for its products, too."""
         return False
 
-    def _flow_execution(self) -> Execution:
-        return Execution(self._flow_observables(), RunSettings(ordered=self._flow_is_ordered))
+    def _flow_execution(self, *, plain: bool = False) -> Execution:
+        settings = RunSettings(ordered=self._flow_is_ordered, plain=plain)
+        return Execution(self._flow_observables(), settings)
 
     def __rshift__(self, other: Behind[Producer[P_co], Whole]) -> Whole:
         if isinstance(other, Conduit):
@@ -305,20 +313,16 @@ class AsyncProducer(Producer[P_co]):
     def aproduce(self) -> AsyncIterable[P_co]:
         """Give the products; an asynchronous generator, or anything asynchronously iterable."""
 
+    @derived
     def produce(self) -> Iterable[P_co]:
         """The products, for a synchronous reader."""
         return iter(self)
-
-    def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
-        products = self.aproduce()
-        if not hasattr(products, "__aiter__"):
-            raise not_iterable(self, "aproduce", products, "an asynchronous generator")
-        return iterate(products)
 
 
 class _ParallelProducers(Group, Producer[P_co]):
     """Producers side by side."""
 
+    @derived
     def produce(self) -> Iterable[P_co]:
         """The products, for a synchronous reader."""
         return iter(self)
@@ -406,6 +410,7 @@ class SharedFlow(Producer[P_co]):
     def _count_drop(self) -> None:
         self._dropped += 1
 
+    @derived
     def produce(self) -> Iterable[P_co]:
         """The products, for a synchronous reader."""
         return iter(self)

@@ -13,6 +13,8 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import typing_extensions
+
 from .._errors import InvalidFlowError
 
 __all__ = ["derived", "fact", "own_method", "prepare_class"]
@@ -20,6 +22,7 @@ __all__ = ["derived", "fact", "own_method", "prepare_class"]
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _LIBRARY: Final = __name__.partition(".")[0]
+_TRANSFORMER: Final = ("transform", "atransform")
 
 if TYPE_CHECKING:
     fact = property
@@ -95,10 +98,8 @@ def _annotations(kind: type) -> dict[str, Any]:
     """What a class annotates itself."""
     own = vars(kind).get("__annotations__")
     if own is None and "__annotate_func__" in vars(kind):  # from Python 3.14 on
-        import annotationlib  # type: ignore[import-not-found]
-
-        form = annotationlib.Format.FORWARDREF
-        own = annotationlib.get_annotations(kind, format=form)
+        form = typing_extensions.Format.FORWARDREF
+        own = typing_extensions.get_annotations(kind, format=form)
     return own or {}
 
 
@@ -108,15 +109,103 @@ def prepare_class(cls: type) -> None:
         found = None if name in vars(cls) else _found(cls, name)
         if found is not None and _is_of_library(found[0]):
             setattr(cls, name, _Inherited(cls, name))
-    for refusal in _refusals(cls):
+    halves: tuple[str, str] | None = getattr(cls, "_flow_halves", None)
+    for refusal in _refusals(cls, halves):
         raise InvalidFlowError(f"{cls.__name__}{refusal}")
+    if halves is not None:
+        kind: Any = cls
+        kind._flow_is_twin = all(own_method(cls, half) is not None for half in halves)
+        if kind._flow_is_twin:
+            kind._flow_awaits = True
+        kind._flow_whole = tuple(
+            halves == _TRANSFORMER and own_method(cls, name) is not None
+            for name in ("process", "aprocess")
+        )
 
 
-def _refusals(cls: type) -> Iterator[str]:
+def _refusals(cls: type, halves: tuple[str, str] | None) -> Iterator[str]:
     """Why a class can't work."""
+    if halves is not None:
+        yield from _refused_fields(cls, halves)
+        yield from _refused_kinds(cls, halves)
+        yield from _refused_halves(cls, halves)
+    if halves == _TRANSFORMER:
+        yield from _refused_whole(cls)
     for name in ("name", "input_type", "product_type"):
         if inspect.isfunction(vars(cls).get(name)) and name not in _annotations(cls):
             yield (
                 f".{name} is a method, and conduits have it as a value: make it a @property, or"
                 " give it another name"
             )
+
+
+def _refused_fields(cls: type, halves: tuple[str, str]) -> Iterator[str]:
+    for name in (*halves, "describe"):
+        said = vars(cls).get(name)
+        if name in _annotations(cls) or not (said is None or callable(said) or _binds(said)):
+            yield f".{name} must be a method, since the library calls it: name the field otherwise"
+
+
+def _binds(said: object) -> bool:
+    return hasattr(said, "__get__")
+
+
+def _refused_kinds(cls: type, halves: tuple[str, str]) -> Iterator[str]:
+    plain, awaiting = halves
+    role = _role_of(cls)
+    said = vars(cls).get(plain)
+    if inspect.iscoroutinefunction(said) or inspect.isasyncgenfunction(said):
+        yield (
+            f".{plain}() is asynchronous, and plain callers call it: make the class an Async{role},"
+            f" and the method `async def {awaiting}`"
+        )
+    said = vars(cls).get(awaiting)
+    if getattr(said, "__isabstractmethod__", False):
+        return
+    gives_result = awaiting == "aconsume"
+    wanted = "it must be `async def`, and return the result"
+    if not gives_result:
+        wanted = "it must be an asynchronous generator: `async def`, and yield the products in it"
+    if inspect.isgeneratorfunction(said):
+        yield f".{awaiting}() is a plain generator; {wanted}"
+    elif inspect.isasyncgenfunction(said) and gives_result:
+        yield f".{awaiting}() is an asynchronous generator; {wanted}"
+    elif inspect.iscoroutinefunction(said) and not gives_result:
+        yield f".{awaiting}() is a coroutine; {wanted}"
+
+
+def _refused_halves(cls: type, halves: tuple[str, str]) -> Iterator[str]:
+    """The one half that it has isn't that of its base, whose own half nobody would ever call."""
+    plain, awaiting = (own_method(cls, half) is not None for half in halves)
+    has, lacks = halves if plain else reversed(halves)
+    found = _found(cls, lacks)
+    if plain is awaiting or found is None or not getattr(found[1], "__isabstractmethod__", False):
+        return
+    role = _role_of(cls)
+    base, other = (f"Async{role}", role) if plain else (role, f"Async{role}")
+    yield (
+        f" has {has}() and no {lacks}(), and is {_a(base)}: make it {_a(other)}, or give it both,"
+        f" {halves[0]}() for plain callers and {halves[1]}() for asynchronous ones"
+    )
+
+
+def _refused_whole(cls: type) -> Iterator[str]:
+    said = vars(cls).get("process")
+    if inspect.iscoroutinefunction(said) or inspect.isasyncgenfunction(said):
+        yield (
+            ".process() is asynchronous, and takes a plain iterable: name it aprocess(), and it"
+            " takes an asynchronous one"
+        )
+    if inspect.isgeneratorfunction(vars(cls).get("aprocess")):
+        yield (
+            ".aprocess() is a plain generator, and takes an asynchronous iterable: write it with"
+            " `async def`, or name it process()"
+        )
+
+
+def _role_of(cls: Any) -> str:
+    return str(cls._flow_role).title()
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "AEIOU" else f"a {noun}"

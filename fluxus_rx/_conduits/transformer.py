@@ -30,9 +30,9 @@ from .._streams.iteration import iterate
 from .._typing import A, A_contra, B, B_co, Behind, C, P_co, T, Whole
 from .composites import Chain, Group, entries_of, flat, union_of_products
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group, passthrough_chained
-from .iterables import check_items, not_iterable
+from .iterables import check_items
 from .producer import Producer
-from .subclassing import fact
+from .subclassing import derived, fact
 from .transformer_stage import TransformerStage
 
 if TYPE_CHECKING:
@@ -136,28 +136,50 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
             return Chain.of(_ChainedProducer, first, self)
         return Chain.of(_ChainedTransformer, first, self)
 
+    @derived
     def process(self, items: Iterable[A_contra]) -> list[B_co]:
         """Run this transformer over `items`, and list the outputs: path by path, each path in the
-        order of the items. Raises the first error of any call."""
-        return self._flow_process(items)
+        order of the items. Raises the first error of any call.
+
+        A class may have a method `process` of its own, which takes all items and gives all outputs,
+        to batch or to sort them: in a flow it is called once, in a thread, and reads the stream as
+        it comes. What this method gives it then, by `super().process(items)`, is what `transform`
+        gives for these items.
+
+        >>> class Largest(Transformer[int, int]):
+        ...     def transform(self, product):
+        ...         yield product
+        ...     def process(self, items):
+        ...         yield max(super().process(items))
+        >>> (Largest() >> Largest()).process([1, 3, 2])
+        [3]
+        """
+        one = self._flow_by_calls() if self._flow_whole[0] else self
+        return one._flow_process(items)
 
     def _flow_process(self, items: Iterable[A_contra]) -> list[B_co]:
         with Loop() as loop:
-            return loop.call(lambda: self._flow_aprocess(items))
+            return loop.call(lambda: self._flow_aprocess(items, plain=True))
 
+    @derived
     async def aprocess(self, items: Iterable[A_contra] | AsyncIterable[A_contra]) -> list[B_co]:
-        """The same as `process`, on the running loop; `items` may be asynchronous."""
-        return await self._flow_aprocess(items)
+        """The same as `process`, on the running loop; `items` may be asynchronous.
+
+        A class may have a method `aprocess` of its own: an asynchronous generator that takes an
+        asynchronous iterable of all items. If it has a `process` too, that is for plain callers.
+        """
+        one = self._flow_by_calls() if self._flow_whole[1] else self
+        return await one._flow_aprocess(items)
 
     async def _flow_aprocess(
-        self, items: Iterable[A_contra] | AsyncIterable[A_contra]
+        self, items: Iterable[A_contra] | AsyncIterable[A_contra], *, plain: bool = False
     ) -> list[B_co]:
         if isinstance(items, AsyncIterable):
             source: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterate(items))
         else:
             check_items("process()", items)
             source = FlowObservable(lambda flow, owner: iter(items))
-        paths = await collect(self._flow_connect(source), RunSettings(ordered=True))
+        paths = await collect(self._flow_connect(source), RunSettings(ordered=True, plain=plain))
         return [product for path in paths for product in path]
 
     def __rshift__(self, other: Behind[Transformer[A_contra, B_co], Whole]) -> Whole:
@@ -197,17 +219,12 @@ class AsyncTransformer(Transformer[A_contra, B_co]):
     def atransform(self, product: A_contra) -> AsyncIterable[B_co]:
         """Give the outputs for one product; an asynchronous generator."""
 
+    @derived
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """The outputs for one product, for a synchronous caller."""
         return self._flow_process([product])
 
     _flow_awaits = True
-
-    def _flow_outputs(self, product: Any) -> Any:
-        products = self.atransform(product)
-        if not hasattr(products, "__aiter__"):
-            raise not_iterable(self, "atransform", products, "an asynchronous generator")
-        return products
 
 
 class Passthrough(Conduit):
@@ -339,6 +356,7 @@ class _ChainedProducer(Chain, Producer[P_co]):
         """That of the last conduit."""
         return self._flow_fact("product_type", lambda inside: inside[-1].product_type)
 
+    @derived
     def produce(self) -> Iterable[P_co]:
         """The products, for a synchronous reader."""
         return iter(self)
@@ -361,6 +379,7 @@ class _ChainedTransformer(Chain, Transformer[A_contra, B_co]):
         """That of the last conduit."""
         return self._flow_fact("product_type", lambda inside: inside[-1].product_type)
 
+    @derived
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """The outputs for one product, for a synchronous caller."""
         return self._flow_process([product])
@@ -382,6 +401,7 @@ class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
         """That of the conduits, where they agree; else Any, and each of them is checked."""
         return self._flow_fact("input_type", _common_input)
 
+    @derived
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """The outputs for one product, for a synchronous caller."""
         return self._flow_process([product])

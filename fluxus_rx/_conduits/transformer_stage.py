@@ -18,9 +18,12 @@ from .._options.offload import Offload
 from .._options.step_options import NO_OPTIONS, StepOptions
 from .._products.dict_product import product_classes
 from .._products.factory import YieldedProducts
+from .._rx.run_settings import RunSettings
+from .._rx.scope import Scope
 from .._streams.context import Items
 from .conduit import Conduit, ConduitRole
-from .iterables import MethodCall, check_executor, iterator_of
+from .iterables import MethodCall, check_executor, iterator_of, not_iterable
+from .whole_stream import seen_whole
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
@@ -37,6 +40,10 @@ class TransformerStage(Conduit):
     _flow_options = NO_OPTIONS
     _flow_defaults = NO_OPTIONS
     _flow_shows_items = True
+    _flow_halves = ("transform", "atransform")
+    _flow_is_twin = False
+    #: whether it has a `process` of its own, and an `aprocess`, for the whole stream
+    _flow_whole: tuple[bool, bool] = (False, False)
 
     @abstractmethod
     def transform(self, product: Any) -> Iterable[Any]:
@@ -59,8 +66,9 @@ class TransformerStage(Conduit):
         """This transformer as data, see `Conduit.describe`; one that connects itself says
         nothing of what waits in it."""
         is_stage = type(self)._flow_connect is TransformerStage._flow_connect
+        is_stage = is_stage and not any(self._flow_whole)
         return self._flow_description(
-            function=getattr(self, "atransform", self.transform),
+            function=cast(Any, self).atransform if self._flow_awaits else self.transform,
             options=self._flow_options.given(),
             inherited=self._flow_defaults.given(),
             implied=self._flow_implied.given(),
@@ -76,10 +84,12 @@ class TransformerStage(Conduit):
     def _flow_implied(self) -> StepOptions:
         """What these imply where nothing else is said: calls at once, or that can be given up, of a
         plain function take threads."""
+        return NO_OPTIONS if self._flow_awaits else self._flow_implied_plainly
+
+    @property
+    def _flow_implied_plainly(self) -> StepOptions:
         own = self._flow_options
-        if not self._flow_awaits and (own.has("concurrency") or own.timeout is not None):
-            return _IN_THREADS
-        return NO_OPTIONS
+        return _IN_THREADS if own.has("concurrency") or own.timeout is not None else NO_OPTIONS
 
     def _flow_defaulted(self, defaults: StepOptions, known: dict[int, Conduit]) -> Self:
         if id(self) not in known:
@@ -104,8 +114,9 @@ class TransformerStage(Conduit):
                     " plain functions, and this one is asynchronous: it runs on the loop, with up"
                     " to `concurrency` calls at once"
                 )
-            return
-        executor = self._flow_settings.over(defaults).over(self._flow_implied).executor
+            if not self._flow_is_twin:
+                return
+        executor = self._flow_settings.over(defaults).over(self._flow_implied_plainly).executor
         if executor is not None:
             check_executor(executor, self._flow_label, lambda: self._flow_called)
 
@@ -116,6 +127,8 @@ class TransformerStage(Conduit):
 
     def _flow_connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
         """This transformer on an observable: one observable per path, in path order."""
+        if any(self._flow_whole):
+            return [seen_whole(self, self._flow_is_whole_plainly, source)]
         stage = Stage(
             bind=self._flow_bind,
             key=("limit", id(self)),
@@ -125,16 +138,38 @@ class TransformerStage(Conduit):
             options=self._flow_settings,
             implied=self._flow_implied,
         )
+        if self._flow_is_twin:
+            implied = self._flow_implied_plainly
+            waits = self._flow_settings.over(implied).waits
+            stage = stage._replace(plain=stage._replace(is_async=waits, implied=implied))
         return [flow_observable(source).then(stage)]
+
+    def _flow_is_whole_plainly(self, settings: RunSettings) -> bool:
+        """Whether its own `process` is called in such a run, and not its own `aprocess`."""
+        plain, awaiting = self._flow_whole
+        return plain and (settings.plain or not awaiting)
+
+    def _flow_by_calls(self) -> Self:
+        """The same without methods of its own for the whole stream."""
+        calls = self._flow_copy()
+        object.__setattr__(calls, "_flow_whole", (False, False))
+        return calls
+
+    def _flow_awaits_in(self, scope: Scope | None) -> bool:
+        """Whether its calls in this run are those of its asynchronous half."""
+        is_plain = self._flow_is_twin and scope is not None and scope.settings.plain
+        return self._flow_awaits and not is_plain
 
     def _flow_bind(self, place: StepContext) -> BoundStep:
         offload: Offload | None = None
-        if not self._flow_awaits:
+        awaits = self._flow_awaits_in(place.scope)
+        if not awaits:
             offload = offloaded(id(self), lambda: self._flow_label, place.scope, place.options)
         call = _TransformerCall(self, place, offload)
+        acall = call.acall if offload is None else call.acall_offloaded
         return BoundStep(
             apply=call.apply,
-            acall=call.acall if offload is None else call.acall_offloaded,
+            acall=call.acall_awaiting if awaits else acall,
             explain=call.explain,
             options=place.options,
             key=("limit", id(self)),
@@ -144,11 +179,11 @@ class TransformerStage(Conduit):
 
     @property
     def _flow_is_async(self) -> bool:
-        return self._flow_awaits or self._flow_settings.over(self._flow_implied).waits
-
-    def _flow_outputs(self, product: Any) -> Any:
-        """What a call gives that may wait: an iterator, or an asynchronous iterable."""
-        return iterator_of(self.transform(product), self, "transform")
+        return (
+            self._flow_awaits
+            or any(self._flow_whole)
+            or self._flow_settings.over(self._flow_implied).waits
+        )
 
 
 #: what a message calls the outputs of a call
@@ -162,14 +197,17 @@ class _TransformerCall:
     """
 
     __slots__ = (
-        "_context", "_factory", "_offload", "_plain_class", "_transform", "_transformer",
+        "_atransform", "_context", "_factory", "_offload", "_plain_class", "_transform",
+        "_transformer",
     )  # fmt: skip
 
     def __init__(
         self, transformer: TransformerStage, context: StepContext, offload: Offload | None
     ) -> None:
         self._transformer = transformer
-        self._transform: Any = transformer.transform  # found once, and not for each product
+        # Found once, and not for each product.
+        self._transform: Any = transformer.transform
+        self._atransform: Any = getattr(transformer, "atransform", None)
         self._context = context
         self._offload = offload
         name = context.trail.name or type(transformer).__name__
@@ -193,9 +231,16 @@ class _TransformerCall:
         return Items(iterator_of(products, self._transformer, "transform"))
 
     async def acall(self, product: Any) -> Items[Any]:
-        """The same, where the call may wait."""
+        """The same, in a stage that awaits its calls."""
+        return self.apply(product)
+
+    async def acall_awaiting(self, product: Any) -> Items[Any]:
+        """The outputs of a call of the asynchronous half."""
         start = self._factory.now()
-        products = self._transformer._flow_outputs(product)
+        products = self._atransform(product)
+        if not hasattr(products, "__aiter__"):
+            wanted = "an asynchronous generator"
+            raise not_iterable(self._transformer, "atransform", products, wanted)
         return Items(self._with_lineage(products, product, start))
 
     async def acall_offloaded(self, product: Any) -> Items[Any]:

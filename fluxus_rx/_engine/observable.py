@@ -18,13 +18,14 @@ from reactivex.disposable import Disposable
 from .._common.trail import Trail
 from .._monitoring.meter import ItemCounter, Meter
 from .._monitoring.watched_items import WatchedSource
-from .._options.step_options import NO_OPTIONS, StepOptions
+from .._options.step_options import NO_OPTIONS
 from .._products.factory import ProductOwner, SourceItems
 from .._rx.draining import moment_of_making
 from .._rx.driver import Driver, RootObserver
 from .._rx.intake import Intake
 from .._rx.multicast import Branch, Hub
 from .._rx.overflow import BufferedObservable, OverflowPolicy
+from .._rx.run_settings import RunSettings
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
 from .._rx.scope import make_drainable
 from .._streams.iteration import Cancellable
@@ -179,7 +180,7 @@ class FlowObservable(DrivenObservable[T]):
         """The items as a stream, within a run; some may go to the `collector` instead."""
         scope, owner = flow.scope, self._new_owner()
         downstream = dict(flow.downstream)
-        stages = stages_in_run(self._stages, scope.settings.options, downstream)
+        stages = stages_in_run(self._stages, scope.settings, downstream)
         pipeline = self._open_root(flow, owner, downstream)
         for one in stages:
             bound_step = one.bound(scope, owner)
@@ -285,15 +286,13 @@ class FlowObservable(DrivenObservable[T]):
         """Whether it begins with a source of the flow's own, and with nothing in front of that."""
         return self._before is None and not isinstance(self._root, Observable)
 
-    def is_inline(self, defaults: StepOptions) -> bool:
+    def is_inline(self, settings: RunSettings) -> bool:
         """Whether no step of it has to wait, as far as can be known before they are called."""
-        return not any(
-            placed.stage.is_async or placed.stage.settled(defaults).waits for placed in self._stages
-        )
+        return not any(placed.stage.waits(settings) for placed in self._stages)
 
     def bound_steps(self, flow: FlowScheduler, downstream: dict[Hashable, int]) -> list[BoundStep]:
         """Its steps, bound to a run; `downstream` then counts these as well."""
-        stages = stages_in_run(self._stages, flow.scope.settings.options, downstream)
+        stages = stages_in_run(self._stages, flow.scope.settings, downstream)
         self._owner = self._new_owner()
         return [one.bound(flow.scope, self._owner) for one in stages]
 

@@ -62,6 +62,17 @@ class Stage(NamedTuple):
     #: those that are set, and those that are implied where none are set around it either
     options: StepOptions = NO_OPTIONS
     implied: StepOptions = NO_OPTIONS
+    #: what it is in the run of a plain caller, if that is something else
+    plain: Stage | None = None
+
+    def within(self, settings: RunSettings) -> Stage:
+        """What it is in a run with these settings."""
+        return self.plain if self.plain is not None and settings.plain else self
+
+    def waits(self, settings: RunSettings) -> bool:
+        """Whether its calls may have to wait in a run with these settings."""
+        stage = self.within(settings)
+        return stage.is_async or stage.settled(settings.options).waits
 
     def settled(self, defaults: StepOptions) -> StepOptions:
         """Its options in a run with these defaults."""
@@ -137,13 +148,15 @@ class StageInRun(NamedTuple):
 
 
 def stages_in_run(
-    stages: Sequence[PlacedStage], defaults: StepOptions, downstream: dict[Hashable, int]
+    stages: Sequence[PlacedStage], settings: RunSettings, downstream: dict[Hashable, int]
 ) -> list[StageInRun]:
     """The stages with what their options come to; `downstream`, which tells how many stages behind
     these have a key or a limiter, then counts these as well."""
     found = []
     for placed in reversed(stages):
-        key, options = placed.stage.key, placed.stage.settled(defaults)
+        if placed.stage.plain is not None:
+            placed = PlacedStage(placed.stage.within(settings), placed.trail)
+        key, options = placed.stage.key, placed.stage.settled(settings.options)
         limiter = ("limiter", id(options.limiter))
         lends = options.limiter is not None and limiter in downstream
         found.append(StageInRun(placed, options, -downstream.get(key, 0), lends))

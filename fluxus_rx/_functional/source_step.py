@@ -25,9 +25,9 @@ from .._common.signatures import Parameters, function_name, is_async_function, p
 from .._common.single_values import is_text
 from .._common.trail import Trail
 from .._conduits.conduit import options_repr, role_of
-from .._conduits.emission import emission_of
+from .._conduits.from_observable import emission_of
 from .._conduits.producer import Producer
-from .._conduits.subclassing import fact
+from .._conduits.subclassing import derived, fact
 from .._engine.bound_step import BoundStep, ItemCall, offloaded
 from .._engine.observable import FlowObservable
 from .._engine.stage import Stage, StepContext
@@ -222,6 +222,7 @@ class SourceStep(Producer[DictProduct]):
         options = self._flow_options.given()
         return self._flow_description(role="producer", arguments={}, options=options, **given)
 
+    @derived
     def produce(self) -> Iterable[DictProduct]:
         """The products, for a synchronous reader."""
         return iter(self)

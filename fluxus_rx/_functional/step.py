@@ -14,7 +14,7 @@ from .._common.messages import place_note, short, shown
 from .._common.names import check_step_name, identifier, normal_name, spellings_of
 from .._common.signatures import Parameters, function_name, is_async_function, parameters_of
 from .._conduits.conduit import options_repr
-from .._conduits.subclassing import fact
+from .._conduits.subclassing import derived, fact
 from .._conduits.transformer import Transformer
 from .._engine.bound_step import BoundStep, ItemCall, offloaded
 from .._engine.observable import FlowObservable, flow_observable
@@ -213,6 +213,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         """The fixed arguments."""
         return dict(self._flow_fixed)
 
+    @derived
     def transform(self, product: Mapping[str, Any]) -> Iterable[DictProduct]:
         """The products for one product, for a synchronous caller."""
         return self._flow_process([product])
