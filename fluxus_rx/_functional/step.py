@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reactivex import Observable
@@ -117,7 +117,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             acall=acall,
             explain=call.explain,
             options=place.options,
-            key=self._key,
+            key=self._flow_key,
             may_wait=True,
             locate=item_number,
             kept=copy.copy,
@@ -141,17 +141,13 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         offload: Offload | None = None
         if not self._flow_awaits:
             offload = offloaded(
-                id(self), lambda: self._flow_label, place.scope, place.options, snapshot
+                self._flow_key, lambda: self._flow_label, place.scope, place.options, snapshot
             )
         if offload is not None:
             return OffloadedCall(function, factory, place, offload)
         if factory.keeps_times:
             return TimedCall(function, factory, place)
         return StepCall(function, factory, place)
-
-    @property
-    def _key(self) -> Hashable:
-        return ("limit", id(self))
 
     def _flow_connect(
         self, source: Observable[Mapping[str, Any]]
