@@ -311,9 +311,10 @@ class Flow(Conduit, Generic[R_co]):
         return settings
 
     async def _flow_arun(self, settings: RunSettings) -> R_co:
-        async with self._flow_execution(settings) as channel:
+        execution = self._flow_execution(settings)
+        async with execution as channel:
             try:
-                result: R_co = await self.consumer._flow_aconsume(channel)
+                result: R_co = await execution.scope.within(self.consumer._flow_aconsume(channel))
             except StopAsyncIteration as error:
                 raise unmistakable(error, "a consumer") from error
             except Exception as error:

@@ -226,7 +226,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             acall=acall,
             explain=call.explain,
             options=place.options,
-            key=("limit", id(self)),
+            key=self._flow_key,
             may_wait=True,
             locate=item_number,
             kept=copy.copy,
@@ -241,7 +241,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         offload: Offload | None = None
         if not self._flow_awaits:
             offload = offloaded(
-                id(self), lambda: self._flow_label, place.scope, place.options, snapshot
+                self._flow_key, lambda: self._flow_label, place.scope, place.options, snapshot
             )
         function = self._flow_inline if offload is None else self._flow_called[0]
         called = StepFunction(
