@@ -47,7 +47,10 @@ from ._errors import (
     RecordedError,
     UsageError,
 )
-from ._functional.builders import chain, parallel, passthrough, step
+from ._functional.builders import chain, parallel, passthrough, route, step, where
+from ._functional.dict_consumer import DictConsumer
+from ._functional.source_step import SourceStep
+from ._functional.step import Step
 from ._monitoring.progress import Progress, StepProgress
 from ._monitoring.summary import StepSummary, Summary
 from ._options.failure import Failure
@@ -73,6 +76,7 @@ __all__ = [
     "BufferOverflowError",
     "Conduit",
     "Consumer",
+    "DictConsumer",
     "DictProduct",
     "Explanation",
     "Failure",
@@ -99,6 +103,8 @@ __all__ = [
     "SharedFlow",
     "SimpleAsyncProducer",
     "SimpleProducer",
+    "SourceStep",
+    "Step",
     "StepOptions",
     "StepProgress",
     "StepStats",
@@ -117,12 +123,14 @@ __all__ = [
     "parallel",
     "passthrough",
     "rerun",
+    "route",
     "run",
     "rx_pipe",
     "start",
     "step",
     "stream",
     "stream_pipe",
+    "where",
 ]
 
 #: What `run` and `stream` don't need, and where it is: imported when it is asked for, as it takes a

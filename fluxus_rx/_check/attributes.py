@@ -17,7 +17,13 @@ from .._common.text import counted
 from .._graph.parts import Description
 from .._options.step_options import StepOptions
 
-__all__ = ["KnownAttributes", "attributes_of", "merged_attributes", "missing_attributes"]
+__all__ = [
+    "KnownAttributes",
+    "attributes_of",
+    "merged_attributes",
+    "missing_attributes",
+    "passed_attributes",
+]
 
 #: How many steps of a path, and how many attributes, a message names.
 MOST_NAMED: Final = 20
@@ -112,12 +118,27 @@ def missing_attributes(
             missing = [name for name in missing if name not in alike]
             if _lacks(path, alike[0]) is not None:
                 found.append((_missing(step, alike, path), _way_out(step, alike[0])))
-    says = None if callable(options.on_error) else _annotated_attributes(step.function)
+    says = None if callable(options.on_error) else _attributes_given(step)
     known = tuple(way for way in ways if way is not None)
     if says is None or not known:
         return found, None
     drops = says.drops or options.on_error != "raise"
     return found, _after(step.name, says.names, known, drops)
+
+
+def passed_attributes(
+    step: Description, ways: Iterable[KnownAttributes | None]
+) -> KnownAttributes | None:
+    """What is known behind a step that is no function of attributes, and is reached by these ways;
+    nothing, unless the step passes products on."""
+    known = tuple(way for way in ways if way is not None)
+    return _after(step.name, (), known, drops=True) if step.passes_on and known else None
+
+
+def _attributes_given(step: Description) -> _AnnotatedAttributes | None:
+    if step.passes_on:
+        return _AnnotatedAttributes((), True)
+    return None if step.function is None else _annotated_attributes(step.function)
 
 
 def _after(
@@ -173,6 +194,8 @@ def _missing(step: Description, names: list[str], path: list[KnownAttributes]) -
 
 
 def _way_out(step: Description, name: str) -> str:
+    if step.passes_on:
+        return "have a step before it provide that"
     fixed = "".join(f", {key}={short(value, key)}" for key, value in step.arguments.items())
     call = f"step({step.name!r}, {function_name(step.function)}{fixed}, {name}=…)"
     return f"give the parameter a default, or a fixed value: {call}"

@@ -27,7 +27,12 @@ from .._graph.parts import (
 from .._graph.wiring import Wiring
 from .._options.step_options import StepOptions
 from .._streams.channel import BUFFER
-from .attributes import attributes_of, merged_attributes, missing_attributes
+from .attributes import (
+    attributes_of,
+    merged_attributes,
+    missing_attributes,
+    passed_attributes,
+)
 from .edges import UNKNOWN, Capacity, CheckedEdge, Port, capacity_of_calls, joined_ports, port_keys
 from .options import Remark, Severity, calls_of, producer_remarks, settled_options, step_remarks
 
@@ -165,7 +170,9 @@ class _Checking(Wiring[Port]):
             settled, _ = settled_options(one, self._options)
             missing, known = missing_attributes(one, settled, [way.known for way in ports])
             self._tell(one.name, (Remark("error", *texts) for texts in missing))
-            port = port._replace(known=known)
+        else:
+            known = passed_attributes(one, [way.known for way in ports])
+        port = port._replace(known=known)
         return [port._replace(many=len(ports) > 1 or any(way.many for way in ports))]
 
     def pass_by(self, through: Through, ports: list[Port]) -> list[Port]:

@@ -12,6 +12,7 @@ from .messages import shown
 __all__ = [
     "UniqueNames",
     "check_name",
+    "check_step_name",
     "identifier",
     "know_spelling",
     "known_spellings",
@@ -105,6 +106,16 @@ def check_name(who: str, name: object) -> None:
             f"{who}: {name!r} is no valid name: names must be identifiers{identifier(name)}"
         )
     know_spelling(name)
+
+
+def check_step_name(name: object) -> None:
+    """Refuse what can't be the name of a step."""
+    if not isinstance(name, str):
+        raise InvalidFlowError(f"the name of a step must be a string, not {shown(name)}")
+    if not name.isidentifier():
+        raise InvalidNameError(
+            f"{name!r} is no valid step name: names must be identifiers{identifier(name)}"
+        )
 
 
 #: Characters of what may have been meant to be a name.

@@ -18,6 +18,7 @@ from .item_types import type_name
 
 __all__ = [
     "Parameters",
+    "call_parameters",
     "function_name",
     "is_async_function",
     "is_coroutine_function",
@@ -103,6 +104,16 @@ class Parameters(NamedTuple):
         """All named ones."""
         return (*self.needed, *self.optional)
 
+    def joined(self, more: Parameters) -> Parameters:
+        """These, and those that a function of theirs takes, to which they hand all others on.
+
+        >>> Parameters(("x",), (), True).joined(Parameters(("x", "y"), ("z",), False))
+        Parameters(needed=('x', 'y'), optional=('z',), takes_all=False)
+        """
+        needed = (name for name in more.needed if name not in self.names)
+        optional = (name for name in more.optional if name not in self.names)
+        return Parameters((*self.needed, *needed), (*self.optional, *optional), more.takes_all)
+
 
 def function_name(function: Any) -> str:
     """What messages call a function."""
@@ -118,12 +129,24 @@ def parameters_of(step: str, function: Callable[..., Any]) -> Parameters:
     Raises `InvalidFlowError` (a TypeError) if there is none, if it can't be called with keywords,
     or if it says that it returns what can't be a product.
     """
+    parameters, returned = _read_signature(step, function)
+    _check_returned(step, function, returned)
+    return parameters
+
+
+def call_parameters(step: str, function: Callable[..., Any]) -> Parameters:
+    """The same for a function that may return anything."""
+    return _read_signature(step, function)[0]
+
+
+def _read_signature(step: str, function: Callable[..., Any]) -> tuple[Parameters, Any]:
+    """The parameters, and what it is annotated to return."""
     if type(function) is FunctionType and not (
         vars(function) or function.__code__.co_posonlyargcount
     ):
         # What `inspect` would tell, at a tenth of the price (benchmark "startup, building").
-        _check_returned(step, function, function.__annotations__.get("return", _EMPTY))
-        return _parameters_of_code(function)
+        returned = function.__annotations__.get("return", _EMPTY)
+        return _parameters_of_code(function), returned
     name = function_name(function)
     try:
         signature = _signature_of(function)
@@ -148,8 +171,8 @@ def parameters_of(step: str, function: Callable[..., Any]) -> Parameters:
         elif parameter.kind is not parameter.VAR_POSITIONAL:
             # "is", not "==": a default may be an array.
             (needed if parameter.default is parameter.empty else optional).append(parameter.name)
-    _check_returned(step, function, signature.return_annotation)
-    return Parameters(tuple(needed), tuple(optional), takes_all)
+    parameters = Parameters(tuple(needed), tuple(optional), takes_all)
+    return parameters, signature.return_annotation
 
 
 def _parameters_of_code(function: FunctionType) -> Parameters:

@@ -51,6 +51,9 @@ class Composite(Conduit):
         What was set on this chain or group before stays, but for what is set anew. Raises TypeError
         for a name that is no option, ValueError for a value out of its range.
         """
+        return self._flow_with_options(options)
+
+    def _flow_with_options(self, options: Mapping[str, Any]) -> Self:
         inner, before = self._flow_set_on or (self, NO_OPTIONS)
         defaults = before.replaced(options, self._flow_label)
         changed: Self = inner._flow_defaulted(defaults, {})
@@ -95,8 +98,7 @@ class Composite(Conduit):
             "_flow_is_async", lambda inside: any(one._flow_is_async for one in inside)
         )
 
-    def get_final_conduits(self) -> Iterator[Conduit]:
-        """The atomic conduits that end the paths of this one, one branch after the other."""
+    def _flow_finals(self) -> Iterator[Conduit]:
         # Each with the chain that it stands in and how many of that come before it, and so on
         # outwards: that is what feeds a passthrough.
         inside: list[tuple[Conduit, Any]] = [(self, None)]
@@ -108,7 +110,7 @@ class Composite(Conduit):
                 place = one.conduits, len(one.conduits) - 1, place
                 inside.append((one.conduits[-1], place))
             elif one._flow_role != "passthrough":
-                yield from one.get_final_conduits()
+                yield from one._flow_finals()
             elif place is not None:
                 conduits, before, outer = place
                 while not before and outer is not None:
@@ -191,39 +193,33 @@ class Chain(Composite):
                 if ends is not None:  # read once: another thread may be faster
                     inside += ends
                 else:
-                    found.append((*one.chained_conduits,))
+                    found.append(one._flow_links)
             self._flow_conduits = (*concatenated.from_iterable(reversed(found)),)
             self._flow_ends = None
         return self._flow_conduits
 
     @property
-    def is_chained(self) -> bool:
-        """True."""
+    def _flow_is_chained(self) -> bool:
         return True
 
     @property
-    def is_concurrent(self) -> bool:
-        """Whether one of the conduits is a group."""
+    def _flow_is_concurrent(self) -> bool:
         return self._flow_fact(
-            "is_concurrent", lambda inside: any(one.is_concurrent for one in inside)
+            "_flow_is_concurrent", lambda inside: any(one._flow_is_concurrent for one in inside)
         )
 
     @property
-    def chained_conduits(self) -> Iterator[Conduit]:
-        """The conduits from the first to the last."""
-        return iter(self.conduits)
+    def _flow_links(self) -> tuple[Conduit, ...]:
+        return self.conduits
 
     @property
-    def n_concurrent_conduits(self) -> int:
-        """The number of paths: the product of those of the conduits."""
+    def _flow_n_paths(self) -> int:
         count: int = self._flow_fact(
-            "n_concurrent_conduits",
-            lambda inside: prod(one.n_concurrent_conduits for one in inside),
+            "_flow_n_paths", lambda inside: prod(one._flow_n_paths for one in inside)
         )
         return count
 
-    def iter_concurrent_conduits(self) -> Iterator[Conduit]:
-        """For each path, the chain of that path alone."""
+    def _flow_paths(self) -> Iterator[Conduit]:
         yield from _chains_of(trampoline(_choices(self)))
 
     @property
@@ -241,27 +237,25 @@ class Group(Composite):
     """What groups of parallel conduits have in common; `conduits` is flat."""
 
     @property
-    def is_concurrent(self) -> bool:
-        """True."""
+    def _flow_is_concurrent(self) -> bool:
         return True
 
     @property
-    def is_chained(self) -> bool:
-        """Whether one of the branches is a chain."""
-        return self._flow_fact("is_chained", lambda inside: any(one.is_chained for one in inside))
+    def _flow_is_chained(self) -> bool:
+        return self._flow_fact(
+            "_flow_is_chained", lambda inside: any(one._flow_is_chained for one in inside)
+        )
 
     @property
-    def n_concurrent_conduits(self) -> int:
-        """The number of paths: the sum of those of the conduits."""
+    def _flow_n_paths(self) -> int:
         count: int = self._flow_fact(
-            "n_concurrent_conduits", lambda inside: sum(one.n_concurrent_conduits for one in inside)
+            "_flow_n_paths", lambda inside: sum(one._flow_n_paths for one in inside)
         )
         return count
 
-    def iter_concurrent_conduits(self) -> Iterator[Conduit]:
-        """The paths of all conduits, one conduit after the other."""
+    def _flow_paths(self) -> Iterator[Conduit]:
         for conduit in self.conduits:
-            yield from conduit.iter_concurrent_conduits()
+            yield from conduit._flow_paths()
 
     @property
     def _flow_passes(self) -> bool:
@@ -347,7 +341,7 @@ def _choices(chain: Chain) -> Generator[Any, Any, list[list[Conduit]]]:
             if isinstance(branch, Chain):
                 paths += _chains_of((yield _choices(branch)))
             else:
-                paths += branch.iter_concurrent_conduits()
+                paths += branch._flow_paths()
         choices.append(paths)
     return choices
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
 from abc import ABC
 from collections.abc import Collection, Iterator, Mapping
@@ -13,6 +14,7 @@ from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._errors import InvalidFlowError
 from .._options.step_options import NO_OPTIONS, StepOptions
+from .subclassing import fact, prepare_class
 
 if TYPE_CHECKING:
     from .._check.check import Finding
@@ -48,48 +50,76 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
     once if need be.
     """
 
-    @property
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        prepare_class(cls)
+
+    @fact
     def name(self) -> str:
         """What messages, results and drawings call this conduit; the class name by default."""
         return type(self).__name__
 
-    @property
+    # The engine asks for what is underscored; the public names are the subclass's own as well.
+
+    @fact
     def is_chained(self) -> bool:
         """Whether there is a chain of conduits in this."""
-        return False
+        return self._flow_is_chained
 
-    @property
+    @fact
     def is_concurrent(self) -> bool:
         """Whether there is a group of parallel conduits in this."""
-        return False
+        return self._flow_is_concurrent
 
-    @property
+    @fact
     def is_atomic(self) -> bool:
         """Whether this is neither a chain nor a group."""
-        return not (self.is_chained or self.is_concurrent)
+        return not (self._flow_is_chained or self._flow_is_concurrent)
 
-    @property
+    @fact
     def chained_conduits(self) -> Iterator[Conduit]:
         """The conduits of a chain, from the first to the last; of anything else, itself."""
-        return iter((self,))
+        return iter(self._flow_links)
 
-    @property
+    @fact
     def final_conduit(self) -> Conduit:
         """The last conduit of a chain; of anything else, itself."""
-        *_, last = self.chained_conduits
-        return last
+        return self._flow_links[-1]
 
     def get_final_conduits(self) -> Iterator[Conduit]:
-        """The atomic conduits that end the paths of this one, one branch after the other."""
-        return iter((self,))
+        """The atomic conduits that end the paths of this one, one branch after the other; none of a
+        passthrough, which what comes before it does."""
+        return self._flow_finals()
 
-    @property
+    @fact
     def n_concurrent_conduits(self) -> int:
         """The number of paths through this conduit."""
-        return 1
+        return self._flow_n_paths
 
     def iter_concurrent_conduits(self) -> Iterator[Conduit]:
         """For each path, in the order of results, the conduit that is that path alone."""
+        return self._flow_paths()
+
+    @property
+    def _flow_is_chained(self) -> bool:
+        return False
+
+    @property
+    def _flow_is_concurrent(self) -> bool:
+        return False
+
+    @property
+    def _flow_n_paths(self) -> int:
+        return 1
+
+    @property
+    def _flow_links(self) -> tuple[Conduit, ...]:
+        return (self,)
+
+    def _flow_finals(self) -> Iterator[Conduit]:
+        yield self
+
+    def _flow_paths(self) -> Iterator[Conduit]:
         yield self
 
     def get_connections(
@@ -107,6 +137,20 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """The arguments that make this conduit, as far as they differ from the defaults."""
         return _init_arguments(self)
+
+    def _flow_arguments(self) -> Mapping[str, Any]:
+        """What `get_repr_attributes` of its class gives, if that is one of ours by its kind."""
+        method = getattr(type(self), "get_repr_attributes", None)
+        found = method(self) if callable(method) else None
+        return found if isinstance(found, Mapping) else _init_arguments(self)
+
+    def _flow_copy(self) -> Self:
+        """A copy, which has what a class with slots, or with ideas of its own, would lose."""
+        made = copy.copy(self)
+        for name, value in vars(self).items():
+            if name.startswith("_flow_"):
+                object.__setattr__(made, name, value)
+        return made
 
     def describe(self) -> Part:
         """This conduit as data: all that drawings, checks and connections read of it.
@@ -136,7 +180,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
             "source": self,
         }
         if "arguments" not in facts:
-            said["arguments"] = self.get_repr_attributes()
+            said["arguments"] = self._flow_arguments()
         return Description(**said | facts)
 
     @property
@@ -198,7 +242,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         return repr(self)
 
     def __repr__(self) -> str:
-        shown = {name: short(value, name) for name, value in self.get_repr_attributes().items()}
+        shown = {name: short(value, name) for name, value in self._flow_arguments().items()}
         labels = _keyword_list(
             {k.removeprefix("#"): v for k, v in shown.items() if k.startswith("#")}
         )
@@ -280,13 +324,24 @@ def _keyword_list(arguments: Mapping[str, str]) -> str:
 
 def _init_arguments(conduit: Conduit) -> dict[str, Any]:
     """The arguments of `__init__` that are kept under their name, or under `_name`."""
-    kept = vars(conduit)
     found: dict[str, Any] = {}
     for parameter in _init_parameters(type(conduit)):
-        value = kept.get(parameter.name, kept.get(f"_{parameter.name}", _NOT_KEPT))
+        value = _kept(conduit, parameter.name, f"_{parameter.name}")
         if value is not _NOT_KEPT and not _same(value, parameter.default):
             found[parameter.name] = value
     return found
+
+
+def _kept(conduit: Conduit, *names: str) -> Any:
+    """What a conduit keeps under the first of these names that it has, be it in a slot."""
+    kept, kind = vars(conduit), type(conduit)
+    for name in names:
+        if name in kept:
+            return kept[name]
+        slot = inspect.getattr_static(kind, name, None)
+        if inspect.ismemberdescriptor(slot):
+            return getattr(conduit, name, _NOT_KEPT)
+    return _NOT_KEPT
 
 
 #: Reading a signature takes ten times as long as all else that a conduit says of itself.

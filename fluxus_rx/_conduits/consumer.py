@@ -16,7 +16,7 @@ from collections.abc import (
     Iterator,
 )
 from functools import partial, reduce
-from typing import TYPE_CHECKING, Any, Generic, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, cast, overload
 
 from .._common.encoding import printed
 from .._common.item_types import type_arguments
@@ -36,6 +36,7 @@ from .._typing import A, A_contra, R_co, T
 from .composites import Chain, check_types
 from .conduit import Conduit, ConduitRole
 from .producer import Producer
+from .subclassing import derived, fact
 from .transformer import Transformer
 
 if TYPE_CHECKING:
@@ -58,19 +59,21 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
     """
 
     _flow_role: ConduitRole = "consumer"
+    _flow_halves = ("consume", "aconsume")
+    _flow_is_twin = False
 
     @abstractmethod
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
         """Take pairs of a path index and a product, as they come, and give the result."""
 
-    @property
+    @fact
     def input_type(self) -> Any:
         """The type of what is taken, as the class says it; Any if it doesn't."""
         return type_arguments(self, Consumer)[0]
 
     def describe(self) -> Part:
         """This consumer as data, see `Conduit.describe`."""
-        function = getattr(self, "aconsume", self.consume)
+        function = cast(Any, self).aconsume if self._flow_awaits else self.consume
         return self._flow_description(role="consumer", function=function)
 
     @overload
@@ -82,10 +85,22 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
             return Flow(first, self)
         return Chain.of(_ChainedConsumer, first, self)
 
+    def _flow_behind(self, producer: Producer[Any]) -> Self:
+        """This consumer as it ends a flow that begins with this producer."""
+        return self
+
     async def _flow_aconsume(self, channel: Any) -> R_co:
-        result = await consume_in_thread(self.consume, channel)
-        _check_result(self, result)
-        return result
+        if not self._flow_awaits:
+            result = await consume_in_thread(self.consume, channel)
+            _check_result(self, result)
+            return result
+        async with contextlib.aclosing(_Products(channel)) as products:
+            consuming = cast(Any, self).aconsume(products)
+            if not inspect.isawaitable(consuming):
+                raise InvalidProductError(
+                    f"{self.name}.aconsume() returned {shown(consuming)}; it must be `async def`"
+                )
+            return cast(R_co, await consuming)
 
 
 class AsyncConsumer(Consumer[A_contra, R_co]):
@@ -102,6 +117,7 @@ class AsyncConsumer(Consumer[A_contra, R_co]):
     async def aconsume(self, products: AsyncIterable[tuple[int, A_contra]]) -> R_co:
         """Take pairs of a path index and a product, as they come, and give the result."""
 
+    @derived
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
         """The same, for a synchronous caller."""
 
@@ -111,15 +127,6 @@ class AsyncConsumer(Consumer[A_contra, R_co]):
 
         with Loop() as loop:
             return loop.call(lambda: self.aconsume(arriving()))
-
-    async def _flow_aconsume(self, channel: Any) -> R_co:
-        async with contextlib.aclosing(_Products(channel)) as products:
-            consuming = self.aconsume(products)
-            if not inspect.isawaitable(consuming):
-                raise InvalidProductError(
-                    f"{self.name}.aconsume() returned {shown(consuming)}; it must be `async def`"
-                )
-            return await consuming
 
 
 class _Products(Resumable[tuple[int, Any]]):
@@ -155,10 +162,11 @@ class _ChainedConsumer(Chain, Consumer[A_contra, R_co]):
         """That of the first conduit."""
         return self._flow_fact("input_type", lambda inside: inside[0].input_type)
 
+    @derived
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
         """Take products, as those of one path each, and give the result."""
         from_start = reduce(lambda chain, one: chain >> one, self.conduits[:-1])
-        outputs = from_start.process([product for _, product in products])
+        outputs = from_start._flow_process([product for _, product in products])
         return cast(R_co, self.conduits[-1].consume((0, output) for output in outputs))
 
 
@@ -183,32 +191,26 @@ class Flow(Conduit, Generic[R_co]):
             consumer = cast(Any, last)
         check_types(producer, consumer)
         self.producer = producer
-        self.consumer = consumer
+        self.consumer = consumer._flow_behind(producer)
 
     @property
-    def is_chained(self) -> bool:
-        """True: a flow is a chain."""
+    def _flow_is_chained(self) -> bool:
         return True
 
     @property
-    def is_concurrent(self) -> bool:
-        """Whether there is a group in it."""
-        return self.producer.is_concurrent
+    def _flow_is_concurrent(self) -> bool:
+        return self.producer._flow_is_concurrent
 
     @property
-    def chained_conduits(self) -> Iterator[Conduit]:
-        """The conduits of the producer, then the consumer."""
-        yield from self.producer.chained_conduits
-        yield self.consumer
+    def _flow_links(self) -> tuple[Conduit, ...]:
+        return (*self.producer._flow_links, self.consumer)
 
     @property
-    def n_concurrent_conduits(self) -> int:
-        """The number of paths that end in the consumer."""
-        return self.producer.n_concurrent_conduits
+    def _flow_n_paths(self) -> int:
+        return self.producer._flow_n_paths
 
-    def iter_concurrent_conduits(self) -> Iterator[Conduit]:
-        """For each path, the flow of that path alone."""
-        for producer in self.producer.iter_concurrent_conduits():
+    def _flow_paths(self) -> Iterator[Conduit]:
+        for producer in self.producer._flow_paths():
             yield Flow(cast("Producer[Any]", producer), self.consumer)
 
     def describe(self) -> Part:
@@ -217,8 +219,7 @@ class Flow(Conduit, Generic[R_co]):
 
         return in_series(map(part_of, (self.producer, self.consumer)))
 
-    def get_final_conduits(self) -> Iterator[Conduit]:
-        """The consumer."""
+    def _flow_finals(self) -> Iterator[Conduit]:
         return iter((self.consumer,))
 
     @property
@@ -231,7 +232,7 @@ class Flow(Conduit, Generic[R_co]):
     def options(self, **options: Any) -> Flow[R_co]:
         """A copy with these options for all steps in it that have none of their own; as that of a
         chain."""
-        return Flow(self.producer.options(**options), self.consumer)
+        return Flow(self.producer._flow_with_options(options), self.consumer)
 
     def _flow_check_options(self, defaults: StepOptions) -> None:
         self.producer._flow_check_options(defaults)
@@ -260,8 +261,9 @@ class Flow(Conduit, Generic[R_co]):
             deadline=deadline,
             stop=stop,
             on_failure=on_failure,
+            plain=True,
         )
-        if isinstance(self.consumer, AsyncConsumer):
+        if self.consumer._flow_awaits and not self.consumer._flow_is_twin:
             with Loop() as loop:
                 return loop.call(partial(self._flow_arun, settings))
         errors: list[BaseException] = []
@@ -309,9 +311,10 @@ class Flow(Conduit, Generic[R_co]):
         return settings
 
     async def _flow_arun(self, settings: RunSettings) -> R_co:
-        async with self._flow_execution(settings) as channel:
+        execution = self._flow_execution(settings)
+        async with execution as channel:
             try:
-                result: R_co = await self.consumer._flow_aconsume(channel)
+                result: R_co = await execution.scope.within(self.consumer._flow_aconsume(channel))
             except StopAsyncIteration as error:
                 raise unmistakable(error, "a consumer") from error
             except Exception as error:

@@ -36,7 +36,7 @@ class _Labeling(Conduit):
         A run raises ValueError if a label has the name of an attribute, TypeError for a product
         without lineage.
         """
-        labelled = copy.copy(self)
+        labelled = self._flow_copy()
         object.__setattr__(labelled, "_flow_labels", {**self._flow_labels, **labels})
         return labelled
 

@@ -1,4 +1,4 @@
-"""Operators of Rx and of aiostream as transformers, and products of what they make anew."""
+"""Operators of Rx and of aiostream as transformers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from functools import partial, reduce
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import reactivex
 from aiostream import stream as streams
@@ -19,18 +19,19 @@ from .._common.trail import Trail
 from .._engine.observable import FlowObservable, flow_observable, is_driven
 from .._engine.stage import ForeignItems
 from .._errors import InvalidFlowError, UsageError
-from .._products.dict_product import DictProduct
-from .._products.factory import from_foreign
+from .._products.factory import YieldedProducts
 from .._rx.connectable import made_for_one_run
 from .._rx.scheduler import FlowScheduler
 from .._streams.iteration import iterate, relay
 from .._streams.timing import TimeSlice
+from .remaker import Remaker, is_one_by_one
+from .subclassing import derived
 from .transformer import Transformer
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
 
-__all__ = ["Remaker", "_RxPipe", "_StreamPipe", "rx_pipe", "stream_pipe"]
+__all__ = ["_RxPipe", "_StreamPipe", "rx_pipe", "stream_pipe"]
 
 
 @printed
@@ -47,9 +48,10 @@ class _Pipe(Transformer[Any, Any]):
         self._operators = operators
         self._name = name
 
+    @derived
     def transform(self, product: Any) -> Iterable[Any]:
         """The outputs for one product alone."""
-        return self.process([product])
+        return self._flow_process([product])
 
     @property
     def name(self) -> str:
@@ -78,7 +80,10 @@ class _RxPipe(_Pipe):
         upstream = flow_observable(source)
         trail = Trail(self.name, upstream.trail)
         foreign = ForeignItems(self._name or upstream.foreign_items.label, trail.depth)
-        make = partial(self._piping, source, foreign, not upstream.shows_items)
+        one_by_one = None
+        if is_one_by_one(self._operators):
+            one_by_one = YieldedProducts(self.name, None, None)
+        make = partial(self._piping, source, foreign, not upstream.shows_items, one_by_one)
         # The first one now: what is no Observable, or subscribes too early, is told at once.
         ready = deque([make()])
 
@@ -95,12 +100,17 @@ class _RxPipe(_Pipe):
         return [FlowObservable(root, driven=driven, trail=trail, foreign_items=foreign)]
 
     def _piping(
-        self, source: Observable[Any], foreign: ForeignItems, has_products: bool
+        self,
+        source: Observable[Any],
+        foreign: ForeignItems,
+        has_products: bool,
+        one_by_one: YieldedProducts | None,
     ) -> _Piping:
         piping = _Piping(source)
         inlet: Observable[Any] = Observable(piping.subscribe_source)
-        remaker = Remaker(foreign, has_products=has_products)
-        if self._name is not None:
+        remaker = Remaker(foreign, has_products=has_products, one_by_one=one_by_one)
+        remakes = self._name is not None or one_by_one is not None
+        if remakes:
             inlet = remaker.watched(inlet)
         with made_for_one_run():
             piped: object = inlet.pipe(*self._operators)
@@ -108,7 +118,7 @@ class _RxPipe(_Pipe):
             if isinstance(piped, asyncio.Future) and piped.done():
                 piped.exception()  # which says the same, and now counts as looked at
             raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no Observable")
-        piping.piped = piped if self._name is None else remaker.remade(piped)
+        piping.piped = remaker.remade(piped) if remakes else piped
         return piping
 
 
@@ -205,8 +215,11 @@ def rx_pipe(*operators: Callable[[Any], Any], name: str | None = None) -> Transf
     passes through operators that hand their scheduler on, as nearly all do; the page on demand
     tells how far each of them lets a source run ahead.
 
-    In a flow of dictionaries, products that pass keep their lineage. What operators make anew
-    begins a lineage of its own, as a product named `name`: a mapping with the attributes that it
+    In a flow of dictionaries, products that pass keep their lineage. A mapping that `map` makes of
+    a product comes of that one, if beside `map` there are only operators that pass items on
+    (`filter`, `take`, `skip`, `distinct`, `do_action`, `first` and their kin); it is named `name`,
+    or `rx_pipe`, and with a `name` so is anything else. What other operators make anew begins a
+    lineage of its own, as a product named `name`: a mapping with the attributes that it
     has, anything else (a list, a number) as the attribute `name`. Its `precursors` are the products
     that are in it; if there are none, the product that the operators were given when they gave it,
     as far as there is one. Without a `name`, items that are no products have that of a source in
@@ -252,116 +265,3 @@ def _check_operators(kind: str, operators: tuple[object, ...], name: object) -> 
             raise InvalidFlowError(f"{kind}(): argument {index} is {shown(operator)}, no operator")
     if name is not None:
         check_name(f"{kind}()", name)
-
-
-#: types whose objects surely hold no products
-_PLAIN_TYPES: Final = frozenset({bool, bytes, complex, float, int, str, type(None)})
-
-
-class Remaker:
-    """Makes products of what operators make of products, where they make something else.
-
-    Only in a flow of dictionaries, which has products: until one has come, items stay as they are,
-    and a step behind takes them in.
-    """
-
-    def __init__(self, kind: ForeignItems, *, has_products: bool) -> None:
-        self._kind = kind
-        self._has_products = has_products
-        #: the item that the operators are given at this moment
-        self._current: Any = None
-        self._count = 0
-
-    def watched(self, source: Observable[Any]) -> Observable[Any]:
-        """`source`; while the operators are given an item, the remaker knows which."""
-        return Observable(partial(self._subscribe, source))
-
-    def _subscribe(
-        self,
-        source: Observable[Any],
-        observer: abc.ObserverBase[Any],
-        scheduler: abc.SchedulerBase | None = None,
-    ) -> abc.DisposableBase:
-        return source.subscribe(
-            partial(self._pass_on, observer),
-            observer.on_error,
-            observer.on_completed,
-            scheduler=scheduler,
-        )
-
-    def _pass_on(self, observer: abc.ObserverBase[Any], item: Any) -> None:
-        before, self._current = self._current, item
-        if not self._has_products:
-            self._has_products = isinstance(item, DictProduct)
-        try:
-            observer.on_next(item)
-        finally:
-            self._current = before
-
-    def remade(self, piped: Observable[Any]) -> Observable[Any]:
-        """What the operators give, as products."""
-        # Not by `ops.map`: the operators of Rx are 3 ms of the import of the library, where nobody
-        # uses them (benchmark "startup, import").
-        return Observable(partial(self._subscribe_remade, piped))
-
-    def _subscribe_remade(
-        self,
-        piped: Observable[Any],
-        observer: abc.ObserverBase[Any],
-        scheduler: abc.SchedulerBase | None = None,
-    ) -> abc.DisposableBase:
-        return piped.subscribe(
-            partial(self._remake, observer),
-            observer.on_error,
-            observer.on_completed,
-            scheduler=scheduler,
-        )
-
-    def _remake(self, observer: abc.ObserverBase[Any], item: Any) -> None:
-        try:
-            product = self.product(item)
-        except Exception as error:
-            observer.on_error(error)
-        else:
-            observer.on_next(product)
-
-    def product(self, item: Any) -> Any:
-        """The product of an item that the operators have given."""
-        if isinstance(item, DictProduct):
-            return item
-        made_of = [] if item.__class__ in _PLAIN_TYPES else _products_in(item)
-        if not made_of and isinstance(self._current, DictProduct):
-            made_of.append(self._current)
-        if not made_of and not self._has_products:
-            return item
-        self._count += 1
-        return from_foreign(
-            item,
-            position=self._count - 1,
-            owner=None,
-            recipient="",
-            label=self._kind.label,
-            depth=self._kind.depth,
-            made_of=tuple(made_of),
-        )
-
-
-def _products_in(item: Any) -> list[DictProduct]:
-    """The products in what holds products, in their order; each container is looked into once."""
-    found: list[DictProduct] = []
-    seen: set[int] = set()
-    stack = [iter((item,))]  # and no recursion: an accumulator may nest deeper with each product
-    while stack:
-        for one in stack[-1]:
-            if one.__class__ in _PLAIN_TYPES:
-                continue
-            if isinstance(one, dict | list | tuple | set | frozenset | deque):
-                if id(one) not in seen:
-                    seen.add(id(one))
-                    stack.append(iter(one.values() if isinstance(one, dict) else one))
-                    break
-            elif isinstance(one, DictProduct):
-                found.append(one)
-        else:
-            stack.pop()
-    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
 from abc import abstractmethod
 from collections.abc import (
     AsyncGenerator,
@@ -16,7 +15,7 @@ from collections.abc import (
 )
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, cast, overload
 
 from aiostream import Stream
 from reactivex import Observable
@@ -42,6 +41,7 @@ from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group
 from .iterables import MethodCall, check_executor, iterator_of, not_iterable
+from .subclassing import derived, fact
 
 if TYPE_CHECKING:
     from .._engine.hot_source import HotSource
@@ -75,12 +75,12 @@ class Producer(Conduit, Generic[P_co]):
     def produce(self) -> Iterable[P_co]:
         """Give the products; a plain generator, or anything iterable but text and mappings."""
 
-    @property
+    @fact
     def product_type(self) -> Any:
         """The type of the products, as the class says it; Any if it doesn't."""
         return type_arguments(self, Producer)[0]
 
-    @property
+    @fact
     def input_type(self) -> Any:
         """A producer takes nothing."""
         return Never
@@ -89,12 +89,14 @@ class Producer(Conduit, Generic[P_co]):
         """This producer as data, see `Conduit.describe`."""
         return self._flow_description(
             role="producer",
-            function=getattr(self, "aproduce", self.produce),
+            function=getattr(self, "aproduce", self.produce) if self._flow_awaits else self.produce,
             options=self._flow_options.given(),
         )
 
     _flow_role: ConduitRole = "producer"
     _flow_options = NO_OPTIONS
+    _flow_halves = ("produce", "aproduce")
+    _flow_is_twin = False
 
     def options(self, **options: Any) -> Self:
         """A copy of this producer that makes its products elsewhere: `executor` is its only option.
@@ -108,6 +110,9 @@ class Producer(Conduit, Generic[P_co]):
         Raises TypeError for any other option, for an asynchronous producer, and for one that can't
         go to another process; ValueError for what is no executor.
         """
+        return self._flow_with_options(options)
+
+    def _flow_with_options(self, options: Mapping[str, Any]) -> Self:
         for name in options:
             if name != "executor":
                 raise InvalidFlowError(
@@ -115,7 +120,7 @@ class Producer(Conduit, Generic[P_co]):
                     " products: set it on a step behind it, or on the whole chain. A producer has"
                     " the option 'executor' alone"
                 )
-        changed = copy.copy(self)
+        changed = self._flow_copy()
         replaced = self._flow_options.replaced(options, self._flow_label)
         object.__setattr__(changed, "_flow_options", replaced)
         changed._flow_check_options(NO_OPTIONS)
@@ -123,7 +128,7 @@ class Producer(Conduit, Generic[P_co]):
 
     def _flow_without_options(self) -> Self:
         """This producer as it goes to another process: its options may hold what can't."""
-        bare = copy.copy(self)
+        bare = self._flow_copy()
         object.__setattr__(bare, "_flow_options", NO_OPTIONS)
         return bare
 
@@ -178,13 +183,16 @@ class Producer(Conduit, Generic[P_co]):
             from .._engine.path_observables import path_observables
 
             return path_observables(self._flow_observables)
-        if self.n_concurrent_conduits == 1:
+        return self._flow_merged()
+
+    def _flow_merged(self) -> Observable[P_co]:
+        if self._flow_n_paths == 1:
             return self._flow_observables()[0]
         return Merged(lambda: [*self._flow_observables()], True)
 
     def to_stream(self) -> Stream[P_co]:
         """The products of all paths as they come, as an aiostream Stream."""
-        return to_stream(self.to_observable())
+        return to_stream(self._flow_merged())
 
     def share(
         self, *, overflow: Overflow = "keep", buffer: int | None = None, replay: int = 0
@@ -236,6 +244,11 @@ class Producer(Conduit, Generic[P_co]):
         return SharedFlow(self, HotSource(lambda: self._flow_observables(), replay), policy)
 
     def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
+        if self._flow_awaits and not (self._flow_is_twin and flow.scope.settings.plain):
+            products = cast(Any, self).aproduce()
+            if not hasattr(products, "__aiter__"):
+                raise not_iterable(self, "aproduce", products, "an asynchronous generator")
+            return iterate(products)
         elsewhere = offloaded(id(self), lambda: self._flow_label, flow.scope, self._flow_options)
         if elsewhere is None:
             return iterator_of(self.produce(), self, "produce")
@@ -252,7 +265,7 @@ class Producer(Conduit, Generic[P_co]):
                 yield product
 
     def __iter__(self) -> Generator[P_co, None, None]:
-        products = arrivals(self._flow_execution)
+        products = arrivals(partial(self._flow_execution, plain=True))
         try:
             for _, product in products:
                 yield product
@@ -262,15 +275,16 @@ class Producer(Conduit, Generic[P_co]):
     def __aiter__(self) -> AsyncGenerator[P_co, None]:
         if self._flow_is_ordered:
             return async_arrivals(self._flow_execution, itemgetter(1))
-        return async_items(self.to_observable())
+        return async_items(self._flow_merged())
 
     @property
     def _flow_is_ordered(self) -> bool:
         """Whether `ordered` is set on all of it, and so holds for its products, too."""
         return False
 
-    def _flow_execution(self) -> Execution:
-        return Execution(self._flow_observables(), RunSettings(ordered=self._flow_is_ordered))
+    def _flow_execution(self, *, plain: bool = False) -> Execution:
+        settings = RunSettings(ordered=self._flow_is_ordered, plain=plain)
+        return Execution(self._flow_observables(), settings)
 
     def __rshift__(self, other: Behind[Producer[P_co], Whole]) -> Whole:
         if isinstance(other, Conduit):
@@ -299,20 +313,16 @@ class AsyncProducer(Producer[P_co]):
     def aproduce(self) -> AsyncIterable[P_co]:
         """Give the products; an asynchronous generator, or anything asynchronously iterable."""
 
+    @derived
     def produce(self) -> Iterable[P_co]:
         """The products, for a synchronous reader."""
         return iter(self)
-
-    def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
-        products = self.aproduce()
-        if not hasattr(products, "__aiter__"):
-            raise not_iterable(self, "aproduce", products, "an asynchronous generator")
-        return iterate(products)
 
 
 class _ParallelProducers(Group, Producer[P_co]):
     """Producers side by side."""
 
+    @derived
     def produce(self) -> Iterable[P_co]:
         """The products, for a synchronous reader."""
         return iter(self)
@@ -400,6 +410,7 @@ class SharedFlow(Producer[P_co]):
     def _count_drop(self) -> None:
         self._dropped += 1
 
+    @derived
     def produce(self) -> Iterable[P_co]:
         """The products, for a synchronous reader."""
         return iter(self)

@@ -11,7 +11,7 @@ from reactivex import Observable
 
 from .._common.item_types import fits, type_arguments, type_name
 from .._common.messages import shown
-from .._engine.conversions import to_stream
+from .._engine.conversions import outputs_for, to_stream
 from .._engine.execution import collect
 from .._engine.merged import Merged
 from .._engine.observable import (
@@ -26,13 +26,13 @@ from .._graph.trampoline import trampoline
 from .._loops.event_loop import Loop
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._rx.run_settings import RunSettings
-from .._streams.context import Items
 from .._streams.iteration import iterate
 from .._typing import A, A_contra, B, B_co, Behind, C, P_co, T, Whole
 from .composites import Chain, Group, entries_of, flat, union_of_products
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group, passthrough_chained
-from .iterables import check_items, not_iterable
+from .iterables import check_items
 from .producer import Producer
+from .subclassing import derived, fact
 from .transformer_stage import TransformerStage
 
 if TYPE_CHECKING:
@@ -46,6 +46,11 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
 
     A subclass implements `transform`, which runs on the loop's thread: one product at a time, the
     outputs in the order of the inputs. Steps that wait for something are an `AsyncTransformer`.
+
+    In a flow of steps, a mapping that a transformer gives for a product becomes a product that
+    comes of that one, so results have all of the lineage. It is named as the transformer is
+    (`name`, identifier or not), and its keys must be identifiers. A product that is passed on stays
+    the same object; so does what is no mapping, or has a lineage of its own.
 
     A transformer is an operator in Rx and in aiostream too: called with an Observable it gives an
     Observable, called with an asynchronous iterable it gives a Stream.
@@ -62,12 +67,12 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         """Give the outputs for one product; a plain generator, or anything iterable but text and
         mappings."""
 
-    @property
+    @fact
     def input_type(self) -> Any:
         """The type of what is taken, as the class says it; Any if it doesn't."""
         return type_arguments(self, Transformer)[0]
 
-    @property
+    @fact
     def product_type(self) -> Any:
         """The type of what is given, as the class says it; Any if it doesn't."""
         return type_arguments(self, Transformer)[1]
@@ -100,7 +105,7 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         steps = [*self._flow_firsts()]
         takes_products = any(getattr(one, "_flow_shows_items", True) for one in steps)
         kind = self.input_type if takes_products else Any
-        return _ChainedTransformer((Buffer(policy, kind), *self.chained_conduits))
+        return _ChainedTransformer((Buffer(policy, kind), *self._flow_links))
 
     @overload
     def __call__(self, source: Observable[A_contra]) -> Observable[B_co]: ...
@@ -109,10 +114,7 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
     def __call__(self, source: Any) -> Any:
         """This transformer as an operator."""
         if isinstance(source, Observable):
-            driven = self._flow_is_async or is_driven(source)
-            if self.n_concurrent_conduits == 1:
-                return self._flow_connect(flow_observable(source, driven))[0]
-            return Merged(lambda: [*self._flow_connect(flow_observable(source, driven))], driven)
+            return self._flow_on(source)
         if hasattr(source, "__aiter__"):
             root: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterate(source))
             return to_stream(self(root))
@@ -121,6 +123,39 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
             " Observable or an asynchronous iterable. For a plain iterable there is process(); for"
             " one item, as in flat_map: lambda item: reactivex.of(item) >> transformer"
         )
+
+    def _flow_on(self, source: Observable[A_contra]) -> Observable[B_co]:
+        driven = self._flow_is_async or is_driven(source)
+        if self._flow_n_paths == 1:
+            return self._flow_connect(flow_observable(source, driven))[0]
+        return Merged(lambda: [*self._flow_connect(flow_observable(source, driven))], driven)
+
+    @derived
+    def atransform(self, product: A_contra) -> AsyncIterable[B_co]:
+        """The outputs for one product, on the running loop, as an asynchronous iterable.
+
+        Inside of a run, in a step, a transformer or a consumer, the calls are calls of that run:
+        they count for its limits, in its statistics and for its failures, with the path of the call
+        that they are made in, and have the options of this transformer. A call inside of a call of
+        the same transformer has the slot of that one. Elsewhere it is a run of its own.
+
+        Whoever leaves it early closes it, with `contextlib.aclosing`, or it is cleaned up only when
+        the loop gets to it, or the run ends. Raises `UsageError` where calls would wait for each
+        other for ever.
+
+        >>> import asyncio
+        >>> from fluxus_rx import step
+        >>> double = step("double", lambda x: {"x": 2 * x})
+        >>> async def main():
+        ...     return [product["x"] async for product in (double >> double).atransform({"x": 1})]
+        >>> asyncio.run(main())
+        [4]
+        """
+        return self._flow_atransform(product)
+
+    def _flow_atransform(self, product: A_contra) -> AsyncIterable[B_co]:
+        one = self._flow_by_calls() if any(self._flow_whole) else self
+        return outputs_for(product, one._flow_on)
 
     @overload
     def _flow_after(self, first: Producer[A_contra], /) -> Producer[B_co]: ...
@@ -131,20 +166,50 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
             return Chain.of(_ChainedProducer, first, self)
         return Chain.of(_ChainedTransformer, first, self)
 
+    @derived
     def process(self, items: Iterable[A_contra]) -> list[B_co]:
         """Run this transformer over `items`, and list the outputs: path by path, each path in the
-        order of the items. Raises the first error of any call."""
-        with Loop() as loop:
-            return loop.call(lambda: self.aprocess(items))
+        order of the items. Raises the first error of any call.
 
+        A class may have a method `process` of its own, which takes all items and gives all outputs,
+        to batch or to sort them: in a flow it is called once, in a thread, and reads the stream as
+        it comes. What this method gives it then, by `super().process(items)`, is what `transform`
+        gives for these items.
+
+        >>> class Largest(Transformer[int, int]):
+        ...     def transform(self, product):
+        ...         yield product
+        ...     def process(self, items):
+        ...         yield max(super().process(items))
+        >>> (Largest() >> Largest()).process([1, 3, 2])
+        [3]
+        """
+        one = self._flow_by_calls() if self._flow_whole[0] else self
+        return one._flow_process(items)
+
+    def _flow_process(self, items: Iterable[A_contra]) -> list[B_co]:
+        with Loop() as loop:
+            return loop.call(lambda: self._flow_aprocess(items, plain=True))
+
+    @derived
     async def aprocess(self, items: Iterable[A_contra] | AsyncIterable[A_contra]) -> list[B_co]:
-        """The same as `process`, on the running loop; `items` may be asynchronous."""
+        """The same as `process`, on the running loop; `items` may be asynchronous.
+
+        A class may have a method `aprocess` of its own: an asynchronous generator that takes an
+        asynchronous iterable of all items. If it has a `process` too, that is for plain callers.
+        """
+        one = self._flow_by_calls() if self._flow_whole[1] else self
+        return await one._flow_aprocess(items)
+
+    async def _flow_aprocess(
+        self, items: Iterable[A_contra] | AsyncIterable[A_contra], *, plain: bool = False
+    ) -> list[B_co]:
         if isinstance(items, AsyncIterable):
             source: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterate(items))
         else:
             check_items("process()", items)
             source = FlowObservable(lambda flow, owner: iter(items))
-        paths = await collect(self._flow_connect(source), RunSettings(ordered=True))
+        paths = await collect(self._flow_connect(source), RunSettings(ordered=True, plain=plain))
         return [product for path in paths for product in path]
 
     def __rshift__(self, other: Behind[Transformer[A_contra, B_co], Whole]) -> Whole:
@@ -184,17 +249,12 @@ class AsyncTransformer(Transformer[A_contra, B_co]):
     def atransform(self, product: A_contra) -> AsyncIterable[B_co]:
         """Give the outputs for one product; an asynchronous generator."""
 
+    @derived
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """The outputs for one product, for a synchronous caller."""
-        return self.process([product])
+        return self._flow_process([product])
 
     _flow_awaits = True
-
-    async def _flow_acall(self, product: Any) -> Any:
-        products = self.atransform(product)
-        if not hasattr(products, "__aiter__"):
-            raise not_iterable(self, "atransform", products, "an asynchronous generator")
-        return Items(products)
 
 
 class Passthrough(Conduit):
@@ -220,8 +280,7 @@ class Passthrough(Conduit):
         """The source itself."""
         return [flow_observable(source)]
 
-    def get_final_conduits(self) -> Iterator[Conduit]:
-        """None: what comes before it does."""
+    def _flow_finals(self) -> Iterator[Conduit]:
         return iter(())
 
     @property
@@ -285,7 +344,9 @@ class Buffer(Transformer[T, T]):
     def describe(self) -> Part:
         """The buffer as data, see `Conduit.describe`."""
         size, overflow = self.policy.size, self.policy.overflow
-        return self._flow_description(connection="buffer", buffer=size, overflow=overflow)
+        return self._flow_description(
+            connection="buffer", buffer=size, overflow=overflow, passes_on=True
+        )
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """Its size and its policy."""
@@ -325,6 +386,7 @@ class _ChainedProducer(Chain, Producer[P_co]):
         """That of the last conduit."""
         return self._flow_fact("product_type", lambda inside: inside[-1].product_type)
 
+    @derived
     def produce(self) -> Iterable[P_co]:
         """The products, for a synchronous reader."""
         return iter(self)
@@ -347,9 +409,10 @@ class _ChainedTransformer(Chain, Transformer[A_contra, B_co]):
         """That of the last conduit."""
         return self._flow_fact("product_type", lambda inside: inside[-1].product_type)
 
+    @derived
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """The outputs for one product, for a synchronous caller."""
-        return self.process([product])
+        return self._flow_process([product])
 
     def _flow_connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """The chain on an observable: one observable per path, in path order."""
@@ -368,9 +431,10 @@ class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
         """That of the conduits, where they agree; else Any, and each of them is checked."""
         return self._flow_fact("input_type", _common_input)
 
+    @derived
     def transform(self, product: A_contra) -> Iterable[B_co]:
         """The outputs for one product, for a synchronous caller."""
-        return self.process([product])
+        return self._flow_process([product])
 
     def _flow_of(self, conduits: tuple[Conduit, ...]) -> Self:
         return type(self)(conduits, self.passes_through)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Generator, Hashable, Iterator, 
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
+from .._common.trail import Trail
 from .._monitoring.calls import ItemNumber
 from .._monitoring.gauge import Gauge
 from .._options.offload import Offload
@@ -45,7 +46,8 @@ class BoundStep(NamedTuple):
     those of the call with an item, by name. `gauge` counts its calls, in a run that counts.
     `calls_users` tells whether it calls what users wrote; else it goes on in a run that is drained.
     `offload` is where its calls run, if that isn't the loop. `direct` is how the step may be called
-    as one with its neighbours, as long as nothing stands in place of its `apply`.
+    as one with its neighbours, as long as nothing stands in place of its `apply`. `trail` is the
+    way to it.
     """
 
     apply: Callable[[Any], Any]
@@ -54,7 +56,7 @@ class BoundStep(NamedTuple):
     options: StepOptions
     key: Hashable
     may_wait: bool = False
-    depth: int = 0
+    depth: float = 0
     locate: Callable[[Any], ItemNumber] | None = None
     kept: Callable[[Any], Any] | None = None
     given: Callable[[Any, Any, int], Any] | None = None
@@ -63,6 +65,7 @@ class BoundStep(NamedTuple):
     calls_users: bool = True
     offload: Offload | None = None
     direct: DirectCall | None = None
+    trail: Trail | None = None
 
     @property
     def is_direct(self) -> bool:

@@ -39,7 +39,7 @@ from .bound_step import Collector
 from .merged import paths_by_source, subscribe_paths
 from .stage import StepLocations
 
-__all__ = ["Execution", "close_scope", "collect", "consume_in_thread"]
+__all__ = ["Execution", "close_scope", "collect", "consume_in_thread", "wait_out"]
 
 _log = logging.getLogger(__name__)
 
@@ -316,7 +316,7 @@ async def consume_in_thread(
         return consumed.result()
     except asyncio.CancelledError as cancelled:
         channel.cancel(cancelled)
-        await _wait_out(feed.ended, consume)
+        await wait_out(feed.ended, consume, "the consumer")
         error = consumed.exception() if consumed.done() else None
         if error is not None and not isinstance(error, asyncio.CancelledError):
             note(cancelled, f"the consumer, told to end, raised {short(error)}")
@@ -325,8 +325,8 @@ async def consume_in_thread(
         feed.leave()
 
 
-async def _wait_out(ended: asyncio.Future[None], consume: Callable[..., object]) -> None:
-    """Wait for a consumer that was told to end; a warning, if it doesn't."""
+async def wait_out(ended: asyncio.Future[None], function: Callable[..., object], what: str) -> None:
+    """Wait for what runs in a thread and was told to end; a warning, if it doesn't."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + GRACE_SECONDS
     while not ended.done() and (left := deadline - loop.time()) > 0:
@@ -334,9 +334,10 @@ async def _wait_out(ended: asyncio.Future[None], consume: Callable[..., object])
             await asyncio.wait([ended], timeout=left)
     if not ended.done():
         _log.warning(
-            "the consumer still runs (%s), %g s after its run was cancelled; threads can't be"
-            " stopped, and it is left to end by itself",
-            getattr(consume, "__qualname__", short(consume)),
+            "%s still runs (%s), %g s after its run was cancelled; threads can't be stopped, and it"
+            " is left to end by itself",
+            what,
+            getattr(function, "__qualname__", short(function)),
             GRACE_SECONDS,
         )
 

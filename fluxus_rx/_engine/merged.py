@@ -15,10 +15,10 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from .._graph.trampoline import trampoline
-from .._options.step_options import StepOptions
 from .._rx.draining import made_as_of, moment_of_making
 from .._rx.driver import Driver, RootObserver
 from .._rx.multicast import Branch, Hub, subscribe_merged
+from .._rx.run_settings import RunSettings
 from .._rx.scheduler import FlowScheduler
 from .._streams.timing import IdleTimes
 from .._typing import T
@@ -269,7 +269,7 @@ def _inline_paths(paths: Sequence[Observable[Any]], flow: FlowScheduler) -> Mapp
         return {}
     roots = _roots_of(paths)
     inline = {
-        id(root): _is_inline(root, settings.options)
+        id(root): _is_inline(root, settings)
         for root in {id(root): root for root in roots.values()}.values()
     }
     found = {index: root for index, root in roots.items() if inline[id(root)]}
@@ -309,13 +309,13 @@ def _roots_of(paths: Sequence[Observable[Any]]) -> Mapping[int, _Part]:
     return found
 
 
-def _is_inline(root: _Part, defaults: StepOptions) -> bool:
+def _is_inline(root: _Part, settings: RunSettings) -> bool:
     """Whether no step of these parts has to wait, and all branches are among them: their source
     waits for all of them."""
     inside = [root]
     while inside:
         part = inside.pop()
-        if not (part.is_whole and part.observable.is_inline(defaults)):
+        if not (part.is_whole and part.observable.is_inline(settings)):
             return False
         inside += part.branches.values()
     return True

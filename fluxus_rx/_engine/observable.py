@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from functools import partial
+from math import inf
 from typing import Any, NamedTuple
 
 from reactivex import Observable, abc
@@ -18,13 +19,14 @@ from reactivex.disposable import Disposable
 from .._common.trail import Trail
 from .._monitoring.meter import ItemCounter, Meter
 from .._monitoring.watched_items import WatchedSource
-from .._options.step_options import NO_OPTIONS, StepOptions
+from .._options.step_options import NO_OPTIONS
 from .._products.factory import ProductOwner, SourceItems
 from .._rx.draining import moment_of_making
 from .._rx.driver import Driver, RootObserver
 from .._rx.intake import Intake
 from .._rx.multicast import Branch, Hub
 from .._rx.overflow import BufferedObservable, OverflowPolicy
+from .._rx.run_settings import RunSettings
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
 from .._rx.scope import make_drainable
 from .._streams.iteration import Cancellable
@@ -179,10 +181,10 @@ class FlowObservable(DrivenObservable[T]):
         """The items as a stream, within a run; some may go to the `collector` instead."""
         scope, owner = flow.scope, self._new_owner()
         downstream = dict(flow.downstream)
-        stages = stages_in_run(self._stages, scope.settings.options, downstream)
+        stages = stages_in_run(self._stages, scope.settings, downstream)
         pipeline = self._open_root(flow, owner, downstream)
         for one in stages:
-            bound_step = one.bound(scope, owner)
+            bound_step = (one._replace(depth=inf) if flow.is_inner else one).bound(scope, owner)
             given = entering(one.placed.trail, scope.settings)
             if bound_step.gauge is not None:
                 bound_step.gauge.entering += len(given)
@@ -249,7 +251,7 @@ class FlowObservable(DrivenObservable[T]):
     def _source(self, root: Root, flow: FlowScheduler, owner: object) -> Any:
         """The items of a producer, counted if the run counts."""
         meter, trail = flow.scope.settings.meter, self._root_trail
-        if meter is None or trail is None:
+        if meter is None or trail is None or not trail.name:
             source = self._opened(root, flow, owner)
         else:
             gauge = meter.gauges.at(trail, trail.name, ("source", trail))
@@ -285,15 +287,13 @@ class FlowObservable(DrivenObservable[T]):
         """Whether it begins with a source of the flow's own, and with nothing in front of that."""
         return self._before is None and not isinstance(self._root, Observable)
 
-    def is_inline(self, defaults: StepOptions) -> bool:
+    def is_inline(self, settings: RunSettings) -> bool:
         """Whether no step of it has to wait, as far as can be known before they are called."""
-        return not any(
-            placed.stage.is_async or placed.stage.settled(defaults).waits for placed in self._stages
-        )
+        return not any(placed.stage.waits(settings) for placed in self._stages)
 
     def bound_steps(self, flow: FlowScheduler, downstream: dict[Hashable, int]) -> list[BoundStep]:
         """Its steps, bound to a run; `downstream` then counts these as well."""
-        stages = stages_in_run(self._stages, flow.scope.settings.options, downstream)
+        stages = stages_in_run(self._stages, flow.scope.settings, downstream)
         self._owner = self._new_owner()
         return [one.bound(flow.scope, self._owner) for one in stages]
 

@@ -34,7 +34,8 @@ class Pipeline(CompositeStream[T]):
         *,
         ends: bool = False,
     ) -> None:
-        self._flow = flow
+        #: the run that it is in
+        self.flow = flow
         self._pending: list[BoundStep] = []
         self._last: Any = root
         #: whether what is read last is an asynchronous source that ends when the run is drained
@@ -55,10 +56,10 @@ class Pipeline(CompositeStream[T]):
             self._channel.size = size
         self.fuse()
         if isinstance(self._last, FlatMap) and bound_step.gauge is None:
-            self._last.then(call_stage(bound_step, bound_step.acall, self._flow))
+            self._last.then(call_stage(bound_step, bound_step.acall, self.flow))
             self._channel = self._last.channel
             return
-        stage = async_stage(self._last, bound_step, bound_step.acall, self._flow)
+        stage = async_stage(self._last, bound_step, bound_step.acall, self.flow)
         if bound_step.gauge is not None and self._channel is not None:
             bound_step.gauge.queues.append(self._channel)
         self._add(stage)
@@ -78,7 +79,7 @@ class Pipeline(CompositeStream[T]):
         self._is_drainable = False
         if bound_steps or not hasattr(self._last, "__anext__"):
             channel = self._channel
-            self._add(Fused.over(self._last, bound_steps, self._flow, collector))
+            self._add(Fused.over(self._last, bound_steps, self.flow, collector))
             self._channel = channel  # fused steps keep nothing
         elif collector is not None and isinstance(self._last, FlatMap):
             self._last.collect(collector.add)
@@ -94,8 +95,9 @@ class Pipeline(CompositeStream[T]):
             return
         if not isinstance(self._last, Cancellable) or isinstance(self._last, also):
             self._parts.remove(self._last)
-            merge = Merge((self._last,), size, self._flow.scope.time_slice)
-            self._add(self._flow.scope.add_source(merge) if self._is_drainable else merge)
+            scope = self.flow.scope
+            merge = Merge((self._last,), size, scope.time_slice, scope.context)
+            self._add(scope.add_source(merge) if self._is_drainable else merge)
             self._is_drainable = False
 
     def _add(self, stream: AsyncIterator[Any]) -> None:

@@ -28,6 +28,7 @@ from .._rx.run_settings import RunSettings
 from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
 from .._streams.call_stage import CallStage
+from .._streams.context import CALLERS
 from .._streams.flat_map import FlatMap
 from .._streams.limit import Limit
 from .._streams.timing import IdleTimes
@@ -62,6 +63,17 @@ class Stage(NamedTuple):
     #: those that are set, and those that are implied where none are set around it either
     options: StepOptions = NO_OPTIONS
     implied: StepOptions = NO_OPTIONS
+    #: what it is in the run of a plain caller, if that is something else
+    plain: Stage | None = None
+
+    def within(self, settings: RunSettings) -> Stage:
+        """What it is in a run with these settings."""
+        return self.plain if self.plain is not None and settings.plain else self
+
+    def waits(self, settings: RunSettings) -> bool:
+        """Whether its calls may have to wait in a run with these settings."""
+        stage = self.within(settings)
+        return stage.is_async or stage.settled(settings.options).waits
 
     def settled(self, defaults: StepOptions) -> StepOptions:
         """Its options in a run with these defaults."""
@@ -77,7 +89,7 @@ class PlacedStage(NamedTuple):
 
 class StepContext(NamedTuple):
     """Where a step stands: the run, if there is one, the way to it, the pipeline it is in, and what
-    its options come to there.
+    its options come to there. What is inside of a call `is_inner`.
 
     An item that was made for one owner is seen by no other pipeline, such as a branch of a group,
     which might keep it. Behind a stage that shows its items to users, a step makes products of its
@@ -88,10 +100,11 @@ class StepContext(NamedTuple):
     trail: Trail
     owner: object
     options: StepOptions
+    is_inner: bool = False
 
     def guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function of the step, as it goes to its executor in this run."""
-        if self.scope is None or not self.scope.settings.drainable:
+        if self.scope is None or self.is_inner or not self.scope.settings.drainable:
             return function
         return self.scope.draining.guarded(function, self.options.executor)
 
@@ -99,28 +112,30 @@ class StepContext(NamedTuple):
 class StageInRun(NamedTuple):
     """A stage with what its options come to in a run.
 
-    `depth` ranks those that share a limit: the further down, the higher. `lends` tells whether a
-    step further down has the same limiter.
+    `depth` ranks those that share a limit: the further down, the higher; what is inside of a call
+    is further down than all. `lends` tells whether a step further down has the same limiter.
     """
 
     placed: PlacedStage
     options: StepOptions
-    depth: int = 0
+    depth: float = 0
     lends: bool = False
 
     def bound(self, scope: Scope | None, owner: object) -> BoundStep:
         """What the step does to one item, counted if the run counts, and as the options say."""
         stage, trail = self.placed
-        bound_step = stage.bind(StepContext(scope, trail, owner, self.options))
-        if self.depth:
-            bound_step = bound_step._replace(depth=self.depth)
+        is_inner = self.depth == inf
+        bound_step = stage.bind(StepContext(scope, trail, owner, self.options, is_inner))
         if not stage.name:
             return bound_step
+        bound_step = bound_step._replace(depth=self.depth, trail=trail)
         settings = RunSettings() if scope is None else scope.settings
         place = partial(settings.location_of or Location.outside, trail)
         leftover: Leftover | None = None
         if scope is not None and settings.meter is not None:
-            draining = scope.draining if bound_step.calls_users else Draining(scope.loop)
+            # A call inside of one that is under way is a part of that, and ends as it does.
+            is_drained = bound_step.calls_users and not is_inner
+            draining = scope.draining if is_drained else Draining(scope.loop)
             leftover = Leftover(draining, stage.name, place, bound_step.kept)
             gauge = settings.meter.gauges.at(trail, stage.name, bound_step.key)
             bound_step = metered(bound_step, gauge, settings.meter, leftover)
@@ -137,13 +152,15 @@ class StageInRun(NamedTuple):
 
 
 def stages_in_run(
-    stages: Sequence[PlacedStage], defaults: StepOptions, downstream: dict[Hashable, int]
+    stages: Sequence[PlacedStage], settings: RunSettings, downstream: dict[Hashable, int]
 ) -> list[StageInRun]:
     """The stages with what their options come to; `downstream`, which tells how many stages behind
     these have a key or a limiter, then counts these as well."""
     found = []
     for placed in reversed(stages):
-        key, options = placed.stage.key, placed.stage.settled(defaults)
+        if placed.stage.plain is not None:
+            placed = PlacedStage(placed.stage.within(settings), placed.trail)
+        key, options = placed.stage.key, placed.stage.settled(settings.options)
         limiter = ("limiter", id(options.limiter))
         lends = options.limiter is not None and limiter in downstream
         found.append(StageInRun(placed, options, -downstream.get(key, 0), lends))
@@ -263,7 +280,7 @@ def async_stage(
         owns_source=False,
         time_slice=scope.time_slice,
     )
-    if scope.settings.drainable:
+    if scope.settings.drainable and not flow.is_inner:
         scope.draining.add_stage(flat_map)
     return flat_map
 
@@ -289,11 +306,29 @@ def call_stage(
         concurrency=size,
         ordered=ordered,
         window=options.window,
-        limit=scope.get_or_create(bound_step.key, lambda: Limit(size)) if size != inf else None,
+        limit=_limit_of(bound_step, size, flow) if size != inf else None,
         depth=bound_step.depth,
         idle_times=idle_times,
         explain=bound_step.explain,
+        run=scope,
+        trail=bound_step.trail,
     )
+
+
+def _limit_of(bound_step: BoundStep, size: float, flow: FlowScheduler) -> Limit | None:
+    """The limit of a step in a run; None inside of a call that has a slot of it already, which
+    would be waited for in vain."""
+    scope = flow.scope
+
+    def make() -> Limit:
+        return Limit(size, scope.get_or_create("rivals", set))
+
+    limit = scope.get_or_create(bound_step.key, make)
+    if flow.is_inner:
+        for caller in CALLERS.get():
+            if caller.place is not None and caller.place.limit is limit:
+                return None
+    return limit
 
 
 def _attribute_of(name: str, item: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping
 from functools import reduce
 from typing import Any, Union, overload
@@ -10,20 +9,20 @@ from typing import Any, Union, overload
 from reactivex import Observable
 
 from .._common.messages import shown
-from .._common.names import identifier
+from .._common.names import check_name, check_step_name
 from .._common.signatures import function_name, parameters_of
-from .._common.single_values import is_single_value, is_text
+from .._common.single_values import is_single_value
 from .._common.text import counted
 from .._conduits.conduit import passthrough_chained, role_of
 from .._conduits.producer import Producer
 from .._conduits.transformer import Passthrough, Transformer, group, passes_through
-from .._errors import InvalidFlowError, InvalidNameError
-from .._products.dict_product import MISSING, DictProduct, checked
-from .._products.factory import EACH_A_MAPPING, MAPPING
-from .source_step import SourceStep
+from .._errors import InvalidFlowError
+from .._products.dict_product import MISSING, DictProduct
+from .selecting import Case, Route, Where
+from .source_step import SourceStep, is_function_of_source
 from .step import Step
 
-__all__ = ["chain", "parallel", "passthrough", "step"]
+__all__ = ["chain", "parallel", "passthrough", "route", "step", "where"]
 
 #: what a step's function gives
 Attributes = Mapping[str, Any]
@@ -84,60 +83,26 @@ def step(name: Any, function_or_data: Any = MISSING, /, **fixed: Any) -> Any:
         raise InvalidFlowError(
             f"step() needs a name before the function: step('name', {function_name(name)})"
         )
-    if not isinstance(name, str):
-        raise InvalidFlowError(f"the name of a step must be a string, not {shown(name)}")
-    if not name.isidentifier():
-        raise InvalidNameError(
-            f"{name!r} is no valid step name: names must be identifiers{identifier(name)}"
-        )
+    check_step_name(name)
     if function_or_data is MISSING:
         raise InvalidFlowError(f"step({name!r}) needs data or a function after the name")
     return _step(name, function_or_data, fixed)
 
 
 def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
-    if is_text(given):
-        raise InvalidFlowError(
-            f"step {name!r}: a string is no data; expected a mapping, an iterable of mappings, or a"
-            " function"
-        )
-    if inspect.iscoroutine(given):
-        called = given.__name__
-        given.close()  # or "was never awaited" is printed over the real error
-        raise InvalidFlowError(
-            f"step({name!r}, {called}(...)) passes a call; pass the function:"
-            f" step({name!r}, {called})"
-        )
-    # What can be called is a function, also if it can be iterated, as a mock or a chain of layers.
-    is_data = isinstance(given, Mapping | Iterable | AsyncIterable | Observable)
-    if is_data and not callable(given) and role_of(given) is None:
-        if fixed:
-            raise InvalidFlowError(
-                f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but data takes"
-                " no keywords"
-            )
-        _check_data(name, given)
-        return SourceStep(name, given, False)
-    if not callable(given) or role_of(given) is not None:
-        raise InvalidFlowError(f"step {name!r}: {shown(given)} is neither data nor a function")
-    parameters = parameters_of(name, given)
-    if parameters.names or parameters.takes_all:
-        return Step(name, given, fixed, parameters)
+    is_function = is_function_of_source(name, given)
+    if is_function:
+        parameters = parameters_of(name, given)
+        if parameters.names or parameters.takes_all:
+            made = Step.__new__(Step)
+            made._flow_begin(name, given, fixed, parameters)
+            return made
     if fixed:
+        what = "its function takes no arguments" if is_function else "data takes no keywords"
         raise InvalidFlowError(
-            f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but its function"
-            " takes no arguments"
+            f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but {what}"
         )
-    return SourceStep(name, given, True)
-
-
-def _check_data(name: str, given: Any) -> None:
-    """What can be known now: the items of a collection, not those of a generator."""
-    if isinstance(given, Mapping):
-        checked(given, name, "the data", MAPPING)
-    elif isinstance(given, list | tuple):
-        for index, item in enumerate(given):
-            checked(item, name, f"item {index} of the data", EACH_A_MAPPING)
+    return SourceStep._flow_of(name, given, is_function)
 
 
 def passthrough() -> Passthrough:
@@ -214,6 +179,88 @@ def parallel(*steps: Any) -> Any:
                 f"parallel(): {place} is {what}; expected a step, a passthrough or a flow"
             )
     return _parallel(members)
+
+
+def where(predicate: Callable[..., Any], /) -> Transformer[Attributes, DictProduct]:
+    """Passes on the products for which a predicate holds; all others end here.
+
+    The predicate is a function of attributes, like that of a step, and may be asynchronous; what it
+    gives counts as true or false. A product that goes on stays as it is. In front of a branch of a
+    group, it says which products the branch takes: each of the branches by itself, so a product may
+    go to several, or to none. In statistics it is `where`, with as many calls as products have
+    come, and as many products as have gone on.
+
+    Raises TypeError for what is no function of attributes.
+
+    >>> from fluxus_rx import run
+    >>> src = step("src", [{"x": 1}, {"x": 5}])
+    >>> small = where(lambda x: x < 3) >> step("small", lambda x: {"y": -x})
+    >>> run(src >> (small & passthrough()))[0]
+    [{'src': {'x': 1}, 'small': {'y': -1}}]
+    """
+    if not callable(predicate) or role_of(predicate) is not None:
+        raise InvalidFlowError(
+            f"where() takes a function of attributes, not {shown(predicate)}; such as"
+            " where(lambda x: x > 0)"
+        )
+    return Where(predicate)
+
+
+def route(
+    key: str | Callable[..., Any],
+    flows: Mapping[Any, Transformer[Any, Any] | Passthrough],
+    /,
+    *,
+    default: Transformer[Any, Any] | Passthrough | None = None,
+) -> Transformer[Attributes, Any]:
+    """A router: each product goes to one of several flows, by its key.
+
+    The `key` is the name of an attribute, or a function of attributes like that of a step, also an
+    asynchronous one; it is called once for each product. `flows` has the flow for each value of it,
+    which may be a `passthrough()`. What has another value goes to the `default`; without one, it is
+    an error (`InvalidProductError`), which a run treats as any error of a step called `route`.
+
+    The flows are the branches of a group, in the order of `flows`, with the `default` as the last:
+    in results, in drawings, and in how the slowest sets the pace. Each begins with a step that has
+    the value in its name; statistics tell how many products it was given.
+
+    Raises TypeError or ValueError for what can't work.
+
+    >>> from fluxus_rx import run
+    >>> src = step("src", [{"kind": "a", "x": 1}, {"kind": "b", "x": 2}])
+    >>> kinds = {"a": step("double", lambda x: {"y": 2 * x}), "b": passthrough()}
+    >>> [len(outputs) for outputs in run(src >> route("kind", kinds))]
+    [1, 1]
+    """
+    if isinstance(key, str):
+        check_name("route()", key)
+    elif not callable(key) or role_of(key) is not None:
+        raise InvalidFlowError(
+            f"route(): the key is {shown(key)}; expected the name of an attribute, or a function of"
+            " attributes"
+        )
+    if not isinstance(flows, Mapping) or not (flows or default is not None):
+        raise InvalidFlowError(
+            f"route() takes a flow for each value of the key, not {shown(flows)}; such as"
+            " route('kind', {'a': flow, 'b': passthrough()})"
+        )
+    router = Route(key, flows, default is not None)
+    branches = [(router._flow_case_name(value), flow) for value, flow in flows.items()]
+    if default is not None:
+        branches.append(("default", default))
+    cases = [_case(number, name, flow) for number, (name, flow) in enumerate(branches)]
+    return router >> (cases[0] if len(cases) == 1 else group(cases))
+
+
+def _case(number: int, name: str, flow: Any) -> Transformer[Any, Any]:
+    if role_of(flow) not in ("transformer", "passthrough"):
+        what = shown(flow) if role_of(flow) is None else flow._flow_label
+        raise InvalidFlowError(
+            f"route(): the flow for {name} is {what}; expected a step, a passthrough or a flow that"
+            " takes products"
+        )
+    case = Case(number, name)
+    return case if role_of(flow) == "passthrough" else case >> flow
 
 
 def _parallel(members: list[tuple[Any, str]]) -> Any:

@@ -13,20 +13,21 @@ from collections.abc import (
 )
 from functools import partial
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .._common.messages import place_note, short
 from .._common.single_values import is_text
 from .._engine.bound_step import Deferred
 from .._engine.stage import StepContext
 from .._options.offload import Offload
-from .._products.dict_product import MISSING, REPEATED, DictProduct, known_names
+from .._products.attributes import known_names
+from .._products.dict_product import MISSING, REPEATED, DictProduct
 from .._products.factory import ProductFactory, claims, described_kind, no_products
 from .._streams.context import Items
 from .direct import DirectStep
 from .step_function import StepFunction
 
-__all__ = ["OffloadedCall", "StepCall", "TimedCall"]
+__all__ = ["OffloadedCall", "Routed", "StepCall", "TimedCall", "Verdict"]
 
 
 #: Arguments of a call that a message shows; a step with **attributes may have hundreds.
@@ -34,6 +35,31 @@ _MOST_ARGUMENTS: Final = 20
 #: what a message calls a list, and what comes of an empty one
 _LIST: Final = described_kind([])
 _NO_PRODUCTS: Final = Items[Any]((), ready=True)
+
+
+class Verdict:
+    """What becomes of a product that stays as it is: it goes on, or doesn't, or is for a branch."""
+
+    __slots__ = ("branch",)
+
+    KEEP: Final = -1
+    DROP: Final = -2
+
+    def __init__(self, branch: int) -> None:
+        self.branch = branch
+
+    def of(self, product: DictProduct) -> Any:
+        """The outcome of a call with a product."""
+        if self.branch >= 0:
+            return Routed(self.branch, product)
+        return product if self.branch == Verdict.KEEP else _NO_PRODUCTS
+
+
+class Routed(NamedTuple):
+    """A product that is for one branch of a router."""
+
+    branch: int
+    product: DictProduct
 
 
 class StepCall:
@@ -129,6 +155,8 @@ class StepCall:
             if not given:
                 return _NO_PRODUCTS
             return Items(self._factory.from_iterable(given, _LIST, product, start), ready=True)
+        if given.__class__ is Verdict:
+            return given.of(product)
         if isinstance(given, Mapping):
             return self._factory.from_mapping(given, product, start)
         if isinstance(given, AsyncIterable):

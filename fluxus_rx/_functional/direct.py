@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from .._engine.bound_step import BoundStep, CollectedRows, Collector, FusedCalls, Stopped
 from .._engine.fused_loop import YIELD_TO_LOOP
-from .._products.dict_product import MISSING, DictProduct, known_names
+from .._products.attributes import known_names
+from .._products.dict_product import MISSING, DictProduct
 from .._products.factory import SourceItems
 from .._streams.context import Items, unmistakable
 from .._streams.timing import TimeSlice

@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Any, cast
 from reactivex import Observable
 
 from .._common.encoding import printed
-from .._common.messages import note, place_note, short
-from .._common.signatures import Parameters, function_name, is_async_function
+from .._common.messages import note, place_note, short, shown
+from .._common.names import check_step_name
+from .._common.signatures import Parameters, function_name, is_async_function, parameters_of
 from .._common.single_values import is_text
 from .._common.trail import Trail
-from .._conduits.conduit import options_repr
-from .._conduits.emission import emission_of
+from .._conduits.conduit import options_repr, role_of
+from .._conduits.from_observable import emission_of
 from .._conduits.producer import Producer
+from .._conduits.subclassing import derived, fact
 from .._engine.bound_step import BoundStep, ItemCall, offloaded
 from .._engine.observable import FlowObservable
 from .._engine.stage import Stage, StepContext
@@ -33,122 +35,265 @@ from .._errors import InvalidFlowError, UsageError
 from .._monitoring.meter import length_of
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
-from .._products.dict_product import DictProduct, snapshot
-from .._products.factory import ProductFactory, claims, described_kind, no_products
+from .._products.attributes import checked, snapshot
+from .._products.dict_product import MISSING, DictProduct
+from .._products.factory import (
+    EACH_A_MAPPING,
+    MAPPING,
+    ProductFactory,
+    claims,
+    described_kind,
+    no_products,
+)
 from .._rx.scheduler import FlowScheduler
 from .._streams.context import unmistakable
 from .._streams.iteration import Reader
+from .own_call import OwnCall
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
 
-__all__ = ["SourceStep"]
+__all__ = ["SourceStep", "is_function_of_source"]
+
+
+def is_function_of_source(name: str, given: Any) -> bool:
+    """Whether this is a function, for a step of that name, and no data.
+
+    Raises TypeError or ValueError for what is neither, and for data that can't be products.
+    """
+    if is_text(given):
+        raise InvalidFlowError(
+            f"step {name!r}: a string is no data; expected a mapping, an iterable of mappings, or a"
+            " function"
+        )
+    if inspect.iscoroutine(given):
+        called = given.__name__
+        given.close()  # or "was never awaited" is printed over the real error
+        raise InvalidFlowError(
+            f"step({name!r}, {called}(...)) passes a call; pass the function:"
+            f" step({name!r}, {called})"
+        )
+    # What can be called is a function, also if it can be iterated, as a mock or a chain of layers.
+    if role_of(given) is None:
+        if callable(given):
+            return True
+        if isinstance(given, Mapping | Iterable | AsyncIterable | Observable):
+            _check_data(name, given)
+            return False
+    raise InvalidFlowError(f"step {name!r}: {shown(given)} is neither data nor a function")
+
+
+def _check_data(name: str, given: Any) -> None:
+    """What can be known now: the items of a collection, not those of a generator."""
+    if isinstance(given, Mapping):
+        checked(given, name, "the data", MAPPING)
+    elif isinstance(given, list | tuple):
+        for index, item in enumerate(given):
+            checked(item, name, f"item {index} of the data", EACH_A_MAPPING)
+
+
+def _check_takes_nothing(name: str, function: Any) -> None:
+    parameters = parameters_of(name, function)
+    if parameters.names or parameters.takes_all:
+        raise InvalidFlowError(
+            f"step {name!r}: {function_name(function)}() takes attributes, and a source has none;"
+            f" what takes products is a Step, or step({name!r}, …)"
+        )
 
 
 @printed
 class SourceStep(Producer[DictProduct]):
-    """A step that starts a flow: data, or a function without parameters."""
+    """A step that begins a flow: data, or a function without parameters; `step` makes one.
 
-    def __init__(self, name: str, source: Any, is_function: bool) -> None:
-        self._name = name
-        self._source = source
-        self._is_function = is_function
-        self._used = False
-        self._flow_awaits = (
-            is_async_function(source)
-            if is_function
-            else isinstance(source, AsyncIterable | Observable)
+    A subclass is a kind of source of your own. It may have an `__init__`, fields and a `name` of
+    its own, and override `call`, which gives the items of each run. `options` gives copies of the
+    subclass. A class whose `__init__` doesn't call that of `SourceStep` has the name of the class.
+
+    Raises TypeError or ValueError for what can't work, as `step` does; TypeError for a function
+    that takes attributes.
+
+    >>> from fluxus_rx import run
+    >>> class Letters(SourceStep):
+    ...     def __init__(self, name, text):
+    ...         super().__init__(name)
+    ...         self.text = text
+    ...     def call(self):
+    ...         for letter in self.text:
+    ...             yield {"letter": letter}
+    >>> run(Letters("word", "ab"))
+    RunResult([{'word': {'letter': 'a'}}, {'word': {'letter': 'b'}}])
+    """
+
+    _flow_name = ""
+    _flow_source: Any = MISSING
+    _flow_is_function = False
+    _flow_used = False
+
+    def __init__(self, name: str, source: Any = MISSING, /) -> None:
+        check_step_name(name)
+        is_function = self._flow_own_call
+        if source is not MISSING and is_function_of_source(name, source):
+            _check_takes_nothing(name, source)
+            is_function = True
+        elif source is MISSING and not is_function:
+            raise InvalidFlowError(
+                f"step {name!r} needs data or a function: {type(self).__name__}({name!r}, data), or"
+                " a subclass that overrides call()"
+            )
+        self._flow_begin(name, source, is_function)
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if cls.call is not SourceStep.call:
+            cls._flow_awaits = is_async_function(cls.call)
+            cls._flow_is_function = True
+
+    @classmethod
+    def _flow_of(cls, name: str, source: Any, is_function: bool) -> SourceStep:
+        """That of a source which has been looked at."""
+        made = cls.__new__(cls)
+        made._flow_begin(name, source, is_function)
+        return made
+
+    def _flow_begin(self, name: str, source: Any, is_function: bool) -> None:
+        awaits = self._flow_awaits
+        if callable(source) and is_function:
+            awaits |= is_async_function(source)
+        else:
+            awaits |= isinstance(source, AsyncIterable | Observable)
+        # Not by plain assignment, which a frozen dataclass refuses.
+        vars(self).update(
+            _flow_name=name,
+            _flow_source=source,
+            _flow_is_function=is_function,
+            _flow_awaits=awaits,
         )
 
-    @property
+    def call(self) -> Any:
+        """Give the items of a run: what the function gives, or the data, unless a subclass
+        overrides it.
+
+        An override gives what the function of a step may give: a mapping, an iterable or
+        asynchronous iterable of mappings, or an awaitable of one of these. It may be asynchronous.
+
+        >>> SourceStep("src", lambda: [{"x": 1}]).call()
+        [{'x': 1}]
+        """
+        if self._flow_source is MISSING:
+            raise UsageError(
+                f"step {self.name!r} has no items: give data or a function to SourceStep.__init__,"
+                " or override call()"
+            )
+        if callable(self._flow_source):
+            return self._flow_source()
+        self._flow_use()
+        return self._flow_source
+
+    @fact
     def name(self) -> str:
-        """The name of the step."""
-        return self._name
+        """The name of the step; that of the class, if none was given."""
+        return self._flow_name or type(self).__name__
+
+    @property
+    def _flow_own_call(self) -> bool:
+        """Whether a subclass gives its items."""
+        return type(self).call is not SourceStep.call
+
+    @property
+    def _flow_function(self) -> Any:
+        """What gives the items of a run, if that is a function."""
+        return self.call if self._flow_own_call else self._flow_source
 
     @property
     def _flow_why_source(self) -> str:
-        return "(its function takes no arguments)" if self._is_function else "(it is data)"
+        return "(its function takes no arguments)" if self._flow_is_function else "(it is data)"
 
     @property
     def _flow_label(self) -> str:
-        return f"step {self._name!r}"
+        return f"step {self.name!r}"
 
     def describe(self) -> Part:
         """This step as data, see `Conduit.describe`."""
         given: dict[str, Any]
-        if self._is_function:
-            given = {"function": self._source, "parameters": Parameters((), (), False)}
+        if self._flow_is_function:
+            given = {"function": self._flow_function, "parameters": Parameters((), (), False)}
         else:
-            given = {"data": self._source, "emission": emission_of(self._source)}
+            given = {"data": self._flow_source, "emission": emission_of(self._flow_source)}
         options = self._flow_options.given()
         return self._flow_description(role="producer", arguments={}, options=options, **given)
 
+    @derived
     def produce(self) -> Iterable[DictProduct]:
         """The products, for a synchronous reader."""
         return iter(self)
 
     def _flow_observables(self) -> list[FlowObservable[DictProduct]]:
         """The one path of a step."""
-        if isinstance(self._source, Observable) and not self._is_function:
+        if isinstance(self._flow_source, Observable) and not self._flow_is_function:
             stage = Stage(
-                bind=self._bind_emitted,
+                bind=self._flow_bind_emitted,
                 key=("items", id(self)),
                 is_async=False,
-                name=self._name,
+                name=self.name,
                 shows_items=False,
             )
-            return [FlowObservable(self._source).then(stage)]
-        trail = Trail(self._name)
-        root = partial(self._open, trail)
+            return [FlowObservable(self._flow_source).then(stage)]
+        trail = Trail(self.name)
+        root = partial(self._flow_open, trail)
         return [FlowObservable(root, trail=trail, shows_items=False)]
 
-    def _bind_emitted(self, place: StepContext) -> BoundStep:
+    def _flow_bind_emitted(self, place: StepContext) -> BoundStep:
         meter = None if place.scope is None else place.scope.meter
-        factory = ProductFactory(self._name, place.owner, meter)
-        claims(place.owner, self._name)
-        return _EmittedItems(self._name, factory).bound(StepOptions(), ("items", id(self)))
+        factory = ProductFactory(self.name, place.owner, meter)
+        claims(place.owner, self.name)
+        return _EmittedItems(self.name, factory).bound(StepOptions(), ("items", id(self)))
 
-    def _open(
+    def _flow_open(
         self, trail: Trail, flow: FlowScheduler, owner: object
     ) -> Iterator[Any] | AsyncIterator[Any]:
         meter = flow.scope.meter
-        factory = ProductFactory(self._name, owner, meter)
+        factory = ProductFactory(self.name, owner, meter)
         expect = None if meter is None else partial(meter.gauges.expect, trail)
-        products = _SourceProducts(self._name, factory, expect)
+        products = _SourceProducts(self.name, factory, expect)
         offload = offloaded(
             id(self), lambda: self._flow_label, flow.scope, self._flow_options, snapshot
         )
-        if self._is_function:
+        if self._flow_is_function:
             if offload is None:
-                return products.of_call(self._source)
-            return products.of_offloaded_call(self._source, offload)
-        self._use()
-        if offload is None or isinstance(self._source, Collection):
-            return products.of(self._source)
-        return products.of(offload.iterate(self._source))
+                return products.of_call(self._flow_function)
+            return products.of_offloaded_call(self._flow_called, offload)
+        self._flow_use()
+        if offload is None or isinstance(self._flow_source, Collection):
+            return products.of(self._flow_source)
+        return products.of(offload.iterate(self._flow_source))
 
     @property
     def _flow_called(self) -> Any:
-        if self._is_function:
-            return self._source
+        if self._flow_is_function:
+            return OwnCall(self) if self._flow_own_call else self._flow_source
         raise InvalidFlowError(
-            f"step {self._name!r} is data, which no process could make; use executor='thread'"
+            f"step {self.name!r} is data, which no process could make; use executor='thread'"
         )
 
-    def _use(self) -> None:
-        source = self._source
+    def _flow_use(self) -> None:
+        source = self._flow_source
         if not (isinstance(source, Iterator | AsyncIterator)):
             return
-        if self._used:
+        if self._flow_used:
             raise UsageError(
-                f"step {self._name!r}: its generator was used up by an earlier run; pass a list, or"
+                f"step {self.name!r}: its generator was used up by an earlier run; pass a list, or"
                 " a function that makes a new generator"
             )
-        self._used = True
+        self._flow_used = True
 
     def __repr__(self) -> str:
-        source = function_name(self._source) if self._is_function else short(self._source)
-        return f"step({self._name!r}, {source}){options_repr(self)}"
+        made = "step" if type(self) is SourceStep else type(self).__name__
+        arguments = [repr(self.name)]
+        if callable(self._flow_source):
+            arguments.append(function_name(self._flow_source))
+        elif self._flow_source is not MISSING:
+            arguments.append(short(self._flow_source))
+        return f"{made}({', '.join(arguments)}){options_repr(self)}"
 
 
 class _EmittedItems(ItemCall):

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from reactivex import Observable
 
 from .._common.encoding import printed
-from .._common.messages import place_note, short
-from .._common.names import identifier, normal_name, spellings_of
-from .._common.signatures import Parameters, function_name, is_async_function
+from .._common.messages import place_note, short, shown
+from .._common.names import check_step_name, identifier, normal_name, spellings_of
+from .._common.signatures import Parameters, function_name, is_async_function, parameters_of
 from .._conduits.conduit import options_repr
+from .._conduits.subclassing import derived, fact
 from .._conduits.transformer import Transformer
 from .._engine.bound_step import BoundStep, ItemCall, offloaded
 from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import ForeignItems, Stage, StepContext
-from .._errors import InvalidFlowError, InvalidNameError
+from .._errors import InvalidFlowError, InvalidNameError, UsageError
 from .._options.offload import Offload
-from .._products.dict_product import MISSING, DictProduct, item_number, snapshot
+from .._products.attributes import snapshot
+from .._products.dict_product import MISSING, DictProduct, item_number
 from .._products.factory import FOREIGN_NAME, ProductFactory, claims, from_foreign
 from .call import OffloadedCall, StepCall, TimedCall
+from .own_call import OwnCall
 from .step_function import StepFunction, by_value
 
 if TYPE_CHECKING:
@@ -35,7 +38,26 @@ _log = logging.getLogger(__name__)
 
 @printed
 class Step(Transformer[Mapping[str, Any], DictProduct]):
-    """A step that takes products: a function of their attributes."""
+    """A step that takes products, and calls a function of their attributes; `step` makes one.
+
+    A subclass is a kind of step of your own. It may have an `__init__`, fields and a `name` of its
+    own, and override `call`, which makes each call, however the step is run. Without a function,
+    its parameters are those of `call`. `options` gives copies of the subclass. A class whose
+    `__init__` doesn't call that of `Step` has the name of the class, and no function.
+
+    Raises TypeError or ValueError for what can't work, as `step` does; TypeError for a function
+    without parameters, which is that of a `SourceStep`.
+
+    >>> from fluxus_rx import run, step
+    >>> class Translate(Step):
+    ...     def __init__(self, name, words):
+    ...         super().__init__(name)
+    ...         self.words = words
+    ...     def call(self, text):
+    ...         return {"text": " ".join(self.words.get(word, word) for word in text.split())}
+    >>> run(step("src", {"text": "hello world"}) >> Translate("french", {"hello": "bonjour"}))
+    RunResult([{'src': {'text': 'hello world'}, 'french': {'text': 'bonjour world'}}])
+    """
 
     _flow_shows_items = False
 
@@ -44,78 +66,167 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
     input_type: Any = Mapping[str, Any]
     product_type: Any = DictProduct
 
-    def __init__(
+    _flow_name = ""
+    _flow_function: Callable[..., Any] | None = None
+    _flow_fixed: Mapping[str, Any] = {}
+    #: those of the function, or of `call`; once somebody has asked
+    _flow_known_parameters: Parameters | None = None
+    _flow_warned = False
+    #: whether it can be given fixed arguments, for the way out that messages tell
+    _flow_takes_fixed = True
+
+    def __init__(self, name: str, function: Callable[..., Any] | None = None, /, **fixed: Any):
+        check_step_name(name)
+        if function is not None and not callable(function):
+            raise InvalidFlowError(f"step {name!r}: {shown(function)} is no function")
+        self._flow_begin(name, function, fixed, None)
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if cls.call is not Step.call:
+            cls._flow_awaits = is_async_function(cls.call)
+
+    def _flow_begin(
         self,
         name: str,
-        function: Callable[..., Any],
-        fixed: dict[str, Any],
-        parameters: Parameters,
+        function: Callable[..., Any] | None,
+        fixed: Mapping[str, Any],
+        parameters: Parameters | None,
     ) -> None:
-        self._name = name
-        self._function = function
-        # As a parameter is named, also where the keyword was given by `**`.
-        self._fixed = {normal_name(name): value for name, value in fixed.items()}
-        self._parameters = parameters
-        self._flow_awaits = is_async_function(function)
-        self._warned = False
-        self._check_fixed()
-        self._by_value = by_value(function, next(iter(self._parameters.needed), ""))
+        """Set what `step` has looked at; the `parameters`, if it knows them."""
+        # Not by plain assignment, which a frozen dataclass refuses.
+        vars(self).update(
+            _flow_name=name,
+            _flow_function=function,
+            # As a parameter is named, also where the keyword was given by `**`.
+            _flow_fixed={normal_name(name): value for name, value in fixed.items()},
+            _flow_known_parameters=parameters,
+        )
+        if function is not None and is_async_function(function):
+            vars(self)["_flow_awaits"] = True
+        self._flow_check_fixed()
 
-    def _check_fixed(self) -> None:
-        known = self._parameters
-        for name in self._fixed:
+    def _flow_check_fixed(self) -> None:
+        known = self._flow_parameters
+        for name in self._flow_fixed:
             if not name.isidentifier():
                 raise InvalidNameError(
-                    f"step {self._name!r}: the fixed keyword {name!r} is no identifier"
+                    f"step {self.name!r}: the fixed keyword {name!r} is no identifier"
                     f"{identifier(name)}"
                 )
             if name not in known.names and not known.takes_all:
                 has = ", ".join(map(repr, known.names))
                 raise InvalidFlowError(
-                    f"step {self._name!r}: {function_name(self._function)}() has no parameter"
+                    f"step {self.name!r}: {function_name(self._flow_called[0])}() has no parameter"
                     f" {name!r} (it has {has})"
                 )
 
-    @property
+    # With positional ones, which there are none of: so type checkers let an override have any.
+    def call(self, /, *nothing: Any, **attributes: Any) -> Any:
+        """Make one call, with the arguments that were found by name, and the fixed ones: the
+        function's, unless a subclass overrides it.
+
+        An override gives what the function of a step may give: a mapping, an iterable or
+        asynchronous iterable of mappings, or an awaitable of one of these. It may be asynchronous.
+        With parameters of its own it is called with those; with `**attributes`, with those of the
+        function as well, or if there is none, with all attributes.
+
+        >>> from fluxus_rx import run
+        >>> class Rounded(Step):
+        ...     def call(self, **attributes):
+        ...         given = super().call(**attributes)
+        ...         return {name: round(value, 2) for name, value in given.items()}
+        >>> run(Rounded("third", lambda x: {"y": x / 3}), input={"x": 1})
+        RunResult([{'input': {'x': 1}, 'third': {'y': 0.33}}])
+        """
+        if self._flow_function is None:
+            raise UsageError(
+                f"step {self.name!r} has no function: give one to Step.__init__, or override call()"
+            )
+        return self._flow_function(**attributes)
+
+    @fact
     def name(self) -> str:
-        """The name of the step."""
-        return self._name
+        """The name of the step; that of the class, if none was given."""
+        return self._flow_name or type(self).__name__
+
+    @property
+    def _flow_own_call(self) -> bool:
+        """Whether a subclass makes its calls."""
+        return type(self).call is not Step.call
+
+    @property
+    def _flow_parameters(self) -> Parameters:
+        if self._flow_known_parameters is None:
+            vars(self)["_flow_known_parameters"] = self._flow_found_parameters()
+        return cast(Parameters, self._flow_known_parameters)
+
+    def _flow_found_parameters(self) -> Parameters:
+        name, function = self.name, self._flow_function
+        if not self._flow_own_call:
+            if function is None:
+                raise InvalidFlowError(
+                    f"step {name!r} needs a function: {type(self).__name__}({name!r}, function), or"
+                    " a subclass that overrides call()"
+                )
+            found = parameters_of(name, function)
+        else:
+            found = parameters_of(name, self.call)
+            if found.takes_all and function is not None:
+                found = found.joined(parameters_of(name, function))
+        if not (found.names or found.takes_all):
+            raise InvalidFlowError(
+                f"step {name!r}: {function_name(self._flow_called[0])}() takes no attributes; what"
+                f" begins a flow is a SourceStep, or step({name!r}, …)"
+            )
+        return found
 
     @property
     def _flow_label(self) -> str:
-        return f"step {self._name!r}"
+        return f"step {self.name!r}"
 
     @property
     def _flow_called(self) -> tuple[Callable[..., Any], Mapping[str, Any]]:
-        return self._function, self._fixed
+        function = OwnCall(self) if self._flow_own_call else self._flow_function
+        return cast(Any, function), self._flow_fixed
+
+    @property
+    def _flow_inline(self) -> Callable[..., Any]:
+        """What is called on the loop."""
+        function: Any = self.call if self._flow_own_call else self._flow_function
+        return cast("Callable[..., Any]", function)
 
     def describe(self) -> Part:
         """This step as data, see `Conduit.describe`."""
+        return self._flow_described(function=self._flow_inline)
+
+    def _flow_described(self, **facts: Any) -> Part:
         return self._flow_description(
-            function=self._function,
-            parameters=self._parameters,
+            parameters=self._flow_parameters,
             options=self._flow_options.given(),
             inherited=self._flow_defaults.given(),
             implied=self._flow_implied.given(),
+            **facts,
         )
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """The fixed arguments."""
-        return dict(self._fixed)
+        return dict(self._flow_fixed)
 
+    @derived
     def transform(self, product: Mapping[str, Any]) -> Iterable[DictProduct]:
         """The products for one product, for a synchronous caller."""
-        return self.process([product])
+        return self._flow_process([product])
 
     def _flow_bind(self, place: StepContext) -> BoundStep:
-        call = self._call(place)
+        call = self._flow_step_call(place)
         apply, acall = call.functions()
         return BoundStep(
             apply=apply,
             acall=acall,
             explain=call.explain,
             options=place.options,
-            key=self._key,
+            key=self._flow_key,
             may_wait=True,
             locate=item_number,
             kept=copy.copy,
@@ -125,31 +236,30 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             direct=call.direct(apply),
         )
 
-    def _call(self, place: StepContext) -> StepCall:
-        function = StepFunction(
-            name=self._name,
-            function=self._function,
-            by_value=self._by_value,
-            parameters=self._parameters,
-            fixed=self._fixed,
-            warn_of_fixed=self._warn_of_hidden,
-        )
-        meter = None if place.scope is None else place.scope.meter
-        factory = ProductFactory(self._name, place.owner, meter)
+    def _flow_step_call(self, place: StepContext) -> StepCall:
+        name, parameters = self.name, self._flow_parameters
         offload: Offload | None = None
         if not self._flow_awaits:
             offload = offloaded(
-                id(self), lambda: self._flow_label, place.scope, place.options, snapshot
+                self._flow_key, lambda: self._flow_label, place.scope, place.options, snapshot
             )
+        function = self._flow_inline if offload is None else self._flow_called[0]
+        called = StepFunction(
+            name=name,
+            function=function,
+            by_value=by_value(function, next(iter(parameters.needed), "")),
+            parameters=parameters,
+            fixed=self._flow_fixed,
+            warn_of_fixed=self._flow_warn_of_hidden,
+            takes_fixed=self._flow_takes_fixed,
+        )
+        meter = None if place.scope is None else place.scope.meter
+        factory = ProductFactory(name, place.owner, meter)
         if offload is not None:
-            return OffloadedCall(function, factory, place, offload)
+            return OffloadedCall(called, factory, place, offload)
         if factory.keeps_times:
-            return TimedCall(function, factory, place)
-        return StepCall(function, factory, place)
-
-    @property
-    def _key(self) -> Hashable:
-        return ("limit", id(self))
+            return TimedCall(called, factory, place)
+        return StepCall(called, factory, place)
 
     def _flow_connect(
         self, source: Observable[Mapping[str, Any]]
@@ -160,17 +270,17 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             foreign = items.foreign_items
 
             def bind(place: StepContext) -> BoundStep:
-                return _ForeignInput(self._name, foreign, place).bound(place.options)
+                return _ForeignInput(self.name, foreign, place).bound(place.options)
 
             items = items.then(Stage(bind, key=None, is_async=False, name="", shows_items=False))
         return super()._flow_connect(items)
 
-    def _warn_of_hidden(self, product: DictProduct) -> None:
+    def _flow_warn_of_hidden(self, product: DictProduct) -> None:
         """Once per step: what is meant to be fixed may be a mistake."""
-        if self._warned:
+        if self._flow_warned:
             return
         hidden = []
-        for name, value in self._fixed.items():
+        for name, value in self._flow_fixed.items():
             if (found := product.find(name)) is not MISSING:
                 names = spellings_of(name)
                 origin = next(
@@ -181,12 +291,17 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
                     f" from {origin!r}, which is {short(found, name)}"
                 )
         if hidden:
-            self._warned = True
-            _log.warning("step %r: %s", self._name, "; ".join(hidden))
+            vars(self)["_flow_warned"] = True
+            _log.warning("step %r: %s", self.name, "; ".join(hidden))
 
     def __repr__(self) -> str:
-        fixed = "".join(f", {name}={short(value, name)}" for name, value in self._fixed.items())
-        return f"step({self._name!r}, {function_name(self._function)}{fixed}){options_repr(self)}"
+        made = "step" if type(self) is Step else type(self).__name__
+        arguments = [repr(self.name)]
+        if self._flow_function is not None:
+            arguments.append(function_name(self._flow_function))
+        fixed = self._flow_fixed.items()
+        arguments += [f"{name}={short(value, name)}" for name, value in fixed]
+        return f"{made}({', '.join(arguments)}){options_repr(self)}"
 
 
 class _ForeignInput(ItemCall):

@@ -36,6 +36,7 @@ class StepFunction:
         "_needed",
         "_optional",
         "_parameters",
+        "_takes_fixed",
         "_warn_of_fixed",
         "by_value",
         "has_fixed",
@@ -51,6 +52,7 @@ class StepFunction:
         parameters: Parameters,
         fixed: Mapping[str, Any],
         warn_of_fixed: Callable[[DictProduct], None],
+        takes_fixed: bool = True,
     ) -> None:
         self.name = name
         self.by_value = by_value
@@ -58,6 +60,7 @@ class StepFunction:
         self._parameters = parameters
         self._fixed = fixed
         self._warn_of_fixed = warn_of_fixed
+        self._takes_fixed = takes_fixed
         self._needed = [name for name in parameters.needed if name not in fixed]
         self._optional = [name for name in parameters.optional if name not in fixed]
         #: whether some arguments are the same for all products
@@ -133,11 +136,13 @@ class StepFunction:
                 origins.setdefault(attribute, step)
         given = ", ".join(f"{name!r} (from {origin!r})" for name, origin in origins.items())
         needs = ", ".join(map(repr, missing))
-        call = f"step({self.name!r}, {function_name(self._function)}, {missing[0]}=…)"
+        way_out = "Have a step before it provide that"
+        if self._takes_fixed:
+            call = f"step({self.name!r}, {function_name(self._function)}, {missing[0]}=…)"
+            way_out = f"Give the parameter a default, or a fixed value: {call}"
         return MissingAttributeError(
             f"step {self.name!r} needs the attribute{'s' * (len(missing) > 1)} {needs}, which"
-            f" nothing before it provides; it was given {given or 'none'}. Give the parameter a"
-            f" default, or a fixed value: {call}"
+            f" nothing before it provides; it was given {given or 'none'}. {way_out}"
         )
 
     def arguments_for(self, product: DictProduct) -> dict[str, Any]:

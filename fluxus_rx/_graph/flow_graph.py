@@ -181,6 +181,8 @@ def _content(one: Description) -> str:
     that is one of its arguments."""
     if one.is_step and one.function is not None:
         name = function_name(one.function)
+        if one.source is not None and getattr(one.function, "__self__", None) is one.source:
+            name = one.kind  # a method of the step itself
         return "" if name in (one.name, "<lambda>") else printable(name)
     if one.data is None or any(value is one.data for value in one.arguments.values()):
         return ""

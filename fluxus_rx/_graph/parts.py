@@ -55,6 +55,7 @@ class Description:
       becomes of those for which there is no room, empty where the source is asked to wait
     - `emission`: how its data emits, if that is an observable: `"with demand"`, `"thinned out"` by
       an operator, or `"hot"`, whether or not anybody takes it
+    - `passes_on`: whether it gives products that it was given, as they are, and no others
     - `source`: the conduit, to tell by identity whether two descriptions are of the same one
     """
 
@@ -73,6 +74,7 @@ class Description:
     buffer: int | None = None
     overflow: str = ""
     emission: Literal["", "with demand", "thinned out", "hot"] = ""
+    passes_on: bool = False
     source: object = dataclasses.field(default=None, repr=False)
     n_paths = n_entries = 1
     _passes = False

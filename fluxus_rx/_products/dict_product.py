@@ -8,16 +8,15 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from .._common.encoding import printed
-from .._common.messages import short, shown
-from .._common.names import identifier, know_spelling, known_spellings, numbered, spellings_of
-from .._errors import InvalidAttributeError, InvalidProductError
+from .._common.messages import short
+from .._common.names import known_spellings, numbered, spellings_of
 from .._monitoring.calls import item_text
 from .attribute_layers import AttributeLayer
 from .lineage import HasLineage
 
 __all__ = [
-    "MISSING", "REPEATED", "DictProduct", "RemadeProduct", "checked", "item_number", "known_names",
-    "snapshot",
+    "MISSING", "REPEATED", "TAKEN_IN", "DictProduct", "RemadeProduct", "item_number",
+    "product_classes",
 ]  # fmt: skip
 
 #: the mark of what is not there; None is an attribute value like any other
@@ -27,12 +26,16 @@ MISSING: Final[Any] = object()
 #: name: it has that of its precursor
 REPEATED: Final = -1
 
+#: The position of the first product that only takes in another. Below those of all products that
+#: were made of that one: which of them comes first must not depend on when it was taken in.
+TAKEN_IN: Final = -(2**52)
+
 #: Steps that are looked up one by one, which takes less than a table of all.
 _FEW_STEPS: Final = 8
 
-#: Names known to be identifiers: tells so in 80 ns for a whole dictionary. Bounded.
-known_names: set[Any] = set()
-_KNOWN_MOST: Final = 10_000
+#: `DictProduct` and the classes below it. Asking for one of them is a fifth of `isinstance`, which
+#: asks a class with abstract methods whether it has others in its place.
+product_classes: set[Any] = set()
 
 
 @printed
@@ -78,6 +81,10 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
 
     #: how far down its path, from 1 on, operators have made it anew; of any other product 0
     depth = 0
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        product_classes.add(cls)
 
     def __init__(
         self,
@@ -361,6 +368,9 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         return f"DictProduct({short(self.nested())})"
 
 
+product_classes.add(DictProduct)
+
+
 def item_number(product: DictProduct) -> int | tuple[int, ...]:
     """The position of a product, or those of the products that it comes of and its own."""
     if product.parent is None:
@@ -409,37 +419,3 @@ class RemadeProduct(DictProduct):
         made = RemadeProduct("", {}, self.position, None, self.depth, self.made_of)
         self._copy_to(made)
         return made
-
-
-def snapshot(item: Any) -> Any:
-    """What a step yields as it is now, for one who looks at it later; see `checked`."""
-    return dict(item) if isinstance(item, Mapping) else item
-
-
-def checked(attributes: Any, step: str, subject: str, wanted: str) -> dict[str, Any]:
-    """A copy of what a step gave, if it is a mapping of attribute names to values.
-
-    A copy, because a function may yield one dictionary again and again, changed in between. Else
-    the message says that the `subject`, such as `"item 3 of the list it returned"`, is no mapping,
-    and what is `wanted`.
-    """
-    if type(attributes) is dict and known_names.issuperset(attributes):
-        return attributes.copy()
-    if not isinstance(attributes, Mapping):
-        raise InvalidProductError(f"step {step!r}: {subject} is {shown(attributes)}; {wanted}")
-    for name in attributes:
-        if not isinstance(name, str):
-            raise InvalidProductError(
-                f"step {step!r} yielded an item with the key {shown(name)}; attribute names must be"
-                " strings"
-            )
-        if not name.isidentifier():
-            perhaps = identifier(name)
-            raise InvalidAttributeError(
-                f"step {step!r} yielded an item with the key {short(name)}; attribute names must be"
-                f" identifiers{perhaps}"
-            )
-        know_spelling(name)
-    if len(known_names) < _KNOWN_MOST:
-        known_names.update(attributes)
-    return dict(attributes)

@@ -20,7 +20,9 @@ from .._errors import InvalidProductError
 from .._monitoring.meter import Meter
 from .._options.offload import OffloadedItems
 from .._streams.iteration import relay
-from .dict_product import DictProduct, RemadeProduct, checked, known_names
+from .attributes import checked, known_names
+from .dict_product import TAKEN_IN, DictProduct, RemadeProduct
+from .lineage import HasLineage
 
 __all__ = [
     "EACH_A_MAPPING",
@@ -28,6 +30,7 @@ __all__ = [
     "MAPPING",
     "ProductFactory",
     "ProductOwner",
+    "YieldedProducts",
     "claims",
     "described_kind",
     "from_foreign",
@@ -211,6 +214,28 @@ class ProductFactory:
         return relay(items, reading.product, asked=reading.begin, failed=reading.fail)
 
 
+class YieldedProducts(ProductFactory):
+    """Makes products of the mappings that a transformer of a class gives for a product, of which
+    they come. What is no mapping, or has a lineage of its own, stays what it is."""
+
+    __slots__ = ()
+
+    def from_item(
+        self,
+        index: int,
+        attributes: Any,
+        kind: str,
+        precursor: DictProduct | None,
+        start: float | None,
+    ) -> Any:
+        """One of the outputs of a call."""
+        if attributes.__class__ is not dict and (
+            not isinstance(attributes, Mapping) or isinstance(attributes, HasLineage)
+        ):
+            return attributes
+        return super().from_item(index, attributes, kind, precursor, start)
+
+
 class _AsyncReading:
     """How far the items of an asynchronous iterable have been read."""
 
@@ -360,7 +385,7 @@ def from_foreign(
     `recipient` begins the message for what can be no product, such as `"step 'double' was given"`.
     """
     if item.__class__ is not dict and isinstance(item, DictProduct):
-        return DictProduct("", {}, item, position, owner)
+        return DictProduct("", {}, item, TAKEN_IN + position, owner)
     if item.__class__ is dict or isinstance(item, Mapping):
         name = label or FOREIGN_NAME
         attributes = checked(item, name, "what it returned", _ANY_RESULT)

@@ -203,7 +203,7 @@ class CollectedRun(RunRequest):
         #: when it ended by an error, in seconds since it began: all that tells of it tells the same
         self._ended: float | None = None
         #: what each path has given so far
-        self._collectors = [Collector() for _ in range(self.producer.n_concurrent_conduits)]
+        self._collectors = [Collector() for _ in range(self.producer._flow_n_paths)]
         #: how many of each path were handed on, and are not collected
         self._handed_on = [0] * len(self._collectors)
 
@@ -341,7 +341,7 @@ def _flow_given(who: str, flow: Any, steps: Any) -> Any:
 def _checked_producer(who: str, flow: Any, given: Any) -> Producer[Any]:
     producer = _with_input(who, flow, given)
     # Before the run, where it can be known: its calls may be slow, and paid for.
-    for final in producer.get_final_conduits():
+    for final in producer._flow_finals():
         kind = getattr(final, "product_type", Any)
         if not (fits(kind, Mapping) or fits(Mapping, kind)):
             raise InvalidFlowError(
@@ -367,12 +367,12 @@ def _with_input(who: str, flow: Any, given: Any) -> Producer[Any]:
 
 def _input_step(who: str, given: Any) -> Producer[Any]:
     if given is None:
-        return SourceStep("input", {}, False)
+        return SourceStep._flow_of("input", {}, False)
     if is_text(given) or not isinstance(given, Mapping | Iterable | AsyncIterable | Observable):
         raise InvalidFlowError(
             f"{who}: input must be a mapping or an iterable of mappings, not {shown(given)}"
         )
-    return SourceStep("input", given, False)
+    return SourceStep._flow_of("input", given, False)
 
 
 def _no_flow(who: str, flow: Any) -> InvalidFlowError:

@@ -75,6 +75,7 @@ def rerun(
         deadline=deadline,
         stop=stop,
         partial=partial,
+        plain=True,
     )
     with replay.run, Loop() as loop:
         return loop.call(replay.result)

@@ -112,6 +112,7 @@ def run(
         deadline=deadline,
         stop=stop,
         partial=partial,
+        plain=True,
     )
     with request, Loop() as loop:
         return loop.call(request.result)
@@ -208,6 +209,7 @@ def stream(
         max_failures=max_failures,
         deadline=deadline,
         stop=stop,
+        plain=True,
     )
     return _stream(request)
 

@@ -30,6 +30,7 @@ class RunKeywords(TypedDict, total=False):
     deadline: float | None
     stop: Stopper | None
     steered: bool
+    plain: bool
     elapsed: float
 
 
@@ -49,6 +50,9 @@ class RunSettings:
     replay: Mapping[Trail, Sequence[Any]] | None = None
     #: whether each path keeps the order of the source
     ordered: bool = False
+    #: whether a plain caller waits for it: conduits that have two halves are called by their plain
+    #: one
+    plain: bool = False
     #: whether its sources may be told to end while it goes on
     drainable: bool = False
     #: the seconds after which they are
@@ -70,13 +74,15 @@ class RunSettings:
         stop: Stopper | None = None,
         on_failure: Callable[[Failure], object] | None = None,
         steered: bool = False,
+        plain: bool = False,
         elapsed: float = 0.0,
     ) -> RunSettings:
         """The settings of a run that is asked for with these arguments, which are those of `run`.
 
         `on_failure` takes the failures that are to be collected. A run that is `steered` counts
         what it does, and its sources may be told to end; one with a `deadline` or a `stop` is
-        steered. Times begin at `elapsed` seconds.
+        steered. One that is `plain` has a caller who doesn't await it. Times begin at `elapsed`
+        seconds.
 
         What is checked here is right or wrong for any flow; whether the steps of one can have the
         `options` is for `Conduit._flow_check_options` to say. Raises `InvalidOptionError` (a
@@ -96,6 +102,7 @@ class RunSettings:
             options=NO_OPTIONS if options is None else options,
             failures=FailureLog(on_failure, max_failures),
             drainable=steered,
+            plain=plain,
             deadline=deadline,
             stop=stop,
         )

@@ -451,7 +451,7 @@ class TestErrors:
         leave.set()
         assert left.wait(10)
         assert ended == [asyncio.CancelledError]
-        warned = [one.getMessage() for one in caplog.records if "consumer still runs" in one.msg]
+        warned = [text for text in caplog.messages if "consumer still runs" in text]
         assert len(warned) == 1
         assert "Blocks.consume" in warned[0]
         assert "5 s" in warned[0]

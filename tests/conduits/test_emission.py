@@ -11,7 +11,7 @@ from reactivex import operators as ops
 from reactivex.subject import AsyncSubject, BehaviorSubject, ReplaySubject, Subject
 
 from fluxus_rx import step
-from fluxus_rx._conduits.emission import _THINNING, emission_of
+from fluxus_rx._conduits.from_observable import _THINNING, emission_of
 
 FLOW = step("src", [{"x": 1}])
 

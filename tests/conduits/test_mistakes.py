@@ -66,16 +66,21 @@ CASES = [
 def test_a_method_of_the_wrong_kind_is_named(
     base: Any, method: str, function: Callable[..., Any], way: str
 ) -> None:
-    """The error says which method of which class gave what, and no coroutine is left behind."""
-    mine = conduit(base, method, function)
-    if issubclass(base, Producer):
-        flow: Any = mine >> Collect()
-    elif issubclass(base, Consumer):
-        flow = Numbers(2) >> mine
-    else:
-        flow = Numbers(2) >> mine >> Collect()
-    with pytest.raises(TypeError) as caught:
+    """The error says which method of which class is wrong, or gave what, and no coroutine is left
+    behind."""
+
+    def made_and_run() -> None:
+        mine = conduit(base, method, function)
+        if issubclass(base, Producer):
+            flow: Any = mine >> Collect()
+        elif issubclass(base, Consumer):
+            flow = Numbers(2) >> mine
+        else:
+            flow = Numbers(2) >> mine >> Collect()
         _ = flow.run() if way == "run" else asyncio.run(flow.arun())
+
+    with pytest.raises(TypeError) as caught:
+        made_and_run()
     assert isinstance(caught.value, FlowError)
     assert f"Mine.{method}()" in str(caught.value)
 

@@ -107,9 +107,9 @@ def test_mappings_from_elsewhere_keep_their_order_in_a_result(
 
 
 def test_run_takes_mappings_that_no_step_has_made() -> None:
-    """A flow that ends with a class gives its mappings as `input`."""
+    """Those of a producer are called `input`, and those of a transformer as it is."""
     assert run(SimpleProducer([{"x": 1}]))[0] == [{"input": {"x": 1}}]
-    assert run(rows(1) >> Plus())[0] == [{"input": {"x": 1}}]
+    assert run(rows(1) >> Plus())[0] == [{"src": {"x": 0}, "Plus": {"x": 1}}]
 
 
 def test_run_refuses_products_that_are_no_mappings() -> None:

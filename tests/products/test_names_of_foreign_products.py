@@ -38,14 +38,16 @@ def remade(product: Any) -> dict[str, Any]:
     return {"x": product["x"]}
 
 
+#: operators of which nobody knows whether an item comes of one product alone
+LAST = (ops.map(remade), ops.scan(lambda before, item: item))
+
 SOURCES: dict[str, tuple[Callable[[], Any], str]] = {
-    "Transformer": (lambda: step("src", ITEMS) >> Remade(), "input"),
     "Producer": (Numbers, "input"),
     "SimpleProducer": (lambda: SimpleProducer(ITEMS), "input"),
     "observable": (lambda: from_observable(rx.from_iterable(ITEMS)), "input"),
     "named observable": (lambda: from_observable(rx.of(1, 2), name="x"), "x"),
-    "rx_pipe": (lambda: step("src", ITEMS) >> rx_pipe(ops.map(remade)), "input"),
-    "named rx_pipe": (lambda: step("src", ITEMS) >> rx_pipe(ops.map(remade), name="n"), "n"),
+    "rx_pipe": (lambda: step("src", ITEMS) >> rx_pipe(*LAST), "input"),
+    "named rx_pipe": (lambda: step("src", ITEMS) >> rx_pipe(*LAST, name="n"), "n"),
     "stream_pipe": (lambda: step("src", ITEMS) >> stream_pipe(pipe.map(remade)), "input"),
     "step of an observable": (lambda: step("src", rx.from_iterable(ITEMS)), "src"),
 }
@@ -59,6 +61,14 @@ def test_a_step_with_the_name_of_a_foreign_product_takes_nothing_from_it(source:
     expected = [{name: {"x": x}, f"{name}#1": {"y": 10 * x}, "sum": {"z": 11 * x}} for x in (1, 2)]
     for _ in range(2):
         assert run(flow)[0] == expected
+
+
+def test_a_step_with_the_name_of_a_transformer_takes_nothing_from_it() -> None:
+    """The product that the transformer gave is the first of that name."""
+    flow = step("src", ITEMS) >> Remade() >> step("Remade", lambda x: {"y": 10 * x})
+    assert run(flow)[0] == [
+        {"src": {"x": x}, "Remade": {"x": x}, "Remade#1": {"y": 10 * x}} for x in (1, 2)
+    ]
 
 
 def test_a_step_with_the_name_of_the_input_takes_nothing_from_it() -> None:
