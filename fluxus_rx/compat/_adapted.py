@@ -7,6 +7,7 @@ operators of ours, and then taken for the class that has these methods (`adapted
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import aclosing
 from functools import reduce
 from importlib import import_module
 from operator import itemgetter, rshift
@@ -18,6 +19,7 @@ from .._conduits.consumer import Consumer
 from .._conduits.consumer import Flow as CoreFlow
 from .._conduits.producer import Producer, _ParallelProducers
 from .._conduits.simple_producer import SimpleAsyncProducer, SimpleProducer
+from .._conduits.subclassing import derived
 from .._conduits.transformer import (
     Passthrough as CorePassthrough,
 )
@@ -31,6 +33,7 @@ from .._engine.conversions import async_arrivals
 from .._engine.execution import Execution
 from .._rx.run_settings import RunSettings
 from .._typing import A_contra, B_co, P_co, R_co
+from ._products import view_of
 from ._roles import SerialSource
 from ._running import execution
 
@@ -178,16 +181,17 @@ class AdaptedProducer(Adapted, Producer[P_co]):
         """For each path, the producer that is that path alone."""
         return self.iter_concurrent_conduits()
 
+    @derived
     async def aproduce(self) -> AsyncIterator[P_co]:
         """The products, for an asynchronous reader."""
         for product in self.produce():
             yield product
 
-    def _flow_execution(self) -> Execution:
-        return execution(self, ordered=True)
+    def _flow_execution(self, *, plain: bool = False) -> Execution:
+        return execution(self, RunSettings(plain=plain), ordered=plain)
 
     def __aiter__(self) -> Any:
-        return async_arrivals(lambda: execution(self, ordered=False), itemgetter(1))
+        return async_arrivals(self._flow_execution, itemgetter(1))
 
 
 class AdaptedTransformer(Adapted, Transformer[A_contra, B_co]):
@@ -203,22 +207,29 @@ class AdaptedTransformer(Adapted, Transformer[A_contra, B_co]):
 
     if not TYPE_CHECKING:  # ours give lists
 
+        @derived
         def process(self, input):
             """The outputs for all of `input`, one after the other as they are asked for; path by
             path."""
-            return iter(_flow_from(input, self))
+            return iter(_flow_from(input, self._flow_by_calls() if self._flow_whole[0] else self))
 
+        @derived
         def aprocess(self, input):
             """The outputs for all of `input`, as they come."""
-            return aiter(_flow_from(input, self))
+            return aiter(_flow_from(input, self._flow_by_calls() if self._flow_whole[1] else self))
 
+        @derived
         def transform(self, source_product):
             """The outputs for one product."""
-            return self.process([source_product])
+            return iter(_flow_from([source_product], self))
 
-        def atransform(self, source_product):
-            """The outputs for one product, as they come."""
-            return self.aprocess([source_product])
+        @derived
+        async def atransform(self, source_product):
+            """The outputs for one product, as they come; inside of a run, by calls of that run."""
+            view = view_of(None)
+            async with aclosing(super().atransform(source_product)) as products:
+                async for product in products:
+                    yield view(product)
 
 
 def _flow_from(items: Any, transformer: Any) -> Any:
@@ -274,7 +285,7 @@ class Flow(_Chained, CoreFlow[R_co]):
         return result
 
     def _flow_execution(self, settings: RunSettings) -> Execution:
-        return execution(self.producer, ordered=self._flow_in_order, settings=settings)
+        return execution(self.producer, settings, ordered=self._flow_in_order)
 
 
 @stands_for(CorePassthrough)

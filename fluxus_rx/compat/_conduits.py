@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from .._conduits.consumer import AsyncConsumer as CoreAsyncConsumer
 from .._conduits.producer import AsyncProducer as CoreAsyncProducer
+from .._conduits.subclassing import derived
 from .._conduits.transformer import AsyncTransformer as CoreAsyncTransformer
 from .._engine.bound_step import BoundStep
 from .._engine.stage import StepContext
@@ -55,6 +55,7 @@ class AsyncProducer(Producer[P_co], CoreAsyncProducer[P_co]):
     def aproduce(self) -> AsyncIterator[P_co]:
         """Give the products."""
 
+    @derived
     def produce(self) -> Iterator[P_co]:
         """The products, for a synchronous reader."""
         return iter(self)
@@ -77,13 +78,6 @@ class Transformer(AdaptedTransformer[A_contra, B_co]):
         self, source_product: A_contra
     ) -> Iterable[B_co]:
         """Give the outputs for one product."""
-
-    if not TYPE_CHECKING:  # ours have it of their own kind, or not at all
-
-        async def atransform(self, source_product):
-            """The outputs for one product, for an asynchronous caller."""
-            for product in self.transform(source_product):
-                yield product
 
     def _flow_bind(self, place: StepContext) -> BoundStep:
         bound = super()._flow_bind(place)
@@ -110,6 +104,7 @@ class AsyncTransformer(Transformer[A_contra, B_co], CoreAsyncTransformer[A_contr
     ) -> AsyncIterable[B_co]:
         """Give the outputs for one product."""
 
+    @derived
     def transform(  # pyright: ignore[reportIncompatibleMethodOverride]  # fluxus's parameter
         self, source_product: A_contra
     ) -> Iterable[B_co]:
@@ -128,6 +123,7 @@ class Consumer(AdaptedConsumer[A_contra, R_co]):
     3
     """
 
+    @derived
     async def aconsume(self, products: AsyncIterable[tuple[int, A_contra]]) -> R_co:
         """The result for products that come asynchronously."""
         return self.consume([arrival async for arrival in products])
@@ -147,6 +143,7 @@ class AsyncConsumer(Consumer[A_contra, R_co], CoreAsyncConsumer[A_contra, R_co])
     async def aconsume(self, products: AsyncIterable[tuple[int, A_contra]]) -> R_co:
         """Take pairs of the index of a path and a product, as they come; give the result."""
 
+    @derived
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
         """The same, for a synchronous caller."""
         return CoreAsyncConsumer.consume(self, products)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from time import perf_counter
 from typing import Any
 
 from .._engine.bound_step import BoundStep, ItemCall
 from .._engine.observable import FlowObservable
 from .._engine.stage import Stage, StepContext
 from .._options.step_options import StepOptions
+from .._products.attributes import checked
 from .._products.dict_product import DictProduct as CoreProduct
-from .._products.dict_product import checked
 from .._products.factory import EACH_A_MAPPING
 from .._rx.scope import Scope
 
@@ -36,7 +37,8 @@ class DictProduct(CoreProduct, metaclass=_ProductType):
     """A mapping of what one step has added, which knows the product that it was made of.
 
     `attributes` has those of the whole lineage, the latest value of each. `start_time` and
-    `end_time` are in seconds on the clock of `time.perf_counter`.
+    `end_time` are in seconds on the clock of `time.perf_counter`; where a run keeps no times, both
+    are when somebody first looked at the product.
 
     Raises TypeError for what is no mapping, ValueError for a name that is no identifier.
 
@@ -154,7 +156,10 @@ def _began(links: list[CoreProduct]) -> float:
 
 
 def _absolute(times: Span | None, began: float) -> Span:
-    return (math.nan, math.nan) if times is None else (began + times[0], began + times[1])
+    if times is None or math.isnan(began):
+        now = perf_counter()
+        return (now, now)
+    return (began + times[0], began + times[1])
 
 
 def in_run_time(product: CoreProduct, began: float | None) -> CoreProduct:

@@ -51,11 +51,9 @@ def _with_times(settings: RunSettings) -> RunSettings:
     return dataclasses.replace(settings, meter=_ProductTimes())
 
 
-def execution(
-    producer: Producer[Any], *, ordered: bool, settings: RunSettings | None = None
-) -> Execution:
+def execution(producer: Producer[Any], settings: RunSettings, *, ordered: bool) -> Execution:
     """A run of a flow whose products somebody looks at; `ordered` gives path after path."""
-    settings = _with_times(RunSettings() if settings is None else settings)
+    settings = _with_times(settings)
     assert settings.meter is not None
     settings.meter.enter()
     paths = [viewed(path) for path in producer._flow_observables()]

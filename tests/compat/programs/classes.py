@@ -104,6 +104,50 @@ def programs():
         def consume(self, products):
             raise ArithmeticError("no sum of this")
 
+    class Sort(Transformer[int, int]):
+        """Looks at all products before it gives the first."""
+
+        def transform(self, source_product):
+            yield source_product
+
+        def process(self, input):
+            yield from sorted(input, reverse=True)
+
+        async def aprocess(self, input):
+            for product in sorted([product async for product in input], reverse=True):
+                yield product
+
+    class SortLater(AsyncTransformer[int, int]):
+        async def atransform(self, source_product):
+            yield source_product
+
+        async def aprocess(self, input):
+            for product in sorted([product async for product in input], reverse=True):
+                yield product
+
+    class TwoSources(Producer[int]):
+        """Has a half for each kind of caller."""
+
+        def produce(self):
+            yield 1
+
+        async def aproduce(self):
+            yield 2
+
+    class TwoSteps(Transformer[int, int]):
+        def transform(self, source_product):
+            yield source_product + 10
+
+        async def atransform(self, source_product):
+            yield source_product + 20
+
+    class TwoEnds(Consumer[int, list]):
+        def consume(self, products):
+            return ["consume", *products]
+
+        async def aconsume(self, products):
+            return ["aconsume", *[product async for product in products]]
+
     async def counted(*numbers):
         for number in numbers:
             await asyncio.sleep(0)
@@ -281,6 +325,19 @@ def programs():
             ]
         ),
         "a step before a consumer": lambda: isinstance(Add() >> Arrivals(), Consumer),
+        # Methods of one's own
+        "process of one's own": lambda: list(Numbers() >> Sort()),
+        "process of one's own before a step": lambda: list(Numbers() >> Sort() >> Add()),
+        "process of one's own with arun": lambda: arun(Numbers() >> Sort() >> Arrivals()),
+        "process of one's own is called": lambda: list(Sort().process([1, 3, 2])),
+        "aprocess of one's own is called": lambda: asyncio.run(
+            listed(Sort().aprocess(counted(1, 2)))
+        ),
+        "aprocess of one's own with arun": lambda: arun(Numbers() >> SortLater() >> Arrivals()),
+        "two halves, with run": lambda: (TwoSources() >> TwoSteps() >> TwoEnds()).run(),
+        "two halves, with arun": lambda: arun(TwoSources() >> TwoSteps() >> TwoEnds()),
+        "two halves, iterated": lambda: list(TwoSources() >> TwoSteps()),
+        "two halves, with async for": lambda: asyncio.run(listed(TwoSources() >> TwoSteps())),
         # Simple producers
         "SimpleProducer": lambda: list(SimpleProducer([1, 2])),
         "SimpleProducer of a type": lambda: list(SimpleProducer[int]([1, 2])),
