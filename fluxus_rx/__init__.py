@@ -18,8 +18,8 @@
 # _conduits                         producers, transformers, consumers, chains and groups
 # _functional, _reactive_streams    steps on dictionaries; flows as publishers and subscribers
 # _run                              run, stream, start, rerun
-# functional, graph, lineage, reactive_streams, rx, simple, streams, testing
-#                                   what users import from; help for their tests
+# compat, functional, graph, lineage, reactive_streams, rx, simple, streams, testing
+#                                   what users import from; fluxus on it; help for their tests
 
 from __future__ import annotations
 

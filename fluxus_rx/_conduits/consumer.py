@@ -360,9 +360,11 @@ class Flow(Conduit, Generic[R_co]):
         block: ConduitBlock[Consumer[Any, R_co]] | None,
         settings: RunSettings,
     ) -> R_co:
-        async with self._flow_execution(settings) as channel:
+        execution = self._flow_execution(settings)
+        async with execution as channel:
+            consuming = consumer._flow_aconsume(channel, block, settings)
             try:
-                result = await consumer._flow_aconsume(channel, block, settings)
+                result = await execution.scope.within(consuming)
             except StopAsyncIteration as error:
                 raise unmistakable(error, "a consumer") from error
             except Exception as error:

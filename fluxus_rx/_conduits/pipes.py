@@ -19,11 +19,12 @@ from .._common.trail import Trail
 from .._engine.observable import FlowObservable, flow_observable, is_driven
 from .._engine.stage import ForeignItems
 from .._errors import InvalidFlowError, UsageError
+from .._products.factory import YieldedProducts
 from .._rx.connectable import made_for_one_run
 from .._rx.scheduler import FlowScheduler
 from .._streams.iteration import iterate, relay
 from .._streams.timing import TimeSlice
-from .remaker import Remaker
+from .remaker import Remaker, is_one_by_one
 from .subclassing import derived
 from .transformer import Transformer
 
@@ -79,7 +80,10 @@ class _RxPipe(_Pipe):
         upstream = flow_observable(source)
         trail = Trail(self.name, upstream.trail)
         foreign = ForeignItems(self._name or upstream.foreign_items.label, trail.depth)
-        make = partial(self._piping, source, foreign, not upstream.shows_items)
+        one_by_one = None
+        if is_one_by_one(self._operators):
+            one_by_one = YieldedProducts(self.name, None, None)
+        make = partial(self._piping, source, foreign, not upstream.shows_items, one_by_one)
         # The first one now: what is no Observable, or subscribes too early, is told at once.
         ready = deque([make()])
 
@@ -96,12 +100,17 @@ class _RxPipe(_Pipe):
         return [FlowObservable(root, driven=driven, trail=trail, foreign_items=foreign)]
 
     def _piping(
-        self, source: Observable[Any], foreign: ForeignItems, has_products: bool
+        self,
+        source: Observable[Any],
+        foreign: ForeignItems,
+        has_products: bool,
+        one_by_one: YieldedProducts | None,
     ) -> _Piping:
         piping = _Piping(source)
         inlet: Observable[Any] = Observable(piping.subscribe_source)
-        remaker = Remaker(foreign, has_products=has_products)
-        if self._name is not None:
+        remaker = Remaker(foreign, has_products=has_products, one_by_one=one_by_one)
+        remakes = self._name is not None or one_by_one is not None
+        if remakes:
             inlet = remaker.watched(inlet)
         with made_for_one_run():
             piped: object = inlet.pipe(*self._operators)
@@ -109,7 +118,7 @@ class _RxPipe(_Pipe):
             if isinstance(piped, asyncio.Future) and piped.done():
                 piped.exception()  # which says the same, and now counts as looked at
             raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no Observable")
-        piping.piped = piped if self._name is None else remaker.remade(piped)
+        piping.piped = remaker.remade(piped) if remakes else piped
         return piping
 
 
@@ -206,8 +215,11 @@ def rx_pipe(*operators: Callable[[Any], Any], name: str | None = None) -> Transf
     passes through operators that hand their scheduler on, as nearly all do; the page on demand
     tells how far each of them lets a source run ahead.
 
-    In a flow of dictionaries, products that pass keep their lineage. What operators make anew
-    begins a lineage of its own, as a product named `name`: a mapping with the attributes that it
+    In a flow of dictionaries, products that pass keep their lineage. A mapping that `map` makes of
+    a product comes of that one, if beside `map` there are only operators that pass items on
+    (`filter`, `take`, `skip`, `distinct`, `do_action`, `first` and their kin); it is named `name`,
+    or `rx_pipe`, and with a `name` so is anything else. What other operators make anew begins a
+    lineage of its own, as a product named `name`: a mapping with the attributes that it
     has, anything else (a list, a number) as the attribute `name`. Its `precursors` are the products
     that are in it; if there are none, the product that the operators were given when they gave it,
     as far as there is one. Without a `name`, items that are no products have that of a source in

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Mapping
 from functools import partial
+from types import FunctionType
 from typing import Any, Final
 
 from reactivex import Observable, abc
 
 from .._engine.stage import ForeignItems
 from .._products.dict_product import DictProduct
-from .._products.factory import from_foreign
+from .._products.factory import YieldedProducts, from_foreign
 
-__all__ = ["Remaker"]
+__all__ = ["Remaker", "is_one_by_one"]
 
 #: types whose objects surely hold no products
 _PLAIN_TYPES: Final = frozenset({bool, bytes, complex, float, int, str, type(None)})
+
+
+#: Modules of operators that pass items on, and of those that give one of their own for each.
+_PASSING: Final = frozenset({
+    "distinct", "distinctuntilchanged", "do", "filter", "first", "skip", "skipwhile", "take",
+    "takewhile",
+})  # fmt: skip
+_MAKING: Final = frozenset({"map"})
 
 
 class Remaker:
@@ -25,9 +35,13 @@ class Remaker:
     and a step behind takes them in.
     """
 
-    def __init__(self, kind: ForeignItems, *, has_products: bool) -> None:
+    def __init__(
+        self, kind: ForeignItems, *, has_products: bool, one_by_one: YieldedProducts | None = None
+    ) -> None:
         self._kind = kind
         self._has_products = has_products
+        #: makes the products of operators each of whose items comes of the current one alone
+        self._one_by_one = one_by_one
         #: the item that the operators are given at this moment
         self._current: Any = None
         self._count = 0
@@ -90,6 +104,10 @@ class Remaker:
         if isinstance(item, DictProduct):
             return item
         made_of = [] if item.__class__ in _PLAIN_TYPES else _products_in(item)
+        if self._one_by_one is not None and not made_of and isinstance(self._current, DictProduct):
+            if self._kind.label is not None and not isinstance(item, Mapping):
+                item = {self._kind.label: item}
+            return self._one_by_one.from_item(0, item, "", self._current, None)
         if not made_of and isinstance(self._current, DictProduct):
             made_of.append(self._current)
         if not made_of and not self._has_products:
@@ -104,6 +122,38 @@ class Remaker:
             depth=self._kind.depth,
             made_of=tuple(made_of),
         )
+
+
+def is_one_by_one(operators: Iterable[Any]) -> bool:
+    """Whether operators of Rx give at most one item for each that they are given, at once, and of
+    that item alone; false of those that are not known. Some of them give items of their own.
+
+    >>> from reactivex import operators as ops
+    >>> is_one_by_one([ops.filter(bool), ops.map(abs)]), is_one_by_one([ops.scan(max)])
+    (True, False)
+    """
+    # A guess from the inside of reactivex: an operator is a closure over the function that makes
+    # it, and what follows from others is one over those. `tests/conduits/test_named_pipes.py` fails
+    # where that changes.
+    modules: set[str] = set()
+    inside = [*operators]
+    while inside:
+        operator = inside.pop()
+        if getattr(operator, "__module__", "") == "reactivex.pipe":
+            cells = getattr(operator, "__closure__", None) or ()
+            inside += [one for cell in cells for one in cell.cell_contents]
+        else:
+            modules.add(_module_of(operator))
+    return not modules.isdisjoint(_MAKING) and modules <= _MAKING | _PASSING
+
+
+def _module_of(operator: Any) -> str:
+    """The module of the function that an operator is made by; empty of what is none."""
+    if getattr(operator, "__module__", "") != "reactivex.internal.curry":
+        return ""
+    made_by = [cell.cell_contents for cell in operator.__closure__ or ()]
+    names = [one.__module__ for one in made_by if isinstance(one, FunctionType)]
+    return names[0].rpartition("._")[2] if len(names) == 1 else ""
 
 
 def _products_in(item: Any) -> list[DictProduct]:

@@ -9,6 +9,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -17,7 +18,7 @@ import typing_extensions
 
 from .._errors import InvalidFlowError
 
-__all__ = ["derived", "fact", "own_method", "prepare_class"]
+__all__ = ["derived", "fact", "own_method", "prepare_class", "uncounted"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -94,6 +95,34 @@ def own_method(cls: type, name: str) -> Any:
     return None if is_said else method
 
 
+def _count_calls(cls: Any) -> None:
+    """Have calls of the `atransform` of a class be calls of the run that they are made in."""
+    method = own_method(cls, "atransform")
+    if method is None or hasattr(method, "_flow_uncounted"):
+        return
+
+    @functools.wraps(method.__func__ if isinstance(method, staticmethod | classmethod) else method)
+    def atransform(self: Any, product: Any) -> Any:
+        # By another class's name for it, it is a part of the call of that one.
+        if getattr(self.atransform, "__func__", None) is atransform:
+            return self._flow_atransform(product)
+        return _bound(method, self)(product)
+
+    counted: Any = atransform
+    counted._flow_uncounted = method
+    cls.atransform = counted
+
+
+def uncounted(method: Any) -> Any:
+    """A bound method as it was written, without the counting."""
+    found = getattr(method, "_flow_uncounted", None)
+    return method if found is None else _bound(found, method.__self__)
+
+
+def _bound(method: Any, thing: Any) -> Any:
+    return method.__get__(thing, type(thing)) if hasattr(method, "__get__") else method
+
+
 def _annotations(kind: type) -> dict[str, Any]:
     """What a class annotates itself."""
     own = vars(kind).get("__annotations__")
@@ -117,6 +146,8 @@ def prepare_class(cls: type) -> None:
         kind._flow_is_twin = all(own_method(cls, half) is not None for half in halves)
         if kind._flow_is_twin:
             kind._flow_awaits = True
+        if halves == _TRANSFORMER:
+            _count_calls(kind)
         kind._flow_whole = tuple(
             halves == _TRANSFORMER and own_method(cls, name) is not None
             for name in ("process", "aprocess")

@@ -11,7 +11,7 @@ from reactivex import Observable
 
 from .._common.item_types import fits, type_arguments, type_name
 from .._common.messages import shown
-from .._engine.conversions import to_stream
+from .._engine.conversions import outputs_for, to_stream
 from .._engine.execution import collect
 from .._engine.merged import Merged
 from .._engine.observable import (
@@ -114,10 +114,7 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
     def __call__(self, source: Any) -> Any:
         """This transformer as an operator."""
         if isinstance(source, Observable):
-            driven = self._flow_is_async or is_driven(source)
-            if self._flow_n_paths == 1:
-                return self._flow_connect(flow_observable(source, driven))[0]
-            return Merged(lambda: [*self._flow_connect(flow_observable(source, driven))], driven)
+            return self._flow_on(source)
         if hasattr(source, "__aiter__"):
             root: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterate(source))
             return to_stream(self(root))
@@ -126,6 +123,39 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
             " Observable or an asynchronous iterable. For a plain iterable there is process(); for"
             " one item, as in flat_map: lambda item: reactivex.of(item) >> transformer"
         )
+
+    def _flow_on(self, source: Observable[A_contra]) -> Observable[B_co]:
+        driven = self._flow_is_async or is_driven(source)
+        if self._flow_n_paths == 1:
+            return self._flow_connect(flow_observable(source, driven))[0]
+        return Merged(lambda: [*self._flow_connect(flow_observable(source, driven))], driven)
+
+    @derived
+    def atransform(self, product: A_contra) -> AsyncIterable[B_co]:
+        """The outputs for one product, on the running loop, as an asynchronous iterable.
+
+        Inside of a run, in a step, a transformer or a consumer, the calls are calls of that run:
+        they count for its limits, in its statistics and for its failures, with the path of the call
+        that they are made in, and have the options of this transformer. A call inside of a call of
+        the same transformer has the slot of that one. Elsewhere it is a run of its own.
+
+        Whoever leaves it early closes it, with `contextlib.aclosing`, or it is cleaned up only when
+        the loop gets to it, or the run ends. Raises `UsageError` where calls would wait for each
+        other for ever.
+
+        >>> import asyncio
+        >>> from fluxus_rx import step
+        >>> double = step("double", lambda x: {"x": 2 * x})
+        >>> async def main():
+        ...     return [product["x"] async for product in (double >> double).atransform({"x": 1})]
+        >>> asyncio.run(main())
+        [4]
+        """
+        return self._flow_atransform(product)
+
+    def _flow_atransform(self, product: A_contra) -> AsyncIterable[B_co]:
+        one = self._flow_by_calls() if any(self._flow_whole) else self
+        return outputs_for(product, one._flow_on)
 
     @overload
     def _flow_after(self, first: Producer[A_contra], /) -> Producer[B_co]: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
@@ -23,6 +23,7 @@ from .._rx.scope import Scope
 from .._streams.context import Items
 from .conduit import Conduit, ConduitRole
 from .iterables import MethodCall, OpenedThere, check_executor, iterator_of, not_iterable
+from .subclassing import uncounted
 from .whole_stream import seen_whole
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class TransformerStage(Conduit):
         is_stage = type(self)._flow_connect is TransformerStage._flow_connect
         is_stage = is_stage and not any(self._flow_whole)
         return self._flow_description(
-            function=cast(Any, self).atransform if self._flow_awaits else self.transform,
+            function=uncounted(cast(Any, self).atransform) if self._flow_awaits else self.transform,
             options=self._flow_options.given(),
             inherited=self._flow_defaults.given(),
             implied=self._flow_implied.given(),
@@ -132,7 +133,7 @@ class TransformerStage(Conduit):
             return [seen_whole(self, self._flow_is_whole_plainly, source)]
         stage = Stage(
             bind=self._flow_bind,
-            key=("limit", id(self)),
+            key=self._flow_key,
             is_async=self._flow_waits,
             name=self._flow_stage_name,
             shows_items=self._flow_shows_items,
@@ -155,7 +156,13 @@ class TransformerStage(Conduit):
         """The same without methods of its own for the whole stream."""
         calls = self._flow_copy()
         object.__setattr__(calls, "_flow_whole", (False, False))
+        object.__setattr__(calls, "_flow_original", self)
         return calls
+
+    @property
+    def _flow_key(self) -> Hashable:
+        """What tells its limit, and where its calls run, from those of others."""
+        return ("limit", id(vars(self).get("_flow_original", self)))
 
     def _flow_awaits_in(self, scope: Scope | None) -> bool:
         """Whether its calls in this run are those of its asynchronous half."""
@@ -166,7 +173,9 @@ class TransformerStage(Conduit):
         offload: Offload | None = None
         awaits = self._flow_awaits_in(place.scope)
         if not awaits:
-            offload = offloaded(id(self), lambda: self._flow_label, place.scope, place.options)
+            offload = offloaded(
+                self._flow_key, lambda: self._flow_label, place.scope, place.options
+            )
         called: TransformerStage = self
         needs: NeededResources | None = None
         opened_there: OpenedThere | None = None
@@ -181,7 +190,7 @@ class TransformerStage(Conduit):
             acall=call.acall_awaiting if awaits else acall,
             explain=call.explain,
             options=place.options,
-            key=("limit", id(self)),
+            key=self._flow_key,
             given=call.replace,
             offload=offload,
             needs=needs,
@@ -226,7 +235,7 @@ class _TransformerCall:
         self._transformer = transformer
         # Found once, and not for each product.
         self._transform: Any = transformer.transform
-        self._atransform: Any = getattr(transformer, "atransform", None)
+        self._atransform = uncounted(cast(Any, transformer).atransform)
         self._context = context
         self._offload = offload
         #: makes a call one of a process in which the transformer is opened

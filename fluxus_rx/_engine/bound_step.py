@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Generator, Hashable, Iterator, 
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from .._common.trail import Trail
 from .._monitoring.calls import ItemNumber
 from .._monitoring.gauge import Gauge
 from .._options.offload import Offload
@@ -52,7 +53,7 @@ class BoundStep(NamedTuple):
     `calls_users` tells whether it calls what users wrote; else it goes on in a run that is drained.
     `offload` is where its calls run, if that isn't the loop. `direct` is how the step may be called
     as one with its neighbours, as long as nothing stands in place of its `apply`. `needs` are the
-    resources that have to be open before the first call.
+    resources that have to be open before the first call. `trail` is the way to it.
     """
 
     apply: Callable[[Any], Any]
@@ -61,7 +62,7 @@ class BoundStep(NamedTuple):
     options: StepOptions
     key: Hashable
     may_wait: bool = False
-    depth: int = 0
+    depth: float = 0
     locate: Callable[[Any], ItemNumber] | None = None
     kept: Callable[[Any], Any] | None = None
     given: Callable[[Any, Any, int], Any] | None = None
@@ -71,6 +72,7 @@ class BoundStep(NamedTuple):
     offload: Offload | None = None
     direct: DirectCall | None = None
     needs: NeededResources | None = None
+    trail: Trail | None = None
 
     @property
     def is_direct(self) -> bool:

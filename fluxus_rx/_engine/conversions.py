@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator
 from functools import partial
+from typing import Any
 
 from aiostream import operator
 from reactivex import Observable
 
 from .._common.messages import shown
+from .._common.trail import Trail
 from .._errors import InvalidFlowError
 from .._loops.event_loop import Loop
 from .._loops.loop_errors import require_loop
 from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
 from .._streams.channel import Channel
-from .._streams.iteration import iterate
+from .._streams.context import CALLERS
+from .._streams.iteration import aclose_all, iterate
 from .._streams.ordering import Arrival
 from .._streams.resumable import Resumable
 from .._typing import T
 from .execution import Execution, close_scope
 from .observable import FlowObservable, flow_observable
 
-__all__ = ["arrivals", "async_arrivals", "async_items", "to_observable", "to_stream"]
+__all__ = ["arrivals", "async_arrivals", "async_items", "outputs_for", "to_observable", "to_stream"]
 
 
 def async_arrivals(
@@ -61,6 +65,60 @@ async def _opened_pipeline(source: Observable[T]) -> AsyncGenerator[AsyncIterato
             raise error
     finally:
         del error  # it refers to this frame
+
+
+def outputs_for(
+    product: Any, connect: Callable[[Observable[Any]], Observable[Any]]
+) -> AsyncGenerator[Any, None]:
+    """The outputs of a transformer for one product; `connect` puts it on an observable.
+
+    Inside of a run, its calls are of that run, and further down than all: its limits, counts and
+    failures are those of the run. Elsewhere it is a run of its own.
+    """
+    callers = CALLERS.get()
+    place = callers[-1].place if callers else None
+    scope: Scope | None = None if place is None else place.run
+    trail: Trail | None = None if place is None else place.trail
+    if scope is None or scope.closing or scope.loop is not asyncio.get_running_loop():
+        scope = trail = None
+    source: FlowObservable[Any] = FlowObservable(
+        lambda flow, owner: iter((product,)), trail=None if trail is None else Trail("", trail)
+    )
+    outputs = connect(source)
+    return async_items(outputs) if scope is None else _outputs_within(scope, outputs)
+
+
+async def _outputs_within(scope: Scope, outputs: Observable[Any]) -> AsyncGenerator[Any, None]:
+    flow = FlowScheduler(scope.loop, scope, is_inner=True)
+    pipeline = flow_observable(outputs, True).open(flow)
+    inner = scope.get_or_create("inner", lambda: scope.add_workers(_InnerPipelines()))
+    inner.pipelines[pipeline] = None
+    try:
+        while True:
+            try:
+                item = await anext(pipeline)
+            except StopAsyncIteration:
+                return
+            yield item
+    finally:
+        inner.pipelines.pop(pipeline, None)
+        await pipeline.aclose()
+
+
+class _InnerPipelines:
+    """The calls inside of calls of a run that somebody has left without closing them."""
+
+    def __init__(self) -> None:
+        self.pipelines: dict[Any, None] = {}
+
+    def cancel(self) -> None:
+        """Tell them to end."""
+        for pipeline in self.pipelines:
+            pipeline.cancel()
+
+    async def aclose(self) -> None:
+        """End them."""
+        await aclose_all([*self.pipelines])
 
 
 @operator

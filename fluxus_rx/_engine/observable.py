@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from functools import partial
+from math import inf
 from typing import Any, NamedTuple
 
 from reactivex import Observable, abc
@@ -183,7 +184,7 @@ class FlowObservable(DrivenObservable[T]):
         stages = stages_in_run(self._stages, scope.settings, downstream)
         pipeline = self._open_root(flow, owner, downstream)
         for one in stages:
-            bound_step = one.bound(scope, owner)
+            bound_step = (one._replace(depth=inf) if flow.is_inner else one).bound(scope, owner)
             given = entering(one.placed.trail, scope.settings)
             if bound_step.gauge is not None:
                 bound_step.gauge.entering += len(given)
@@ -250,7 +251,7 @@ class FlowObservable(DrivenObservable[T]):
     def _source(self, root: Root, flow: FlowScheduler, owner: object) -> Any:
         """The items of a producer, counted if the run counts."""
         meter, trail = flow.scope.settings.meter, self._root_trail
-        if meter is None or trail is None:
+        if meter is None or trail is None or not trail.name:
             source = self._opened(root, flow, owner)
         else:
             gauge = meter.gauges.at(trail, trail.name, ("source", trail))

@@ -95,8 +95,9 @@ class Pipeline(CompositeStream[T]):
             return
         if not isinstance(self._last, Cancellable) or isinstance(self._last, also):
             self._parts.remove(self._last)
-            merge = Merge((self._last,), size, self.flow.scope.time_slice)
-            self._add(self.flow.scope.add_source(merge) if self._is_drainable else merge)
+            scope = self.flow.scope
+            merge = Merge((self._last,), size, scope.time_slice, scope.context)
+            self._add(scope.add_source(merge) if self._is_drainable else merge)
             self._is_drainable = False
 
     def _add(self, stream: AsyncIterator[Any]) -> None:

@@ -28,6 +28,7 @@ from .._rx.run_settings import RunSettings
 from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
 from .._streams.call_stage import CallStage
+from .._streams.context import CALLERS
 from .._streams.flat_map import FlatMap
 from .._streams.limit import Limit
 from .._streams.timing import IdleTimes
@@ -92,7 +93,7 @@ class PlacedStage(NamedTuple):
 
 class StepContext(NamedTuple):
     """Where a step stands: the run, if there is one, the way to it, the pipeline it is in, and what
-    its options come to there.
+    its options come to there. What is inside of a call `is_inner`.
 
     An item that was made for one owner is seen by no other pipeline, such as a branch of a group,
     which might keep it. Behind a stage that shows its items to users, a step makes products of its
@@ -103,10 +104,11 @@ class StepContext(NamedTuple):
     trail: Trail
     owner: object
     options: StepOptions
+    is_inner: bool = False
 
     def guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function of the step, as it goes to its executor in this run."""
-        if self.scope is None or not self.scope.settings.drainable:
+        if self.scope is None or self.is_inner or not self.scope.settings.drainable:
             return function
         return self.scope.draining.guarded(function, self.options.executor)
 
@@ -114,28 +116,30 @@ class StepContext(NamedTuple):
 class StageInRun(NamedTuple):
     """A stage with what its options come to in a run.
 
-    `depth` ranks those that share a limit: the further down, the higher. `lends` tells whether a
-    step further down has the same limiter.
+    `depth` ranks those that share a limit: the further down, the higher; what is inside of a call
+    is further down than all. `lends` tells whether a step further down has the same limiter.
     """
 
     placed: PlacedStage
     options: StepOptions
-    depth: int = 0
+    depth: float = 0
     lends: bool = False
 
     def bound(self, scope: Scope | None, owner: object) -> BoundStep:
         """What the step does to one item, counted if the run counts, and as the options say."""
         stage, trail = self.placed
-        bound_step = stage.bind(StepContext(scope, trail, owner, self.options))
-        if self.depth:
-            bound_step = bound_step._replace(depth=self.depth)
+        is_inner = self.depth == inf
+        bound_step = stage.bind(StepContext(scope, trail, owner, self.options, is_inner))
         if not stage.name:
             return opened_first(bound_step, None)
+        bound_step = bound_step._replace(depth=self.depth, trail=trail)
         settings = RunSettings() if scope is None else scope.settings
         place = partial(settings.location_of or Location.outside, trail)
         leftover: Leftover | None = None
         if scope is not None and settings.meter is not None:
-            draining = scope.draining if bound_step.calls_users else Draining(scope.loop)
+            # A call inside of one that is under way is a part of that, and ends as it does.
+            is_drained = bound_step.calls_users and not is_inner
+            draining = scope.draining if is_drained else Draining(scope.loop)
             leftover = Leftover(draining, stage.name, place, bound_step.kept)
             gauge = settings.meter.gauges.at(trail, stage.name, bound_step.key)
             bound_step = metered(bound_step, gauge, settings.meter, leftover)
@@ -282,7 +286,7 @@ def async_stage(
         owns_source=False,
         time_slice=scope.time_slice,
     )
-    if scope.settings.drainable:
+    if scope.settings.drainable and not flow.is_inner:
         scope.draining.add_stage(flat_map)
     return flat_map
 
@@ -308,11 +312,29 @@ def call_stage(
         concurrency=size,
         ordered=ordered,
         window=options.window,
-        limit=scope.get_or_create(bound_step.key, lambda: Limit(size)) if size != inf else None,
+        limit=_limit_of(bound_step, size, flow) if size != inf else None,
         depth=bound_step.depth,
         idle_times=idle_times,
         explain=bound_step.explain,
+        run=scope,
+        trail=bound_step.trail,
     )
+
+
+def _limit_of(bound_step: BoundStep, size: float, flow: FlowScheduler) -> Limit | None:
+    """The limit of a step in a run; None inside of a call that has a slot of it already, which
+    would be waited for in vain."""
+    scope = flow.scope
+
+    def make() -> Limit:
+        return Limit(size, scope.get_or_create("rivals", set))
+
+    limit = scope.get_or_create(bound_step.key, make)
+    if flow.is_inner:
+        for caller in CALLERS.get():
+            if caller.place is not None and caller.place.limit is limit:
+                return None
+    return limit
 
 
 def _attribute_of(name: str, item: Any) -> Any:

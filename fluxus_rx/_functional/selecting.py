@@ -33,7 +33,7 @@ __all__ = ["Case", "Route", "Where"]
 
 _KEPT = Verdict(Verdict.KEEP)
 _DROPPED = Verdict(Verdict.DROP)
-_NOTHING: Items[Any] = Items((), ready=True)
+_LEFT_OUT: Items[Any] = Items((), ready=True)
 
 
 class _Selecting(Step):
@@ -189,7 +189,7 @@ class _Selection(ItemCall):
 
     def apply(self, item: Routed) -> Any:
         """The product, if it is for this branch."""
-        return item.product if item.branch == self._branch else _NOTHING
+        return item.product if item.branch == self._branch else _LEFT_OUT
 
     def explain(self, error: BaseException, item: Any) -> str:
         """Add to an error that it came up here; the note."""

@@ -231,7 +231,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         offload: Offload | None = None
         if not self._flow_awaits:
             offload = offloaded(
-                id(self), lambda: self._flow_label, place.scope, place.options, snapshot
+                self._flow_key, lambda: self._flow_label, place.scope, place.options, snapshot
             )
         using: UsingInRun | None = None
         if self._flow_using and place.scope is not None:
@@ -247,7 +247,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             acall=acall,
             explain=call.explain,
             options=place.options,
-            key=("limit", id(self)),
+            key=self._flow_key,
             may_wait=True,
             locate=item_number,
             kept=copy.copy,

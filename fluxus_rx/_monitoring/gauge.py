@@ -350,10 +350,12 @@ class Gauges:
     def _expectation(
         self, trail: Trail, found: dict[Gauge, int | None], is_drained: bool
     ) -> int | None:
+        if trail not in self._known:
+            return None
         gauge = self._by_trail[trail]
         before = _named_before(trail)
         if before is None:
-            return gauge.own_total(is_drained) if trail in self._known else None
+            return gauge.own_total(is_drained)
         if is_drained:  # no call begins any more
             return gauge.calls_done + gauge.failed + gauge.in_flight
         upstream = self._by_trail.get(before)

@@ -35,7 +35,7 @@ def data_frame(rows: Rows, by_path: bool, simplified: bool, expand: bool = False
         ) from error
     count = len(rows)
     columns = columns_of(expanded(rows) if expand else rows, count)
-    names = _expanded_columns(columns) if expand else _columns(columns)
+    names = _expanded_names(columns) if expand else _column_names(columns)
     series: dict[int, pd.Series[Any]] = {}
     for number, column in enumerate([*columns]):
         values = columns.pop(column)  # so that each list makes room for its series
@@ -48,7 +48,7 @@ def data_frame(rows: Rows, by_path: bool, simplified: bool, expand: bool = False
     return frame
 
 
-def _columns(columns: Iterable[Column]) -> pd.MultiIndex:
+def _column_names(columns: Iterable[Column]) -> pd.MultiIndex:
     import pandas as pd
 
     listed = [*columns]
@@ -56,7 +56,7 @@ def _columns(columns: Iterable[Column]) -> pd.MultiIndex:
     return pd.MultiIndex.from_arrays(levels, names=["step", "attribute"])
 
 
-def _expanded_columns(columns: Iterable[tuple[str, Any]]) -> pd.MultiIndex:
+def _expanded_names(columns: Iterable[tuple[str, Any]]) -> pd.MultiIndex:
     import pandas as pd
 
     ways = [(step, *way) for step, way in columns]

@@ -58,6 +58,8 @@ class FlowScheduler(AsyncIOScheduler):
         scope: Scope | None = None,
         demand: Demand = UNBOUNDED,
         downstream: Mapping[Hashable, int] | None = None,
+        *,
+        is_inner: bool = False,
     ) -> None:
         super().__init__(loop)
         self.loop = loop
@@ -65,6 +67,8 @@ class FlowScheduler(AsyncIOScheduler):
         self.demand = demand
         #: how often each limited step stands downstream of here
         self.downstream = downstream or {}
+        #: whether what runs here is inside of a call of the run
+        self.is_inner = is_inner
         #: for a source that is multicast: the run that has listened last, and waits for its end
         self.last_run: Callable[[], Scope | None] | None = None
         self._from_elsewhere = AsyncIOThreadSafeScheduler(loop)
@@ -100,7 +104,11 @@ class FlowScheduler(AsyncIOScheduler):
     ) -> FlowScheduler:
         """The same run, for what stands upstream of a stage with this demand."""
         return FlowScheduler(
-            self.loop, self.scope, demand, self.downstream if downstream is None else downstream
+            self.loop,
+            self.scope,
+            demand,
+            self.downstream if downstream is None else downstream,
+            is_inner=self.is_inner,
         )
 
     @classmethod

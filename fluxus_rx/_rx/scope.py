@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import itertools
 import logging
 from collections.abc import Callable, Coroutine, Hashable, Iterator
@@ -11,6 +12,7 @@ from weakref import WeakValueDictionary
 
 from .._common.messages import also_raised
 from .._common.text import counted
+from .._streams.context import CALLERS, Caller
 from .._streams.loop_clock import LoopClock
 from .._streams.timing import TimeSlice
 from .._typing import Demand
@@ -56,6 +58,16 @@ class Workers(Protocol):
     async def aclose(self) -> str | None:
         """Wait until it has ended; what there is to say of that, if anything."""
         ...
+
+
+class _AtLarge:
+    """The place of code in a run that is no call of a step."""
+
+    __slots__ = ("run",)
+    trail = limit = None
+
+    def __init__(self, run: Scope) -> None:
+        self.run = run
 
 
 class Scope:
@@ -104,16 +116,33 @@ class Scope:
         self._resources: Resources | None = None
         self._clocks: dict[float, LoopClock] = {}
         self._when_closed: list[Callable[[], None]] = []
+        #: what makes the calls inside of sources and consumers
+        self.caller = Caller(_AtLarge(self))
 
     def __repr__(self) -> str:
         return f"<run {id(self):#x}>"
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` as a task of this scope, on the scope's loop."""
-        task = asyncio.Task(work, loop=self.loop)
+        task = asyncio.Task(work, loop=self.loop, context=self.context())
         self._tasks[task] = None
         task.add_done_callback(self._forget)
         return task
+
+    def context(self) -> contextvars.Context:
+        """A copy of the context here, in which calls belong to this run."""
+        callers, made = CALLERS.get(), contextvars.copy_context()
+        if not callers or getattr(callers[-1].place, "run", None) is not self:
+            made.run(CALLERS.set, (*callers, self.caller))
+        return made
+
+    async def within(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """What `work` comes to; calls that are made in it belong to this run."""
+        token = CALLERS.set((*CALLERS.get(), self.caller))
+        try:
+            return await work
+        finally:
+            CALLERS.reset(token)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)

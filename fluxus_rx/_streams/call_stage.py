@@ -78,13 +78,14 @@ class CallStage:
 
     There are at most `concurrency` at once here; the stage shares the `limit` with others, and
     stands at `depth` for it. It tells `idle_times` when it has to wait. `explain` adds to an error
-    of a call where it came up. What calls give goes `out`.
+    of a call where it came up. What calls give goes `out`. Calls that are made inside of one belong
+    to its `run`, and stand behind its `trail`.
     """
 
     __slots__ = (
         "_explain", "_turns", "_unplaced", "before", "busy", "call", "concurrency", "depth",
         "following", "held", "idle_times", "is_listed", "is_overfull", "items", "limit",
-        "ordering", "out", "poll",
+        "ordering", "out", "poll", "run", "trail",
     )  # fmt: skip
 
     def __init__(
@@ -95,11 +96,15 @@ class CallStage:
         ordered: bool | Callable[[Any], Hashable] = False,
         window: float | None = None,
         limit: Limit | None = None,
-        depth: int = 0,
+        depth: float = 0,
         idle_times: IdleTimes | None = None,
         explain: Callable[[BaseException, Any], object] | None = None,
+        run: object = None,
+        trail: object = None,
     ) -> None:
         self.call = call
+        self.run = run
+        self.trail = trail
         self.concurrency = concurrency
         self.limit = limit
         self.depth = depth

@@ -1,13 +1,36 @@
-"""What a call of a user's function gives, or raises."""
+"""What a call of a user's function gives, or raises; and by which calls it was called."""
 
 from __future__ import annotations
 
-from typing import Any, Generic
+from contextvars import ContextVar
+from typing import Any, Final, Generic, Protocol
 
 from .._typing import T
 from .permit import Permit
 
-__all__ = ["Items", "unmistakable"]
+__all__ = ["CALLERS", "Caller", "CallerPlace", "Items", "unmistakable"]
+
+
+class CallerPlace(Protocol):
+    """Where a call is made: in which run, at which step, and whose slot it has."""
+
+    run: Any
+    trail: Any
+    limit: Any
+
+
+class Caller:
+    """Whoever makes calls, one after the other: a worker of a stage, or a run for the rest."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, place: CallerPlace | None = None) -> None:
+        #: of its call now
+        self.place = place
+
+
+#: The call that runs here, and those that it was called by, the outermost first.
+CALLERS: Final[ContextVar[tuple[Caller, ...]]] = ContextVar("fluxus_rx callers", default=())
 
 
 class Items(Generic[T]):

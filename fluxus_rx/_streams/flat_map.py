@@ -14,7 +14,7 @@ from typing import Any, Final
 from .._typing import B
 from .call_stage import CallStage, Turns
 from .channel import Channel
-from .context import Items
+from .context import CALLERS, Caller, Items
 from .iteration import END, Cancellable, aclose, cancel, poller
 from .ordering import DeferredSlot
 from .task_group import TaskGroup
@@ -101,8 +101,11 @@ class FlatMap(Cancellable[B]):
         # Not a task for each call: that costs 5 us more. Not an eagerly started coroutine put into
         # a task later: that breaks `asyncio.timeout`.
         assert self._context is not None
-        variables, turns, first = self._context, self._turns, self._stages[0]
-        carrying: Any = self._carry()
+        variables, turns, first = self._context.copy(), self._turns, self._stages[0]
+        caller = Caller()
+        # Once a worker, and not once a call: what calls inside of a call belong to is seen by it.
+        variables.run(CALLERS.set, (*variables.get(CALLERS, ()), caller))
+        carrying: Any = self._carry(caller)
         go_on = carrying.send
         turns.coming -= 1
         while True:
@@ -128,7 +131,7 @@ class FlatMap(Cancellable[B]):
                     value = context.run(go_on, sent)
 
     @coroutine
-    def _carry(self) -> Generator[Any, Any, None]:
+    def _carry(self, caller: Caller) -> Generator[Any, Any, None]:
         """Take items, and carry each through the stages; gives what must be waited for.
 
         A generator runs in the context of whoever sends to it: that may change between two calls.
@@ -189,6 +192,7 @@ class FlatMap(Cancellable[B]):
                         yield from stage.hold(limit.enter(stage.depth))
                     else:
                         limit.in_flight += 1
+                caller.place = stage
                 suspensions = turns.suspensions
                 try:
                     if time_slice.gate is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable
+import contextvars
+from collections.abc import AsyncIterable, Callable
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -28,12 +29,17 @@ class _Backlog:
 
 
 class Merge(Cancellable[T]):
-    """See `merge`; one task a source, each with its own share of the room."""
+    """See `merge`; one task a source, each with its own share of the room, and in a `context`."""
 
     def __init__(
-        self, sources: tuple[AsyncIterable[T], ...], size: int, time_slice: TimeSlice | None = None
+        self,
+        sources: tuple[AsyncIterable[T], ...],
+        size: int,
+        time_slice: TimeSlice | None = None,
+        context: Callable[[], contextvars.Context] = contextvars.copy_context,
     ) -> None:
         self._sources = sources
+        self._context = context
         self._time_slice = time_slice
         self._share = max(1, size // max(1, len(sources)))
         self._out: Channel[tuple[_Backlog, T]] = Channel(float("inf"))
@@ -53,7 +59,7 @@ class Merge(Cancellable[T]):
         if not self._sources:
             self._out.close()
         for source in self._sources:
-            self._task_group.start(partial(self._drain, source))
+            self._task_group.start(partial(self._drain, source), self._context())
 
     async def _drain(self, source: AsyncIterable[T]) -> None:
         task = asyncio.current_task()

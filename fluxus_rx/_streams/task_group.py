@@ -7,6 +7,7 @@ cancels, so that a whole pipeline can be told first and awaited afterwards, all 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
@@ -36,10 +37,13 @@ class TaskGroup:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+    def start(
+        self, work: Callable[[], Awaitable[None]], context: contextvars.Context | None = None
+    ) -> None:
         """Run `work` as a task; `out` is closed when the last task has ended."""
         # Not loop.create_task: with an eager factory, workers that hire workers would recurse.
-        task = asyncio.Task(self._guard(work), loop=asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        task = asyncio.Task(self._guard(work), loop=loop, context=context)
         self._tasks[task] = None
         task.add_done_callback(self._ended)
 

@@ -23,6 +23,7 @@ from fluxus_rx import (
     rx_pipe,
     step,
 )
+from fluxus_rx._conduits.remaker import is_one_by_one
 from fluxus_rx.testing import virtual_time
 from tests.support.errors import refused
 from tests.support.named_pipes import PIPES, total, windows
@@ -113,9 +114,9 @@ class TestPassing:
         """Each is what it is."""
         mixed = rx_pipe(ops.map(lambda p: p if p["x"] % 2 else p["x"]), name="even")
         assert run(numbers(4) >> mixed)[0] == [
-            {"even": {"even": 0}},
+            {"src": {"x": 0}, "even": {"even": 0}},
             {"src": {"x": 1}},
-            {"even": {"even": 2}},
+            {"src": {"x": 2}, "even": {"even": 2}},
             {"src": {"x": 3}},
         ]
 
@@ -144,7 +145,52 @@ class TestMaking:
         assert made(numbers(4) >> pipe) == [
             ("n", {"n": value}, before) for value, before in zip(attributes, expected, strict=True)
         ]
-        assert run(numbers(4) >> pipe)[0] == [{"n": {"n": value}} for value in attributes]
+        assert [output["n"] for output in run(numbers(4) >> pipe)[0]] == [
+            {"n": value} for value in attributes
+        ]
+
+    @pytest.mark.parametrize("name", [None, "m"])
+    def test_what_is_made_of_one_product_alone_has_its_lineage(self, name: str | None) -> None:
+        """By operators that are known to give one item for one, at once; also steps behind it."""
+        one_by_one = rx_pipe(
+            ops.filter(lambda p: bool(odd(p))),
+            ops.map(lambda p: {"y": p["x"]}),
+            ops.take(2),
+            name=name,
+        )
+        called = name or "rx_pipe"
+        flow = numbers(4) >> one_by_one >> step("z", lambda x, y: {"z": x + y})
+        assert run(flow)[0] == [
+            {"src": {"x": x}, called: {"y": x}, "z": {"z": 2 * x}} for x in (1, 3)
+        ]
+        several = rx_pipe(ops.map(lambda p: {"y": p["x"]}), ops.scan(lambda a, b: b), name="m")
+        assert run(numbers(2) >> several)[0] == [{"m": {"y": 0}}, {"m": {"y": 1}}]
+
+    @pytest.mark.parametrize(
+        ("operators", "is_known"),
+        [
+            ([ops.map(abs)], True),
+            ([ops.map_indexed(max)], True),
+            ([ops.starmap(max)], True),
+            ([ops.pluck("x")], True),
+            ([ops.filter(bool), ops.map(abs), ops.take(1), ops.skip(1)], True),
+            ([ops.map(abs), ops.take_while(bool), ops.skip_while(bool), ops.first()], True),
+            ([ops.map(abs), ops.distinct(), ops.distinct_until_changed(), ops.do_action()], True),
+            ([ops.map(abs), ops.filter_indexed(lambda x, i: bool(i))], True),
+            ([ops.filter(bool)], False),  # makes nothing
+            ([ops.map(abs), ops.delay(1)], False),
+            ([ops.map(abs), ops.buffer_with_count(2)], False),
+            ([ops.map(abs), lambda source: source], False),
+            ([ops.flat_map(reactivex.of)], False),
+            ([ops.scan(max)], False),
+            ([ops.pairwise(), ops.map(abs)], False),
+        ],
+    )
+    def test_operators_that_give_one_item_for_one_are_told(
+        self, operators: Any, is_known: bool
+    ) -> None:
+        """By how reactivex makes them; of others, nothing is known."""
+        assert is_one_by_one(operators) is is_known
 
     def test_a_mapping_has_the_attributes_that_it_has(self) -> None:
         """It came of the products in it; if there are none, of that which was given."""

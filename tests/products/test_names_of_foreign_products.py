@@ -38,13 +38,16 @@ def remade(product: Any) -> dict[str, Any]:
     return {"x": product["x"]}
 
 
+#: operators of which nobody knows whether an item comes of one product alone
+LAST = (ops.map(remade), ops.scan(lambda before, item: item))
+
 SOURCES: dict[str, tuple[Callable[[], Any], str]] = {
     "Producer": (Numbers, "input"),
     "SimpleProducer": (lambda: SimpleProducer(ITEMS), "input"),
     "observable": (lambda: from_observable(rx.from_iterable(ITEMS)), "input"),
     "named observable": (lambda: from_observable(rx.of(1, 2), name="x"), "x"),
-    "rx_pipe": (lambda: step("src", ITEMS) >> rx_pipe(ops.map(remade)), "input"),
-    "named rx_pipe": (lambda: step("src", ITEMS) >> rx_pipe(ops.map(remade), name="n"), "n"),
+    "rx_pipe": (lambda: step("src", ITEMS) >> rx_pipe(*LAST), "input"),
+    "named rx_pipe": (lambda: step("src", ITEMS) >> rx_pipe(*LAST, name="n"), "n"),
     "stream_pipe": (lambda: step("src", ITEMS) >> stream_pipe(pipe.map(remade)), "input"),
     "step of an observable": (lambda: step("src", rx.from_iterable(ITEMS)), "src"),
 }

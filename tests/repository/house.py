@@ -146,7 +146,8 @@ class House:
         """The names that more than one module defines at its top, with these modules."""
         found: defaultdict[str, list[str]] = defaultdict(list)
         for module in self.modules.values():
-            for name in module.top_names():
+            # The names of fluxus are there a second time on purpose.
+            for name in module.top_names() if module.folder != "compat" else ():
                 found[name].append(module.name)
         return {name: modules for name, modules in sorted(found.items()) if len(modules) > 1}
 
@@ -187,7 +188,7 @@ class House:
         """The classes that derive from `Conduit`, each with its folder."""
         bases: dict[str, tuple[set[str], str]] = {}
         for module in self.modules.values():
-            for node in ast.walk(module.tree):
+            for node in ast.walk(module.tree) if module.folder != "compat" else ():
                 if isinstance(node, ast.ClassDef):
                     named = {name for base in node.bases for name in _names(base)}
                     bases[node.name] = (named, module.folder)

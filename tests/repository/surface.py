@@ -74,8 +74,8 @@ def read_surface() -> Surface:
 def public_modules() -> list[ModuleType]:
     """The package, and each module of it whose name has no underscore in front."""
     package = importlib.import_module("fluxus_rx")
-    names = [one.name for one in pkgutil.iter_modules(package.__path__)]
-    public = [f"fluxus_rx.{name}" for name in names if not name.startswith("_")]
+    names = [one.name for one in pkgutil.walk_packages(package.__path__, "fluxus_rx.")]
+    public = [name for name in names if "._" not in name]
     return [package, *map(importlib.import_module, public)]
 
 
@@ -83,7 +83,9 @@ def facts_of_module(module: ModuleType) -> Iterator[tuple[str, Any]]:
     """What a module offers, and what its names are."""
     yield module.__name__, sorted(module.__all__)
     yield from examples(module.__name__, module.__doc__)
-    for name in module.__all__:
+    # What these names are is what they are in fluxus, and tests/compat tells whether they are.
+    is_of_fluxus = module.__name__.startswith("fluxus_rx.compat")
+    for name in module.__all__ if not is_of_fluxus else ():
         yield from facts_of_name(f"{module.__name__}.{name}", getattr(module, name))
 
 
@@ -171,15 +173,14 @@ def public_name(cls: type) -> str | None:
     """Where users import a class from; None of one that they don't."""
     if not cls.__module__.startswith("fluxus_rx"):
         return f"{cls.__module__}.{cls.__qualname__}"
-    return next(
-        (
-            f"{module.__name__}.{name}"
-            for module in public_modules()
-            for name in module.__all__
-            if getattr(module, name) is cls
-        ),
-        None,
-    )
+    found = [
+        f"{module.__name__}.{name}"
+        for module in public_modules()
+        for name in module.__all__
+        if getattr(module, name) is cls
+    ]
+    own = f"{cls.__module__}.{cls.__qualname__}"
+    return own if own in found else next(iter(found), None)
 
 
 def signature(name: str, thing: Any) -> Iterator[tuple[str, Any]]:

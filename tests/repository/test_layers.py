@@ -26,9 +26,12 @@ ORDER: list[list[str]] = [
     ["_conduits"],
     ["_functional", "_reactive_streams"],
     ["_run"],
-    ["functional", "graph", "lineage", "reactive_streams", "rx", "simple", "streams", "testing"],
+    [
+        "compat", "functional", "graph", "lineage", "reactive_streams", "rx", "simple", "streams",
+        "testing",
+    ],
     ["__init__"],
-]
+]  # fmt: skip
 LEVELS = {folder: level for level, folders in enumerate(ORDER) for folder in folders}
 
 #: Where the engines may be imported: the folders that wrap them, and those that take their objects
@@ -41,7 +44,17 @@ ENGINES = {
 }  # fmt: skip
 
 #: What may be missing: imported inside functions, or for types.
-OPTIONAL = {"IPython", "graphviz", "matplotlib", "numpy", "pandas", "pyarrow", "rich", "tenacity"}
+OPTIONAL = {
+    "IPython",
+    "graphviz",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pytools",
+    "rich",
+    "tenacity",
+}
 
 #: What takes a millisecond or more of `import fluxus_rx`, and is needed in few places: imported
 #: inside functions, but for the folders that are themselves imported on use.
@@ -65,6 +78,8 @@ ON_USE = {
     "fluxus_rx._options.processes",
     "fluxus_rx._rx.process_resources",
     "fluxus_rx._rx.run_resources",
+    "fluxus_rx.compat._expressions",
+    "fluxus_rx.compat.viz",
     "fluxus_rx.viz",
 }
 
