@@ -56,6 +56,7 @@ class Description:
       becomes of those for which there is no room, empty where the source is asked to wait
     - `emission`: how its data emits, if that is an observable: `"with demand"`, `"thinned out"` by
       an operator, or `"hot"`, whether or not anybody takes it
+    - `inner`: what it is around, and calls by itself; its products are those of the conduit alone
     - `passes_on`: whether it gives products that it was given, as they are, and no others
     - `source`: the conduit, to tell by identity whether two descriptions are of the same one
     """
@@ -76,6 +77,7 @@ class Description:
     buffer: int | None = None
     overflow: str = ""
     emission: Literal["", "with demand", "thinned out", "hot"] = ""
+    inner: Part | None = dataclasses.field(default=None, repr=False)
     passes_on: bool = False
     source: object = dataclasses.field(default=None, repr=False)
     n_paths = n_entries = 1
@@ -105,6 +107,24 @@ class Description:
         False
         """
         return self.parameters is not None
+
+    @property
+    def inner_names(self) -> list[str]:
+        """The names of the conduits that it is around, in the order of the flow.
+
+        >>> inner = Series((Description(role="transformer", name="a"), Through()))
+        >>> Description(role="transformer", name="retry", inner=inner).inner_names
+        ['a']
+        """
+        names: list[str] = []
+        inside: list[Part | None] = [self.inner]
+        while inside:
+            part = inside.pop()
+            if isinstance(part, Series | Parallel):
+                inside += reversed(part.parts)
+            elif isinstance(part, Description | Node):
+                names.append(part.name)
+        return names
 
     @property
     def is_generator(self) -> bool:
