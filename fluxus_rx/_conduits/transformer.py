@@ -46,6 +46,7 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
 
     A subclass implements `transform`, which runs on the loop's thread: one product at a time, the
     outputs in the order of the inputs. Steps that wait for something are an `AsyncTransformer`.
+    What each run needs open, a method `opened` gives: a context manager that sets it on `self`.
 
     A transformer is an operator in Rx and in aiostream too: called with an Observable it gives an
     Observable, called with an asynchronous iterable it gives a Stream.
