@@ -24,7 +24,6 @@ from .._rx.run_resources import (
     late_error,
 )
 from .._rx.scope import Scope
-from .._streams.context import unmistakable
 from .._streams.iteration import Reader, aclose_all
 from .conduit import Conduit
 from .iterables import MethodCall, OpenedThere
@@ -181,7 +180,8 @@ class ConduitBlock(Generic[_C]):
         try:
             value = type(self._manager).__enter__(self._manager)
         except BaseException as error:
-            raise self._not_opened(error) from None
+            self._explain(error)
+            raise
         try:
             self._verify(value)
         except BaseException as error:
@@ -201,7 +201,8 @@ class ConduitBlock(Generic[_C]):
         try:
             value = await type(self._manager).__aenter__(self._manager)
         except BaseException as error:
-            raise self._not_opened(error) from None
+            self._explain(error)
+            raise
         try:
             self._verify(value)
         except BaseException as error:
@@ -222,10 +223,8 @@ class ConduitBlock(Generic[_C]):
         if self._check is not None:
             self._check(value)
 
-    def _not_opened(self, error: BaseException) -> BaseException:
-        raised = unmistakable(error, self._mine.name)
-        note(raised, f"as {self._mine.name} was opened")
-        return raised
+    def _explain(self, error: BaseException) -> None:
+        note(error, f"as {self._mine.name} was opened")
 
     def _raise_late(self, raised: BaseException, error: BaseException | None) -> None:
         late = late_error(raised, error, self._mine.name)

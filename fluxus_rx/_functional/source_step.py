@@ -135,8 +135,8 @@ class SourceStep(Producer[DictProduct]):
                 # Here, as most flows have none (benchmark "startup, import").
                 from .using import source_call
 
-                using = self._flow_using, flow.scope, offload
-                return products.of_call(source_call(self._name, self._source, *using))
+                call = source_call(self, self._source, flow.scope, offload)
+                return products.of_call(call)
             if offload is None:
                 return products.of_call(self._source)
             return products.of_offloaded_call(self._source, offload)

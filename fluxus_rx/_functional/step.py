@@ -127,7 +127,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             # Here, as most flows have none (benchmark "startup, import").
             from .using import using_in_run
 
-            using = using_in_run(self._name, self._function, self._flow_using, place.scope, offload)
+            using = using_in_run(self, self._function, place.scope, offload)
         call = self._call(place, offload, using)
         apply, acall = call.functions()
         return BoundStep(
