@@ -24,6 +24,7 @@ from .._rx.run_resources import (
     late_error,
 )
 from .._rx.scope import Scope
+from .._streams.context import unmistakable
 from .._streams.iteration import Reader, aclose_all
 from .conduit import Conduit
 from .iterables import MethodCall, OpenedThere
@@ -180,8 +181,10 @@ class ConduitBlock(Generic[_C]):
         try:
             value = type(self._manager).__enter__(self._manager)
         except BaseException as error:
-            self._explain(error)
-            raise
+            raised = self._explained(error)
+            if raised is error:
+                raise
+            raise raised from error
         try:
             self._verify(value)
         except BaseException as error:
@@ -201,8 +204,10 @@ class ConduitBlock(Generic[_C]):
         try:
             value = await type(self._manager).__aenter__(self._manager)
         except BaseException as error:
-            self._explain(error)
-            raise
+            raised = self._explained(error)
+            if raised is error:
+                raise
+            raise raised from error
         try:
             self._verify(value)
         except BaseException as error:
@@ -223,8 +228,10 @@ class ConduitBlock(Generic[_C]):
         if self._check is not None:
             self._check(value)
 
-    def _explain(self, error: BaseException) -> None:
-        note(error, f"as {self._mine.name} was opened")
+    def _explained(self, error: BaseException) -> BaseException:
+        raised = unmistakable(error, self._mine.name)
+        note(raised, f"as {self._mine.name} was opened")
+        return raised
 
     def _raise_late(self, raised: BaseException, error: BaseException | None) -> None:
         late = late_error(raised, error, self._mine.name)
