@@ -52,7 +52,8 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
     A subclass implements `consume`, which is fed while the flow runs, with backpressure: the flow
     is ahead of it by its buffers and limits at most. It may stop early, which ends the run. In
     `Flow.run()` its iterable drives the loop; in `Flow.arun()` it runs in a thread of its own. Once
-    the run is cancelled, the iterable raises CancelledError in place of a product.
+    the run is cancelled, the iterable raises CancelledError in place of a product. What each run
+    needs open, a method `opened` gives: a context manager that sets it on `self`.
 
     >>> class Total(Consumer[int, int]):
     ...     def consume(self, products):
@@ -298,11 +299,16 @@ class Flow(Conduit, Generic[R_co]):
         if awaits or (block is not None and block.is_async):
             with Loop() as loop:
                 return loop.call(partial(self._flow_arun, settings, block))
-        consume = self.consumer.consume if block is None else partial(_consumed_in, block)
+        if block is None:
+            return self._flow_run(self.consumer, settings)
+        with block as mine:
+            return self._flow_run(mine, settings)
+
+    def _flow_run(self, consumer: Consumer[Any, R_co], settings: RunSettings) -> R_co:
         errors: list[BaseException] = []
         products = _watched(arrivals(lambda: self._flow_execution(settings)), errors)
         try:
-            result: R_co = consume(products)
+            result = consumer.consume(products)
         except (StopIteration, StopAsyncIteration) as error:
             products.close()
             raise unmistakable(error, "a consumer") from error

@@ -180,7 +180,10 @@ class ConduitBlock(Generic[_C]):
         try:
             value = type(self._manager).__enter__(self._manager)
         except BaseException as error:
-            raise self._not_opened(error) from None
+            raised = self._explained(error)
+            if raised is error:
+                raise
+            raise raised from error
         try:
             self._verify(value)
         except BaseException as error:
@@ -200,7 +203,10 @@ class ConduitBlock(Generic[_C]):
         try:
             value = await type(self._manager).__aenter__(self._manager)
         except BaseException as error:
-            raise self._not_opened(error) from None
+            raised = self._explained(error)
+            if raised is error:
+                raise
+            raise raised from error
         try:
             self._verify(value)
         except BaseException as error:
@@ -221,7 +227,7 @@ class ConduitBlock(Generic[_C]):
         if self._check is not None:
             self._check(value)
 
-    def _not_opened(self, error: BaseException) -> BaseException:
+    def _explained(self, error: BaseException) -> BaseException:
         raised = unmistakable(error, self._mine.name)
         note(raised, f"as {self._mine.name} was opened")
         return raised

@@ -69,6 +69,7 @@ class Producer(Conduit, Generic[P_co]):
     only as far as the flow has room: the buffers and limits of its steps.
 
     Iterate over a producer with `for` or `async for`; leaving early ends the run and cleans up.
+    What each run needs open, a method `opened` gives: a context manager that sets it on `self`.
 
     >>> class Numbers(Producer[int]):
     ...     def produce(self):

@@ -89,8 +89,8 @@ def step(name: Any, function_or_data: Any = MISSING, /, *, using: Any = None, **
     `using={"client": httpx.AsyncClient}`: by the name of a parameter, a class, or a function
     without parameters, plain or asynchronous. It is called on the loop of the run, before the first
     call of the step. If it gives a context manager, that is entered, and what comes of that is the
-    argument; else it is what was given. One factory makes one for all steps of a run that have it.
-    A function that takes nothing else is a producer.
+    argument; else it is what was given. A class makes one for each step, a function one for all
+    steps of a run that have it. A step whose function takes nothing else is a producer.
 
     Raises TypeError or ValueError, while the flow is written, for what can't work.
 

@@ -277,8 +277,8 @@ class SourceStep(Producer[DictProduct]):
                 # Here, as most flows have none (benchmark "startup, import").
                 from .using import source_call
 
-                using = self._flow_using, flow.scope, offload
-                return products.of_call(source_call(self.name, self._flow_source, *using))
+                call = source_call(self, self._flow_source, flow.scope, offload)
+                return products.of_call(call)
             if offload is None:
                 return products.of_call(self._flow_function)
             return products.of_offloaded_call(self._flow_called, offload)

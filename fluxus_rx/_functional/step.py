@@ -238,8 +238,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             # Here, as most flows have none (benchmark "startup, import").
             from .using import using_in_run
 
-            function = self._flow_function
-            using = using_in_run(self.name, function, self._flow_using, place.scope, offload)
+            using = using_in_run(self, self._flow_function, place.scope, offload)
         call = self._flow_step_call(place, offload, using)
         apply, acall = call.functions()
         return BoundStep(

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from .._common.messages import shown
 from .._common.names import identifier, normal_name
 from .._common.signatures import Parameters, function_name
+from .._conduits.conduit import Conduit
 from .._errors import InvalidFlowError, InvalidNameError
 from .._loops.inbox import running_loop
 from .._options.offload import Offload
 from .._rx.run_resources import NeededResources, RunResource
 from .._rx.scope import Scope
-from .step_function import Factories
 
 __all__ = ["UsingInRun", "checked_factories", "source_call", "using_in_run"]
 
@@ -94,34 +94,34 @@ class UsingInRun(NamedTuple):
     resources: dict[str, Any] | None
 
 
-def using_in_run(
-    step: str, function: Any, factories: Factories, scope: Scope, offload: Offload | None
-) -> UsingInRun:
-    """How the function of a step is called in a run. One factory makes one resource there, for all
-    steps that have it; off the loop in processes, one in each of the processes of a step."""
+def using_in_run(step: Conduit, function: Any, scope: Scope, offload: Offload | None) -> UsingInRun:
+    """How the function of a step is called in a run. A function that makes resources makes one
+    there, for all steps that have it; a class one for each step; off the loop in processes, each of
+    them makes its own."""
+    factories = step._flow_using
     if offload is not None:
         from .._options.processes import Processes
 
         if isinstance(offload, Processes):
             from .._rx.process_resources import WithResources, kept_processes
 
-            number, needs = kept_processes(offload, f"what step {step!r} uses", scope)
-            return UsingInRun(WithResources(number, step, function, factories), needs, None)
+            number, needs = kept_processes(offload, f"what {step._flow_label} uses", scope)
+            return UsingInRun(WithResources(number, step.name, function, factories), needs, None)
     resources: dict[str, Any] = {}
 
     def take(values: list[Any]) -> None:
         resources.update(zip(factories, values, strict=True))
 
-    opened = [_factory_resource(step, name, factory, scope) for name, factory in factories.items()]
+    opened = [_factory_resource(step, name, scope) for name in factories]
     return UsingInRun(function, NeededResources(opened, take), resources)
 
 
 def source_call(
-    step: str, function: Any, factories: Factories, scope: Scope, offload: Offload | None
+    step: Conduit, function: Any, scope: Scope, offload: Offload | None
 ) -> Callable[[], Any]:
     """The call of a source's function, with its resources; it gives what the function gives, or an
     awaitable of that."""
-    called, needs, resources = using_in_run(step, function, factories, scope, offload)
+    called, needs, resources = using_in_run(step, function, scope, offload)
 
     async def call_later() -> Any:
         await needs.open()
@@ -139,13 +139,24 @@ def source_call(
     return call
 
 
-def _factory_resource(step: str, name: str, factory: Any, scope: Scope) -> RunResource:
-    what = f"the resource {name!r} of step {step!r}"
+def _factory_resource(step: Conduit, name: str, scope: Scope) -> RunResource:
+    factory: Any = step._flow_using[name]
+    what = f"the resource {name!r} of {step._flow_label}"
     key: Any = factory
-    try:
-        hash(factory)
-    except TypeError:
+    if isinstance(factory, type):
+        # Steps that have a set each, or a table, would hardly expect it to be one.
+        key = id(step), name
+    elif not _has_hash(factory):
         key = id(factory)
+    # The step is kept: as long as it lives, no other one has its id.
     return scope.resources.get_or_create(
-        ("factory", key), partial(RunResource, scope.resources, what, factory)
+        ("factory", key), partial(RunResource, scope.resources, what, factory, subject=step)
     )
+
+
+def _has_hash(thing: object) -> bool:
+    try:
+        hash(thing)
+    except TypeError:
+        return False
+    return True

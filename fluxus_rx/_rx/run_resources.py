@@ -104,7 +104,10 @@ class RunResource:
                 self._context.run(self._enter_plainly, made)
                 return True
         except BaseException as error:
-            raise self._failed(error) from None
+            raised = self._failed(error)
+            if raised is error:
+                raise
+            raise raised from error
         self._begin(made)
         return False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import signal
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from fluxus_rx import Stopper, arun, astream, run, start, step, stream
+from fluxus_rx.reactive_streams import from_publisher, to_publisher
 from fluxus_rx.testing import run_virtual
 from tests.support.recorded_resources import KINDS, Record
 
@@ -53,7 +55,13 @@ class Case:
             self.stop()
             return {"x": x}
 
-        return {"gives": gives, "raises": raises, "waits": waits, "stops": stops}[does]
+        async def interrupts(x: int) -> dict[str, int]:
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.Event().wait()
+            return {}
+
+        named = (gives, raises, waits, stops, interrupts)
+        return {function.__name__: function for function in named}[does]
 
 
 async def success(kind: str) -> Case:
@@ -164,6 +172,12 @@ async def paths_observed(kind: str) -> Case:
     return case
 
 
+async def published(kind: str) -> Case:
+    case = Case(kind)
+    assert len([item async for item in from_publisher(to_publisher(case.flow))]) == 3
+    return case
+
+
 async def shared(kind: str) -> Case:
     case = Case(kind)
     async with case.flow.share() as hub:
@@ -232,6 +246,7 @@ ENDINGS: dict[Callable[[str], Awaitable[Case]], type[BaseException] | None] = {
     disposed: GeneratorExit,
     observed: None,
     paths_observed: None,
+    published: None,
     shared: None,
     started_and_cancelled: asyncio.CancelledError,
     started_and_drained: None,
@@ -266,3 +281,15 @@ def test_what_is_open_is_closed_at_each_ending(
         assert sorted(case.record.names("open")) == [*NAMES]
     for error in case.record.errors[ending is failing_close :]:
         assert (None if error is None else type(error)) is expected
+
+
+@pytest.mark.parametrize("kind", _USUAL_KINDS)
+def test_an_interrupt_closes_what_is_open(kind: str) -> None:
+    """Before KeyboardInterrupt is raised; the resources are told of a cancellation."""
+    for read in (run, lambda flow: [*stream(flow)]):
+        case = Case(kind, "interrupts")
+        with pytest.raises(KeyboardInterrupt):
+            read(case.flow)
+        case.record.check_closed()
+        assert sorted(case.record.names("close")) == [*NAMES]
+        assert None not in case.record.errors

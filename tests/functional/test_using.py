@@ -94,28 +94,49 @@ def test_what_is_no_context_manager_is_handed_on() -> None:
     assert len({id(output["look"]["kept"]) for output in result[0]}) == 1
 
 
-def test_one_factory_makes_one_in_a_run() -> None:
-    """For all steps that have it, and for a step that stands in two branches; each run has its
-    own."""
-    first, second = (step(name, give, using={"client": Client}) for name in ("first", "second"))
+def client() -> Client:
+    return Client()
+
+
+def test_a_function_makes_one_for_all_steps_of_a_run() -> None:
+    """Also for a step that stands in two branches; each run has its own."""
+    first, second = (step(name, give, using={"client": client}) for name in ("first", "second"))
     flow = numbers() >> first >> parallel(second, first >> second)
-    runs = [{id(client) for client in clients_of(result)} for result in (run(flow), run(flow))]
-    kept = [run(flow), run(flow)]
-    assert [len(clients) for clients in runs] == [1, 1]
-    assert clients_of(kept[0])[0] is not clients_of(kept[1])[0]
+    results = [run(flow), run(flow)]
+    assert [len({*map(id, clients_of(result))}) for result in results] == [1, 1]
+    assert clients_of(results[0])[0] is not clients_of(results[1])[0]
 
 
-def test_two_factories_make_two_in_a_run() -> None:
-    """Also if they do the same."""
-    steps = [step(name, give, using={"client": lambda: Client()}) for name in ("one", "two")]
-    clients = clients_of(run(numbers(1) >> steps[0] >> steps[1]))
+def test_a_class_makes_one_for_each_step() -> None:
+    """One, wherever the step stands; so that steps with a set each have a set each."""
+    first, second = (step(name, give, using={"client": set}) for name in ("first", "second"))
+    clients = clients_of(run(numbers() >> first >> parallel(second, first >> second)))
     assert len({id(client) for client in clients}) == 2
+
+
+def test_methods_of_one_object_are_one_function() -> None:
+    """Though each time that one is asked for, it is another object; what has no hash is itself."""
+
+    class Settings:
+        def client(self) -> Client:
+            return Client()
+
+    class Unhashable(Settings):
+        __hash__ = None  # type: ignore[assignment]  # as that of a dataclass
+
+        def __call__(self) -> Client:
+            return Client()
+
+    settings, one = Settings(), Unhashable()
+    for factories in ((settings.client, settings.client), (one, one)):
+        steps = [step(f"s{n}", give, using={"client": make}) for n, make in enumerate(factories)]
+        assert len({*map(id, clients_of(run(numbers(1) >> steps[0] >> steps[1])))}) == 1
 
 
 async def test_runs_at_once_have_their_own() -> None:
     """Those of the same flow, too."""
     flow = numbers(20) >> step("fetch", fetch, using={"client": Client})
-    many = flow >> step("which", give, using={"client": Client})
+    many = flow >> step("which", give, using={"client": client})
     results = await asyncio.gather(*(arun(many) for _ in range(3)))
     assert len({id(client) for result in results for client in clients_of(result)}) == 3
 

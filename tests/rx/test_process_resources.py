@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from fluxus_rx import Producer, StepOptions, Transformer, check, close_processes, run, step
+from fluxus_rx._options import processes
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -163,6 +166,47 @@ def test_processes_are_everybodys_again_after_the_run(path: Path) -> None:
     (process,) = events(path)["open"]
     result = run(numbers(1) >> step("pid", process_id).options(executor="process"))
     assert result[0][0]["pid"]["pid"] == int(process)
+
+
+def hang_at_first(x: int, db: Path) -> dict[str, int]:
+    note(db, "use")
+    if len(events(db)["use"]) == 1:
+        time.sleep(60)
+    return {"y": x}
+
+
+def test_a_process_that_is_ended_with_its_call_is_replaced_by_one_that_opens_anew(
+    path: Path,
+) -> None:
+    """The call is made once more there; what was open in the first one is gone with it."""
+    using = {"db": partial(connection, path)}
+    hanging = step("s", hang_at_first, using=using).options(
+        executor="process", timeout=0.5, retry=2
+    )
+    assert run(numbers(1) >> hanging)[0][0]["s"] == {"y": 0}
+    seen = events(path)
+    assert len(seen["open"]) == 2
+    assert len(seen["close"]) == 1
+
+
+@contextlib.contextmanager
+def never_closed(path: Path) -> Iterator[Path]:
+    note(path, "open")
+    yield path
+    time.sleep(60)
+
+
+def test_a_process_that_does_not_close_in_time_is_ended(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the run says so, by an error."""
+    monkeypatch.setattr(processes, "GRACE_SECONDS", 0.1)
+    using = {"db": partial(never_closed, path)}
+    with pytest.raises(TimeoutError, match=r"step 's': a process took longer than 0\.1 s to close"):
+        run(numbers(1) >> step("s", double, using=using).options(executor="process"))
+    (process,) = events(path)["open"]
+    while int(process) in {child.pid for child in multiprocessing.active_children()}:
+        time.sleep(0.01)  # the time limit of the test is the limit
 
 
 def process_id(x: int) -> dict[str, int]:
