@@ -12,13 +12,13 @@ from itertools import chain as concatenated
 from itertools import product as cartesian
 from itertools import takewhile
 from math import prod
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from .._common.encoding import printed
 from .._common.item_types import fits, type_name, union_of
 from .._errors import InvalidFlowError
 from .._graph.trampoline import trampoline
-from .._options.step_options import NO_OPTIONS, StepOptions
+from .._options.step_options import NO_OPTIONS, OptionKeywords, StepOptions, shows_options
 from .._typing import T
 from .conduit import Conduit
 
@@ -44,7 +44,8 @@ class Composite(Conduit):
         """What it is made of."""
         return self._flow_conduits
 
-    def options(self, **options: Any) -> Self:
+    @shows_options()
+    def options(self, **options: Unpack[OptionKeywords]) -> Self:
         """A copy with these options for all steps in it that have none of their own, and none from
         a chain or a group further inside; see `StepOptions` for their names.
 

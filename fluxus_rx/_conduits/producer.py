@@ -16,7 +16,7 @@ from collections.abc import (
 )
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, Unpack, overload
 
 from aiostream import Stream
 from reactivex import Observable
@@ -32,7 +32,7 @@ from .._engine.merged import Merged
 from .._engine.observable import FlowObservable, buffered
 from .._errors import InvalidFlowError
 from .._options.offload import Offload
-from .._options.step_options import NO_OPTIONS, StepOptions
+from .._options.step_options import NO_OPTIONS, OptionKeywords, StepOptions, shows_options
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._rx.run_settings import RunSettings
 from .._rx.scheduler import FlowScheduler
@@ -96,7 +96,8 @@ class Producer(Conduit, Generic[P_co]):
     _flow_role: ConduitRole = "producer"
     _flow_options = NO_OPTIONS
 
-    def options(self, **options: Any) -> Self:
+    @shows_options("executor")
+    def options(self, **options: Unpack[OptionKeywords]) -> Self:
         """A copy of this producer that makes its products elsewhere: `executor` is its only option.
 
         With `"thread"`, `"process"` or an `Executor`, `produce` is called there, and each product

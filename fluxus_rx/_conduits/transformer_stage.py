@@ -6,7 +6,7 @@ import copy
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack, cast
 
 from reactivex import Observable
 
@@ -16,7 +16,7 @@ from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError
 from .._options.offload import Offload
-from .._options.step_options import NO_OPTIONS, StepOptions
+from .._options.step_options import NO_OPTIONS, OptionKeywords, StepOptions, shows_options
 from .._streams.context import Items
 from .conduit import Conduit, ConduitRole
 from .iterables import MethodCall, check_executor, iterator_of
@@ -41,7 +41,8 @@ class TransformerStage(Conduit):
     def transform(self, product: Any) -> Iterable[Any]:
         """Give the outputs for one product."""
 
-    def options(self, **options: Any) -> Self:
+    @shows_options()
+    def options(self, **options: Unpack[OptionKeywords]) -> Self:
         """A copy of this transformer with other options; see `StepOptions` for their names.
 
         What was set before stays, but for what is set anew. Raises TypeError for a name that is no

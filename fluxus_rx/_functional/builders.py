@@ -4,27 +4,43 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping
-from functools import reduce
-from typing import Any, Union, overload
+from functools import partial, reduce
+from typing import Any, Concatenate, Protocol, Union, overload
 
 from reactivex import Observable
+from typing_extensions import TypeVar
 
 from .._common.messages import shown
 from .._common.names import identifier
 from .._common.signatures import function_name, parameters_of
 from .._common.single_values import is_single_value, is_text
 from .._common.text import counted
-from .._conduits.conduit import passthrough_chained, role_of
+from .._conduits.conduit import Conduit, passthrough_chained, role_of
+from .._conduits.consumer import Consumer
 from .._conduits.producer import Producer
 from .._conduits.transformer import Passthrough, Transformer, group, passes_through
 from .._errors import InvalidFlowError, InvalidNameError
-from .._products.dict_product import MISSING, DictProduct, checked
+from .._products.dict_product import DictProduct, checked
 from .._products.factory import EACH_A_MAPPING, MAPPING
+from .._typing import (
+    A,
+    B,
+    Behind,
+    C,
+    P,
+    R,
+    T,
+    Whole,
+    Whole2,
+    Whole3,
+    Whole4,
+)
 from .source_step import SourceStep
 from .step import Step
 
 __all__ = ["chain", "parallel", "passthrough", "step"]
 
+OneConduit = TypeVar("OneConduit", bound=Conduit)
 #: what a step's function gives
 Attributes = Mapping[str, Any]
 
@@ -37,28 +53,42 @@ Outcome = Union[  # noqa: UP007 - read as a list
 ]
 
 
-# No parameters: a producer; one or more: a transformer, which no signature can say.
+class TakesAttributes(Protocol):
+    """A function that takes any attributes, as `**attributes`."""
+
+    def __call__(self, **attributes: Any) -> Outcome:
+        """What it gives for them."""
+        ...
+
+
+# A function that can be called without arguments is no producer if it takes some all the same. What
+# types can't say: that all are keyword-only and have defaults. What a partial takes, mypy doesn't
+# know.
+@overload
+def step(name: str, function: partial[Any], /, **fixed: Any) -> Any: ...
+@overload
+def step(
+    name: str, function: Callable[Concatenate[Any, ...], Outcome], /, **fixed: Any
+) -> Transformer[Attributes, DictProduct]: ...
+@overload
+def step(  # type: ignore[overload-overlap]  # see above
+    name: str, function: TakesAttributes, /, **fixed: Any
+) -> Transformer[Attributes, DictProduct]: ...
 @overload
 def step(  # pyright: ignore[reportOverlappingOverload]  # see above
     name: str, function: Callable[[], Outcome], /
 ) -> Producer[DictProduct]: ...
-
-
 @overload
-def step(
+def step(  # type: ignore[overload-cannot-match]  # pyright: ignore[reportOverlappingOverload]  # for keyword-only parameters
     name: str, function: Callable[..., Outcome], /, **fixed: Any
 ) -> Transformer[Attributes, DictProduct]: ...
-
-
 @overload
 def step(
     name: str,
     data: Attributes | Iterable[Attributes] | AsyncIterable[Attributes] | Observable[Any],
     /,
 ) -> Producer[DictProduct]: ...
-
-
-def step(name: Any, function_or_data: Any = MISSING, /, **fixed: Any) -> Any:
+def step(name: str, function_or_data: Any = ..., /, **fixed: Any) -> Any:
     """One step of a flow.
 
     - Data (a mapping, an iterable or async iterable of mappings, an Observable of mappings), or a
@@ -80,7 +110,7 @@ def step(name: Any, function_or_data: Any = MISSING, /, **fixed: Any) -> Any:
     >>> run(flow)
     RunResult([{'src': {'x': 1}, 'add': {'y': 11}}, {'src': {'x': 2}, 'add': {'y': 12}}])
     """
-    if function_or_data is MISSING and callable(name):
+    if function_or_data is ... and callable(name):
         raise InvalidFlowError(
             f"step() needs a name before the function: step('name', {function_name(name)})"
         )
@@ -90,7 +120,7 @@ def step(name: Any, function_or_data: Any = MISSING, /, **fixed: Any) -> Any:
         raise InvalidNameError(
             f"{name!r} is no valid step name: names must be identifiers{identifier(name)}"
         )
-    if function_or_data is MISSING:
+    if function_or_data is ...:
         raise InvalidFlowError(f"step({name!r}) needs data or a function after the name")
     return _step(name, function_or_data, fixed)
 
@@ -151,7 +181,67 @@ def passthrough() -> Passthrough:
     return Passthrough()
 
 
-def chain(first: Any = MISSING, /, *more: Any) -> Any:
+# What is behind a producer says what the two become, and so on; which role a transformer begins has
+# to be written out. Of six and more, type checkers are told nothing.
+@overload
+def chain(only: OneConduit, /) -> OneConduit: ...
+@overload
+def chain(first: Producer[A], second: Behind[Producer[A], Whole], /) -> Whole: ...
+@overload
+def chain(
+    first: Producer[A], second: Behind[Producer[A], Whole], third: Behind[Whole, Whole2], /
+) -> Whole2: ...
+@overload
+def chain(
+    first: Producer[A],
+    second: Behind[Producer[A], Whole],
+    third: Behind[Whole, Whole2],
+    fourth: Behind[Whole2, Whole3],
+    /,
+) -> Whole3: ...
+@overload
+def chain(
+    first: Producer[A],
+    second: Behind[Producer[A], Whole],
+    third: Behind[Whole, Whole2],
+    fourth: Behind[Whole2, Whole3],
+    fifth: Behind[Whole3, Whole4],
+    /,
+) -> Whole4: ...
+@overload
+def chain(first: Transformer[A, B], second: Transformer[B, C], /) -> Transformer[A, C]: ...
+@overload
+def chain(first: Transformer[A, B], second: Consumer[B, R], /) -> Consumer[A, R]: ...
+@overload
+def chain(
+    first: Transformer[A, B], second: Transformer[B, C], third: Transformer[C, P], /
+) -> Transformer[A, P]: ...
+@overload
+def chain(
+    first: Transformer[A, B], second: Transformer[B, C], third: Consumer[C, R], /
+) -> Consumer[A, R]: ...
+@overload
+def chain(
+    first: Transformer[A, B],
+    second: Transformer[B, C],
+    third: Transformer[C, P],
+    fourth: Transformer[P, T],
+    /,
+) -> Transformer[A, T]: ...
+@overload
+def chain(
+    first: Transformer[A, B],
+    second: Transformer[B, C],
+    third: Transformer[C, P],
+    fourth: Transformer[P, Any],
+    fifth: Transformer[Any, T],
+    /,
+) -> Transformer[A, T]: ...
+@overload
+def chain(
+    first: Conduit, b: Conduit, c: Conduit, d: Conduit, e: Conduit, f: Conduit, /, *more: Conduit
+) -> Any: ...
+def chain(*steps: Any) -> Any:
     """Steps one behind the other: `chain(a, b, c)` is `a >> b >> c`.
 
     A chain that begins with a producer is a producer, one that ends with a consumer a flow or a
@@ -160,9 +250,10 @@ def chain(first: Any = MISSING, /, *more: Any) -> Any:
     >>> chain(step("src", {"x": 1}), step("double", lambda x: {"x": 2 * x}))
     step('src', {'x': 1}) >> step('double', <lambda>)
     """
-    if first is MISSING:
+    if not steps:
         raise InvalidFlowError("chain() needs at least one step")
-    for index, conduit in enumerate((first, *more)):
+    first, *more = steps
+    for index, conduit in enumerate(steps):
         if role_of(conduit) is not None or (index and role_of(first) is not None):
             continue
         if isinstance(conduit, Collection) and not (is_single_value(conduit) or callable(conduit)):
@@ -178,6 +269,18 @@ def chain(first: Any = MISSING, /, *more: Any) -> Any:
     return reduce(lambda chained, conduit: chained >> conduit, more, first)
 
 
+@overload
+def parallel(first: Producer[A], second: Producer[B], /) -> Producer[A | B]: ...
+@overload
+def parallel(*steps: Producer[A] | Iterable[Producer[A]]) -> Producer[A]: ...
+@overload
+def parallel(first: Transformer[A, B], second: Transformer[A, C], /) -> Transformer[A, B | C]: ...
+@overload
+def parallel(*steps: Transformer[A, B] | Iterable[Transformer[A, B]]) -> Transformer[A, B]: ...
+@overload
+def parallel(
+    *steps: Transformer[A, Any] | Passthrough | Iterable[Transformer[A, Any] | Passthrough],
+) -> Transformer[A, Any]: ...
 def parallel(*steps: Any) -> Any:
     """Steps side by side: `parallel(a, b, c)` is `a & b & c`; iterables of steps are unpacked.
 

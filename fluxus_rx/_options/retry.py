@@ -19,6 +19,7 @@ __all__ = [
     "LONGEST_WAIT",
     "Attempts",
     "Retries",
+    "RetryPolicy",
     "check_retry",
     "longest_wait",
     "retries",
@@ -44,6 +45,15 @@ class Attempts(Protocol):
         surfaces here, with `error` as its context.
         """
         ...
+
+
+class RetryPolicy(Protocol):
+    """A retrying object of tenacity, as type checkers tell it from what is none."""
+
+    stop: Any
+    wait: Any
+    retry: Any
+    before_sleep: Any
 
 
 #: Begins the attempts of the call with a product. Raises what a policy's `before` hook raises.

@@ -320,7 +320,10 @@ def test_nothing_is_called_or_iterated() -> None:
         return {}
 
     iterator = source()
-    check(step("src", source) >> step("f", called).options(on_error=calls.update))
+    check(
+        step("src", source)
+        >> step("f", called).options(on_error=lambda failure: calls.update(failed=1))
+    )
     check(step("src", iterator) >> step("f", called))
     assert not calls
     assert next(iterator) == {"x": 1}
