@@ -71,13 +71,21 @@ class Composite(Conduit):
         return changed
 
     def _flow_check_options(self, defaults: StepOptions) -> None:
+        for one in self._flow_atoms():
+            one._flow_check_options(defaults)
+
+    def _flow_keeps_failures(self, defaults: StepOptions) -> bool:
+        return any(one._flow_keeps_failures(defaults) for one in self._flow_atoms())
+
+    def _flow_atoms(self) -> Iterator[Conduit]:
+        """The conduits in it that are no composites."""
         inside: list[Conduit] = [self]
         while inside:
             one = inside.pop()
             if isinstance(one, Composite):
                 inside += reversed(one.conduits)
             else:
-                one._flow_check_options(defaults)
+                yield one
 
     def _flow_fact(self, name: str, find: Callable[[tuple[Any, ...]], T]) -> T:
         """What is found of the conduits under this name, which all those further inside know by

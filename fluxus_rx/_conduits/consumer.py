@@ -306,7 +306,7 @@ class Flow(Conduit, Generic[R_co]):
 
     def _flow_settings(self, **asked: Any) -> RunSettings:
         settings = RunSettings.of(**asked)
-        self._flow_check_options(settings.options)
+        self.producer._flow_check_settings(settings)
         return settings
 
     async def _flow_arun(self, settings: RunSettings) -> R_co:

@@ -31,6 +31,7 @@ from .._engine.execution import Execution
 from .._engine.merged import Merged
 from .._engine.observable import FlowObservable, buffered
 from .._errors import InvalidFlowError
+from .._graph.mistakes import cannot_chain, cannot_group
 from .._options.offload import Offload
 from .._options.step_options import NO_OPTIONS, OptionKeywords, StepOptions, shows_options
 from .._rx.overflow import Overflow, OverflowPolicy
@@ -40,7 +41,7 @@ from .._streams.channel import BUFFER
 from .._streams.iteration import iterate
 from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
-from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group
+from .conduit import Conduit, ConduitRole
 from .iterables import MethodCall, check_executor, iterator_of, not_iterable
 
 if TYPE_CHECKING:

@@ -96,6 +96,10 @@ class TransformerStage(Conduit):
             object.__setattr__(bare, name, NO_OPTIONS)
         return bare
 
+    def _flow_keeps_failures(self, defaults: StepOptions) -> bool:
+        kept = self._flow_settings.over(defaults).on_error != "raise"
+        return kept or super()._flow_keeps_failures(defaults)
+
     def _flow_check_options(self, defaults: StepOptions) -> None:
         if self._flow_awaits:
             if self._flow_options.executor is not None:

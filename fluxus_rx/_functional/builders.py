@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from functools import partial, reduce
-from typing import Any, Concatenate, Protocol, Union, overload
+from typing import Any, Concatenate, Protocol, Union, cast, overload
 
 from reactivex import Observable
 from typing_extensions import TypeVar
 
-from .._common.messages import shown
+from .._common.messages import short, shown
 from .._common.names import identifier
 from .._common.signatures import function_name, parameters_of
 from .._common.single_values import is_single_value, is_text
 from .._common.text import counted
-from .._conduits.conduit import Conduit, passthrough_chained, role_of
+from .._conduits.conduit import Conduit, role_of
 from .._conduits.consumer import Consumer
 from .._conduits.producer import Producer
 from .._conduits.transformer import Passthrough, Transformer, group, passes_through
 from .._errors import InvalidFlowError, InvalidNameError
+from .._graph.mistakes import (
+    check_no_frame,
+    holds_conduits,
+    is_conduit,
+    meant_by,
+    passthrough_chained,
+)
+from .._options.step_options import option_hint
 from .._products.dict_product import DictProduct, checked
 from .._products.factory import EACH_A_MAPPING, MAPPING
 from .._typing import (
@@ -88,7 +96,7 @@ def step(
     data: Attributes | Iterable[Attributes] | AsyncIterable[Attributes] | Observable[Any],
     /,
 ) -> Producer[DictProduct]: ...
-def step(name: str, function_or_data: Any = ..., /, **fixed: Any) -> Any:
+def step(name: Any = ..., function_or_data: Any = ..., /, **fixed: Any) -> Any:
     """One step of a flow.
 
     - Data (a mapping, an iterable or async iterable of mappings, an Observable of mappings), or a
@@ -114,8 +122,14 @@ def step(name: str, function_or_data: Any = ..., /, **fixed: Any) -> Any:
         raise InvalidFlowError(
             f"step() needs a name before the function: step('name', {function_name(name)})"
         )
+    if name is ...:
+        raise InvalidFlowError(
+            "step() takes a name and a function, or data, both by position: step('name', f)"
+        )
     if not isinstance(name, str):
-        raise InvalidFlowError(f"the name of a step must be a string, not {shown(name)}")
+        swapped = isinstance(function_or_data, str)
+        hint = f"; did you mean step({short(function_or_data)}, …)?" if swapped else ""
+        raise InvalidFlowError(f"the name of a step must be a string, not {shown(name)}{hint}")
     if not name.isidentifier():
         raise InvalidNameError(
             f"{name!r} is no valid step name: names must be identifiers{identifier(name)}"
@@ -125,44 +139,67 @@ def step(name: str, function_or_data: Any = ..., /, **fixed: Any) -> Any:
     return _step(name, function_or_data, fixed)
 
 
+# Prompts and the reference show what is to be given; that less can be is for the message alone.
+_own: Any = inspect.signature(step)
+_needed = [one.replace(default=one.empty) for one in _own.parameters.values()]
+cast(Any, step).__signature__ = _own.replace(parameters=_needed)
+
+
 def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
-    if is_text(given):
-        raise InvalidFlowError(
-            f"step {name!r}: a string is no data; expected a mapping, an iterable of mappings, or a"
-            " function"
-        )
-    if inspect.iscoroutine(given):
-        called = given.__name__
-        given.close()  # or "was never awaited" is printed over the real error
-        raise InvalidFlowError(
-            f"step({name!r}, {called}(...)) passes a call; pass the function:"
-            f" step({name!r}, {called})"
-        )
     # What can be called is a function, also if it can be iterated, as a mock or a chain of layers.
     is_data = isinstance(given, Mapping | Iterable | AsyncIterable | Observable)
-    if is_data and not callable(given) and role_of(given) is None:
+    if is_data and not callable(given) and not is_text(given) and role_of(given) is None:
         if fixed:
             raise InvalidFlowError(
                 f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but data takes"
-                " no keywords"
+                f" no keywords{option_hint(_shape(name), fixed, of_source=True)}"
             )
         _check_data(name, given)
         return SourceStep(name, given, False)
-    if not callable(given) or role_of(given) is not None:
-        raise InvalidFlowError(f"step {name!r}: {shown(given)} is neither data nor a function")
+    if not callable(given) or is_conduit(given):
+        raise _no_function(name, given)
     parameters = parameters_of(name, given)
     if parameters.names or parameters.takes_all:
         return Step(name, given, fixed, parameters)
     if fixed:
         raise InvalidFlowError(
             f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but its function"
-            " takes no arguments"
+            f" takes no arguments{option_hint(_shape(name), fixed, of_source=True)}"
         )
     return SourceStep(name, given, True)
 
 
+def _no_function(name: str, given: Any) -> InvalidFlowError:
+    """The error for what is neither data nor a function."""
+    if inspect.iscoroutine(given):
+        called = given.__name__
+        given.close()  # or "was never awaited" is printed over the real error
+        return InvalidFlowError(
+            f"step({name!r}, {called}(...)) passes a call; pass the function:"
+            f" step({name!r}, {called})"
+        )
+    if is_conduit(given):
+        made = f"{given.__name__}()" if isinstance(given, type) else short(given)
+        return InvalidFlowError(
+            f"step {name!r}: {shown(given)} is neither data nor a function, but a conduit, which"
+            f" stands in a flow by itself: {made}, and not step({name!r}, …)"
+        )
+    what = f"{shown(given)} is neither data nor a function"
+    if is_text(given):
+        what = "a string is no data; expected a mapping, an iterable of mappings, or a function"
+    return InvalidFlowError(
+        f"step {name!r}: {what}; of a call, pass the function itself: step({name!r}, f), not"
+        f" step({name!r}, f(…))"
+    )
+
+
+def _shape(name: str) -> str:
+    return f"step({name!r}, …)"
+
+
 def _check_data(name: str, given: Any) -> None:
     """What can be known now: the items of a collection, not those of a generator."""
+    check_no_frame(f"step {name!r}", given)
     if isinstance(given, Mapping):
         checked(given, name, "the data", MAPPING)
     elif isinstance(given, list | tuple):
@@ -256,13 +293,14 @@ def chain(*steps: Any) -> Any:
     for index, conduit in enumerate(steps):
         if role_of(conduit) is not None or (index and role_of(first) is not None):
             continue
-        if isinstance(conduit, Collection) and not (is_single_value(conduit) or callable(conduit)):
+        if holds_conduits(conduit):
             raise InvalidFlowError(
                 f"chain() takes steps, but argument {index} is a {type(conduit).__name__} of"
                 f" {counted(len(conduit), 'step')}; did you mean chain(*steps)?"
             )
         raise InvalidFlowError(
             f"chain(): argument {index} is {shown(conduit)}; expected a step, a group or a flow"
+            f"{meant_by(conduit)}"
         )
     if role_of(first) == "passthrough":
         raise passthrough_chained()
@@ -315,6 +353,7 @@ def parallel(*steps: Any) -> Any:
             what = shown(one) if role_of(one) is None else one._flow_label
             raise InvalidFlowError(
                 f"parallel(): {place} is {what}; expected a step, a passthrough or a flow"
+                f"{meant_by(one)}"
             )
     return _parallel(members)
 
@@ -347,7 +386,8 @@ def _parallel(members: list[tuple[Any, str]]) -> Any:
         what = "a passthrough" if is_through else f"transformers ({other.name!r})"
         raise InvalidFlowError(
             f"parallel() cannot mix producers ({producers[0].name!r}) with {what}: either all"
-            " branches take input, or none does"
+            f" branches take input, or none does, and {producers[0].name!r} takes none"
+            f" {producers[0]._flow_why_source}"
         )
     if producers:
         return reduce(lambda grouped, one: grouped & one, producers[1:], producers[0])

@@ -67,7 +67,11 @@ class SourceStep(Producer[DictProduct]):
 
     @property
     def _flow_why_source(self) -> str:
-        return "(its function takes no arguments)" if self._is_function else "(it is data)"
+        if not self._is_function:
+            return f"(it is data; a function is passed uncalled: step({self._name!r}, f))"
+        if "*" in str(inspect.signature(self._source)):
+            return "(its function takes no arguments by name, but *args; name them)"
+        return "(its function takes no arguments)"
 
     @property
     def _flow_label(self) -> str:

@@ -20,6 +20,7 @@ from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import ForeignItems, Stage, StepContext
 from .._errors import InvalidFlowError, InvalidNameError
 from .._options.offload import Offload
+from .._options.step_options import option_hint
 from .._products.dict_product import MISSING, DictProduct, item_number, snapshot
 from .._products.factory import FOREIGN_NAME, ProductFactory, claims, from_foreign
 from .call import OffloadedCall, StepCall, TimedCall
@@ -70,10 +71,11 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
                     f"{identifier(name)}"
                 )
             if name not in known.names and not known.takes_all:
-                has = ", ".join(map(repr, known.names))
+                has, called = ", ".join(map(repr, known.names)), function_name(self._function)
+                made = f"step({self._name!r}, {called})"
                 raise InvalidFlowError(
-                    f"step {self._name!r}: {function_name(self._function)}() has no parameter"
-                    f" {name!r} (it has {has})"
+                    f"step {self._name!r}: {called}() has no parameter {name!r} (it has {has})"
+                    f"{option_hint(made, {name: self._fixed[name]})}"
                 )
 
     @property
@@ -84,6 +86,10 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
     @property
     def _flow_label(self) -> str:
         return f"step {self._name!r}"
+
+    @property
+    def _flow_needs(self) -> tuple[str, ...]:
+        return tuple(name for name in self._parameters.needed if name not in self._fixed)
 
     @property
     def _flow_called(self) -> tuple[Callable[..., Any], Mapping[str, Any]]:

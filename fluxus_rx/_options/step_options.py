@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Final, Literal, Self, TypeAlias, TypedDict, Unpack
 
 from .._common.encoding import printed
-from .._common.messages import check_seconds, check_whole_number, note, shown
+from .._common.messages import check_seconds, check_whole_number, note, short, shown
 from .._common.secrets import masked_text
 from .._common.signatures import is_coroutine_function
 from .._errors import InvalidFlowError, InvalidOptionError
@@ -19,7 +19,7 @@ from .._typing import T
 from .failure import Failure
 from .retry import RetryPolicy, check_retry
 
-__all__ = ["NO_OPTIONS", "OnError", "OptionKeywords", "StepOptions", "shows_options"]
+__all__ = ["NO_OPTIONS", "OnError", "OptionKeywords", "StepOptions", "option_hint", "shows_options"]
 
 OnError: TypeAlias = Literal["raise", "skip", "collect"] | Callable[[Failure], Any]
 
@@ -257,6 +257,19 @@ def shows_options(*names: str) -> Callable[[T], T]:
     return decorated
 
 
+def option_hint(step: str, given: Mapping[str, Any], *, of_source: bool = False) -> str:
+    """What to write, for the end of a message, if options were given to `step` as its arguments.
+
+    >>> option_hint("step('s', f)", {"concurrency": 3})
+    "; options are set by step('s', f).options(concurrency=3)"
+    """
+    names = [name for name in given if name in _DEFAULTS]
+    if of_source and names and names != ["executor"]:
+        return f"; {names[0]!r} is an option of steps that take products"
+    options = ", ".join(f"{name}={short(given[name])}" for name in names)
+    return f"; options are set by {step}.options({options})" if names else ""
+
+
 class _AsBefore:
     def __repr__(self) -> str:
         return "..."
@@ -270,11 +283,16 @@ _new: Any = StepOptions.__new__
 _new.__signature__ = inspect.signature(StepOptions.__init__)
 
 
+#: Characters of an object as it writes itself; of a longer one, what matters is shown.
+_MOST_CHARACTERS_WRITTEN: Final = 100
+
+
 def _written(value: object) -> str:
     if callable(value) and hasattr(value, "__name__"):
         return str(value.__name__)
     try:
-        return masked_text(repr(value))
+        text = masked_text(repr(value))
+        return text if len(text) <= _MOST_CHARACTERS_WRITTEN else short(value)
     except Exception as error:
         return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from enum import Enum
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from .._common.encoding import printed
 from .._common.messages import check_seconds
@@ -22,6 +22,7 @@ from .._results.run_result import RunResult
 from .._rx.stopper import Stopper
 from .._streams.iteration import END
 from .._streams.ordering import Arrival
+from .arguments import by_name, check_by_name
 from .request import Beside, CollectedRun, Input
 
 if TYPE_CHECKING:
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["Run", "start"]
 
 
+@by_name
 def start(
     flow: Conduit,
-    *,
+    *misplaced: Never,
     input: Input | None = None,
     timestamps: bool = False,
     progress: Follow = False,
@@ -57,6 +59,7 @@ def start(
     >>> asyncio.run(main())
     RunResult([{'src': {'x': 1}}, {'src': {'x': 2}}]) done
     """
+    check_by_name("start()", misplaced)
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from typing import Never
 
 from .._conduits.conduit import Conduit
 from .._engine.conversions import arrivals
@@ -16,14 +17,21 @@ from .._results.run_result import RunResult
 from .._rx.stopper import Stopper
 from .._streams.ordering import Arrival
 from .._streams.resumable import Resumable
-from .request import CollectedRun, Input, PartialReceiver, RunRequest
+from .arguments import by_name, check_by_name
+from .request import (
+    CollectedRun,
+    Input,
+    PartialReceiver,
+    RunRequest,
+)
 
 __all__ = ["arun", "astream", "run", "stream"]
 
 
+@by_name
 def run(
     flow: Conduit,
-    *,
+    *misplaced: Never,
     input: Input | None = None,
     timestamps: bool = False,
     progress: Follow = False,
@@ -37,7 +45,7 @@ def run(
 
     A flow that begins with a transformer takes `input`: a mapping, or any iterable, async iterable
     or Observable of mappings, named `input` in the lineage; without it, it runs once on an empty
-    product.
+    product, if its first steps can do without attributes.
 
     With `timestamps`, the attributes of each step get `"[start]"` and `"[end]"`, in seconds since
     the run began, and the result keeps a record of each call for its `summary()` and
@@ -75,12 +83,14 @@ def run(
 
     Raises TypeError for what is no flow, or for `input` together with a leading producer,
     ValueError for `progress`, `options`, `max_failures`, `deadline`, `stop` or `partial` that are
-    none.
+    none, for `max_failures` where no step has `on_error`, and for a first step that needs an
+    attribute, without `input`.
 
     >>> from fluxus_rx import step
     >>> run(step("double", lambda x: {"x": 2 * x}), input=[{"x": 1}, {"x": 2}])[0]
     [{'input': {'x': 1}, 'double': {'x': 2}}, {'input': {'x': 2}, 'double': {'x': 4}}]
     """
+    check_by_name("run()", misplaced)
     request = CollectedRun(
         flow,
         input=input,
@@ -96,9 +106,10 @@ def run(
         return loop.call(request.result)
 
 
+@by_name
 async def arun(
     flow: Conduit,
-    *,
+    *misplaced: Never,
     input: Input | None = None,
     timestamps: bool = False,
     progress: Follow = False,
@@ -115,8 +126,10 @@ async def arun(
     >>> asyncio.run(arun(step("src", {"x": 1})))
     RunResult([{'src': {'x': 1}}])
     """
+    check_by_name("arun()", misplaced)
     request = CollectedRun(
         flow,
+        who="arun()",
         input=input,
         timestamps=timestamps,
         progress=progress,
@@ -130,9 +143,10 @@ async def arun(
         return await request.result()
 
 
+@by_name
 def stream(
     flow: Conduit,
-    *,
+    *misplaced: Never,
     input: Input | None = None,
     progress: Follow = False,
     options: StepOptions | None = None,
@@ -165,6 +179,7 @@ def stream(
     0 {'src': {'x': 1}, 'double': {'x': 2}}
     0 {'src': {'x': 2}, 'double': {'x': 4}}
     """
+    check_by_name("stream()", misplaced)
     request = RunRequest(
         flow,
         who="stream()",
@@ -189,9 +204,10 @@ def _stream(request: RunRequest) -> Generator[tuple[int, Output], None, None]:
             products.close()
 
 
+@by_name
 def astream(
     flow: Conduit,
-    *,
+    *misplaced: Never,
     input: Input | None = None,
     progress: Follow = False,
     options: StepOptions | None = None,
@@ -215,6 +231,7 @@ def astream(
     >>> asyncio.run(main())
     0 {'src': {'x': 1}}
     """
+    check_by_name("astream()", misplaced)
     request = RunRequest(
         flow,
         who="astream()",

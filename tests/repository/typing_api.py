@@ -433,6 +433,8 @@ async def wrong_settings_of_runs_are_errors() -> None:
     run(flow, progress="yes")  # type: ignore[arg-type]
     run(flow, partial=3)  # type: ignore[arg-type]
     run([flow])  # type: ignore[arg-type]
+    run(flow, [{"x": 1}])  # type: ignore[arg-type]
+    rerun(flow, [], "add")  # type: ignore[arg-type]
     await arun(flow, deadline="3")  # type: ignore[arg-type]
     await arun(flow, stop=True)  # type: ignore[arg-type]
     streamed(flow, on_failure=3)  # type: ignore[arg-type]
