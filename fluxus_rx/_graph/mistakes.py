@@ -32,7 +32,8 @@ _MOST_NAMED: Final = 8
 
 def _role(thing: object) -> str | None:
     """The role of a conduit; None of anything else, also of a class of conduits."""
-    return None if isinstance(thing, type) else getattr(thing, "_flow_role", None)
+    # Asked of the class: a mock has any attribute.
+    return getattr(type(thing), "_flow_role", None)
 
 
 def _label(thing: Any) -> str:
@@ -165,8 +166,10 @@ def _precedence(first: Any, second: Any) -> str:
         return ""
     before, behind = [*first.chained_conduits], [*second.chained_conduits]
     last, next_one = before.pop(), behind.pop(0)
-    if not (before or behind) or (_role(last) == "producer") != (_role(next_one) == "producer"):
+    if not (first.is_chained or second.is_chained):
         return ""
+    if not (before or behind) or (_role(last) == "producer") != (_role(next_one) == "producer"):
+        return ". >> binds more tightly than &: put a fork into brackets, as in src >> (a & b) >> c"
     fork = f"({_name(last)} & {_name(next_one)})"
     if len(before) + len(behind) < _MOST_NAMED:
         meant = " >> ".join([*map(_name, before), fork, *map(_name, behind)])

@@ -92,6 +92,10 @@ MISTAKES: dict[str, tuple[Callable[[], object], list[str]]] = {
         lambda: src >> a & passthrough(),
         ["'src'", "a passthrough", "src >> (a & passthrough())"],
     ),
+    "two sources and a fork": (
+        lambda: src & src >> a & b,
+        ["'b'", "binds more tightly", "put a fork into brackets"],
+    ),
     "long fork": (
         lambda: chained(src, *[a] * 9) & b,
         ["binds more tightly", "… >> (a & b) >> …"],
@@ -131,6 +135,7 @@ MISTAKES: dict[str, tuple[Callable[[], object], list[str]]] = {
     "source >> run": (lambda: src >> a >> run, ["did you mean run(flow)?"]),
     "source >> passthrough": (lambda: src >> passthrough, ["did you mean passthrough()?"]),
     "passthrough, not called": (lambda: side_by_side(a, passthrough), ["did you mean passthrough"]),
+    "source >> mock": (lambda: src >> unittest.mock.Mock(), ["'src'", "Mock"]),
     # a class for an instance
     "source >> class": (lambda: src >> Fetch, ["'src'", "did you mean Fetch()?"]),
     "class >> step": (lambda: Numbers >> a, ["'a'", "did you mean Numbers()?"]),
