@@ -56,7 +56,7 @@ from ._monitoring.progress import Progress, StepProgress
 from ._monitoring.summary import StepSummary, Summary
 from ._options.failure import Failure
 from ._options.pending import Pending
-from ._options.step_options import StepOptions
+from ._options.step_options import OptionKeywords, StepOptions
 from ._products.dict_product import DictProduct
 from ._results.failures import Failures
 from ._results.run_result import RunResult
@@ -93,6 +93,7 @@ __all__ = [
     "InvalidProductError",
     "MissingAttributeError",
     "ObservableError",
+    "OptionKeywords",
     "Passthrough",
     "Pending",
     "Producer",

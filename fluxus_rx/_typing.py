@@ -6,7 +6,22 @@ from typing import Any, Protocol
 
 from typing_extensions import TypeVar, TypeVarTuple
 
-__all__ = ["A", "B", "Behind", "C", "Demand", "P", "R", "T", "Ts", "Waiter", "Whole"]
+__all__ = [
+    "A",
+    "B",
+    "Behind",
+    "C",
+    "Demand",
+    "P",
+    "R",
+    "T",
+    "Ts",
+    "Waiter",
+    "Whole",
+    "Whole2",
+    "Whole3",
+    "Whole4",
+]
 
 #: any item
 T = TypeVar("T")
@@ -19,8 +34,12 @@ C = TypeVar("C")
 #: a product, and the result of a consumer
 P = TypeVar("P")
 R = TypeVar("R")
-#: what two conduits are together; of two that don't fit, a type checker says just that
+#: what two conduits are together, and with more; of those that don't fit, a type checker says just
+#: that
 Whole = TypeVar("Whole", default=Any)
+Whole2 = TypeVar("Whole2", default=Any)
+Whole3 = TypeVar("Whole3", default=Any)
+Whole4 = TypeVar("Whole4", default=Any)
 
 
 class Demand(Protocol):

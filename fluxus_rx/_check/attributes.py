@@ -5,7 +5,15 @@ from __future__ import annotations
 import functools
 import inspect
 import types
-from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import (
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 
 import typing_extensions
@@ -102,7 +110,11 @@ def merged_attributes(ways: Iterable[KnownAttributes | None]) -> KnownAttributes
 
 
 def missing_attributes(
-    step: Description, options: StepOptions, ways: Collection[KnownAttributes | None]
+    step: Description,
+    options: StepOptions,
+    ways: Collection[KnownAttributes | None],
+    *,
+    is_async: bool,
 ) -> tuple[list[tuple[str, str]], KnownAttributes | None]:
     """What a step that is reached by these ways is sure to miss, as texts and ways out; and what is
     known behind it."""
@@ -110,6 +122,26 @@ def missing_attributes(
     assert step.parameters is not None
     needed = [name for name in step.parameters.needed if name not in step.arguments]
     found = []
+    for path, names in _paths_without(needed, ways):
+        named = f"needs the attribute{'s' * (len(names) > 1)} {_name_list(map(repr, names))}"
+        found.append((_missing(step, named, names[0], path), _way_out(step, names[0])))
+    if is_async and isinstance(options.ordered, str):  # it keeps no order otherwise
+        for path, names in _paths_without([normal_name(options.ordered)], ways):
+            named = f"keeps the order by the attribute {options.ordered!r}"
+            found.append((_missing(step, named, names[0], path), _ORDERED_BY))
+    says = None if callable(options.on_error) else _attributes_given(step)
+    known = tuple(way for way in ways if way is not None)
+    if says is None or not known:
+        return found, None
+    drops = says.drops or options.on_error != "raise"
+    return found, _after(step.name, says.names, known, drops)
+
+
+def _paths_without(
+    needed: Collection[str], ways: Iterable[KnownAttributes | None]
+) -> Iterator[tuple[list[KnownAttributes], list[str]]]:
+    """The paths on which products come without some of these attributes, with those that are
+    lacking in the same place."""
     for way in ways:
         missing = [] if way is None else [name for name in needed if name not in way.sure]
         while missing and way is not None:
@@ -117,13 +149,10 @@ def missing_attributes(
             alike = [name for name in missing if _lacks(path, name) == _lacks(path, missing[0])]
             missing = [name for name in missing if name not in alike]
             if _lacks(path, alike[0]) is not None:
-                found.append((_missing(step, alike, path), _way_out(step, alike[0])))
-    says = None if callable(options.on_error) else _attributes_given(step)
-    known = tuple(way for way in ways if way is not None)
-    if says is None or not known:
-        return found, None
-    drops = says.drops or options.on_error != "raise"
-    return found, _after(step.name, says.names, known, drops)
+                yield path, alike
+
+
+_ORDERED_BY: Final = "name one that is there, or keep the order of all by ordered=True"
 
 
 def passed_attributes(
@@ -176,17 +205,16 @@ def _lacks(path: list[KnownAttributes], name: str) -> int | None:
     return next((n for n, item in enumerate(source.data) if name not in item), None)
 
 
-def _missing(step: Description, names: list[str], path: list[KnownAttributes]) -> str:
-    needs = f"needs the attribute{'s' * (len(names) > 1)} {_name_list(map(repr, names))}"
+def _missing(step: Description, needs: str, name: str, path: list[KnownAttributes]) -> str:
     steps = [place.step for place in path if place.step is not None]
-    item = _lacks(path, names[0])
+    item = _lacks(path, name)
     if item is not None and item >= 0:
         return f"{needs}, which item {item} of the data of {steps[0]!r} doesn't have"
     origins: dict[str, str] = {}
     for place in reversed(path):
-        for name in place.adds:
-            origins.setdefault(name, place.step or "")
-    there = _name_list([f"{name!r} (from {origin!r})" for name, origin in origins.items()])
+        for added in place.adds:
+            origins.setdefault(added, place.step or "")
+    there = _name_list([f"{added!r} (from {origin!r})" for added, origin in origins.items()])
     return (
         f"{needs}, which nothing before it provides on the path {_path_text([*steps, step.name])};"
         f" it is given {there or 'none'}"

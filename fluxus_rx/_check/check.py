@@ -15,6 +15,7 @@ from .._common.encoding import PrintedText, printed
 from .._common.messages import shown
 from .._common.text import counted, printable
 from .._errors import InvalidFlowError, InvalidOptionError
+from .._graph.mistakes import meant_by
 from .._graph.parts import (
     Describable,
     Description,
@@ -85,9 +86,10 @@ def check(flow: Describable, *, options: StepOptions | None = None) -> list[Find
     """What can be known of a flow, or of a part of one, before it runs: errors first, then
     warnings, then infos, each in the order of the flow.
 
-    - errors: attributes that a step needs and nothing before it provides. Known are the keys of
-      data, and of the TypedDict that a function is annotated to return; behind any other function
-      anything may be there. Also what can't be sent to the processes of the run's `executor`.
+    - errors: attributes that a step needs, or keeps its order by, and nothing before it provides.
+      Known are the keys of data, and of the TypedDict that a function is annotated to return;
+      behind any other function anything may be there. Also what can't be sent to the processes of
+      the run's `executor`.
     - warnings: steps without limit, observables that emit whether or not there is room, options
       that contradict each other or have no effect.
     - infos: for each edge, the most products that wait there, in `run`, `arun`, `stream`, `astream`
@@ -111,7 +113,9 @@ def check(flow: Describable, *, options: StepOptions | None = None) -> list[Find
     info: src → add: no products wait; 'add' takes them one at a time
     """
     if not is_describable(flow):
-        raise InvalidFlowError(f"check() takes a flow, or a part of one, not {shown(flow)}")
+        raise InvalidFlowError(
+            f"check() takes a flow, or a part of one, not {shown(flow)}{meant_by(flow)}"
+        )
     if options is not None and not isinstance(options, StepOptions):
         raise InvalidOptionError(
             f"options={shown(options)}: expected StepOptions(…), such as StepOptions(concurrency=3)"
@@ -168,8 +172,9 @@ class _Checking(Wiring[Port]):
             self._tell(one.name, step_remarks(one, self._options, self._has_consumer))
         port = self._pass(one, ports)
         if one.is_step:
-            settled, _ = settled_options(one, self._options)
-            missing, known = missing_attributes(one, settled, [way.known for way in ports])
+            settled, is_async = settled_options(one, self._options)
+            ways = [way.known for way in ports]
+            missing, known = missing_attributes(one, settled, ways, is_async=is_async)
             self._tell(one.name, (Remark("error", *texts) for texts in missing))
         else:
             known = passed_attributes(one, [way.known for way in ports])

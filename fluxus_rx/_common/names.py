@@ -108,10 +108,10 @@ def check_name(who: str, name: object) -> None:
     know_spelling(name)
 
 
-def check_step_name(name: object) -> None:
-    """Refuse what can't be the name of a step."""
+def check_step_name(name: object, hint: str = "") -> None:
+    """Refuse what can't be the name of a step; `hint` tells what may have been meant."""
     if not isinstance(name, str):
-        raise InvalidFlowError(f"the name of a step must be a string, not {shown(name)}")
+        raise InvalidFlowError(f"the name of a step must be a string, not {shown(name)}{hint}")
     if not name.isidentifier():
         raise InvalidNameError(
             f"{name!r} is no valid step name: names must be identifiers{identifier(name)}"

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from .secrets import MASK, is_secret, masked_text
 
-__all__ = ["short_repr"]
+__all__ = ["short_repr", "show_by"]
 
 #: How much of a text, of another value, of a number, and of a list or dictionary is shown.
 _MOST_CHARACTERS: Final = 60
@@ -48,6 +48,20 @@ def short_repr(value: object, name: str = "") -> str:
     "{'x': b'11111111111111111111111111...1111111111111111111111111111', 'y': ValueError('no')}"
     """
     return _Writer().show(value, _MOST_LEVELS, name)
+
+
+def show_by(kind: type, show: Callable[[Any], str]) -> None:
+    """Have objects of a class of another library, and of what inherits its `repr`, shown by a
+    function: where that `repr` is no text for people.
+
+    >>> class Policy:
+    ...     def __repr__(self):
+    ...         return "<Policy at 0x7f (stop=<Stop at 0x7f>, wait=<Wait at 0x7f>)>"
+    >>> show_by(Policy, lambda policy: "Policy(stop=3)")
+    >>> short_repr([Policy()])
+    '[Policy(stop=3)]'
+    """
+    _BY_REPR[kind.__repr__] = lambda _, value, level: _middle_cut(show(value), 2 * _MOST_CHARACTERS)
 
 
 class _Writer:

@@ -12,13 +12,13 @@ from itertools import chain as concatenated
 from itertools import product as cartesian
 from itertools import takewhile
 from math import prod
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from .._common.encoding import printed
 from .._common.item_types import fits, type_name, union_of
 from .._errors import InvalidFlowError
 from .._graph.trampoline import trampoline
-from .._options.step_options import NO_OPTIONS, StepOptions
+from .._options.step_options import NO_OPTIONS, OptionKeywords, StepOptions, shows_options
 from .._typing import T
 from .conduit import Conduit
 
@@ -44,7 +44,8 @@ class Composite(Conduit):
         """What it is made of."""
         return self._flow_conduits
 
-    def options(self, **options: Any) -> Self:
+    @shows_options()
+    def options(self, **options: Unpack[OptionKeywords]) -> Self:
         """A copy with these options for all steps in it that have none of their own, and none from
         a chain or a group further inside; see `StepOptions` for their names.
 
@@ -53,7 +54,7 @@ class Composite(Conduit):
         """
         return self._flow_with_options(options)
 
-    def _flow_with_options(self, options: Mapping[str, Any]) -> Self:
+    def _flow_with_options(self, options: OptionKeywords) -> Self:
         inner, before = self._flow_set_on or (self, NO_OPTIONS)
         defaults = before.replaced(options, self._flow_label)
         changed: Self = inner._flow_defaulted(defaults, {})
@@ -73,13 +74,21 @@ class Composite(Conduit):
         return changed
 
     def _flow_check_options(self, defaults: StepOptions) -> None:
+        for one in self._flow_atoms():
+            one._flow_check_options(defaults)
+
+    def _flow_keeps_failures(self, defaults: StepOptions) -> bool:
+        return any(one._flow_keeps_failures(defaults) for one in self._flow_atoms())
+
+    def _flow_atoms(self) -> Iterator[Conduit]:
+        """The conduits in it that are no composites."""
         inside: list[Conduit] = [self]
         while inside:
             one = inside.pop()
             if isinstance(one, Composite):
                 inside += reversed(one.conduits)
             else:
-                one._flow_check_options(defaults)
+                yield one
 
     def _flow_fact(self, name: str, find: Callable[[tuple[Any, ...]], T]) -> T:
         """What is found of the conduits under this name, which all those further inside know by

@@ -11,23 +11,22 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 from weakref import WeakKeyDictionary
 
 from .._common.encoding import printed
-from .._common.messages import short, shown
-from .._errors import InvalidFlowError
+from .._common.messages import short
+from .._errors import InvalidOptionError
+from .._graph.mistakes import cannot_chain, cannot_group, cannot_join, is_conduit
 from .._options.step_options import NO_OPTIONS, StepOptions
 from .subclassing import fact, prepare_class
 
 if TYPE_CHECKING:
     from .._check.check import Finding
     from .._graph.parts import Description, Part
+    from .._rx.run_settings import RunSettings
     from ..viz._output import File
 
 __all__ = [
     "Conduit",
     "ConduitRole",
-    "cannot_chain",
-    "cannot_group",
     "options_repr",
-    "passthrough_chained",
     "role_of",
 ]
 
@@ -35,9 +34,6 @@ __all__ = [
 ConduitRole: TypeAlias = Literal[
     "producer", "transformer", "consumer", "flow", "passthrough", "conduit"
 ]
-
-#: the roles that nothing can stand behind
-_LAST = ("consumer", "flow")
 
 _NOT_KEPT: Any = object()
 
@@ -224,6 +220,11 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
             or (hasattr(kind, "__enter__") and hasattr(kind, "__exit__"))
         )
 
+    @property
+    def _flow_needs(self) -> tuple[str, ...]:
+        """The attributes without which it can't be called, as far as that is known."""
+        return ()
+
     def _flow_defaulted(self, defaults: StepOptions, known: dict[int, Conduit]) -> Self:
         """A copy with these options where it has none of its own; `known` are the copies so far, by
         the identity of what they are of, so that a step that stands twice has one limit."""
@@ -231,6 +232,23 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
 
     def _flow_check_options(self, defaults: StepOptions) -> None:  # noqa: B027 - most have none
         """Refuse options that can't work, with these for what has none of its own."""
+
+    def _flow_keeps_failures(self, defaults: StepOptions) -> bool:
+        """Whether a call in it may fail without ending the run, with these options for what has
+        none of its own."""
+        # What a conduit does with others that it holds, nobody else knows.
+        return any(map(_holds_conduit, vars(self).values()))
+
+    def _flow_check_settings(self, settings: RunSettings) -> None:
+        """Refuse settings of a run that can't work."""
+        self._flow_check_options(settings.options)
+        most = settings.failures.most if settings.failures is not None else None
+        if most and not self._flow_keeps_failures(settings.options):
+            raise InvalidOptionError(
+                f"max_failures={most} has no effect: no step has on_error, so the first failure"
+                " ends the run; set it on the steps, or for the run:"
+                " options=StepOptions(on_error='collect')"
+            )
 
     @property
     def _flow_why_source(self) -> str:
@@ -318,8 +336,29 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         def __rshift__(self, other):
             raise cannot_chain(self, other)
 
+        def __rrshift__(self, other):
+            raise cannot_chain(other, self)
+
         def __and__(self, other):
             raise cannot_group(self, other)
+
+        def __rand__(self, other):
+            raise cannot_group(other, self)
+
+        def __or__(self, other):
+            raise cannot_join("|", self, other)
+
+        def __ror__(self, other):
+            raise cannot_join("|", other, self)
+
+        def __add__(self, other):
+            raise cannot_join("+", self, other)
+
+        def __radd__(self, other):
+            raise cannot_join("+", other, self)
+
+        def __lshift__(self, other):
+            raise cannot_join("<<", self, other)
 
 
 def role_of(thing: object) -> ConduitRole | None:
@@ -329,6 +368,12 @@ def role_of(thing: object) -> ConduitRole | None:
     True
     """
     return thing._flow_role if isinstance(thing, Conduit) else None
+
+
+def _holds_conduit(value: object) -> bool:
+    if isinstance(value, dict):
+        value = [*value.values()]
+    return any(map(is_conduit, value)) if isinstance(value, list | tuple) else is_conduit(value)
 
 
 def _keyword_list(arguments: Mapping[str, str]) -> str:
@@ -385,48 +430,3 @@ def options_repr(conduit: Conduit) -> str:
     own: StepOptions = getattr(conduit, "_flow_options", NO_OPTIONS)
     texts = ", ".join(own.over(getattr(conduit, "_flow_defaults", NO_OPTIONS)).texts())
     return f".options({texts})" if texts else ""
-
-
-def cannot_chain(first: object, second: object) -> InvalidFlowError:
-    """The error for a chain of two things that can't be chained."""
-    ends = [one if isinstance(one, Conduit) else None for one in (first, second)]
-    if any(end is not None and end._flow_role == "passthrough" for end in ends):
-        return passthrough_chained()
-    names = [one._flow_label if isinstance(one, Conduit) else shown(one) for one in (first, second)]
-    text = f"cannot chain {names[0]} into {names[1]}"
-    if ends[1] is not None and ends[1]._flow_role == "producer":
-        return InvalidFlowError(
-            f"{text}: {names[1]} is a producer {ends[1]._flow_why_source}, and a producer can only"
-            " come first"
-        )
-    if ends[0] is not None and ends[0]._flow_role in _LAST:
-        return InvalidFlowError(f"{text}: a consumer ends a flow, so it can only come last")
-    hint = ""
-    for one, name in zip((first, second), names, strict=True):
-        if callable(one) and not isinstance(one, Conduit):
-            hint = f"; did you mean step('name', {getattr(one, '__name__', name)})?"
-    return InvalidFlowError(f"{text}; expected a step, a group or a consumer{hint}")
-
-
-def passthrough_chained() -> InvalidFlowError:
-    """The error for a passthrough in a chain."""
-    return InvalidFlowError(
-        "a passthrough has no effect in a chain; it belongs in parallel(), beside other steps"
-    )
-
-
-def cannot_group(first: Conduit, second: object) -> InvalidFlowError:
-    """The error for a group of two things that can't stand side by side."""
-    if not isinstance(second, Conduit):
-        label = shown(second)
-    elif first._flow_role in _LAST or second._flow_role in _LAST:
-        label = second._flow_label
-    else:
-        pair = (first, second) if first._flow_role == "producer" else (second, first)
-        return InvalidFlowError(
-            f"& cannot mix producers ({pair[0]._flow_label}) with transformers"
-            f" ({pair[1]._flow_label}): either all branches take input, or none does"
-        )
-    return InvalidFlowError(
-        f"cannot group {first._flow_label} with {label}; expected a step, a passthrough or a group"
-    )

@@ -16,7 +16,7 @@ from collections.abc import (
     Iterator,
 )
 from functools import partial, reduce
-from typing import TYPE_CHECKING, Any, Generic, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, Unpack, cast, overload
 
 from .._common.encoding import printed
 from .._common.item_types import type_arguments
@@ -27,7 +27,7 @@ from .._errors import InvalidProductError
 from .._loops.event_loop import Loop
 from .._loops.loop_errors import note_loop_error
 from .._options.failure import Failure
-from .._options.step_options import StepOptions
+from .._options.step_options import OptionKeywords, StepOptions, shows_options
 from .._rx.run_settings import RunSettings
 from .._rx.stopper import Stopper
 from .._streams.context import unmistakable
@@ -260,7 +260,8 @@ class Flow(Conduit, Generic[R_co]):
     def _flow_firsts(self) -> Iterator[Conduit]:
         return self.producer._flow_firsts()
 
-    def options(self, **options: Any) -> Flow[R_co]:
+    @shows_options()
+    def options(self, **options: Unpack[OptionKeywords]) -> Flow[R_co]:
         """A copy with these options for all steps in it that have none of their own; as that of a
         chain."""
         return Flow(self.producer._flow_with_options(options), self.consumer)
@@ -346,7 +347,7 @@ class Flow(Conduit, Generic[R_co]):
 
     def _flow_settings(self, **asked: Any) -> RunSettings:
         settings = RunSettings.of(**asked)
-        self._flow_check_options(settings.options)
+        self.producer._flow_check_settings(settings)
         return settings
 
     async def _flow_arun(

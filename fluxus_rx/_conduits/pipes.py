@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,9 @@ from aiostream import stream as streams
 from reactivex import Observable, abc
 
 from .._common.encoding import printed
-from .._common.messages import short, shown
+from .._common.messages import shown
 from .._common.names import check_name
+from .._common.signatures import function_name
 from .._common.trail import Trail
 from .._engine.observable import FlowObservable, flow_observable, is_driven
 from .._engine.stage import ForeignItems
@@ -24,6 +25,8 @@ from .._rx.connectable import made_for_one_run
 from .._rx.scheduler import FlowScheduler
 from .._streams.iteration import iterate, relay
 from .._streams.timing import TimeSlice
+from .conduit import options_repr
+from .emission import operator_names
 from .remaker import Remaker, is_one_by_one
 from .subclassing import derived
 from .transformer import Transformer
@@ -64,9 +67,15 @@ class _Pipe(Transformer[Any, Any]):
             connection=self._flow_library, options=self._flow_options.given()
         )
 
+    def get_repr_attributes(self) -> Mapping[str, Any]:
+        """The names of the operators, and that of products that they make anew."""
+        named = {} if self._name is None else {"name": self._name}
+        return {"operators": operator_names(self._operators), **named}
+
     def __repr__(self) -> str:
         named = [] if self._name is None else [f"name={self._name!r}"]
-        return f"{self._flow_kind}({', '.join([*map(short, self._operators), *named])})"
+        given = ", ".join([*operator_names(self._operators), *named])
+        return f"{self._flow_kind}({given}){options_repr(self)}"
 
 
 class _RxPipe(_Pipe):
@@ -262,6 +271,16 @@ def _check_operators(kind: str, operators: tuple[object, ...], name: object) -> 
         raise InvalidFlowError(f"{kind}() needs at least one operator")
     for index, operator in enumerate(operators):
         if not callable(operator):
-            raise InvalidFlowError(f"{kind}(): argument {index} is {shown(operator)}, no operator")
+            hint = (
+                f"; did you mean {kind}(*operators)?" if isinstance(operator, list | tuple) else ""
+            )
+            raise InvalidFlowError(
+                f"{kind}(): argument {index} is {shown(operator)}, no operator{hint}"
+            )
+        if getattr(operator, "__module__", None) == "reactivex.operators":
+            made = f"ops.{function_name(operator)}"
+            raise InvalidFlowError(
+                f"{kind}(): argument {index} is {made}, which makes an operator; call it: {made}(…)"
+            )
     if name is not None:
         check_name(f"{kind}()", name)

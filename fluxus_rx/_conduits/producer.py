@@ -14,7 +14,7 @@ from collections.abc import (
 )
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, Unpack, cast, overload
 
 from aiostream import Stream
 from reactivex import Observable
@@ -29,8 +29,9 @@ from .._engine.execution import Execution
 from .._engine.merged import Merged
 from .._engine.observable import FlowObservable, buffered
 from .._errors import InvalidFlowError
+from .._graph.mistakes import cannot_chain, cannot_group
 from .._options.offload import Offload
-from .._options.step_options import NO_OPTIONS, StepOptions
+from .._options.step_options import NO_OPTIONS, OptionKeywords, StepOptions, shows_options
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._rx.run_settings import RunSettings
 from .._rx.scheduler import FlowScheduler
@@ -38,7 +39,7 @@ from .._streams.channel import BUFFER
 from .._streams.iteration import iterate
 from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
-from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group
+from .conduit import Conduit, ConduitRole
 from .iterables import (
     MethodCall,
     OpenedThere,
@@ -105,7 +106,8 @@ class Producer(Conduit, Generic[P_co]):
     _flow_halves = ("produce", "aproduce")
     _flow_is_twin = False
 
-    def options(self, **options: Any) -> Self:
+    @shows_options("executor")
+    def options(self, **options: Unpack[OptionKeywords]) -> Self:
         """A copy of this producer that makes its products elsewhere: `executor` is its only option.
 
         With `"thread"`, `"process"` or an `Executor`, `produce` is called there, and each product
@@ -119,7 +121,7 @@ class Producer(Conduit, Generic[P_co]):
         """
         return self._flow_with_options(options)
 
-    def _flow_with_options(self, options: Mapping[str, Any]) -> Self:
+    def _flow_with_options(self, options: OptionKeywords) -> Self:
         for name in options:
             if name != "executor":
                 raise InvalidFlowError(

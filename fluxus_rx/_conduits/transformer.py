@@ -22,6 +22,7 @@ from .._engine.observable import (
     is_driven,
 )
 from .._errors import InvalidFlowError
+from .._graph.mistakes import cannot_chain, cannot_group, passthrough_chained
 from .._graph.trampoline import trampoline
 from .._loops.event_loop import Loop
 from .._rx.overflow import Overflow, OverflowPolicy
@@ -29,7 +30,7 @@ from .._rx.run_settings import RunSettings
 from .._streams.iteration import iterate
 from .._typing import A, A_contra, B, B_co, Behind, C, P_co, T, Whole
 from .composites import Chain, Group, entries_of, flat, union_of_products
-from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group, passthrough_chained
+from .conduit import Conduit, ConduitRole
 from .iterables import check_items
 from .producer import Producer
 from .subclassing import derived, fact

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack, cast
 
 from reactivex import Observable
 
@@ -15,7 +15,7 @@ from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError
 from .._options.offload import Offload
-from .._options.step_options import NO_OPTIONS, StepOptions
+from .._options.step_options import NO_OPTIONS, OptionKeywords, StepOptions, shows_options
 from .._products.dict_product import product_classes
 from .._products.factory import YieldedProducts
 from .._rx.run_settings import RunSettings
@@ -51,7 +51,8 @@ class TransformerStage(Conduit):
     def transform(self, product: Any) -> Iterable[Any]:
         """Give the outputs for one product."""
 
-    def options(self, **options: Any) -> Self:
+    @shows_options()
+    def options(self, **options: Unpack[OptionKeywords]) -> Self:
         """A copy of this transformer with other options; see `StepOptions` for their names.
 
         What was set before stays, but for what is set anew. Raises TypeError for a name that is no
@@ -107,6 +108,10 @@ class TransformerStage(Conduit):
         for name in ("_flow_options", "_flow_defaults"):
             object.__setattr__(bare, name, NO_OPTIONS)
         return bare
+
+    def _flow_keeps_failures(self, defaults: StepOptions) -> bool:
+        kept = self._flow_settings.over(defaults).on_error != "raise"
+        return kept or super()._flow_keeps_failures(defaults)
 
     def _flow_check_options(self, defaults: StepOptions) -> None:
         if self._flow_awaits:

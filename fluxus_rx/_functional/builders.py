@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping
-from functools import reduce
-from typing import Any, Union, overload
+import inspect
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from functools import partial, reduce
+from typing import Any, Concatenate, Protocol, Union, cast, overload
 
 from reactivex import Observable
+from typing_extensions import TypeVar
 
-from .._common.messages import shown
+from .._common.messages import short, shown
 from .._common.names import check_name, check_step_name
 from .._common.signatures import function_name, parameters_of
 from .._common.single_values import is_single_value
 from .._common.text import counted
-from .._conduits.conduit import passthrough_chained, role_of
+from .._conduits.conduit import Conduit, role_of
+from .._conduits.consumer import Consumer
 from .._conduits.producer import Producer
 from .._conduits.transformer import Passthrough, Transformer, group, passes_through
 from .._errors import InvalidFlowError
-from .._products.dict_product import MISSING, DictProduct
+from .._graph.mistakes import holds_conduits, meant_by, passthrough_chained
+from .._options.step_options import option_hint
+from .._products.dict_product import DictProduct
+from .._typing import (
+    A,
+    B,
+    Behind,
+    C,
+    P,
+    R,
+    T,
+    Whole,
+    Whole2,
+    Whole3,
+    Whole4,
+)
 from .selecting import Case, Route, Where
 from .source_step import SourceStep, is_function_of_source
 from .step import Step
@@ -25,6 +43,7 @@ from .step_function import Factories
 
 __all__ = ["chain", "parallel", "passthrough", "route", "step", "where"]
 
+OneConduit = TypeVar("OneConduit", bound=Conduit)
 #: what a step's function gives
 Attributes = Mapping[str, Any]
 
@@ -37,11 +56,12 @@ Outcome = Union[  # noqa: UP007 - read as a list
 ]
 
 
-# No parameters: a producer; one or more: a transformer, which no signature can say.
-@overload
-def step(  # pyright: ignore[reportOverlappingOverload]  # see above
-    name: str, function: Callable[[], Outcome], /
-) -> Producer[DictProduct]: ...
+class TakesAttributes(Protocol):
+    """A function that takes any attributes, as `**attributes`."""
+
+    def __call__(self, **attributes: Any) -> Outcome:
+        """What it gives for them."""
+        ...
 
 
 # What `using` makes may be all that the function takes: then it is a producer.
@@ -54,23 +74,36 @@ def step(
     using: Mapping[str, Callable[[], Any]],
     **fixed: Any,
 ) -> Any: ...
-
-
+# A function that can be called without arguments is no producer if it takes some all the same. What
+# types can't say: that all are keyword-only and have defaults. What a partial takes, mypy doesn't
+# know.
+@overload
+def step(name: str, function: partial[Any], /, **fixed: Any) -> Any: ...
 @overload
 def step(
+    name: str, function: Callable[Concatenate[Any, ...], Outcome], /, **fixed: Any
+) -> Transformer[Attributes, DictProduct]: ...
+@overload
+def step(  # type: ignore[overload-overlap]  # see above
+    name: str, function: TakesAttributes, /, **fixed: Any
+) -> Transformer[Attributes, DictProduct]: ...
+@overload
+def step(  # pyright: ignore[reportOverlappingOverload]  # see above
+    name: str, function: Callable[[], Outcome], /
+) -> Producer[DictProduct]: ...
+@overload
+def step(  # type: ignore[overload-cannot-match]  # pyright: ignore[reportOverlappingOverload]  # for keyword-only parameters
     name: str, function: Callable[..., Outcome], /, **fixed: Any
 ) -> Transformer[Attributes, DictProduct]: ...
-
-
 @overload
 def step(
     name: str,
     data: Attributes | Iterable[Attributes] | AsyncIterable[Attributes] | Observable[Any],
     /,
 ) -> Producer[DictProduct]: ...
-
-
-def step(name: Any, function_or_data: Any = MISSING, /, *, using: Any = None, **fixed: Any) -> Any:
+def step(
+    name: Any = ..., function_or_data: Any = ..., /, *, using: Any = None, **fixed: Any
+) -> Any:
     """One step of a flow.
 
     - Data (a mapping, an iterable or async iterable of mappings, an Observable of mappings), or a
@@ -99,14 +132,30 @@ def step(name: Any, function_or_data: Any = MISSING, /, *, using: Any = None, **
     >>> run(flow)
     RunResult([{'src': {'x': 1}, 'add': {'y': 11}}, {'src': {'x': 2}, 'add': {'y': 12}}])
     """
-    if function_or_data is MISSING and callable(name):
+    if function_or_data is ... and callable(name):
         raise InvalidFlowError(
             f"step() needs a name before the function: step('name', {function_name(name)})"
         )
-    check_step_name(name)
-    if function_or_data is MISSING:
+    if name is ...:
+        raise InvalidFlowError(
+            "step() takes a name and a function, or data, both by position: step('name', f)"
+        )
+    hint = ""
+    if not isinstance(name, str) and isinstance(function_or_data, str):
+        hint = f"; did you mean step({short(function_or_data)}, …)?"
+    check_step_name(name, hint)
+    if function_or_data is ...:
         raise InvalidFlowError(f"step({name!r}) needs data or a function after the name")
     return _step(name, function_or_data, fixed, using)
+
+
+# Prompts and the reference show what is to be given; that less can be is for the message alone.
+_own: Any = inspect.signature(step)
+_needed = [
+    one.replace(default=one.empty) if one.kind is one.POSITIONAL_ONLY else one
+    for one in _own.parameters.values()
+]
+cast(Any, step).__signature__ = _own.replace(parameters=_needed)
 
 
 def _step(name: str, given: Any, fixed: dict[str, Any], using: Any) -> Any:
@@ -130,6 +179,7 @@ def _step(name: str, given: Any, fixed: dict[str, Any], using: Any) -> Any:
         what = "its function takes no arguments" if is_function else "data takes no keywords"
         raise InvalidFlowError(
             f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but {what}"
+            f"{option_hint(f'step({name!r}, …)', fixed, of_source=True)}"
         )
     return SourceStep._flow_of(name, given, is_function, factories)
 
@@ -145,7 +195,67 @@ def passthrough() -> Passthrough:
     return Passthrough()
 
 
-def chain(first: Any = MISSING, /, *more: Any) -> Any:
+# What is behind a producer says what the two become, and so on; which role a transformer begins has
+# to be written out. Of six and more, type checkers are told nothing.
+@overload
+def chain(only: OneConduit, /) -> OneConduit: ...
+@overload
+def chain(first: Producer[A], second: Behind[Producer[A], Whole], /) -> Whole: ...
+@overload
+def chain(
+    first: Producer[A], second: Behind[Producer[A], Whole], third: Behind[Whole, Whole2], /
+) -> Whole2: ...
+@overload
+def chain(
+    first: Producer[A],
+    second: Behind[Producer[A], Whole],
+    third: Behind[Whole, Whole2],
+    fourth: Behind[Whole2, Whole3],
+    /,
+) -> Whole3: ...
+@overload
+def chain(
+    first: Producer[A],
+    second: Behind[Producer[A], Whole],
+    third: Behind[Whole, Whole2],
+    fourth: Behind[Whole2, Whole3],
+    fifth: Behind[Whole3, Whole4],
+    /,
+) -> Whole4: ...
+@overload
+def chain(first: Transformer[A, B], second: Transformer[B, C], /) -> Transformer[A, C]: ...
+@overload
+def chain(first: Transformer[A, B], second: Consumer[B, R], /) -> Consumer[A, R]: ...
+@overload
+def chain(
+    first: Transformer[A, B], second: Transformer[B, C], third: Transformer[C, P], /
+) -> Transformer[A, P]: ...
+@overload
+def chain(
+    first: Transformer[A, B], second: Transformer[B, C], third: Consumer[C, R], /
+) -> Consumer[A, R]: ...
+@overload
+def chain(
+    first: Transformer[A, B],
+    second: Transformer[B, C],
+    third: Transformer[C, P],
+    fourth: Transformer[P, T],
+    /,
+) -> Transformer[A, T]: ...
+@overload
+def chain(
+    first: Transformer[A, B],
+    second: Transformer[B, C],
+    third: Transformer[C, P],
+    fourth: Transformer[P, Any],
+    fifth: Transformer[Any, T],
+    /,
+) -> Transformer[A, T]: ...
+@overload
+def chain(
+    first: Conduit, b: Conduit, c: Conduit, d: Conduit, e: Conduit, f: Conduit, /, *more: Conduit
+) -> Any: ...
+def chain(*steps: Any) -> Any:
     """Steps one behind the other: `chain(a, b, c)` is `a >> b >> c`.
 
     A chain that begins with a producer is a producer, one that ends with a consumer a flow or a
@@ -154,24 +264,38 @@ def chain(first: Any = MISSING, /, *more: Any) -> Any:
     >>> chain(step("src", {"x": 1}), step("double", lambda x: {"x": 2 * x}))
     step('src', {'x': 1}) >> step('double', <lambda>)
     """
-    if first is MISSING:
+    if not steps:
         raise InvalidFlowError("chain() needs at least one step")
-    for index, conduit in enumerate((first, *more)):
+    first, *more = steps
+    for index, conduit in enumerate(steps):
         if role_of(conduit) is not None or (index and role_of(first) is not None):
             continue
-        if isinstance(conduit, Collection) and not (is_single_value(conduit) or callable(conduit)):
+        if holds_conduits(conduit):
             raise InvalidFlowError(
                 f"chain() takes steps, but argument {index} is a {type(conduit).__name__} of"
                 f" {counted(len(conduit), 'step')}; did you mean chain(*steps)?"
             )
         raise InvalidFlowError(
             f"chain(): argument {index} is {shown(conduit)}; expected a step, a group or a flow"
+            f"{meant_by(conduit)}"
         )
     if role_of(first) == "passthrough":
         raise passthrough_chained()
     return reduce(lambda chained, conduit: chained >> conduit, more, first)
 
 
+@overload
+def parallel(first: Producer[A], second: Producer[B], /) -> Producer[A | B]: ...
+@overload
+def parallel(*steps: Producer[A] | Iterable[Producer[A]]) -> Producer[A]: ...
+@overload
+def parallel(first: Transformer[A, B], second: Transformer[A, C], /) -> Transformer[A, B | C]: ...
+@overload
+def parallel(*steps: Transformer[A, B] | Iterable[Transformer[A, B]]) -> Transformer[A, B]: ...
+@overload
+def parallel(
+    *steps: Transformer[A, Any] | Passthrough | Iterable[Transformer[A, Any] | Passthrough],
+) -> Transformer[A, Any]: ...
 def parallel(*steps: Any) -> Any:
     """Steps side by side: `parallel(a, b, c)` is `a & b & c`; iterables of steps are unpacked.
 
@@ -206,6 +330,7 @@ def parallel(*steps: Any) -> Any:
             what = shown(one) if role_of(one) is None else one._flow_label
             raise InvalidFlowError(
                 f"parallel(): {place} is {what}; expected a step, a passthrough or a flow"
+                f"{meant_by(one)}"
             )
     return _parallel(members)
 
@@ -320,7 +445,8 @@ def _parallel(members: list[tuple[Any, str]]) -> Any:
         what = "a passthrough" if is_through else f"transformers ({other.name!r})"
         raise InvalidFlowError(
             f"parallel() cannot mix producers ({producers[0].name!r}) with {what}: either all"
-            " branches take input, or none does"
+            f" branches take input, or none does, and {producers[0].name!r} takes none"
+            f" {producers[0]._flow_why_source}"
         )
     if producers:
         return reduce(lambda grouped, one: grouped & one, producers[1:], producers[0])

@@ -24,14 +24,15 @@ from .._common.names import check_step_name
 from .._common.signatures import Parameters, function_name, is_async_function, parameters_of
 from .._common.single_values import is_text
 from .._common.trail import Trail
-from .._conduits.conduit import options_repr, role_of
-from .._conduits.from_observable import emission_of
+from .._conduits.conduit import options_repr
+from .._conduits.emission import emission_of
 from .._conduits.producer import Producer
 from .._conduits.subclassing import derived, fact
 from .._engine.bound_step import BoundStep, ItemCall, offloaded
 from .._engine.observable import FlowObservable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError, UsageError
+from .._graph.mistakes import check_no_frame, is_conduit
 from .._monitoring.meter import length_of
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
@@ -62,30 +63,44 @@ def is_function_of_source(name: str, given: Any) -> bool:
 
     Raises TypeError or ValueError for what is neither, and for data that can't be products.
     """
-    if is_text(given):
-        raise InvalidFlowError(
-            f"step {name!r}: a string is no data; expected a mapping, an iterable of mappings, or a"
-            " function"
-        )
+    # What can be called is a function, also if it can be iterated, as a mock or a chain of layers.
+    if not is_conduit(given):
+        if callable(given):
+            return True
+        is_data = isinstance(given, Mapping | Iterable | AsyncIterable | Observable)
+        if is_data and not is_text(given):
+            _check_data(name, given)
+            return False
+    raise _no_function(name, given)
+
+
+def _no_function(name: str, given: Any) -> InvalidFlowError:
+    """The error for what is neither data nor a function."""
     if inspect.iscoroutine(given):
         called = given.__name__
         given.close()  # or "was never awaited" is printed over the real error
-        raise InvalidFlowError(
+        return InvalidFlowError(
             f"step({name!r}, {called}(...)) passes a call; pass the function:"
             f" step({name!r}, {called})"
         )
-    # What can be called is a function, also if it can be iterated, as a mock or a chain of layers.
-    if role_of(given) is None:
-        if callable(given):
-            return True
-        if isinstance(given, Mapping | Iterable | AsyncIterable | Observable):
-            _check_data(name, given)
-            return False
-    raise InvalidFlowError(f"step {name!r}: {shown(given)} is neither data nor a function")
+    if is_conduit(given):
+        made = f"{given.__name__}()" if isinstance(given, type) else short(given)
+        return InvalidFlowError(
+            f"step {name!r}: {shown(given)} is neither data nor a function, but a conduit, which"
+            f" stands in a flow by itself: {made}, and not step({name!r}, …)"
+        )
+    what = f"{shown(given)} is neither data nor a function"
+    if is_text(given):
+        what = "a string is no data; expected a mapping, an iterable of mappings, or a function"
+    return InvalidFlowError(
+        f"step {name!r}: {what}; of a call, pass the function itself: step({name!r}, f), not"
+        f" step({name!r}, f(…))"
+    )
 
 
 def _check_data(name: str, given: Any) -> None:
     """What can be known now: the items of a collection, not those of a generator."""
+    check_no_frame(f"step {name!r}", given)
     if isinstance(given, Mapping):
         checked(given, name, "the data", MAPPING)
     elif isinstance(given, list | tuple):
@@ -219,7 +234,11 @@ class SourceStep(Producer[DictProduct]):
     def _flow_why_source(self) -> str:
         if self._flow_using:
             return "(its function takes nothing but what `using` makes)"
-        return "(its function takes no arguments)" if self._flow_is_function else "(it is data)"
+        if not self._flow_is_function:
+            return f"(it is data; a function is passed uncalled: step({self.name!r}, f))"
+        if "*" in str(inspect.signature(self._flow_function)):
+            return "(its function takes no arguments by name, but *args; name them)"
+        return "(its function takes no arguments)"
 
     @property
     def _flow_label(self) -> str:

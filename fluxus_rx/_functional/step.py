@@ -21,6 +21,7 @@ from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import ForeignItems, Stage, StepContext
 from .._errors import InvalidFlowError, InvalidNameError, UsageError
 from .._options.offload import Offload
+from .._options.step_options import option_hint
 from .._products.attributes import snapshot
 from .._products.dict_product import MISSING, DictProduct, item_number
 from .._products.factory import FOREIGN_NAME, ProductFactory, claims, from_foreign
@@ -120,9 +121,11 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
                 )
             if name not in known.names and not known.takes_all:
                 has = ", ".join(map(repr, known.names))
+                called = function_name(self._flow_called[0])
+                made = f"step({self.name!r}, {called})"
                 raise InvalidFlowError(
-                    f"step {self.name!r}: {function_name(self._flow_called[0])}() has no parameter"
-                    f" {name!r} (it has {has})"
+                    f"step {self.name!r}: {called}() has no parameter {name!r} (it has {has})"
+                    f"{option_hint(made, {name: self._flow_fixed[name]})}"
                 )
 
     # With positional ones, which there are none of: so type checkers let an override have any.
@@ -192,6 +195,11 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
     @property
     def _flow_is_opened(self) -> bool:
         return bool(self._flow_using)
+
+    @property
+    def _flow_needs(self) -> tuple[str, ...]:
+        needed = self._flow_parameters.needed
+        return tuple(name for name in needed if name not in self._flow_fixed)
 
     @property
     def _flow_called(self) -> tuple[Callable[..., Any], Mapping[str, Any]]:

@@ -15,6 +15,7 @@ from .._common.secrets import MASK, is_secret
 from .._common.signatures import function_name
 from .._common.text import counted, printable
 from .._errors import InvalidFlowError
+from .mistakes import meant_by
 from .parts import (
     Describable,
     Description,
@@ -48,6 +49,8 @@ MOST_RANGES = 6
 
 #: Of a conduit around others, a drawing names so many.
 MOST_INNER = 5
+#: how what is made of operators is connected
+_PIPED = ("reactivex", "aiostream")
 
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, type)
 
@@ -141,7 +144,7 @@ def whole_of(flow: Describable) -> Series:
     Raises TypeError for what is no flow.
     """
     if not is_describable(flow):
-        raise InvalidFlowError(f"a drawing shows a flow, not {shown(flow)}")
+        raise InvalidFlowError(f"a drawing shows a flow, not {shown(flow)}{meant_by(flow)}")
     part = part_of(flow)
     keys = (f"n{number}" for number in count())
     # The start is the first of all, so that the nodes are numbered as they are read.
@@ -168,12 +171,15 @@ def _with_key(part: Part, keys: Iterator[str]) -> Generator[Any, Any, Part]:
 
 
 def _node_of(one: Description, key: str) -> Node:
+    # Those of operators are its content.
+    piped = one.connection in _PIPED
+    arguments = {k: v for k, v in one.arguments.items() if not (piped and k == "operators")}
     return Node(
         key,
         one.role,
         printable(str(one.name)).strip() or one.kind,
         _content(one),
-        {printable(str(name)): _value_text(value, name) for name, value in one.arguments.items()}
+        {printable(str(name)): _value_text(value, name) for name, value in arguments.items()}
         | {name: f"{printable(function_name(make))}()" for name, make in one.using.items()},
         {name: _value_text(value) for name, value in {**one.inherited, **one.options}.items()},
         description=one,
@@ -192,6 +198,8 @@ def _content(one: Description) -> str:
         if one.source is not None and getattr(one.function, "__self__", None) is one.source:
             name = one.kind  # a method of the step itself
         return "" if name in (one.name, "<lambda>") else printable(name)
+    if one.connection in _PIPED:
+        return printable(", ".join(map(str, one.arguments.get("operators", ()))))
     if one.data is None or any(value is one.data for value in one.arguments.values()):
         return ""
     return _value_text(one.data)

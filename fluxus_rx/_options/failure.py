@@ -155,7 +155,8 @@ class FailureLog:
         self, on_failure: Callable[[Failure], object] | None, most: int | None = None
     ) -> None:
         self._on_failure = on_failure
-        self._most = most
+        #: how many may be kept, if there is a limit
+        self.most = most
         #: all of them, in a run that has a limit
         self.all: list[Failure] = []
         self.count = 0
@@ -171,13 +172,13 @@ class FailureLog:
         if collected:
             assert self._on_failure is not None
             self._on_failure(failure)
-        if self._most is None:
+        if self.most is None:
             return
         self.all.append(failure)
-        if self.count > self._most:
+        if self.count > self.most:
             calls = counted(self.count, "call has", "calls have")
             raise FailureLimitError(
-                f"{calls} failed, and max_failures={self._most}; the last one: {failure}. All of"
+                f"{calls} failed, and max_failures={self.most}; the last one: {failure}. All of"
                 " them are in the attribute `failures` of this error",
                 self.all,
             ) from failure.exception

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
-from .._common.messages import shown
-from .._common.signatures import is_coroutine_function
+from .._common.messages import short, shown
+from .._common.short_repr import show_by
+from .._common.signatures import function_name, is_coroutine_function
 from .._errors import FlowError, InvalidOptionError
 from .._streams.timing import clock
 
@@ -19,6 +20,7 @@ __all__ = [
     "LONGEST_WAIT",
     "Attempts",
     "Retries",
+    "RetryPolicy",
     "check_retry",
     "longest_wait",
     "retries",
@@ -46,6 +48,15 @@ class Attempts(Protocol):
         ...
 
 
+class RetryPolicy(Protocol):
+    """A retrying object of tenacity, as type checkers tell it from what is none."""
+
+    stop: Any
+    wait: Any
+    retry: Any
+    before_sleep: Any
+
+
 #: Begins the attempts of the call with a product. Raises what a policy's `before` hook raises.
 Retries: TypeAlias = Callable[[Any], Attempts]
 
@@ -61,7 +72,11 @@ def check_retry(value: object) -> None:
     """
     if value is None or (type(value) is int and value >= 1):
         return
-    problem = _problem_of(value) if _is_policy(value) else _mistake_in(value)
+    if _is_policy(value):
+        show_by(_tenacity().BaseRetrying, _policy_text)
+        problem = _problem_of(value)
+    else:
+        problem = _mistake_in(value)
     if problem:
         raise InvalidOptionError(f"retry={shown(value)}: {problem}")
 
@@ -225,6 +240,32 @@ def _tenacity() -> Any:
 
 def _is_policy(value: object) -> bool:
     return isinstance(value, getattr(_tenacity(), "BaseRetrying", ()))
+
+
+def _policy_text(policy: Any) -> str:
+    """A policy as it could be written: what differs from the defaults, without addresses."""
+    parts = {name: _part_text(getattr(policy, name)) for name in ("stop", "wait", "retry")}
+    said = [f"{k}={text}" for k, text in parts.items() if not text.startswith(_DEFAULT_PARTS)]
+    return f"{type(policy).__name__}({', '.join(said)})"
+
+
+#: How what a policy has begins where nothing is said.
+_DEFAULT_PARTS: Final = ("_stop_never(", "wait_none(", "retry_if_exception_type(Exception)")
+#: How many values of a part are told; of more, nobody knows which is which.
+_MOST_VALUES: Final = 2
+
+
+def _part_text(part: Any) -> str:
+    if inspect.isroutine(part):
+        return function_name(part)
+    # Of what a part keeps, functions are what it has made of the rest.
+    values = [one for one in getattr(part, "__dict__", {}).values() if not inspect.isroutine(one)]
+    if len(values) == 1 and isinstance(values[0], tuple):
+        values = [*values[0]]
+        texts = [one.__name__ if isinstance(one, type) else _part_text(one) for one in values]
+        return f"{type(part).__name__}({', '.join(texts)})"
+    texts = [one.__name__ if isinstance(one, type) else short(one) for one in values]
+    return f"{type(part).__name__}({', '.join(texts) if len(texts) <= _MOST_VALUES else '…'})"
 
 
 def _problem_of(policy: Any) -> str | None:

@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar, Final, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Final, Literal, Self, TypeAlias, TypedDict, Unpack
 
 from .._common.encoding import printed
-from .._common.messages import check_seconds, check_whole_number, note, shown
+from .._common.messages import check_seconds, check_whole_number, note, short, shown
 from .._common.secrets import masked_text
 from .._common.signatures import is_coroutine_function
 from .._errors import InvalidFlowError, InvalidOptionError
+from .._typing import T
 from .failure import Failure
-from .retry import check_retry
+from .retry import RetryPolicy, check_retry
 
-__all__ = ["NO_OPTIONS", "OnError", "StepOptions"]
+__all__ = ["NO_OPTIONS", "OnError", "OptionKeywords", "StepOptions", "option_hint", "shows_options"]
 
 OnError: TypeAlias = Literal["raise", "skip", "collect"] | Callable[[Failure], Any]
+
+
+class OptionKeywords(TypedDict, total=False):
+    """The options of a step as keywords, for type checkers and editors; `StepOptions` tells what
+    they mean. A function of your own that hands them on takes `**options: Unpack[OptionKeywords]`.
+
+    >>> OptionKeywords(concurrency=3)
+    {'concurrency': 3}
+    """
+
+    concurrency: int | None
+    ordered: bool | str
+    window: int | None
+    buffer: int | None
+    retry: int | RetryPolicy | None
+    repeatable: bool
+    timeout: float | None
+    limiter: AbstractAsyncContextManager[Any] | None
+    on_error: OnError
+    executor: Literal["thread", "process"] | Executor | None
 
 
 @printed
@@ -78,7 +100,7 @@ class StepOptions:
     ordered: bool | str = False
     window: int | None = None
     buffer: int | None = None
-    retry: Any = None
+    retry: int | RetryPolicy | None = None
     repeatable: bool = False
     timeout: float | None = None
     limiter: AbstractAsyncContextManager[Any] | None = None
@@ -88,7 +110,7 @@ class StepOptions:
     #: what was given, and not only its values: an option that is set to its default is set
     _given: ClassVar[tuple[str, ...]] = ()
 
-    def __new__(cls, **given: Any) -> Self:
+    def __new__(cls, **given: Unpack[OptionKeywords]) -> Self:
         self = object.__new__(cls)
         object.__setattr__(self, "_given", tuple(given))
         return self
@@ -160,7 +182,7 @@ class StepOptions:
         """
         return name in self._given
 
-    def replaced(self, options: Mapping[str, Any], who: str = "StepOptions") -> StepOptions:
+    def replaced(self, options: OptionKeywords, who: str = "StepOptions") -> StepOptions:
         """These options, with some of them set anew; `who` has them, for messages. What is not set
         stays so, while `dataclasses.replace` sets all.
 
@@ -209,14 +231,68 @@ class StepOptions:
             yield f"{name}={_written(value)}"
 
 
+def shows_options(*names: str) -> Callable[[T], T]:
+    """Have `inspect`, and so prompts and the reference, show the options of a method that takes
+    them as `**options`: those of these names, or all. None has a default there, as what isn't given
+    stays as it is.
+
+    >>> @shows_options("window", "ordered")
+    ... def options(**options: Unpack[OptionKeywords]) -> None: ...
+    >>> print(inspect.signature(options))
+    (*, ordered: 'bool | str' = ..., window: 'int | None' = ...) -> 'None'
+    """
+
+    def decorated(method: T) -> T:
+        shown: Any = method
+        own = inspect.signature(shown)
+        parameters = [one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD]
+        parameters += [
+            inspect.Parameter(one.name, _KEYWORD, default=_AS_BEFORE, annotation=one.type)
+            for one in dataclasses.fields(StepOptions)
+            if one.name in names or not names
+        ]
+        shown.__signature__ = own.replace(parameters=parameters)
+        return method
+
+    return decorated
+
+
+def option_hint(step: str, given: Mapping[str, Any], *, of_source: bool = False) -> str:
+    """What to write, for the end of a message, if options were given to `step` as its arguments.
+
+    >>> option_hint("step('s', f)", {"concurrency": 3})
+    "; options are set by step('s', f).options(concurrency=3)"
+    """
+    names = [name for name in given if name in _DEFAULTS]
+    if of_source and names and names != ["executor"]:
+        return f"; {names[0]!r} is an option of steps that take products"
+    options = ", ".join(f"{name}={short(given[name])}" for name in names)
+    return f"; options are set by {step}.options({options})" if names else ""
+
+
+class _AsBefore:
+    def __repr__(self) -> str:
+        return "..."
+
+
+_AS_BEFORE: Final = _AsBefore()
+_KEYWORD: Final = inspect.Parameter.KEYWORD_ONLY
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(StepOptions)}
+# `inspect` asks `__new__`, which is called first, and takes whatever is given.
+_new: Any = StepOptions.__new__
+_new.__signature__ = inspect.signature(StepOptions.__init__)
+
+
+#: Characters of an object as it writes itself; of a longer one, what matters is shown.
+_MOST_CHARACTERS_WRITTEN: Final = 100
 
 
 def _written(value: object) -> str:
     if callable(value) and hasattr(value, "__name__"):
         return str(value.__name__)
     try:
-        return masked_text(repr(value))
+        text = masked_text(repr(value))
+        return text if len(text) <= _MOST_CHARACTERS_WRITTEN else short(value)
     except Exception as error:
         return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from enum import Enum
 from math import inf
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import TYPE_CHECKING, Any, Never, Unpack, overload
 
 from .._common.encoding import printed
 from .._common.messages import check_seconds
@@ -22,6 +22,7 @@ from .._results.run_result import RunResult
 from .._rx.stopper import Stopper
 from .._streams.iteration import END
 from .._streams.ordering import Arrival
+from .arguments import by_name, check_by_name
 from .request import Beside, CollectedRun, Input, StartKeywords
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ __all__ = ["Run", "start"]
 def start(flow: Conduit, **settings: Unpack[StartKeywords]) -> Run: ...
 @overload
 def start(*, steps: Conduit, **settings: Unpack[StartKeywords]) -> Run: ...
+@by_name
 def start(
     flow: Conduit | None = None,
-    *,
+    *misplaced: Never,
     steps: Conduit | None = None,
     input: Input | None = None,
     timestamps: bool = False,
@@ -62,6 +64,7 @@ def start(
     >>> asyncio.run(main())
     RunResult([{'src': {'x': 1}}, {'src': {'x': 2}}]) done
     """
+    check_by_name("start()", misplaced)
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:

@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import (
     AsyncIterable,
     Callable,
-    Collection,
     Coroutine,
     Iterable,
     Iterator,
@@ -21,8 +20,8 @@ from reactivex import Observable
 
 from .._common.item_types import fits, type_name
 from .._common.messages import also_raised, shown
-from .._common.signatures import is_async_function
-from .._common.single_values import is_single_value, is_text
+from .._common.signatures import function_name, is_async_function
+from .._common.single_values import is_text
 from .._common.text import counted
 from .._common.trail import Trail
 from .._conduits.conduit import role_of
@@ -31,8 +30,15 @@ from .._conduits.transformer import Transformer
 from .._engine.bound_step import Collector
 from .._engine.execution import Execution
 from .._engine.observable import flow_observable
-from .._errors import FailureLimitError, FlowError, InvalidFlowError, InvalidOptionError
+from .._errors import (
+    FailureLimitError,
+    FlowError,
+    InvalidFlowError,
+    InvalidOptionError,
+    MissingAttributeError,
+)
 from .._functional.source_step import SourceStep
+from .._graph.mistakes import check_no_frame, holds_conduits, meant_by
 from .._monitoring.reporting import Follow, reporting
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
@@ -121,7 +127,7 @@ class RunRequest:
         self._who = who
         self.producer = _checked_producer(who, _flow_given(who, flow, steps), input)
         self.settings = RunSettings.of(on_failure=on_failure, **settings)
-        self.producer._flow_check_options(self.settings.options)
+        self.producer._flow_check_settings(self.settings)
         #: what the flow has been compiled to, if it has been
         self._paths: Sequence[Observable[Any]] = ()
 
@@ -361,17 +367,32 @@ def _with_input(who: str, flow: Any, given: Any) -> Producer[Any]:
             )
         return cast(Producer[Any], flow)
     if role == "transformer":
+        if given is None:
+            _check_no_input_needed(who, flow)
         return _input_step(who, given) >> cast(Transformer[Any, Any], flow)
     raise _no_flow(who, flow)
+
+
+def _check_no_input_needed(who: str, flow: Any) -> None:
+    for first in flow._flow_firsts():
+        if needs := first._flow_needs:
+            attributes = ", ".join(f"{name!r}: …" for name in needs)
+            raise MissingAttributeError(
+                f"{who} got no input, and the flow begins with {first._flow_label}, which needs"
+                f" {', '.join(map(repr, needs))}: {who[:-1]}flow, input={{{attributes}}}), or an"
+                " iterable of such mappings; or begin the flow with a producer"
+            )
 
 
 def _input_step(who: str, given: Any) -> Producer[Any]:
     if given is None:
         return SourceStep._flow_of("input", {}, False)
     if is_text(given) or not isinstance(given, Mapping | Iterable | AsyncIterable | Observable):
+        hint = f"; call it: input={function_name(given)}()" if callable(given) else ""
         raise InvalidFlowError(
-            f"{who}: input must be a mapping or an iterable of mappings, not {shown(given)}"
+            f"{who}: input must be a mapping or an iterable of mappings, not {shown(given)}{hint}"
         )
+    check_no_frame(f"{who}: input", given)
     return SourceStep._flow_of("input", given, False)
 
 
@@ -388,10 +409,10 @@ def _no_flow(who: str, flow: Any) -> InvalidFlowError:
             f"{who} takes one flow, but got a tuple of 1: is there a stray comma before the closing"
             " bracket?"
         )
-    if isinstance(flow, Collection) and not (is_single_value(flow) or callable(flow)):
+    if holds_conduits(flow):
         kind = type(flow).__name__
         return InvalidFlowError(
             f"{who} takes one flow, but got a {kind} of {counted(len(flow), 'step')}; did you mean"
             f" {who[:-1]}chain(*steps))?"
         )
-    return InvalidFlowError(f"{who} needs a flow made of steps, not {shown(flow)}")
+    return InvalidFlowError(f"{who} needs a flow made of steps, not {shown(flow)}{meant_by(flow)}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Unpack
+from typing import Any, Never, Unpack
 
 from .._common.messages import shown
 from .._common.names import normal_name
 from .._common.trail import Trail
-from .._conduits.conduit import Conduit
+from .._conduits.conduit import Conduit, role_of
 from .._engine.stage import StepLocations
 from .._errors import InvalidFlowError, UsageError
 from .._loops.event_loop import Loop
@@ -21,15 +21,17 @@ from .._results.failures import Origins, Position, Replacement, elapsed_of, loca
 from .._results.run_result import RunResult
 from .._rx.run_settings import RunKeywords
 from .._rx.stopper import Stopper
+from .arguments import by_name, check_by_name
 from .request import CollectedRun, PartialReceiver
 
 __all__ = ["arerun", "rerun"]
 
 
+@by_name
 def rerun(
     flow: Conduit,
     failures: Iterable[Failure | Pending],
-    *,
+    *misplaced: Never,
     start: str | None = None,
     timestamps: bool = False,
     progress: Follow = False,
@@ -64,6 +66,7 @@ def rerun(
     >>> rerun(source >> step("inverse", inverse, by=2), result.failures)[0]
     [{'src': {'x': 0}, 'inverse': {'y': 0.5}}]
     """
+    check_by_name("rerun()", misplaced, "flow, failures")
     replay = _Rerun(
         flow,
         failures,
@@ -81,10 +84,11 @@ def rerun(
         return loop.call(replay.result)
 
 
+@by_name
 async def arerun(
     flow: Conduit,
     failures: Iterable[Failure | Pending],
-    *,
+    *misplaced: Never,
     start: str | None = None,
     timestamps: bool = False,
     progress: Follow = False,
@@ -101,6 +105,7 @@ async def arerun(
     >>> asyncio.run(arerun(step("src", {"x": 1}), []))
     RunResult([])
     """
+    check_by_name("arerun()", misplaced, "flow, failures")
     replay = _Rerun(
         flow,
         failures,
@@ -139,7 +144,9 @@ class _Rerun:
         # Times go on from the end of the run that they failed in.
         before, failures = elapsed_of(failures), [*failures]
         settings["elapsed"] = max([before, *map(_elapsed_before, failures)])
-        self.run = CollectedRun(flow, who="rerun()", partial=partial, **settings)
+        # What stands for the input, as for any source, gives nothing.
+        nothing: dict[str, Any] | None = {} if role_of(flow) == "transformer" else None
+        self.run = CollectedRun(flow, who="rerun()", input=nothing, partial=partial, **settings)
         paths = self.run.producer._flow_observables()
         locations = StepLocations(paths)
         entering: _Entering = {}

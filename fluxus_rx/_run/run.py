@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
-from typing import Unpack, overload
+from typing import Never, Unpack, overload
 
 from .._conduits.conduit import Conduit
 from .._engine.conversions import arrivals
@@ -17,6 +17,7 @@ from .._results.run_result import RunResult
 from .._rx.stopper import Stopper
 from .._streams.ordering import Arrival
 from .._streams.resumable import Resumable
+from .arguments import by_name, check_by_name
 from .request import (
     CollectedRun,
     CollectKeywords,
@@ -38,9 +39,10 @@ AsyncOutputs = AsyncGenerator[tuple[int, Output], None]
 def run(flow: Conduit, **settings: Unpack[CollectKeywords]) -> RunResult: ...
 @overload
 def run(*, steps: Conduit, **settings: Unpack[CollectKeywords]) -> RunResult: ...
+@by_name
 def run(
     flow: Conduit | None = None,
-    *,
+    *misplaced: Never,
     steps: Conduit | None = None,
     input: Input | None = None,
     timestamps: bool = False,
@@ -57,7 +59,7 @@ def run(
 
     A flow that begins with a transformer takes `input`: a mapping, or any iterable, async iterable
     or Observable of mappings, named `input` in the lineage; without it, it runs once on an empty
-    product.
+    product, if its first steps can do without attributes.
 
     With `timestamps`, the attributes of each step get `"[start]"` and `"[end]"`, in seconds since
     the run began, and the result keeps a record of each call for its `summary()` and
@@ -95,12 +97,14 @@ def run(
 
     Raises TypeError for what is no flow, for a flow that is given twice, or for `input` together
     with a leading producer, ValueError for `progress`, `options`, `max_failures`, `deadline`,
-    `stop` or `partial` that are none.
+    `stop` or `partial` that are none, for `max_failures` where no step has `on_error`, and for a
+    first step that needs an attribute, without `input`.
 
     >>> from fluxus_rx import step
     >>> run(step("double", lambda x: {"x": 2 * x}), input=[{"x": 1}, {"x": 2}])[0]
     [{'input': {'x': 1}, 'double': {'x': 2}}, {'input': {'x': 2}, 'double': {'x': 4}}]
     """
+    check_by_name("run()", misplaced)
     request = CollectedRun(
         flow,
         steps=steps,
@@ -122,9 +126,10 @@ def run(
 async def arun(flow: Conduit, **settings: Unpack[CollectKeywords]) -> RunResult: ...
 @overload
 async def arun(*, steps: Conduit, **settings: Unpack[CollectKeywords]) -> RunResult: ...
+@by_name
 async def arun(
     flow: Conduit | None = None,
-    *,
+    *misplaced: Never,
     steps: Conduit | None = None,
     input: Input | None = None,
     timestamps: bool = False,
@@ -142,9 +147,11 @@ async def arun(
     >>> asyncio.run(arun(step("src", {"x": 1})))
     RunResult([{'src': {'x': 1}}])
     """
+    check_by_name("arun()", misplaced)
     request = CollectedRun(
         flow,
         steps=steps,
+        who="arun()",
         input=input,
         timestamps=timestamps,
         progress=progress,
@@ -162,9 +169,10 @@ async def arun(
 def stream(flow: Conduit, **settings: Unpack[StreamKeywords]) -> Outputs: ...
 @overload
 def stream(*, steps: Conduit, **settings: Unpack[StreamKeywords]) -> Outputs: ...
+@by_name
 def stream(
     flow: Conduit | None = None,
-    *,
+    *misplaced: Never,
     steps: Conduit | None = None,
     input: Input | None = None,
     progress: Follow = False,
@@ -198,6 +206,7 @@ def stream(
     0 {'src': {'x': 1}, 'double': {'x': 2}}
     0 {'src': {'x': 2}, 'double': {'x': 4}}
     """
+    check_by_name("stream()", misplaced)
     request = RunRequest(
         flow,
         steps=steps,
@@ -228,9 +237,10 @@ def _stream(request: RunRequest) -> Outputs:
 def astream(flow: Conduit, **settings: Unpack[StreamKeywords]) -> AsyncOutputs: ...
 @overload
 def astream(*, steps: Conduit, **settings: Unpack[StreamKeywords]) -> AsyncOutputs: ...
+@by_name
 def astream(
     flow: Conduit | None = None,
-    *,
+    *misplaced: Never,
     steps: Conduit | None = None,
     input: Input | None = None,
     progress: Follow = False,
@@ -255,6 +265,7 @@ def astream(
     >>> asyncio.run(main())
     0 {'src': {'x': 1}}
     """
+    check_by_name("astream()", misplaced)
     request = RunRequest(
         flow,
         steps=steps,

@@ -10,6 +10,7 @@ from .._common.messages import check_choice, shown
 from .._common.notebook import in_notebook, show_in_notebook
 from .._errors import InvalidFlowError, InvalidOptionError, UsageError
 from .._graph.flow_graph import FlowGraph
+from .._graph.mistakes import meant_by
 from .._graph.parts import Describable, is_describable
 from ._dot import DARK_COLOURS, LIGHT_COLOURS, digraph, has_dot, rendered
 from ._mermaid import mermaid
@@ -83,7 +84,7 @@ def draw(
     ◉ end
     """
     if not is_describable(conduit):
-        raise InvalidFlowError(f"draw() takes a flow, not {shown(conduit)}")
+        raise InvalidFlowError(f"draw() takes a flow, not {shown(conduit)}{meant_by(conduit)}")
     _check_style(style, paths)
     if file is not None:
         _write_flow(conduit, style, file, format, paths)
@@ -94,6 +95,8 @@ def draw(
 
 
 def _check_style(style: str | None, paths: bool) -> None:
+    if isinstance(style, str) and "." in style:
+        raise InvalidOptionError(f"style={shown(style)}: a file is given by name: file={style!r}")
     if style is not None:
         check_choice("style", style, FORMATS)
     if style == "text" and paths:

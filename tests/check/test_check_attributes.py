@@ -144,6 +144,28 @@ def test_what_nothing_provides_is_told_with_the_way_out() -> None:
         run(flow)
 
 
+async def later(x: int) -> Row:
+    return {"y": x}
+
+
+def test_an_order_by_what_nothing_provides_is_told() -> None:
+    """As a run would tell at the first product; not of a step that keeps the order anyway."""
+    flow = SRC >> step("later", later).options(ordered="day")
+    (finding,) = errors(flow)
+    assert finding.step == "later"
+    assert finding.text == (
+        "keeps the order by the attribute 'day', which nothing before it provides on the path src →"
+        " later; it is given 'x' (from 'src'), 'w' (from 'src')"
+    )
+    assert finding.remedy == "name one that is there, or keep the order of all by ordered=True"
+    with pytest.raises(MissingAttributeError, match="'day'"):
+        run(flow)
+    (finding,) = errors(SRC >> step("later", later), options=StepOptions(ordered="w"))
+    assert "which item 0 of the data of 'src' doesn't have" in finding.text
+    assert errors(SRC >> step("later", later).options(ordered="x")) == []
+    assert errors(SRC >> step("one", one).options(ordered="day")) == []
+
+
 @pytest.mark.parametrize(
     "function",
     [
@@ -320,7 +342,10 @@ def test_nothing_is_called_or_iterated() -> None:
         return {}
 
     iterator = source()
-    check(step("src", source) >> step("f", called).options(on_error=calls.update))
+    check(
+        step("src", source)
+        >> step("f", called).options(on_error=lambda failure: calls.update(failed=1))
+    )
     check(step("src", iterator) >> step("f", called))
     assert not calls
     assert next(iterator) == {"x": 1}

@@ -1,4 +1,4 @@
-"""How an observable emits is guessed from the inside of reactivex: fails where that has changed."""
+"""What is guessed from the inside of reactivex and aiostream: fails where that has changed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import reactivex
+from aiostream import pipe
 from reactivex import operators as ops
 from reactivex.subject import AsyncSubject, BehaviorSubject, ReplaySubject, Subject
 
-from fluxus_rx import step
-from fluxus_rx._conduits.from_observable import _THINNING, emission_of
+from fluxus_rx import rx_pipe, step, stream_pipe
+from fluxus_rx._conduits.emission import _THINNING, emission_of, operator_names
+from fluxus_rx.viz import to_tree
 
 FLOW = step("src", [{"x": 1}])
 
@@ -97,3 +99,40 @@ def test_all_else_is_hot(source: Any) -> None:
 def test_what_is_no_observable_does_not_emit(thing: object) -> None:
     """There is nothing to guess."""
     assert emission_of(thing) == ""
+
+
+#: Operators that are made of others, which have names of their own.
+OF_OTHERS = {"concat_map": "map, merge", "to_list": "to_iterable"}
+
+STREAM_OPERATORS: dict[str, Any] = {
+    "chunks": pipe.chunks(2),
+    "filter": pipe.filter(bool),
+    "map": pipe.map(str),
+    "merge": pipe.merge(),
+    "take": pipe.take(3),
+}
+
+
+def test_an_operator_is_called_as_it_is_written() -> None:
+    """One that is made of others, as these are; any other function by its own name."""
+    for name, operator in (FOLLOWED | THINNING).items():
+        assert operator_names([operator]) == (OF_OTHERS.get(name, name),)
+    for name, operator in STREAM_OPERATORS.items():
+        assert operator_names([operator]) == (name,)
+    assert operator_names([test_all_else_is_hot, lambda source: source, rx_pipe(ops.share())]) == (
+        "test_all_else_is_hot",
+        "<lambda>",
+        "_RxPipe",
+    )
+
+
+def test_operators_are_drawn_and_written_by_their_names() -> None:
+    """And not as the functions that the library has made of them."""
+    piped = rx_pipe(ops.map(str), ops.filter(bool), name="text")
+    streamed = stream_pipe(pipe.map(str), pipe.take(3))
+    assert repr(piped) == "rx_pipe(map, filter, name='text')"
+    assert repr(streamed) == "stream_pipe(map, take)"
+    assert to_tree(FLOW >> piped >> streamed).splitlines()[1:3] == [
+        "○ text  map, filter, name='text'",
+        "○ stream_pipe  map, take",
+    ]

@@ -34,6 +34,7 @@ from tests.support.conduits import (
     Text,
     by_path,
 )
+from tests.support.errors import untyped
 from tests.support.probes import Source
 
 
@@ -336,4 +337,4 @@ class TestOptions:
     def test_an_option_that_does_not_exist_is_refused(self) -> None:
         """A misspelt option is a TypeError that names it."""
         with pytest.raises(TypeError, match="concurency"):
-            Fetch().options(concurency=3)
+            untyped(Fetch()).options(concurency=3)

@@ -194,7 +194,7 @@ class TestShared:
             return {"z": y}
 
         async def main() -> None:
-            last = step("t", behind).options(concurrency=1, **{"limiter": gate} if shared else {})
+            last = step("t", behind).options(concurrency=1, limiter=gate if shared else None)
             flow = numbers(4) >> script.step(kind, limiter=gate) >> last
             task = asyncio.create_task(arun(flow))
             await turns(1_000)  # of which a call takes 30

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Callable
-from typing import Any, cast
+from typing import Any
 from unittest.mock import AsyncMock, MagicMock, Mock, create_autospec
 
 import pytest
@@ -29,6 +29,7 @@ from fluxus_rx import (
 )
 from fluxus_rx._common.signatures import is_async_function, is_coroutine_function, is_generator
 from fluxus_rx.testing import faulty
+from tests.support.errors import untyped
 
 GIVEN = {"y": 1}
 
@@ -236,11 +237,12 @@ def test_methods_of_a_class_may_be_mocks() -> None:
 
 def test_a_function_where_a_step_is_wanted_is_told_to_be_none() -> None:
     """It is not taken for an iterable of steps."""
-    for call in (
+    mistakes: list[Callable[[], object]] = [
         lambda: parallel(MagicMock()),
-        lambda: chain(step("rows", rows), Layers()),
-        lambda: run(cast(Any, Layers())),  # that is the mistake
-    ):
+        lambda: untyped(chain)(step("rows", rows), Layers()),
+        lambda: untyped(run)(Layers()),
+    ]
+    for call in mistakes:
         with pytest.raises(InvalidFlowError, match=r"MagicMock|Layers") as caught:
             call()
         assert "*steps" not in str(caught.value)

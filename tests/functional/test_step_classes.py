@@ -8,7 +8,7 @@ import dataclasses
 import io
 import pickle
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import reactivex
@@ -278,7 +278,7 @@ def test_drawings_show_the_class_of_a_step() -> None:
         (lambda: Step("a b", doubled), InvalidNameError, "'a_b'"),
         (lambda: Step("s", nothing), InvalidFlowError, "SourceStep"),
         (lambda: Step("s", doubled, by=2), InvalidFlowError, "no parameter 'by'"),
-        (lambda: Shout("s", "!").options(max_conc=1), InvalidFlowError, "max_conc"),
+        (lambda: untyped(Shout("s", "!").options)(max_conc=1), InvalidFlowError, "max_conc"),
         (lambda: SourceStep("s"), InvalidFlowError, "needs data or a function"),
         (lambda: SourceStep("s", doubled), InvalidFlowError, "takes attributes"),
         (lambda: SourceStep("s", [1]), InvalidProductError, "item 0 of the data"),
@@ -364,7 +364,9 @@ def test_the_call_of_a_source_is_made_for_each_run(kind: str) -> None:
         assert [output[name]["line"] for output in run(flow)[0]] == lines
     assert [product["line"] for product in source] == lines
     if kind != "asynchronous":
-        executors = ["thread"] if kind == "around a function" else ["thread", "process"]
+        executors: list[Literal["thread", "process"]] = ["thread"]
+        if kind != "around a function":
+            executors.append("process")
         for executor in executors:
             elsewhere = source.options(executor=executor)
             assert type(elsewhere) is type(source)

@@ -332,7 +332,7 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: step("s", give, client=1, using={"client": Client}), "is a fixed keyword"),
     (lambda: step("s", give, using={"client": lambda dsn: dsn}), "'dsn'"),
     (lambda: step("s", taking_using, using=5), "functools.partial(taking_using, using=…)"),
-    (lambda: step("s", [{"x": 1}], using={"x": Client}), "data takes no keywords"),  # type: ignore[call-overload]  # a mistake
+    (lambda: step("s", [{"x": 1}], using={"x": Client}), "data takes no keywords"),  # type: ignore[arg-type]  # a mistake
 ]
 
 

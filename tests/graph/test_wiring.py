@@ -113,7 +113,7 @@ class TestNodes:
 
     def test_operators_of_rx_are_shown_by_name(self) -> None:
         """A pipe has nothing else to show."""
-        assert only(rx_pipe(plus, len)).details == ["operators=(plus, len)"]
+        assert only(rx_pipe(plus, len)).details == ["plus, len"]
 
     @pytest.mark.parametrize(
         ("conduit", "roles"),

@@ -278,8 +278,7 @@ def built(layer: Layer, name: str) -> Any:
 
     if layer.plain:
         return step(name, plain).options(on_error="skip")
-    options = {"concurrency": layer.limit, "ordered": layer.ordered, "on_error": "skip"}
-    return step(name, call).options(**options)
+    return step(name, call).options(concurrency=layer.limit, ordered=layer.ordered, on_error="skip")
 
 
 def check_times(stats: RunStats) -> None:

@@ -22,7 +22,9 @@ import tenacity
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxus_rx import FlowError, InvalidFlowError, InvalidOptionError, UsageError
+from fluxus_rx import FlowError, InvalidFlowError, InvalidOptionError, UsageError, step
+from fluxus_rx._common.messages import short
+from fluxus_rx._graph.flow_graph import FlowGraph
 from fluxus_rx._options.retry import (
     FIRST_WAIT,
     LONGEST_WAIT,
@@ -715,3 +717,36 @@ class TestImports:
         began = time.perf_counter()
         in_time(lambda: waits_of(Retrying(wait=tenacity.wait_fixed(60)), failures=60))
         assert time.perf_counter() - began < 10
+
+
+POLICIES: dict[str, Any] = {
+    "AsyncRetrying()": AsyncRetrying(),
+    "Retrying(stop=stop_after_attempt(3))": Retrying(stop=tenacity.stop_after_attempt(3)),
+    "AsyncRetrying(stop=stop_any(stop_after_attempt(3), stop_after_delay(9.0)))": AsyncRetrying(
+        stop=tenacity.stop_after_attempt(3) | tenacity.stop_after_delay(9)
+    ),
+    "AsyncRetrying(wait=wait_exponential_jitter(…))": AsyncRetrying(
+        wait=tenacity.wait_exponential_jitter()
+    ),
+    "AsyncRetrying(retry=retry_if_exception_type(KeyError, OSError))": AsyncRetrying(
+        retry=tenacity.retry_if_exception_type((KeyError, OSError))
+    ),
+}
+
+
+@pytest.mark.parametrize("text", POLICIES)
+def test_a_policy_is_shown_by_what_is_set(text: str) -> None:
+    """In the expression, in drawings and in errors: without addresses, and in a line."""
+    retried = step("s", lambda x: {"y": x}).options(retry=POLICIES[text])
+    assert repr(retried) == f"step('s', <lambda>).options(retry={text})"
+    (node,) = [node for node in FlowGraph.of(retried).nodes if node.name == "s"]
+    assert node.options == {"retry": text}
+    assert short(POLICIES[text]) == text
+
+
+def test_a_huge_policy_is_cut() -> None:
+    """However many parts it has."""
+    chained = tenacity.wait_chain(*map(tenacity.wait_fixed, range(99)))
+    text = repr(step("s", lambda x: {"y": x}).options(retry=AsyncRetrying(wait=chained)))
+    assert text.startswith("step('s', <lambda>).options(retry=AsyncRetrying(wait=wait_chain(")
+    assert len(text) < 200

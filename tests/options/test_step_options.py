@@ -6,17 +6,19 @@ import asyncio
 import contextlib
 import copy
 import dataclasses
+import inspect
 import pickle
 import random
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import tenacity
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxus_rx import StepOptions
+from fluxus_rx import Flow, OptionKeywords, Producer, StepOptions, Transformer, step
 from fluxus_rx._common.messages import short
+from fluxus_rx._options import step_options
 from tests.support.errors import notes, refused, untyped
 
 COUNTS = [0, -1, True, 1.5, "3", 1 + 0j]
@@ -118,6 +120,34 @@ class TestValues:
         assert (made.concurrency, made.on_error, made.ordered) == (256, "raise", False)
 
 
+class TestKeywords:
+    def test_the_keywords_are_the_options(self) -> None:
+        """By name, in their order, and of the same types."""
+        kinds = get_type_hints(StepOptions, vars(step_options))
+        assert get_type_hints(OptionKeywords) == {name: kinds[name] for name in NAMES}
+        assert [*get_type_hints(OptionKeywords)] == NAMES
+
+    def test_prompts_show_the_options_by_name(self) -> None:
+        """With their defaults where all are set; where some are, what isn't given stays."""
+        shown = inspect.signature(StepOptions).parameters
+        assert {name: one.default for name, one in shown.items()} == {
+            field.name: field.default for field in dataclasses.fields(StepOptions)
+        }
+        flow = SOURCE >> PLAIN_STEP
+        for conduit in (PLAIN_STEP, flow, PLAIN_STEP & PLAIN_STEP, PLAIN_STEP >> PLAIN_STEP):
+            shown = inspect.signature(conduit.options).parameters
+            assert [*shown] == NAMES
+            assert {str(one.kind) for one in shown.values()} == {"KEYWORD_ONLY"}
+            assert {repr(one.default) for one in shown.values()} == {"..."}
+        assert [*inspect.signature(SOURCE.options).parameters] == ["executor"]
+        for kind in (Flow, Transformer):
+            assert [*inspect.signature(kind.options).parameters] == ["self", *NAMES]
+        assert [*inspect.signature(Producer.options).parameters] == ["self", "executor"]
+
+
+SOURCE, PLAIN_STEP = step("src", [{"x": 1}]), step("f", lambda x: {"y": x})
+
+
 class TestObjects:
     def test_options_are_frozen(self) -> None:
         """A flow may hold them."""
@@ -211,7 +241,9 @@ class TestOver:
         self, old: dict[str, Any], new: dict[str, Any]
     ) -> None:
         """What is new counts."""
-        assert StepOptions(**old).replaced(new) == StepOptions(**new).over(StepOptions(**old))
+        assert StepOptions(**old).replaced(untyped(new)) == StepOptions(**new).over(
+            StepOptions(**old)
+        )
 
     def test_replacing_says_who_was_given_a_bad_value(self) -> None:
         """Or a name that is none."""
@@ -219,4 +251,4 @@ class TestOver:
             StepOptions().replaced({"buffer": 0}, "step 'fetch'")
         assert "step 'fetch'" in notes(caught.value)
         with refused(TypeError, "step 'fetch'", "'limit'", "concurrency, ordered, window, buffer"):
-            StepOptions().replaced({"limit": 3}, "step 'fetch'")
+            StepOptions().replaced(untyped({"limit": 3}), "step 'fetch'")

@@ -39,8 +39,10 @@ EXPECTED: dict[str, str] = {}
 BY_PYTHON = {
     "__abstractmethods__", "__annotations__", "__annotations_cache__",
     "__callable_proto_members_only__", "__dataclass_fields__", "__dataclass_params__", "__dict__",
-    "__doc__", "__firstlineno__", "__module__", "__non_callable_proto_members__", "__orig_bases__",
-    "__parameters__", "__protocol_attrs__", "__qualname__", "__replace__", "__slots__",
+    "__doc__", "__firstlineno__", "__module__", "__mutable_keys__",
+    "__non_callable_proto_members__", "__optional_keys__", "__orig_bases__",
+    "__parameters__", "__protocol_attrs__", "__qualname__", "__readonly_keys__", "__replace__",
+    "__required_keys__", "__slots__",
     "__static_attributes__", "__subclasshook__", "__weakref__",
 }  # fmt: skip
 

@@ -1,7 +1,9 @@
-"""The public types, as mypy sees them."""
+"""The public types, as mypy and pyright see them."""
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ ROOT = HERE.parents[1]
 
 pytest.importorskip("mypy")
 
-BAD_FLOW = """
+FLOWS = """
 from collections.abc import Iterable, Iterator
 
 from fluxus_rx import Consumer, Producer, Transformer
@@ -32,10 +34,16 @@ class Shout(Transformer[str, str]):
 class Join(Consumer[str, str]):
     def consume(self, products: Iterable[tuple[int, str]]) -> str:
         return ""
-
-
-flow = {expression}
 """
+
+WRONG_FLOWS = [
+    "Numbers() >> Shout()",
+    "Numbers() >> Join()",
+    "Shout() >> Numbers()",
+    "(Numbers() & Numbers()) >> Shout()",
+    "Numbers() & Shout()",
+]
+RIGHT_FLOWS = ["Shout() >> Shout() >> Join()"]
 
 
 def mypy(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -69,35 +77,47 @@ def test_the_item_types_are_what_the_assertions_say() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    "expression",
-    [
-        "Numbers() >> Shout()",
-        "Numbers() >> Join()",
-        "Shout() >> Numbers()",
-        "(Numbers() & Numbers()) >> Shout()",
-        "Numbers() & Shout()",
-    ],
-)
-def test_a_wrong_chain_is_an_error(tmp_path: Path, expression: str) -> None:
-    """A flow that is refused when it is written is refused by mypy as well, and only there."""
-    file = tmp_path / "bad_flow.py"
-    file.write_text(BAD_FLOW.format(expression=expression), encoding="utf-8")
-    found = mypy(file)
-    assert found.returncode == 1
-    (error,) = [line for line in found.stdout.splitlines() if ": error: " in line]
-    assert error.startswith(str(file))
-    assert error.endswith("[operator]")
+def test_pyright_says_the_same(tmp_path: Path) -> None:
+    """It agrees with each assert_type, and finds an error in each line that must have one."""
+    pytest.importorskip("pyright")
+    shutil.copy(HERE / "typing_api.py", tmp_path)
+    settings = {
+        "include": ["typing_api.py"],
+        "extraPaths": [str(ROOT)],
+        "typeCheckingMode": "standard",
+        "reportUnnecessaryTypeIgnoreComment": "error",
+    }
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    found = subprocess.run(
+        [
+            *(sys.executable, "-m", "pyright", "--outputjson"),
+            *("--project", str(tmp_path), "--pythonpath", sys.executable),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = json.loads(found.stdout)
+    lines = [
+        f"{one['range']['start']['line'] + 1}: {one['message']}"
+        for one in told["generalDiagnostics"]
+    ]
+    assert (lines, told["summary"]["filesAnalyzed"]) == ([], 1)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_right_chain_is_none(tmp_path: Path) -> None:
-    """The same file with a chain that fits has no error."""
-    file = tmp_path / "good_flow.py"
-    file.write_text(BAD_FLOW.format(expression="Shout() >> Shout() >> Join()"), encoding="utf-8")
+def test_a_wrong_chain_is_an_error(tmp_path: Path) -> None:
+    """A flow that is refused when it is written is refused by mypy as well, and no other is."""
+    file = tmp_path / "flows.py"
+    file.write_text("\n".join([FLOWS, *WRONG_FLOWS, *RIGHT_FLOWS, ""]), encoding="utf-8")
     found = mypy(file)
-    assert (found.stdout, found.returncode) == ("", 0)
+    errors = [line for line in found.stdout.splitlines() if ": error: " in line]
+    first = FLOWS.count("\n") + 2
+    assert len(errors) == len(WRONG_FLOWS)
+    for number, error in enumerate(errors, first):
+        assert error.startswith(f"{file}:{number}: ")
+        assert error.endswith("[operator]")
 
 
 def test_the_package_says_that_it_is_typed() -> None:

@@ -279,7 +279,7 @@ class TestLimit:
 
     def test_what_raises_ends_the_run_as_ever(self) -> None:
         """It is not one of the failures that a run puts up with."""
-        flow = numbers(3) >> step("s", odd)
+        flow = numbers(3) >> step("s", odd) >> collecting(name="behind")
         with pytest.raises(Refused):
             run(flow, max_failures=5)
         with pytest.raises(Refused):
@@ -344,7 +344,8 @@ class TestNestedRuns:
     def test_an_error_of_the_inner_limit_goes_through_as_it_is(self) -> None:
         """With the failures and the result of the inner run, in a run with a limit, too."""
         inner = numbers(9) >> collecting(odd, "inside")
-        flow = numbers(2) >> step("nested", lambda x: untyped(run(inner, max_failures=1)))
+        nested = step("nested", lambda x: untyped(run(inner, max_failures=1)))
+        flow = numbers(2) >> nested >> collecting(name="behind")
         for limit in (None, 7):
             with pytest.raises(FailureLimitError) as caught:
                 run(flow, max_failures=limit)
