@@ -47,7 +47,7 @@ from ._errors import (
     RecordedError,
     UsageError,
 )
-from ._functional.builders import chain, parallel, passthrough, step
+from ._functional.builders import chain, parallel, passthrough, path, step
 from ._monitoring.progress import Progress, StepProgress
 from ._monitoring.summary import StepSummary, Summary
 from ._options.failure import Failure
@@ -116,6 +116,7 @@ __all__ = [
     "from_observable",
     "parallel",
     "passthrough",
+    "path",
     "rerun",
     "run",
     "rx_pipe",

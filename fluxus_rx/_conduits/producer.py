@@ -180,7 +180,7 @@ class Producer(Conduit, Generic[P_co]):
             return path_observables(self.observables)
         if self.n_concurrent_conduits == 1:
             return self.observables()[0]
-        return Merged(lambda: [*self.observables()], True)
+        return Merged(lambda: [*self.observables()], True, self)
 
     def to_stream(self) -> Stream[P_co]:
         """The products of all paths as they come, as an aiostream Stream."""
@@ -424,7 +424,8 @@ class SharedFlow(Producer[P_co]):
 
     def __repr__(self) -> str:
         given = [f"{name}={value!r}" for name, value in self.get_repr_attributes().items()]
-        return f"{self._flow.name}.share({', '.join(given)})"
+        flow = self._flow.name if self._flow.is_atomic else f"({short(self._flow)})"
+        return f"{flow}.share({', '.join(given)})"
 
 
 def _shared_policy(flow: Conduit, overflow: Any, buffer: Any) -> OverflowPolicy:

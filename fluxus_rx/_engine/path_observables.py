@@ -66,6 +66,9 @@ class _PathObservable(Observable[T]):
         self._sharing = sharing
         self._index = index
 
+    def __repr__(self) -> str:
+        return f"<Observable of path {self._index} of a flow>"
+
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:

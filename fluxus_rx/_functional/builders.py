@@ -9,21 +9,23 @@ from typing import Any, Union, overload
 
 from reactivex import Observable
 
-from .._common.messages import shown
+from .._common.messages import short, shown
 from .._common.names import identifier
 from .._common.signatures import function_name, parameters_of
 from .._common.single_values import is_single_value, is_text
 from .._common.text import counted
 from .._conduits.conduit import passthrough_chained, role_of
+from .._conduits.labeling import named_branch
 from .._conduits.producer import Producer
 from .._conduits.transformer import Passthrough, Transformer, group, passes_through
 from .._errors import InvalidFlowError, InvalidNameError
 from .._products.dict_product import MISSING, DictProduct, checked
 from .._products.factory import EACH_A_MAPPING, MAPPING
+from .._typing import A, B
 from .source_step import SourceStep
 from .step import Step
 
-__all__ = ["chain", "parallel", "passthrough", "step"]
+__all__ = ["chain", "parallel", "passthrough", "path", "step"]
 
 #: what a step's function gives
 Attributes = Mapping[str, Any]
@@ -149,6 +151,53 @@ def passthrough() -> Passthrough:
     RunResult([{'input': {'x': 1}, 'double': {'x': 2}}], [{'input': {'x': 1}}])
     """
     return Passthrough()
+
+
+@overload
+def path(name: str, flow: Producer[A], /) -> Producer[A]: ...
+@overload
+def path(name: str, flow: Transformer[A, B], /) -> Transformer[A, B]: ...
+@overload
+def path(name: str, flow: Passthrough, /) -> Passthrough: ...
+def path(name: str, flow: Any, /) -> Any:
+    """A branch with a name: a step, a chain, a group or a passthrough that is called so.
+
+    It runs as it does without the name, which tells its outputs, failures and calls from those of
+    other branches: in `RunResult.paths`, `result[name]` and data frames, in the `path` of a failure
+    (`src → alpha: ask`), in the names of steps in statistics, progress and timelines
+    (`alpha: ask`), and in drawings. So a flow that asks several models has one step for it, and
+    each of their answers says whose it is.
+
+    The name is any text that can be printed, but for arrows; branches of one group have different
+    ones. Branches with names may stand in others, and one behind the other. A step that stands in
+    several branches has one limit, which they share.
+
+    Raises ValueError for another name, TypeError for what is no branch, such as a flow that ends
+    with a consumer.
+
+    >>> from fluxus_rx import run
+    >>> ask = step("ask", lambda n: {"answer": n + 1})
+    >>> flow = step("numbers", [{"n": 1}, {"n": 2}]) >> (path("a", ask) & path("b", ask >> ask))
+    >>> result = run(flow)
+    >>> result.paths, result["a"][0]
+    (('a', 'b'), {'numbers': {'n': 1}, 'ask': {'answer': 2}})
+    """
+    if not isinstance(name, str):
+        raise InvalidFlowError(
+            f"path(): the name of a branch must be a string, not {shown(name)}: path('name', flow)"
+        )
+    if not name.isprintable() or name != name.strip() or not name or "→" in name:
+        raise InvalidNameError(
+            f"path(): {short(name)} is no name of a branch: expected a text that can be printed,"
+            " without an arrow, nor blanks around it"
+        )
+    if role_of(flow) not in ("producer", "transformer", "passthrough"):
+        what = shown(flow) if role_of(flow) is None else flow._flow_label
+        raise InvalidFlowError(
+            f"path({name!r}): {what} is no branch; expected a step, a chain, a group or a"
+            " passthrough, with outputs to tell from others"
+        )
+    return named_branch(name, flow)
 
 
 def chain(first: Any = MISSING, /, *more: Any) -> Any:

@@ -60,6 +60,7 @@ ON_USE = {
     "fluxus_rx._monitoring.terminal",
     "fluxus_rx._options.executors",
     "fluxus_rx._options.pickling",
+    "fluxus_rx._results.display",
     "fluxus_rx.viz",
 }
 
