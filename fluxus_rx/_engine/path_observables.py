@@ -252,5 +252,8 @@ class _OwnRun(_SharedRun[T]):
 
 
 def _source_of(path: FlowObservable[Any]) -> Trail | None:
-    """What tells the source of a path from others."""
-    return None if path.trail is None else path.trail.first
+    """What tells the source of a path from others; None of one that is no step."""
+    if path.trail is None:
+        return None
+    first = path.trail.first
+    return first if first.name else None  # a branch that begins there, for one

@@ -15,7 +15,6 @@ from .._common.signatures import function_name, parameters_of
 from .._common.single_values import is_single_value, is_text
 from .._common.text import counted
 from .._conduits.conduit import passthrough_chained, role_of
-from .._conduits.labeling import named_branch
 from .._conduits.producer import Producer
 from .._conduits.transformer import Passthrough, Transformer, group, passes_through
 from .._errors import InvalidFlowError, InvalidNameError
@@ -197,6 +196,9 @@ def path(name: str, flow: Any, /) -> Any:
             f"path({name!r}): {what} is no branch; expected a step, a chain, a group or a"
             " passthrough, with outputs to tell from others"
         )
+    # Here, as it takes half a millisecond of the import of the library.
+    from .._conduits.labeling import named_branch
+
     return named_branch(name, flow)
 
 

@@ -176,7 +176,7 @@ class Series(_Composite):
         """The number of paths."""
         return math.prod(part.n_paths for part in self.parts)
 
-    @property
+    @functools.cached_property
     def n_entries(self) -> int:
         """The number of conduits and passthroughs that what comes before it feeds."""
         return self.parts[0].n_entries

@@ -248,3 +248,17 @@ def test_names_of_any_kind_come_back() -> None:
     assert all(result[name] for name in names)
     assert [one.step for one in result.summary().steps][1:] == [f"{name}: s" for name in names]
     assert isinstance(flow, Conduit)
+
+
+def test_branches_may_be_nested_deeper_than_the_stack() -> None:
+    """They run, and are printed, checked and drawn."""
+    flow: Any = step("s", lambda n: {"n": n + 1})
+    for number in range(1_100):
+        flow = path(f"n{number}", flow >> step("s", lambda n: {"n": n + 1}))
+    result = run(NUMBERS >> flow)
+
+    assert result.values("n") == [1_102, 1_103]
+    assert result["n7"] is result[0]
+    assert repr(flow).startswith("path('n1099', path('n1098', ")
+    assert len(to_tree(flow).splitlines()) > 1_100
+    assert flow.check()

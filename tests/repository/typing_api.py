@@ -7,7 +7,7 @@ an ignored error that doesn't come up is an error itself (`--warn-unused-ignores
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import assert_type
+from typing import Any, assert_type
 
 import reactivex
 from aiostream import stream
@@ -27,6 +27,8 @@ from fluxus_rx import (
     SimpleProducer,
     Transformer,
     arun,
+    passthrough,
+    path,
     run,
     step,
 )
@@ -194,6 +196,24 @@ async def functional_flows_give_results() -> None:
     flow = step("src", [{"x": 1}]) >> step("double", lambda x: {"y": 2 * x})
     assert_type(run(flow), RunResult)
     assert_type(await arun(flow), RunResult)
+
+
+def named_branches_keep_their_types() -> None:
+    assert_type(path("a", Numbers()), Producer[int])
+    assert_type(path("a", Numbers()) & path("b", Words()), Producer[int | str])
+    assert_type(Numbers() >> path("a", Double() >> Half()), Producer[float])
+    assert_type(path("raw", passthrough()), Passthrough)
+    path("a", Total())  # type: ignore[call-overload]
+    path(1, Numbers())  # type: ignore[call-overload]
+
+
+def results_are_asked_by_number_and_by_name(result: RunResult) -> None:
+    assert_type(result[0], list[dict[str, dict[str, Any]]])
+    assert_type(result["a"], list[dict[str, dict[str, Any]]])
+    assert_type(result[:1], list[list[dict[str, dict[str, Any]]]])
+    assert_type(result.paths, tuple[str, ...])
+    assert_type(result.where(lambda output: output["s"]["x"] > 1, x=1), RunResult)
+    result[b"a"]  # type: ignore[call-overload]
 
 
 def wrong_chains_are_errors() -> None:
