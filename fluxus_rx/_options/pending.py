@@ -55,7 +55,9 @@ class Pending:
         return dataclasses.replace(self, _elapsed=elapsed)
 
     def __repr__(self) -> str:
-        return f"Pending(step={self.step!r}, path={self.path!r}, product={short(self.product)})"
+        return (
+            f"Pending(step={self.step!r}, path={short(self.path)}, product={short(self.product)})"
+        )
 
     def __str__(self) -> str:
         given = dict(self.product) if isinstance(self.product, Mapping) else self.product

@@ -26,6 +26,7 @@ from fluxus_rx import (
 )
 from fluxus_rx.graph import FlowGraph
 from fluxus_rx.viz import to_dot, to_mermaid, to_tree
+from fluxus_rx.viz._timeline.model import Timeline
 
 NUMBERS = step("numbers", [{"n": 1}, {"n": 2}])
 
@@ -156,6 +157,12 @@ class TestNames:
         out = capsys.readouterr().out
         assert "\nalpha · 0 " in out
         assert " alpha: ask " in out
+
+    def test_the_timeline_knows_the_calls_of_each_branch(self) -> None:
+        """Outputs have the names of steps alone, and are of the calls of their branch."""
+        timeline = Timeline.of(run(TWINS, timestamps=True))
+        steps = [[timeline.steps[span.step] for span in row.spans] for row in timeline.rows]
+        assert steps == [["numbers", "alpha: ask"], ["numbers", "beta: ask"]]
 
 
 class TestConduit:
