@@ -47,7 +47,7 @@ from ._errors import (
     RecordedError,
     UsageError,
 )
-from ._functional.builders import chain, parallel, passthrough, route, step, where
+from ._functional.builders import chain, parallel, passthrough, path, route, step, where
 from ._functional.dict_consumer import DictConsumer
 from ._functional.source_step import SourceStep
 from ._functional.step import Step
@@ -125,6 +125,7 @@ __all__ = [
     "from_observable",
     "parallel",
     "passthrough",
+    "path",
     "rerun",
     "route",
     "run",

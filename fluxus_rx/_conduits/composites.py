@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from .._common.encoding import printed
 from .._common.item_types import fits, type_name, union_of
-from .._errors import InvalidFlowError
+from .._errors import InvalidFlowError, InvalidNameError
 from .._graph.trampoline import trampoline
 from .._options.step_options import NO_OPTIONS, OptionKeywords, StepOptions, shows_options
 from .._typing import T
@@ -154,6 +154,18 @@ class Composite(Conduit):
         """None: it is the conduits in it."""
         return {}
 
+    def _flow_written(self) -> list[Conduit | str]:
+        """The conduits in it, and what is written between them."""
+        # The brackets around chains are for the reader: Python would not need them.
+        other: type[Composite] = Group if isinstance(self, Chain) else Chain
+        written: list[Conduit | str] = []
+        for number, inner in enumerate(self.conduits):
+            if number:
+                written.append(" >> " if isinstance(self, Chain) else " & ")
+            is_other = isinstance(inner, other) and not inner._flow_branch
+            written += ["(", inner, ")"] if is_other else [inner]
+        return written
+
     def __repr__(self) -> str:
         texts: list[str] = []
         inside: list[Conduit | str] = [self]
@@ -162,12 +174,7 @@ class Composite(Conduit):
             if not isinstance(one, Composite):
                 texts.append(one if isinstance(one, str) else repr(one))
                 continue
-            # The brackets around chains are for the reader: Python would not need them.
-            other: type[Composite] = Group if isinstance(one, Chain) else Chain
-            for number, inner in enumerate(reversed(one.conduits)):
-                if number:
-                    inside.append(" >> " if isinstance(one, Chain) else " & ")
-                inside += [")", inner, "("] if isinstance(inner, other) else [inner]
+            inside += reversed(one._flow_written())
         return "".join(texts)
 
 
@@ -229,7 +236,25 @@ class Chain(Composite):
         return count
 
     def _flow_paths(self) -> Iterator[Conduit]:
-        yield from _chains_of(trampoline(_choices(self)))
+        yield from self._flow_alone(trampoline(_choices(self)))
+
+    def _flow_alone(self, choices: list[list[Conduit]]) -> Iterator[Conduit]:
+        """Each path alone, given the paths through each of the conduits."""
+        return _chains_of(choices)
+
+    def _flow_part(self, parts: tuple[Part, ...]) -> Part:
+        """It as data, given the parts of its conduits."""
+        from .._graph.parts import in_series
+
+        return in_series(parts)
+
+    def _flow_begun(self, source: Any) -> Any:
+        """What its first conduit is put on, an observable; None, if it is a producer."""
+        return source
+
+    def _flow_ended(self, paths: list[Any]) -> list[Any]:
+        """What it gives, given the paths that its last conduit gives."""
+        return paths
 
     @property
     def _flow_passes(self) -> bool:
@@ -331,14 +356,14 @@ def _defaulted(
 
 
 def _described(one: Conduit) -> Generator[Any, Any, Part]:
-    from .._graph.parts import Parallel, in_series, part_of
+    from .._graph.parts import Parallel, part_of
 
     if not isinstance(one, Composite):
         return part_of(one)
     parts = []
     for inner in one.conduits:
         parts.append((yield _described(inner)))
-    return in_series(parts) if isinstance(one, Chain) else Parallel(tuple(parts))
+    return one._flow_part((*parts,)) if isinstance(one, Chain) else Parallel((*parts,))
 
 
 def _choices(chain: Chain) -> Generator[Any, Any, list[list[Conduit]]]:
@@ -348,7 +373,7 @@ def _choices(chain: Chain) -> Generator[Any, Any, list[list[Conduit]]]:
         paths: list[Conduit] = []
         for branch in conduit.conduits if isinstance(conduit, Group) else (conduit,):
             if isinstance(branch, Chain):
-                paths += _chains_of((yield _choices(branch)))
+                paths += branch._flow_alone((yield _choices(branch)))
             else:
                 paths += branch._flow_paths()
         choices.append(paths)
@@ -362,10 +387,17 @@ def _chains_of(choices: list[list[Conduit]]) -> Iterator[Conduit]:
 
 
 def flat(conduits: Iterable[Conduit]) -> tuple[Conduit, ...]:
-    """The conduits of nested groups, side by side."""
+    """The conduits of nested groups, side by side; refuses two branches of one name."""
     found: list[Conduit] = []
     for conduit in conduits:
         found += conduit.conduits if isinstance(conduit, Group) else (conduit,)
+    names = [conduit._flow_branch for conduit in found if conduit._flow_branch]
+    if len({*names}) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidNameError(
+            f"two branches of a group have the name {twice!r}, so that nobody could tell their"
+            " outputs apart; give each path() another name"
+        )
     return tuple(found)
 
 

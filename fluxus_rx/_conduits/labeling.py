@@ -1,26 +1,32 @@
-"""Conduits that label what they give."""
+"""Conduits that label what they give, and branches that have a name."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 from reactivex import Observable
 
 from .._common.messages import place_note, shown
+from .._common.trail import Trail
 from .._engine.bound_step import BoundStep, ItemCall
-from .._engine.observable import FlowObservable
+from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidProductError
 from .._options.step_options import StepOptions
 from .._products.lineage import HasLineage
-from .._typing import A_contra, B_co, P_co
+from .._typing import A_contra, B_co, P_co, T
+from .composites import Chain
 from .conduit import Conduit
 from .producer import Producer
-from .transformer import Transformer
+from .subclassing import fact
+from .transformer import ChainedProducer, ChainedTransformer, Passthrough, Transformer
 
-__all__ = ["LabelingProducer", "LabelingTransformer"]
+if TYPE_CHECKING:
+    from .._graph.parts import Part
+
+__all__ = ["LabelingProducer", "LabelingTransformer", "named_branch"]
 
 
 class _Labeling(Conduit):
@@ -113,3 +119,113 @@ class _LabelCall(ItemCall):
     def explain(self, error: BaseException, item: Any) -> str:
         """Add to an error that it came up here; the note."""
         return place_note(error, f"in {self._giver}, ", "as its product was labelled")
+
+
+class _NamedBranch(Chain):
+    """A branch that has a name: a chain of what is in it, which no other chain takes apart."""
+
+    def __init__(self, conduits: tuple[Any, ...], branch: str) -> None:
+        super().__init__(conduits)
+        self._flow_branch = branch
+
+    @fact
+    def name(self) -> str:
+        """The name of the branch."""
+        return self._flow_branch
+
+    @property
+    def _flow_is_chained(self) -> bool:
+        chained: bool = self._flow_fact(
+            "_flow_is_chained", lambda inside: inside[0]._flow_is_chained
+        )
+        return chained
+
+    @fact
+    def is_atomic(self) -> bool:
+        """False: there is something in it."""
+        return False
+
+    @property
+    def _flow_links(self) -> tuple[Conduit, ...]:
+        return (self,)
+
+    def _flow_of(self, conduits: tuple[Conduit, ...]) -> Self:
+        return type(self)(conduits, self._flow_branch)
+
+    def _flow_written(self) -> list[Conduit | str]:
+        return [f"path({self._flow_branch!r}, ", self.conduits[0], ")"]
+
+    def _flow_alone(self, choices: list[list[Conduit]]) -> Iterator[Conduit]:
+        return (named_branch(self._flow_branch, one) for one in super()._flow_alone(choices))
+
+    def _flow_part(self, parts: tuple[Part, ...]) -> Part:
+        return _named_part(parts, self._flow_branch)
+
+    def _flow_ended(self, paths: list[Any]) -> list[Any]:
+        return [
+            path if path.trail is None else path.at_branch(path.trail.out_of_branch())
+            for path in paths
+        ]
+
+
+class _NamedTransformer(_NamedBranch, ChainedTransformer[A_contra, B_co]):
+    """A branch of transformers that has a name."""
+
+    def _flow_begun(self, source: Any) -> Any:
+        return _into_branch(source, self._flow_branch)
+
+
+class _NamedProducer(_NamedBranch, ChainedProducer[P_co]):
+    """A branch that begins with producers, and has a name."""
+
+    def _flow_ended(self, paths: list[Any]) -> list[Any]:
+        seen: set[Trail] = set()
+        for path in paths:
+            if path.trail is not None:
+                path.trail.begin_in_branch(self._flow_branch, seen)
+        return super()._flow_ended(paths)
+
+
+class _NamedPassthrough(Passthrough):
+    """A passthrough that has a name."""
+
+    def __init__(self, branch: str) -> None:
+        self._flow_branch = branch
+
+    @fact
+    def name(self) -> str:
+        """The name of the branch."""
+        return self._flow_branch
+
+    def describe(self) -> Part:
+        """A series of a `Through` alone, which has the name."""
+        return _named_part((super().describe(),), self._flow_branch)
+
+    def _flow_connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
+        """The source itself, which is in the branch here."""
+        named = _into_branch(source, self._flow_branch)
+        assert named.trail is not None
+        return [named.at_branch(named.trail.out_of_branch())]
+
+    def __repr__(self) -> str:
+        return f"path({self._flow_branch!r}, {Passthrough()!r})"
+
+
+def _into_branch(source: Observable[T], name: str) -> FlowObservable[T]:
+    given = flow_observable(source)
+    trail = given.trail
+    return given.at_branch(Trail.of_branch(name) if trail is None else trail.into_branch(name))
+
+
+def _named_part(parts: tuple[Part, ...], name: str) -> Part:
+    from .._graph.parts import Series
+
+    return Series(parts, branch=name)
+
+
+def named_branch(name: str, conduit: Conduit) -> Any:
+    """A producer, a transformer or a passthrough as a branch of this name."""
+    if isinstance(conduit, Passthrough):
+        return _NamedPassthrough(name)
+    kind = _NamedProducer if isinstance(conduit, Producer) else _NamedTransformer
+    return kind((conduit,), name)

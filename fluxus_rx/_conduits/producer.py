@@ -197,7 +197,7 @@ class Producer(Conduit, Generic[P_co]):
     def _flow_merged(self) -> Observable[P_co]:
         if self._flow_n_paths == 1:
             return self._flow_observables()[0]
-        return Merged(lambda: [*self._flow_observables()], True)
+        return Merged(lambda: [*self._flow_observables()], True, self)
 
     def to_stream(self) -> Stream[P_co]:
         """The products of all paths as they come, as an aiostream Stream."""
@@ -448,7 +448,8 @@ class SharedFlow(Producer[P_co]):
 
     def __repr__(self) -> str:
         given = [f"{name}={value!r}" for name, value in self.get_repr_attributes().items()]
-        return f"{self._flow.name}.share({', '.join(given)})"
+        flow = self._flow.name if self._flow.is_atomic else f"({short(self._flow)})"
+        return f"{flow}.share({', '.join(given)})"
 
 
 def _shared_policy(flow: Conduit, overflow: Any, buffer: Any) -> OverflowPolicy:

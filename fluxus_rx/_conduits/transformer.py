@@ -39,7 +39,16 @@ from .transformer_stage import TransformerStage
 if TYPE_CHECKING:
     from .._graph.parts import Part
 
-__all__ = ["AsyncTransformer", "Buffer", "Passthrough", "Transformer", "group", "passes_through"]
+__all__ = [
+    "AsyncTransformer",
+    "Buffer",
+    "ChainedProducer",
+    "ChainedTransformer",
+    "Passthrough",
+    "Transformer",
+    "group",
+    "passes_through",
+]
 
 
 class Transformer(TransformerStage, Generic[A_contra, B_co]):
@@ -107,7 +116,7 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         steps = [*self._flow_firsts()]
         takes_products = any(getattr(one, "_flow_shows_items", True) for one in steps)
         kind = self.input_type if takes_products else Any
-        return _ChainedTransformer((Buffer(policy, kind), *self._flow_links))
+        return ChainedTransformer((Buffer(policy, kind), *self._flow_links))
 
     @overload
     def __call__(self, source: Observable[A_contra]) -> Observable[B_co]: ...
@@ -130,7 +139,7 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         driven = self._flow_is_async or is_driven(source)
         if self._flow_n_paths == 1:
             return self._flow_connect(flow_observable(source, driven))[0]
-        return Merged(lambda: [*self._flow_connect(flow_observable(source, driven))], driven)
+        return Merged(lambda: [*self._flow_connect(flow_observable(source, driven))], driven, self)
 
     @derived
     def atransform(self, product: A_contra) -> AsyncIterable[B_co]:
@@ -165,8 +174,8 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
     def _flow_after(self, first: Transformer[A, A_contra], /) -> Transformer[A, B_co]: ...
     def _flow_after(self, first: Any, /) -> Any:
         if isinstance(first, Producer):
-            return Chain.of(_ChainedProducer, first, self)
-        return Chain.of(_ChainedTransformer, first, self)
+            return Chain.of(ChainedProducer, first, self)
+        return Chain.of(ChainedTransformer, first, self)
 
     @derived
     def process(self, items: Iterable[A_contra]) -> list[B_co]:
@@ -361,12 +370,12 @@ class Buffer(Transformer[T, T]):
 def _compiled(one: Any, source: Observable[Any] | None) -> Generator[Any, Any, list[Any]]:
     """The paths of a conduit on a source, or of a producer on none; for a trampoline."""
     if isinstance(one, Chain):
-        paths: list[Any] = [source]
+        paths: list[Any] = [one._flow_begun(source)]
         for conduit in one.conduits:
             paths, before = [], paths
             for path in before:
                 paths += yield _compiled(conduit, path)
-        return paths
+        return one._flow_ended(paths)
     if not isinstance(one, Group):
         return cast(
             list[Any], one._flow_observables() if source is None else one._flow_connect(source)
@@ -380,7 +389,7 @@ def _compiled(one: Any, source: Observable[Any] | None) -> Generator[Any, Any, l
     return paths
 
 
-class _ChainedProducer(Chain, Producer[P_co]):
+class ChainedProducer(Chain, Producer[P_co]):
     """A producer and the transformers behind it."""
 
     @property
@@ -398,7 +407,7 @@ class _ChainedProducer(Chain, Producer[P_co]):
         return trampoline(_compiled(self, None))
 
 
-class _ChainedTransformer(Chain, Transformer[A_contra, B_co]):
+class ChainedTransformer(Chain, Transformer[A_contra, B_co]):
     """Transformers one behind the other."""
 
     @property
@@ -475,8 +484,10 @@ def group(conduits: Collection[Conduit]) -> Transformer[Any, Any]:
 
 
 def passes_through(conduit: Conduit) -> bool:
-    """Whether this is a passthrough, or a group with one in it."""
+    """Whether this is a passthrough, or a group with one in it; also one that has a name."""
     # Kept by the group, so that `a & b & c & …` looks at each branch once.
+    while conduit._flow_branch and isinstance(conduit, ChainedTransformer):
+        conduit = conduit.conduits[0]
     if isinstance(conduit, _ParallelTransformers):
         return conduit.passes_through
     return isinstance(conduit, Passthrough)

@@ -14,6 +14,7 @@ from typing import Any
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
+from .._common.messages import short
 from .._graph.trampoline import trampoline
 from .._rx.draining import made_as_of, moment_of_making
 from .._rx.driver import Driver, RootObserver
@@ -62,11 +63,17 @@ class _Part:
 class Merged(DrivenObservable[T]):
     """The paths of a flow as one observable; compiled anew for each subscription."""
 
-    def __init__(self, compile_paths: Callable[[], list[Observable[T]]], driven: bool) -> None:
+    def __init__(
+        self, compile_paths: Callable[[], list[Observable[T]]], driven: bool, flow: object
+    ) -> None:
         super().__init__()
         self._compile = compile_paths
+        self._flow = flow
         self.driven = driven
         self._moment = moment_of_making()
+
+    def __repr__(self) -> str:
+        return f"<Observable of all paths of {short(self._flow)}>"
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None

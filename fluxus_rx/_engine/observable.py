@@ -11,11 +11,12 @@ import logging
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from functools import partial
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
+from .._common.encoding import to_print
 from .._common.trail import Trail
 from .._monitoring.meter import ItemCounter, Meter
 from .._monitoring.watched_items import WatchedSource
@@ -50,6 +51,9 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
+
+#: Names of steps in the `repr` of an observable at most.
+_MOST_NAMES: Final = 8
 
 #: opens a stream, given the run (or the pipeline before it) and the owner of its items
 Root = Callable[[Any, object], "Iterator[Any] | AsyncIterator[Any]"]
@@ -95,6 +99,7 @@ class FlowObservable(DrivenObservable[T]):
         last: _Link | None = None,
         shows_items: bool = True,
         foreign_items: ForeignItems = ForeignItems(),  # noqa: B008 - frozen
+        branched: Trail | None = None,
     ) -> None:
         super().__init__()
         self._root = root
@@ -103,6 +108,8 @@ class FlowObservable(DrivenObservable[T]):
         #: what the root reads, if it is one that reads
         self._before = before
         self._last = last
+        #: the way to here, where a named branch begins or ends
+        self._branched = branched
         self.driven = driven
         #: whether users may hold its items, or may have made them
         self.shows_items = shows_items
@@ -114,7 +121,22 @@ class FlowObservable(DrivenObservable[T]):
     @property
     def trail(self) -> Trail | None:
         """The way to here; None for a root that is no step."""
+        if self._branched is not None:
+            return self._branched
         return self._root_trail if self._last is None else self._last.placed.trail
+
+    def at_branch(self, trail: Trail) -> FlowObservable[T]:
+        """The same, where a named branch begins or ends on the way."""
+        return FlowObservable(
+            self._root,
+            trail=self._root_trail,
+            driven=self.driven,
+            before=self._before,
+            last=self._last,
+            shows_items=self.shows_items,
+            foreign_items=self.foreign_items,
+            branched=trail,
+        )
 
     @property
     def _stages(self) -> list[PlacedStage]:
@@ -139,6 +161,10 @@ class FlowObservable(DrivenObservable[T]):
             shows_items=stage.shows_items,
         )
 
+    def __repr__(self) -> str:
+        way = "an observable" if self.trail is None else self.trail.short_path(_MOST_NAMES)
+        return to_print(f"<Observable of {way}>")
+
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
@@ -161,7 +187,7 @@ class FlowObservable(DrivenObservable[T]):
             self._last is None
             and isinstance(self._root, Observable)
             and is_driven(self._root)
-            and is_reached(self.trail, flow.scope.settings)
+            and is_reached(self._root_trail, flow.scope.settings)
         ):
             return self._root.subscribe(observer, scheduler=flow)
         if self._before is None and not isinstance(self._root, Observable):

@@ -66,6 +66,9 @@ class _PathObservable(Observable[T]):
         self._sharing = sharing
         self._index = index
 
+    def __repr__(self) -> str:
+        return f"<Observable of path {self._index} of a flow>"
+
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
@@ -249,5 +252,8 @@ class _OwnRun(_SharedRun[T]):
 
 
 def _source_of(path: FlowObservable[Any]) -> Trail | None:
-    """What tells the source of a path from others."""
-    return None if path.trail is None else path.trail.first
+    """What tells the source of a path from others; None of one that is no step."""
+    if path.trail is None:
+        return None
+    first = path.trail.first
+    return first if first.name else None  # a branch that begins there, for one

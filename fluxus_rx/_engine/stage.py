@@ -261,8 +261,8 @@ def is_reached(trail: Trail | None, settings: RunSettings) -> bool:
         return True
     if any(step in settings.replay for step in trail):
         return True
-    _, number = settings.location_of(trail)
-    return number < 0
+    named = next((step for step in trail if step.name), None)
+    return named is None or settings.location_of(named)[1] < 0
 
 
 def entering(trail: Trail, settings: RunSettings) -> Sequence[Any]:

@@ -19,7 +19,7 @@ from .._conduits.conduit import Conduit, role_of
 from .._conduits.consumer import Consumer
 from .._conduits.producer import Producer
 from .._conduits.transformer import Passthrough, Transformer, group, passes_through
-from .._errors import InvalidFlowError
+from .._errors import InvalidFlowError, InvalidNameError
 from .._graph.mistakes import holds_conduits, meant_by, passthrough_chained
 from .._options.step_options import option_hint
 from .._products.dict_product import DictProduct
@@ -41,7 +41,7 @@ from .source_step import SourceStep, is_function_of_source
 from .step import Step
 from .step_function import Factories
 
-__all__ = ["chain", "parallel", "passthrough", "route", "step", "where"]
+__all__ = ["chain", "parallel", "passthrough", "path", "route", "step", "where"]
 
 OneConduit = TypeVar("OneConduit", bound=Conduit)
 #: what a step's function gives
@@ -193,6 +193,56 @@ def passthrough() -> Passthrough:
     RunResult([{'input': {'x': 1}, 'double': {'x': 2}}], [{'input': {'x': 1}}])
     """
     return Passthrough()
+
+
+@overload
+def path(name: str, flow: Producer[A], /) -> Producer[A]: ...
+@overload
+def path(name: str, flow: Transformer[A, B], /) -> Transformer[A, B]: ...
+@overload
+def path(name: str, flow: Passthrough, /) -> Passthrough: ...
+def path(name: str, flow: Any, /) -> Any:
+    """A branch with a name: a step, a chain, a group or a passthrough that is called so.
+
+    It runs as it does without the name, which tells its outputs, failures and calls from those of
+    other branches: in `RunResult.paths`, `result[name]` and data frames, in the `path` of a failure
+    (`src → alpha: ask`), in the names of steps in statistics, progress and timelines
+    (`alpha: ask`), and in drawings. So a flow that asks several models has one step for it, and
+    each of their answers says whose it is.
+
+    The name is any text that can be printed, but for arrows; branches of one group have different
+    ones. Branches with names may stand in others, and one behind the other. A step that stands in
+    several branches has one limit, which they share.
+
+    Raises ValueError for another name, TypeError for what is no branch, such as a flow that ends
+    with a consumer.
+
+    >>> from fluxus_rx import run
+    >>> ask = step("ask", lambda n: {"answer": n + 1})
+    >>> flow = step("numbers", [{"n": 1}, {"n": 2}]) >> (path("a", ask) & path("b", ask >> ask))
+    >>> result = run(flow)
+    >>> result.paths, result["a"][0]
+    (('a', 'b'), {'numbers': {'n': 1}, 'ask': {'answer': 2}})
+    """
+    if not isinstance(name, str):
+        raise InvalidFlowError(
+            f"path(): the name of a branch must be a string, not {shown(name)}: path('name', flow)"
+        )
+    if not name.isprintable() or name != name.strip() or not name or "→" in name:
+        raise InvalidNameError(
+            f"path(): {short(name)} is no name of a branch: expected a text that can be printed,"
+            " without an arrow, nor blanks around it"
+        )
+    if role_of(flow) not in ("producer", "transformer", "passthrough"):
+        what = shown(flow) if role_of(flow) is None else flow._flow_label
+        raise InvalidFlowError(
+            f"path({name!r}): {what} is no branch; expected a step, a chain, a group or a"
+            " passthrough, with outputs to tell from others"
+        )
+    # Here, as it takes half a millisecond of the import of the library.
+    from .._conduits.labeling import named_branch
+
+    return named_branch(name, flow)
 
 
 # What is behind a producer says what the two become, and so on; which role a transformer begins has

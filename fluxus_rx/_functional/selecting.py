@@ -143,7 +143,7 @@ class Case(Transformer[Any, Any]):
     _flow_shows_items = False
 
     def __init__(self, branch: int, name: str) -> None:
-        self._flow_branch = branch
+        self._flow_branch_number = branch
         self._flow_name = name
 
     @property
@@ -158,7 +158,7 @@ class Case(Transformer[Any, Any]):
     def _flow_connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
         selected = flow_observable(source)
         for key, call, name in (
-            (None, _Selection(self._flow_branch), ""),
+            (None, _Selection(self._flow_branch_number), ""),
             (("case", id(self)), _Selected(), self.name),
         ):
             selected = selected.then(_stage(key, call, name))

@@ -88,12 +88,24 @@ class Edge:
     """The way from one node to another, by their keys.
 
     `through` tells that it leads through a passthrough. `paths` is None unless it was asked for.
+    `branch` is the name of the branch that it leads out of, if that has one (`path`), behind those
+    of the branches around it which end there, too.
+
+    >>> Edge("n0", "n1", paths=Paths(1, (range(0, 1),)), branch="alpha").label
+    'alpha, 0'
     """
 
     source: str
     target: str
     through: bool = False
     paths: Paths | None = None
+    branch: str = ""
+
+    @property
+    def label(self) -> str:
+        """What is written beside it: the branch, and the paths; empty if there is nothing."""
+        paths = "" if self.paths is None else str(self.paths)
+        return ", ".join(text for text in (printable(self.branch), paths) if text)
 
 
 @printed
@@ -161,7 +173,7 @@ def _with_key(part: Part, keys: Iterator[str]) -> Generator[Any, Any, Part]:
             parts = []
             for one in part.parts:
                 parts.append((yield _with_key(one, keys)))
-            return type(part)(tuple(parts))
+            return type(part)(tuple(parts), part.branch)
         case Through():
             return Through(next(keys))
         case Description():
@@ -234,6 +246,8 @@ class _Port:
     count: int
     starts: list[int] | None
     size: int
+    #: the name of the branch that has ended there
+    branch: str = ""
 
     @classmethod
     def merged(cls, ports: Iterable[_Port], source: str | None, through: bool = False) -> _Port:
@@ -286,7 +300,7 @@ class Drawing(Wiring[_Port]):
         for port in ports:
             if port.source is not None:
                 paths = port.paths if self._with_paths else None
-                self.edges.append(Edge(port.source, one.key, port.through, paths))
+                self.edges.append(Edge(port.source, one.key, port.through, paths, port.branch))
         reached = _Port.merged(ports, one.key)
         if self._with_paths:
             self.paths[one.key] = reached.paths
@@ -311,6 +325,15 @@ class Drawing(Wiring[_Port]):
     def meet(self, ports: list[_Port]) -> _Port:
         """All their paths, on one edge."""
         return _Port.merged(ports, ports[0].source, ports[0].through)
+
+    def leave(self, branch: str, ports: list[_Port]) -> list[_Port]:
+        """The edges that lead on from here have the name of the branch."""
+        return [
+            dataclasses.replace(
+                port, branch=": ".join([branch, port.branch] if port.branch else [branch])
+            )
+            for port in ports
+        ]
 
     def branch(self, ports: list[_Port], group: Parallel, branch: Part, before: int) -> list[_Port]:
         """The ports, their paths counted as those of this branch."""

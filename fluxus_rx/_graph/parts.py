@@ -181,6 +181,8 @@ class _Composite:
     """What a series and a group have in common."""
 
     parts: tuple[Part, ...]
+    #: the name that `path` has given to a series, if it has
+    branch: str = ""
 
     # Asked at once, when all parts know theirs; later, it would recurse into what is nested.
     def __post_init__(self) -> None:
@@ -191,14 +193,14 @@ class _Composite:
 
 # Neither is a dataclass of its own, as each of them would make the import of the library longer.
 class Series(_Composite):
-    """Parts one behind the other."""
+    """Parts one behind the other; `branch` is the name that `path` has given them, if it has."""
 
     @functools.cached_property
     def n_paths(self) -> int:
         """The number of paths."""
         return math.prod(part.n_paths for part in self.parts)
 
-    @property
+    @functools.cached_property
     def n_entries(self) -> int:
         """The number of conduits and passthroughs that what comes before it feeds."""
         return self.parts[0].n_entries
@@ -263,7 +265,7 @@ def part_of(flow: Describable) -> Part:
 
 
 def in_series(parts: Iterable[Part]) -> Series:
-    """The parts one behind the other, series in them taken apart.
+    """The parts one behind the other, series in them taken apart that are no named branches.
 
     >>> in_series([Series((Through(), Through())), Through()]) == Series((Through(),) * 3)
     True
@@ -272,7 +274,7 @@ def in_series(parts: Iterable[Part]) -> Series:
         tuple(
             inner
             for part in parts
-            for inner in (part.parts if isinstance(part, Series) else (part,))
+            for inner in (part.parts if isinstance(part, Series) and not part.branch else (part,))
         )
     )
 

@@ -33,7 +33,7 @@ class Wiring(ABC, Generic[T]):
             case Series():
                 for one in part.parts:
                     ports = yield self._lay(one, ports)
-                return ports
+                return self.leave(part.branch, ports) if part.branch else ports
             case Parallel():
                 split: list[T] = yield self._split(part, ports)
                 return split
@@ -68,6 +68,10 @@ class Wiring(ABC, Generic[T]):
 
     def branch(self, ports: list[T], group: Parallel, branch: Part, before: int) -> list[T]:
         """The ports as a branch of a group reads from them; there are so many paths before it."""
+        return ports
+
+    def leave(self, branch: str, ports: list[T]) -> list[T]:
+        """The ports at the end of a branch with a name."""
         return ports
 
     def _split(self, group: Parallel, ports: list[T]) -> Generator[Any, Any, list[T]]:

@@ -325,6 +325,11 @@ class Timed(Protocol):
         """The calls; raises UsageError for a result without times."""
         ...
 
+    @property
+    def _flow_path_names(self) -> Sequence[str]:
+        """What drawings call the paths."""
+        ...
+
     def __len__(self) -> int:
         """The number of paths."""
         ...

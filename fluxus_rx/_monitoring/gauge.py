@@ -277,6 +277,8 @@ class Gauges:
             path = trail.short_path(_NAMES)
             depth: int = trail.depth
             of_flow: Trail | None = trail
+            if trail.branch:  # a step that stands in two of them is told apart
+                key, name = (key, trail.branch), ": ".join([*trail.branch, str(name)])
         else:
             if name in self._strangers:
                 return self._strangers[name]

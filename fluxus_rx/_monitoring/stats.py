@@ -8,7 +8,8 @@ from math import inf
 from typing import Any, Final
 
 from .._common.encoding import printed, to_print
-from .._common.text import counted, measured_time, printable, shortened, table
+from .._common.notebook import folded, html_table
+from .._common.text import counted, html_text, measured_time, printable, shortened, table
 from .gauge import Gauge
 from .meter import Meter
 
@@ -152,14 +153,27 @@ class RunStats:
     loop: float = 0.0
     _paused: float = dataclasses.field(repr=False, default=0.0)
 
-    def __str__(self) -> str:
+    @property
+    def _head(self) -> str:
         failures = f", {counted(self.failures, 'failure')}" if self.failures else ""
         loop = f", with the loop at work for {self.loop:.0%} of it" if self.loop >= 0.5 else ""
-        head = f"{self.state} for {measured_time(self.elapsed)}{failures}{loop}"
+        return f"{self.state} for {measured_time(self.elapsed)}{failures}{loop}"
+
+    def __str__(self) -> str:
+        head = self._head
         if not self.steps:
             return head
         rows = [[cell(step) for cell in _STATS_COLUMNS.values()] for step in self.steps]
         return "\n".join([head, *table([[*_STATS_COLUMNS], *rows])])
+
+    def __repr__(self) -> str:
+        return f"<RunStats {self._head}: {counted(len(self.steps), 'step')}>"
+
+    def _repr_html_(self) -> str:
+        return folded(self._head, _stats_html(self), is_open=True)
+
+    def _repr_pretty_(self, printer: Any, is_cycle: bool) -> None:
+        printer.text(str(self))
 
     def __getitem__(self, step: str) -> StepStats:
         """The numbers of the step of this name; raises KeyError where there is none."""
@@ -196,6 +210,15 @@ class Explanation:
     def __str__(self) -> str:
         return f"{self.sentence}\n\n{self.stats}"
 
+    def __repr__(self) -> str:
+        return f"<Explanation: {shortened(self.sentence, 200)}>"
+
+    def _repr_html_(self) -> str:
+        return f"<div><p>{html_text(self.sentence)}</p>{self.stats._repr_html_()}</div>"
+
+    def _repr_pretty_(self, printer: Any, is_cycle: bool) -> None:
+        printer.text(str(self))
+
 
 def stats_of(meter: Meter, state: str, failures: int = 0) -> RunStats:
     """What a run does now that this meter counts; in O(steps).
@@ -210,6 +233,23 @@ def stats_of(meter: Meter, state: str, failures: int = 0) -> RunStats:
     at_work = max(meter.computed + blocking, sum(step.on_loop for step in steps))
     loop = min(at_work / elapsed, 1.0) if elapsed else 0.0
     return RunStats(elapsed, state, failures, steps, loop, _paused=meter.paused())
+
+
+#: Steps that a notebook shows at once.
+_MOST_ROWS: Final = 40
+
+
+def _stats_html(stats: RunStats) -> str:
+    """The table of the steps; those of a long flow fold."""
+    headings = [(heading, 1) for heading in _STATS_COLUMNS]
+    numbers = [heading != "step" for heading in _STATS_COLUMNS]
+    rows = [[cell(step) for cell in _STATS_COLUMNS.values()] for step in stats.steps]
+    table = html_table([headings], rows[:_MOST_ROWS], numbers) if rows else ""
+    if len(rows) > _MOST_ROWS:
+        more = rows[_MOST_ROWS : 10 * _MOST_ROWS]
+        title = f"{len(more):,} of {counted(len(rows) - _MOST_ROWS, 'more step')}"
+        table += folded(title, html_table([headings], more, numbers))
+    return table
 
 
 #: From this part of the time on, in which its thread is at work, the loop sets the pace.

@@ -134,7 +134,7 @@ class Failure:
 
     def __repr__(self) -> str:
         return (
-            f"Failure(step={self.step!r}, path={self.path!r}, product={short(self.product)},"
+            f"Failure(step={self.step!r}, path={short(self.path)}, product={short(self.product)},"
             f" exception={short(self.exception)}, attempts={self.attempts})"
         )
 

@@ -13,7 +13,7 @@ __all__ = ["Pending"]
 
 
 @printed
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Pending:
     """A product whose next call has not been made, or not to its end, because the run was told to
     end: by `drain`, a deadline, or a `Stopper`.
@@ -32,9 +32,9 @@ class Pending:
     path: str
     product: Any
     #: which of the places with this path it was, for flows in which several have the same one
-    _place: int = dataclasses.field(default=0, repr=False)
+    _place: int = 0
     #: seconds of the run that it was in, after which a run of it goes on
-    _elapsed: float = dataclasses.field(default=0.0, repr=False)
+    _elapsed: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", PrintedText(self.path))
@@ -53,6 +53,11 @@ class Pending:
         if self._elapsed or not elapsed:
             return self
         return dataclasses.replace(self, _elapsed=elapsed)
+
+    def __repr__(self) -> str:
+        return (
+            f"Pending(step={self.step!r}, path={short(self.path)}, product={short(self.product)})"
+        )
 
     def __str__(self) -> str:
         given = dict(self.product) if isinstance(self.product, Mapping) else self.product

@@ -71,10 +71,10 @@ def _numbering(rows: Rows) -> tuple[list[Any], list[Any]]:
     """The columns `path` and `item`, and their fields."""
     import pyarrow as pa
 
-    kinds = (pa.int32(), pa.int64())
+    kinds = (pa.int32() if rows.names is None else pa.string(), pa.int64())
     chunks: tuple[list[Any], list[Any]] = ([], [])
-    for path, outputs in rows.paths.items():
-        chunks[0].append(pa.repeat(pa.scalar(path, kinds[0]), len(outputs)))
+    for label, outputs in zip(rows.labels, rows.paths.values(), strict=True):
+        chunks[0].append(pa.repeat(pa.scalar(label, kinds[0]), len(outputs)))
         chunks[1].append(pa.array(range(len(outputs)), kinds[1]))
     arrays = [pa.chunked_array(each, kind) for each, kind in zip(chunks, kinds, strict=True)]
     # In one piece: a run may have a thousand paths.

@@ -73,10 +73,11 @@ def _index(rows: Rows, by_path: bool) -> pd.Index[Any]:
 
     if not by_path:
         return pd.RangeIndex(len(rows), name="item")
-    sizes = {path: len(outputs) for path, outputs in rows.paths.items()}
-    numbers = [path for path, size in sizes.items() for _ in range(size)]
-    items = [item for size in sizes.values() for item in range(size)]
-    levels = [pd.Index(numbers, dtype="int64"), pd.Index(items, dtype="int64")]
+    sizes = [len(outputs) for outputs in rows.paths.values()]
+    labels = [label for label, size in zip(rows.labels, sizes, strict=True) for _ in range(size)]
+    items = [item for size in sizes for item in range(size)]
+    kind = "int64" if rows.names is None else None
+    levels = [pd.Index(labels, dtype=kind), pd.Index(items, dtype="int64")]
     return pd.MultiIndex.from_arrays(levels, names=["path", "item"])
 
 

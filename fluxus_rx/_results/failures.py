@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
@@ -12,6 +12,7 @@ from .._common.encoding import printed
 from .._common.error_record import ErrorRecord, error_title
 from .._common.loadable import LoadCheck
 from .._common.messages import short, shown
+from .._common.text import counted
 from .._errors import InvalidFlowError
 from .._options.failure import Failure
 from .._options.pending import Pending
@@ -104,6 +105,44 @@ class Failures(Sequence[Failure]):
     def __deepcopy__(self, memo: dict[int, Any]) -> Failures:
         return Failures(copy.deepcopy(self._failures, memo), self._elapsed)
 
+    def by_kind(self) -> dict[tuple[str, str], Failures]:
+        """The failures by step, and by the name of the class of their error, in order of
+        appearance; `print(failures)` shows how many there are of each kind, the commonest first.
+
+        >>> one = Failure("ask", "src → ask", 1, ValueError("no"), attempts=1)
+        >>> failures = Failures([one, one])
+        >>> {kind: len(some) for kind, some in failures.by_kind().items()}
+        {('ask', 'ValueError'): 2}
+        >>> print(failures)
+        2 failures
+        2  ask failed with ValueError('no'), given 1, for one
+        """
+        from .display import failure_kinds
+
+        return {
+            (kind.step, kind.error): Failures(kind.failures, self._elapsed)
+            for kind in failure_kinds(self)
+        }
+
+    def _flow_chosen(self, fits: Callable[[Any], bool]) -> Failures:
+        """Those of calls with products that fit."""
+        return Failures((one for one in self if fits(one.product)), self._elapsed)
+
+    def __str__(self) -> str:
+        from .display import failures_text
+
+        head = counted(len(self), "failure")
+        return "\n".join([head, *failures_text(self, _MOST_KINDS_PRINTED, 100)])
+
+    def _repr_html_(self) -> str:
+        from .display import failures_html
+
+        head = counted(len(self), "failure")
+        return f"<div><p><b>{head}</b></p>{failures_html(self)}</div>" if self else f"<p>{head}</p>"
+
+    def _repr_pretty_(self, printer: Any, is_cycle: bool) -> None:
+        printer.text(str(self))
+
     def __repr__(self) -> str:
         shown = [short(failure) for failure in self._failures[:_MOST_IN_REPR]]
         more = len(self) - len(shown)
@@ -173,6 +212,8 @@ class Failures(Sequence[Failure]):
 
 #: Failures that the `repr` of several shows.
 _MOST_IN_REPR: Final = 6
+#: Kinds of failures that its text tells of.
+_MOST_KINDS_PRINTED: Final = 20
 
 
 def _failure_of(state: dict[str, Any]) -> Failure:

@@ -141,6 +141,16 @@ class PathOutputs:
         nothing of outputs that somebody has added or taken away since."""
         return None if self._positions is None else self._positions.all()
 
+    def chosen(self, fits: Callable[[Output], bool]) -> PathOutputs:
+        """Those that fit, with their positions."""
+        outputs, positions = self.outputs, self.positions
+        indices = [index for index, output in enumerate(outputs) if fits(output)]
+        if positions is None or len(positions) != len(outputs):
+            return PathOutputs([outputs[index] for index in indices])
+        return PathOutputs(
+            [outputs[index] for index in indices], [positions[index] for index in indices]
+        )
+
     @property
     def rows(self) -> Sequence[DictProduct | Output]:
         """The outputs, or the products as long as there are none."""
@@ -155,8 +165,19 @@ class Rows:
     ([{'src': {'x': 1}}, {'src': {'x': 2}}], 2, 'item 0 of path 5')
     """
 
-    def __init__(self, paths: Mapping[int, Sequence[DictProduct | Output]]) -> None:
+    def __init__(
+        self,
+        paths: Mapping[int, Sequence[DictProduct | Output]],
+        names: Sequence[str] | None = None,
+    ) -> None:
         self.paths = paths
+        #: what tables call each path of the result, if that is not its number
+        self.names = names
+
+    @property
+    def labels(self) -> list[int] | list[str]:
+        """What tables call the paths."""
+        return [*self.paths] if self.names is None else [self.names[path] for path in self.paths]
 
     def __len__(self) -> int:
         return sum(map(len, self.paths.values()))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .._common.encoding import printed
 from .._common.loadable import LoadCheck
@@ -17,8 +16,6 @@ from .._monitoring.meter import Meter
 from .._monitoring.summary import Summary
 from .._options.failure import Failure
 from .._options.pending import Pending
-from .arrow import arrow_table
-from .data_frame import data_frame
 from .failures import (
     Failures,
     Replacement,
@@ -28,20 +25,21 @@ from .failures import (
     merged_pending,
     pending_of_run,
 )
+from .path_names import PathNames
 from .pickling import loadable_outputs
-from .rows import Output, PathOutputs, Rows, check_output
+from .result_tables import ResultTables
+from .rows import Output, PathOutputs, check_output
+from .selection import Criteria
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
     from ..viz._output import File
+    from .display import ResultView
 
 __all__ = ["RunResult"]
 
 
 @printed
-class RunResult(Sequence[list[Output]]):
+class RunResult(ResultTables):
     """The outputs of a run, path by path.
 
     A sequence with one list of outputs per path, in the order in which the flow is written: the
@@ -72,6 +70,7 @@ class RunResult(Sequence[list[Output]]):
             for output in path:
                 check_output(index, output)
         self._paths = [PathOutputs(path) for path in paths]
+        self._names = PathNames([None] * len(paths))
         self._times = RunTimes()
         self._failures = Failures()
         self._pending: tuple[Pending, ...] = ()
@@ -119,6 +118,7 @@ class RunResult(Sequence[list[Output]]):
         pending: Iterable[Pending] = (),
         is_cut: bool = False,
         elapsed: float = 0.0,
+        names: PathNames | None = None,
     ) -> RunResult:
         """The result of a run that gave these outputs, and took `elapsed` seconds; `meter` has
         counted it.
@@ -132,6 +132,7 @@ class RunResult(Sequence[list[Output]]):
             failures=failures_of_run(failures, elapsed),
             pending=pending_of_run(pending, elapsed),
             is_cut=is_cut,
+            names=PathNames([None] * len(paths)) if names is None else names,
         )
 
     @classmethod
@@ -143,10 +144,12 @@ class RunResult(Sequence[list[Output]]):
         failures: Failures,
         pending: tuple[Pending, ...],
         is_cut: bool,
+        names: PathNames,
         replacement: Replacement | None = None,
     ) -> RunResult:
         result = cls()
         result._paths = [*paths]
+        result._names = names
         result._times = times
         result._failures = failures
         result._pending = pending
@@ -154,27 +157,26 @@ class RunResult(Sequence[list[Output]]):
         result._replacement = replacement
         return result
 
+    def _changed(self, **changes: Any) -> RunResult:
+        """This result, with what is changed."""
+        kept: dict[str, Any] = {
+            "paths": self._paths,
+            "times": self._times,
+            "failures": self._failures,
+            "pending": self._pending,
+            "is_cut": self._is_cut,
+            "names": self._names,
+            "replacement": self._replacement,
+        }
+        return RunResult._assembled(**(kept | changes))
+
     def _flow_in_place_of(self, replaced: Replacement) -> RunResult:
         """This result as that of a rerun, which stands in for these outputs and failures."""
-        return RunResult._assembled(
-            self._paths,
-            times=self._times,
-            failures=self._failures,
-            pending=self._pending,
-            is_cut=self._is_cut,
-            replacement=replaced,
-        )
+        return self._changed(replacement=replaced)
 
     def _flow_with_outputs(self, paths: Sequence[PathOutputs]) -> RunResult:
         """This result, with these outputs alone."""
-        return RunResult._assembled(
-            paths,
-            times=self._times,
-            failures=self._failures,
-            pending=self._pending,
-            is_cut=self._is_cut,
-            replacement=self._replacement,
-        )
+        return self._changed(paths=paths)
 
     @property
     def _flow_journal(self) -> Journal:
@@ -215,70 +217,101 @@ class RunResult(Sequence[list[Output]]):
                 "merged() takes what rerun() gave for failures of this result, and this is the"
                 " result of another run: result.merged(rerun(flow, result.failures))"
             )
-        return RunResult._assembled(
-            [
+        return self._changed(
+            paths=[
                 merged_outputs(first, second, other._replacement.outputs.get(index, ()))
                 for index, (first, second) in enumerate(zip(self._paths, other._paths, strict=True))
             ],
             times=self._times.followed_by(other._times),
             failures=merged_failures(self._failures, other._failures, other._replacement),
             pending=merged_pending(self._pending, other._pending, other._replacement),
-            is_cut=self._is_cut,
-            replacement=self._replacement,
         )
 
-    def get_outputs(self) -> Iterator[Mapping[str, Mapping[str, Any]]]:
-        """All outputs, path by path."""
-        for path in self:
-            yield from path
+    def where(
+        self,
+        predicate: Callable[[Output], object] | None = None,
+        /,
+        **attributes: Any,
+    ) -> RunResult:
+        """The outputs with these attributes, as a result with the same paths.
 
-    def get_outputs_per_path(self) -> list[Iterator[Mapping[str, Mapping[str, Any]]]]:
-        """An iterator over the outputs of each path."""
-        return [iter(path) for path in self]
+        An attribute is named as in `values`; one of a certain step by
+        `where(**{"judge.score": 1})`. A `predicate` is called with each output that has the
+        attributes, and tells whether it counts. Failures, and what is pending, are kept if what was
+        called had the attributes; the predicate isn't asked, as they are no outputs. Times and
+        names of paths are those of this result, which stays as it is; its outputs are shared.
 
-    @overload
-    def __getitem__(self, index: int) -> list[Output]: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[list[Output]]: ...
-    def __getitem__(self, index: int | slice) -> list[Output] | list[list[Output]]:
-        if isinstance(index, slice):
-            return [path.outputs for path in self._paths[index]]
-        try:
-            return self._paths[index].outputs
-        except IndexError:
-            raise IndexError(_no_path(index, len(self))) from None
+        Raises TypeError for nothing to choose by, and for a predicate that is no function; and
+        what the predicate raises.
 
-    def __len__(self) -> int:
-        return len(self._paths)
+        >>> from fluxus_rx import run, step
+        >>> result = run(step("src", [{"x": 1, "to": "a"}, {"x": 2, "to": "b"}]))
+        >>> result.where(to="b"), result.where(lambda output: output["src"]["x"] > 5)
+        (RunResult([{'src': {'x': 2, 'to': 'b'}}]), RunResult([]))
+        """
+        criteria = Criteria(predicate, attributes)
+        return self._changed(
+            paths=[path.chosen(criteria.fit) for path in self._paths],
+            failures=self._failures._flow_chosen(criteria.fit_call),
+            pending=tuple(one for one in self._pending if criteria.fit_call(one.product)),
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RunResult):
             return NotImplemented
         return list(self) == list(other)
 
+    # What few programs show is imported when they do: 0.6 ms of the import of the library.
+
     def __repr__(self) -> str:
-        return f"RunResult({', '.join(map(repr, self))})"
+        from .display import result_repr
+
+        return result_repr(self._paths)
+
+    def __str__(self) -> str:
+        return self.pretty()
+
+    def pretty(self, outputs: int = 5, width: int = 100) -> str:
+        """The result as a text of some lines: the first `outputs` of each path, a line for each
+        step; then the failures by kind, and what is pending.
+
+        Lines have `width` columns at most, and values are shortened, and secrets masked, as in
+        messages. Work and size are bounded, whatever the result has; `print(result)` shows the
+        same. For all of it there are `result[0]`, `values` and `to_frame`.
+
+        Raises ValueError for what is no number of outputs from 0 on, or columns from 40 on.
+
+        >>> print(RunResult([{"src": {"x": 1}, "fetch": {"y": 2}}]).pretty())
+        1 output on 1 path
+        <BLANKLINE>
+        path 0: 1 output
+        0  src    x=1
+           fetch  y=2
+        """
+        check_whole_number("outputs", outputs, "outputs", who="pretty()", least=0)
+        check_whole_number("width", width, "columns", who="pretty()", least=40)
+        return "\n".join(self._view.lines(outputs, width))
+
+    @property
+    def _view(self) -> ResultView:
+        from .display import ResultView
+
+        return ResultView(self._paths, self.paths, self._failures, self._pending)
+
+    def _repr_html_(self) -> str:
+        return self._view.html()
+
+    def _repr_pretty_(self, printer: Any, is_cycle: bool) -> None:
+        printer.text(str(self))  # in IPython, where a line of 2,000 characters is no help
 
     def __copy__(self) -> RunResult:
-        return self._with_paths(self._paths)
+        return self._changed()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> RunResult:
         paths = [
             PathOutputs(copy.deepcopy(path.outputs, memo), path.positions) for path in self._paths
         ]
-        made = self._with_paths(paths)
-        made._failures = copy.deepcopy(self._failures, memo)
-        return made
-
-    def _with_paths(self, paths: list[PathOutputs]) -> RunResult:
-        return RunResult._assembled(
-            paths,
-            times=self._times,
-            failures=self._failures,
-            pending=self._pending,
-            is_cut=self._is_cut,
-            replacement=self._replacement,
-        )
+        return self._changed(paths=paths, failures=copy.deepcopy(self._failures, memo))
 
     def __reduce__(self) -> tuple[Any, ...]:
         checked = LoadCheck()
@@ -297,6 +330,7 @@ class RunResult(Sequence[list[Output]]):
             "_failures": self._failures._flow_state(checked),
             "_pending": self._pending,
             "_is_cut": self._is_cut,
+            "_names": self._names.state(),
             "_positions": [path.positions for path in self._paths],
             "_replaces": None if replacement is None else replacement.outputs,
             "_again": () if replacement is None else replacement.calls,
@@ -307,6 +341,7 @@ class RunResult(Sequence[list[Output]]):
             PathOutputs(path.outputs, positions)
             for path, positions in zip(self._paths, state["_positions"], strict=True)
         ]
+        self._names = PathNames.of_state(state.get("_names"), len(self._paths))
         self._times = RunTimes(
             records=state["_journal"],
             elapsed=state["_elapsed"],
@@ -319,71 +354,6 @@ class RunResult(Sequence[list[Output]]):
         self._pending, self._is_cut = state.get("_pending", ()), state.get("_is_cut", False)
         if state["_replaces"] is not None:
             self._replacement = Replacement(state["_replaces"], state["_again"])
-
-    def to_frame(
-        self, path: int | None = None, simplify: bool = False, expand: bool = False
-    ) -> pd.DataFrame:
-        """The outputs as a pandas data frame, one row each; needs the extra `frame`.
-
-        Rows have the index level `item`, counted per path from 0, under a level `path` where the
-        result has several paths and `path` doesn't choose one of them. Columns have two levels,
-        step and attribute, in order of appearance, and dtypes that don't depend on whether a value
-        is missing: `Int64` (`UInt64`) for whole numbers, `Float64` for other numbers, `boolean`,
-        `string`, what pandas has for times, and objects for anything else and for a mixture; NaN
-        counts as missing. No outputs give an empty frame.
-
-        `simplify` turns values into strings that are no numbers, booleans, strings, bytes, dates,
-        times, `Decimal`, numpy scalars or None; enums that are numbers or strings stay that.
-        `expand` makes columns of what dictionaries hold, however deep, under levels `key1`, `key2`
-        and so on, empty text in other columns. An empty dictionary adds no column.
-        The result is not copied. Time and memory are linear in the cells, rows times columns.
-
-        Raises IndexError for a path that isn't there, TypeError for one that is no number,
-        ImportError without pandas; and what the `str()` of a value raises, with a note that tells
-        where it is.
-
-        >>> RunResult([{"src": {"x": {"a": 1}}}]).to_frame(expand=True)
-        step      src
-        attribute   x
-        key1        a
-        item
-        0           1
-        """
-        return data_frame(self._rows(path), path is None and len(self) > 1, simplify, expand)
-
-    def to_arrow(
-        self, path: int | None = None, simplify: bool = False, batch_size: int = 10_000
-    ) -> pa.Table:
-        """The outputs as a table of Apache Arrow, one row each; needs the extra `arrow`.
-
-        Columns are `path` and `item`, counted per path from 0, then `step.attribute` in order of
-        appearance, with the two names in the metadata of the field; what a row has no value for is
-        null, and NaN is NaN. Types are those that pyarrow finds for all values of a column: lists
-        and dictionaries are nested, whole numbers beside others become floats. No outputs give a
-        table without rows. For pandas there is `to_frame`, for Parquet, Polars, DuckDB and other
-        readers of Arrow this.
-
-        The table is built `batch_size` rows at a time, a chunk each. Beside the table itself that
-        takes the memory of a batch: the result stays as it is, and is not copied. A column whose
-        batches are of several types is built once more, in one piece, so that the size of the
-        batches changes no value and no type. Time is linear in the cells.
-
-        `simplify` turns values into strings as it does in `to_frame`, and all values of a column
-        that is then still not of one type, or of none that Arrow has.
-
-        Raises `InvalidProductError` (a TypeError) for a value that Arrow can't hold, or holds in
-        no column with those before it, and names the step, the attribute, and the items; within
-        lists and dictionaries pyarrow decides what goes together. Raises IndexError for a path that
-        isn't there, TypeError for one that is no number, `InvalidOptionError` (a ValueError) for a
-        batch without rows, ImportError without pyarrow; and what the `str()` of a value raises,
-        with a note that tells where it is.
-
-        >>> table = RunResult([{"src": {"x": 1}}, {"src": {"x": 0.5}}]).to_arrow()
-        >>> table.to_pydict()
-        {'path': [0, 0], 'item': [0, 1], 'src.x': [1.0, 0.5]}
-        """
-        check_whole_number("batch_size", batch_size, "rows", who="to_arrow()")
-        return arrow_table(self._rows(path), simplify, batch_size)
 
     def summary(self) -> Summary:
         """What the steps have done: calls, failures, seconds, and how many calls at once.
@@ -428,23 +398,3 @@ class RunResult(Sequence[list[Output]]):
         from ..viz._timeline.draw import draw_timeline
 
         draw_timeline(self, style, file, format)
-
-    def _rows(self, path: int | None) -> Rows:
-        chosen = range(len(self)) if path is None else [self._index(path)]
-        return Rows({index: self._paths[index].rows for index in chosen})
-
-    def _index(self, path: int) -> int:
-        try:
-            number = operator.index(path)
-        except TypeError:
-            raise InvalidFlowError(
-                f"path={shown(path)}: expected the number of a path, or None for all"
-            ) from None
-        if not -len(self) <= number < len(self):
-            raise IndexError(_no_path(number, len(self)))
-        return number % len(self)
-
-
-def _no_path(index: int, count: int) -> str:
-    there = f"they count from 0 to {count - 1}" if count else "it has none"
-    return f"there is no path {index} in this result: {there}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Never, Unpack, overload
 
 from .._common.encoding import printed
 from .._common.messages import check_seconds
+from .._common.text import counted
 from .._conduits.conduit import Conduit
 from .._engine.bound_step import Collector
 from .._engine.execution import Execution
@@ -60,9 +61,9 @@ def start(
     >>> async def main():
     ...     async with start(step("src", [{"x": 1}, {"x": 2}])) as run:
     ...         result = await run.result()
-    ...     print(result, run.stats().state)
+    ...     print(result[0], run.stats().state)
     >>> asyncio.run(main())
-    RunResult([{'src': {'x': 1}}, {'src': {'x': 2}}]) done
+    [{'src': {'x': 1}}, {'src': {'x': 2}}] done
     """
     check_by_name("start()", misplaced)
     try:
@@ -360,7 +361,16 @@ class Run:
         await self.cancel()
 
     def __repr__(self) -> str:
-        return f"<Run {self.state}>"
+        stats = self.stats()
+        done = counted(sum(step.done for step in stats.steps), "call")
+        in_flight = sum(step.in_flight for step in stats.steps)
+        parts = [f"{done} done", *([f"{in_flight:,} in flight"] if in_flight else ())]
+        if stats.failures:
+            parts.append(counted(stats.failures, "failure"))
+        return f"<Run {self.state}: {', '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        return self.stats()._repr_html_()
 
 
 #: Runs that go on: a loop refers to its tasks weakly.

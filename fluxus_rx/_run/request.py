@@ -45,6 +45,7 @@ from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
 from .._products.factory import from_foreign
 from .._results.failures import sorted_failures
+from .._results.path_names import PathNames
 from .._results.rows import Output, PathOutputs
 from .._results.run_result import RunResult
 from .._rx.run_settings import RunKeywords, RunSettings
@@ -282,6 +283,9 @@ class CollectedRun(RunRequest):
             elapsed=self._elapsed,
             pending=() if self._execution is None else self._execution.pending,
             is_cut=not self._is_complete,
+            names=PathNames([getattr(path, "trail", None) for path in self._paths])
+            if self._paths
+            else None,
         )
 
     def _outputs(self, refused: tuple[type[Exception], ...]) -> list[PathOutputs]:

@@ -13,6 +13,7 @@ from reactivex import abc
 from reactivex import typing as rx_typing
 from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
 
+from .._common.encoding import printed
 from .._errors import UsageError
 from .._loops.event_loop import call_soon
 from .._typing import Demand
@@ -35,6 +36,7 @@ class _Unbounded:
 UNBOUNDED: Demand = _Unbounded()
 
 
+@printed
 class FlowScheduler(AsyncIOScheduler):
     """An asyncio scheduler that carries a run upstream through Rx operators.
 
@@ -72,6 +74,12 @@ class FlowScheduler(AsyncIOScheduler):
         #: for a source that is multicast: the run that has listened last, and waits for its end
         self.last_run: Callable[[], Scope | None] | None = None
         self._from_elsewhere = AsyncIOThreadSafeScheduler(loop)
+
+    def __repr__(self) -> str:
+        state = (
+            "closed" if self.loop.is_closed() else "running" if self.loop.is_running() else "idle"
+        )
+        return f"<FlowScheduler on a loop that is {state}, for {self.scope!r}>"
 
     @classmethod
     def of(cls, scheduler: abc.SchedulerBase | None) -> FlowScheduler:

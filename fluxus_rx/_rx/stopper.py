@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from .._common.encoding import printed
 from .._common.messages import check_seconds
+from .._common.text import counted
 
 __all__ = ["GRACE", "Stopper"]
 
@@ -13,6 +15,7 @@ __all__ = ["GRACE", "Stopper"]
 GRACE: Final = 10.0
 
 
+@printed
 class Stopper:
     """Ends runs well, from any thread or from a signal handler; give it to them as `stop`.
 
@@ -53,6 +56,10 @@ class Stopper:
         self._within = within
         for stop_run in [*self._runs.values()]:
             stop_run(within)
+
+    def __repr__(self) -> str:
+        state = "not stopped" if self._within is None else f"stopped within {self._within:g} s"
+        return f"<Stopper: {state}, of {counted(len(self._runs), 'run')}>"
 
     def _flow_add(self, stop_run: Callable[[float], None]) -> Callable[[], object]:
         """Have `stop_run` called, in whatever thread, with the seconds that calls have; gives what

@@ -21,12 +21,16 @@ from .._conduits.producer import Producer, _ParallelProducers
 from .._conduits.simple_producer import SimpleAsyncProducer, SimpleProducer
 from .._conduits.subclassing import derived
 from .._conduits.transformer import (
+    ChainedProducer as CoreChainedProducer,
+)
+from .._conduits.transformer import (
+    ChainedTransformer as CoreChainedTransformer,
+)
+from .._conduits.transformer import (
     Passthrough as CorePassthrough,
 )
 from .._conduits.transformer import (
     Transformer,
-    _ChainedProducer,
-    _ChainedTransformer,
     _ParallelTransformers,
 )
 from .._engine.conversions import async_arrivals
@@ -327,8 +331,8 @@ class Passthrough(Adapted, CorePassthrough):
         raise NotImplementedError("a passthrough is no conduit of a graph")
 
 
-@stands_for(_ChainedProducer)
-class ChainedProducer(_Chained, AdaptedProducer[P_co], _ChainedProducer[P_co]):
+@stands_for(CoreChainedProducer)
+class ChainedProducer(_Chained, AdaptedProducer[P_co], CoreChainedProducer[P_co]):
     """A producer and the transformers behind it."""
 
     @property
@@ -357,9 +361,9 @@ class ProducerGroup(AdaptedProducer[P_co], _ParallelProducers[P_co]):
         return aiter(self)
 
 
-@stands_for(_ChainedTransformer)
+@stands_for(CoreChainedTransformer)
 class ChainedTransformer(
-    _Chained, AdaptedTransformer[A_contra, B_co], _ChainedTransformer[A_contra, B_co]
+    _Chained, AdaptedTransformer[A_contra, B_co], CoreChainedTransformer[A_contra, B_co]
 ):
     """Transformers one behind the other."""
 

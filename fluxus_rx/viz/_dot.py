@@ -103,7 +103,7 @@ def digraph(graph: FlowGraph, theme: DotTheme) -> Digraph:
         dot.node(node.key, _dot_label(node), color=color, fillcolor=fill, **DOT_SHAPES[node.role])
     joins = {node.key for node in graph.nodes if node.role == "join"}
     for edge in graph.edges:
-        label = None if edge.paths is None else f" {edge.paths} "
+        label = f" {dot_escaped(shortened(edge.label, DOT_LINE_WIDTH))} " if edge.label else None
         style = {"style": "dashed"} if edge.through else {}
         # At a junction, the heads of many arrows would hide one another.
         head = {"arrowhead": "none"} if edge.target in joins else {}

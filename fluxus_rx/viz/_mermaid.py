@@ -78,7 +78,8 @@ def _edge(edge: Edge, joins: bool) -> str:
     # At a junction, the heads of many arrows would hide one another.
     head = "" if joins else ">"
     line = f"-.-{head}" if edge.through else f"--{head or '-'}"
-    label = "" if edge.paths is None else f'|"{mermaid_escaped(str(edge.paths))}"|'
+    text = shortened(edge.label, MERMAID_LINE_WIDTH)
+    label = f'|"{mermaid_escaped(text)}"|' if text else ""
     return f"{edge.source} {line}{label} {edge.target}"
 
 

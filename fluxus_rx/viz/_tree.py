@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._common.encoding import to_print
-from .._common.text import shortened, width_of
+from .._common.text import printable, shortened, width_of
 from .._graph.flow_graph import Paths, lay_edges, whole_of
 from .._graph.parts import Describable, Description, Node, Parallel, Part, Role, Series, Through
 from .._graph.trampoline import trampoline
@@ -71,6 +71,12 @@ class _Row:
     @property
     def text(self) -> str:
         return "".join(self._texts)
+
+    def tell(self, name: str) -> None:
+        """Tell the name of the branch that it leads out of."""
+        text = f"{self.lead} {name} "
+        self._texts.append(text)
+        self.width += width_of(text)
 
     def join(self, width: int, bar: str) -> None:
         """Lead it, or a gap, to a bar in this column."""
@@ -146,9 +152,13 @@ class _Tree:
             case Through():
                 self._add(margin, f"┄{self._indices(part.key, '┄')}", "┄")
             case Series():
+                start = len(self.rows)
                 *before, last = part.parts
                 margin = yield self.stack(before, fed, margin)
                 yield self._part(last, fed or bool(before), margin)
+                for row in self.rows[start:] if part.branch else ():
+                    if row.lead:
+                        row.tell(shortened(printable(part.branch), TREE_NAME_WIDTH))
             case Parallel():
                 yield self._branches(part, fed, margin)
 

@@ -65,6 +65,7 @@ SLOW_FOLDERS = {"testing", "viz"}
 #: `import fluxus_rx` and no run needs, and the module that is made of an optional package.
 ON_USE = {
     "fluxus_rx._check",
+    "fluxus_rx._conduits.labeling",
     "fluxus_rx._conduits.lifetime",
     "fluxus_rx._engine.hot_source",
     "fluxus_rx._engine.path_observables",
@@ -76,6 +77,7 @@ ON_USE = {
     "fluxus_rx._options.executors",
     "fluxus_rx._options.pickling",
     "fluxus_rx._options.processes",
+    "fluxus_rx._results.display",
     "fluxus_rx._rx.process_resources",
     "fluxus_rx._rx.run_resources",
     "fluxus_rx.compat._expressions",

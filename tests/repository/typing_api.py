@@ -43,6 +43,7 @@ from fluxus_rx import (
     chain,
     parallel,
     passthrough,
+    path,
     rerun,
     run,
     start,
@@ -415,8 +416,8 @@ async def settings_of_runs_are_accepted(stop: Stopper, results: list[RunResult])
     run(step("add", added), input={"x": 1})
     await arun(step("add", added), input=[{"x": 1}], max_failures=None)
     await arun(step("add", added), input=rows_read())
-    for path, output in streamed(flow, progress=True, options=options, on_failure=print):
-        assert_type(path, int)
+    for index, output in streamed(flow, progress=True, options=options, on_failure=print):
+        assert_type(index, int)
         assert_type(output, dict[str, dict[str, Any]])
     async for _, _ in astream(flow, deadline=3):
         break
@@ -463,6 +464,24 @@ def a_run_takes_one_flow() -> None:
     run(steps=flow, timestamp=True)  # type: ignore[call-overload]
     start()  # type: ignore[call-overload]
     astream(flow, steps=flow)  # type: ignore[call-overload]
+
+
+def named_branches_keep_their_types() -> None:
+    assert_type(path("a", Numbers()), Producer[int])
+    assert_type(path("a", Numbers()) & path("b", Words()), Producer[int | str])
+    assert_type(Numbers() >> path("a", Double() >> Half()), Producer[float])
+    assert_type(path("raw", passthrough()), Passthrough)
+    path("a", Total())  # type: ignore[call-overload]
+    path(1, Numbers())  # type: ignore[call-overload]
+
+
+def results_are_asked_by_number_and_by_name(result: RunResult) -> None:
+    assert_type(result[0], list[dict[str, dict[str, Any]]])
+    assert_type(result["a"], list[dict[str, dict[str, Any]]])
+    assert_type(result[:1], list[list[dict[str, dict[str, Any]]]])
+    assert_type(result.paths, tuple[str, ...])
+    assert_type(result.where(lambda output: output["s"]["x"] > 1, x=1), RunResult)
+    result[b"a"]  # type: ignore[call-overload]
 
 
 def wrong_chains_are_errors() -> None:

@@ -106,10 +106,10 @@ class TestTable:
         with pytest.raises(IndexError, match="from 0 to 1"):
             run(flow()).to_arrow(path=path)
 
-    def test_a_path_must_be_a_number(self) -> None:
+    def test_a_path_must_be_a_number_or_a_name(self) -> None:
         """Anything else is a TypeError that shows what came."""
-        with pytest.raises(TypeError, match="path='0'"):
-            RunResult([]).to_arrow(path="0")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="path=b'0'"):
+            RunResult([]).to_arrow(path=b"0")  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("size", [0, -1, 2.0, True, None])
     def test_a_batch_must_have_rows(self, size: Any) -> None:

@@ -194,10 +194,10 @@ class TestFrame:
 
             assert [str(dtype) for dtype in index.dtypes] == ["int64", "int64"]
 
-    @pytest.mark.parametrize("path", ["0", 0.5, [0], None.__class__])
-    def test_a_path_must_be_a_number(self, path: Any) -> None:
+    @pytest.mark.parametrize("path", [b"0", 0.5, [0], None.__class__])
+    def test_a_path_must_be_a_number_or_a_name(self, path: Any) -> None:
         """Anything else is a TypeError that shows what came."""
-        with pytest.raises(TypeError, match=r"path=.*expected the number of a path"):
+        with pytest.raises(TypeError, match=r"path=.*expected the number or the name of a path"):
             RunResult([]).to_frame(path=path)
 
     def test_paths_are_counted_from_the_end_as_well(self) -> None:

@@ -457,7 +457,7 @@ class TestState:
         seen.append(started.state)
         started.pause()
         seen.append(started.state)
-        assert repr(started) == "<Run paused>"
+        assert repr(started) == "<Run paused: 3 calls done, 3 in flight>"
         started.resume()
         seen.append(started.state)
         draining = asyncio.create_task(started.drain())
@@ -467,7 +467,7 @@ class TestState:
         await draining
         seen.append(started.state)
         assert seen == ["running", "running", "paused", "running", "draining", "done"]
-        assert repr(started) == "<Run done>"
+        assert repr(started) == "<Run done: 6 calls done>"
 
     async def test_is_the_same_in_stats(self) -> None:
         """stats() has the state of its moment."""

@@ -139,8 +139,8 @@ class TestMimeBundle:
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_a_notebook_shows_a_flow_and_its_drawing(tmp_path: Path) -> None:
-    """In a real kernel: as the last expression of a cell, and by its method."""
+def test_a_notebook_shows_a_flow_its_drawing_and_what_a_run_gives(tmp_path: Path) -> None:
+    """In a real kernel: as the last expression of a cell, and a drawing by its method."""
     tools.dot()
     command = [sys.executable, "-c", NOTEBOOK]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(tmp_path)}
@@ -150,6 +150,7 @@ def test_a_notebook_shows_a_flow_and_its_drawing(tmp_path: Path) -> None:
         "execute_result", "image/svg+xml", "text/plain",
         "display_data", "image/svg+xml", "text/plain",
         "stream",
+        *["execute_result", "text/html", "text/plain"] * 5,
     ]  # fmt: skip
 
 
@@ -162,6 +163,11 @@ CELLS = [
     "from fluxus_rx import step; flow = step('src', [{'x': 1}]); flow",
     "flow.draw()",
     "flow.draw('tree')",
+    "from fluxus_rx import start; running = start(flow); result = await running.result(); result",
+    "result.failures",
+    "running",
+    "running.stats()",
+    "running.explain()",
 ]
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
 NotebookClient(notebook, timeout=60, kernel_name="python3").execute()

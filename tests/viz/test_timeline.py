@@ -164,7 +164,7 @@ class TestGroups:
         timeline = Timeline.of(wide())
 
         assert {len({one.path for one in group.rows}) for group in timeline.groups(120)} == {1}
-        assert timeline.groups(20)[0].label(True) == "paths 0–9"
+        assert timeline.groups(20)[0].label(timeline.paths) == "paths 0–9"
 
     def test_no_rows_make_no_groups(self) -> None:
         """A run that gave nothing has lanes only."""

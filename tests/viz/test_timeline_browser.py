@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.by import By
 
-from fluxus_rx import RunResult
+from fluxus_rx import RunResult, path, run, step
 from fluxus_rx._common.text import printable
 from tests.support import timelines
 from tests.support.browser import browser, console_errors, picture
@@ -34,6 +34,17 @@ def test_a_small_run_shows_all_there_is(tmp_path: Path) -> None:
 
         assert js(driver, "getComputedStyle(document.body).backgroundColor") != light
         picture(driver, "timeline_page_small_dark")
+
+
+def test_rows_have_the_names_of_their_branches(tmp_path: Path) -> None:
+    """Instead of the number of the path; they can be filtered and chosen by it."""
+    source, ask = step("n", [{"n": 1}]), step("ask", lambda n: {"m": n})
+    made = run(source >> (path("<Alpha>", ask) & path("beta", ask)), timestamps=True)
+    with opened(made, tmp_path) as driver:
+        assert texts(driver, "#rows .name") == ["<Alpha> · 0", "beta · 0"]
+        assert texts(driver, "#path option")[1].startswith("<Alpha>: n → <Alpha>: ask")
+        driver.find_element(By.ID, "filter").send_keys("<alpha>")
+        assert texts(driver, "#rows .name") == ["<Alpha> · 0"]
 
 
 def test_bars_have_the_colours_of_their_steps(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class RunResult(CoreResult):
     """
 
     def to_frame(
-        self, path: int | None = None, simplify: bool = False, expand: bool = True
+        self, path: int | str | None = None, simplify: bool = False, expand: bool = True
     ) -> pd.DataFrame:
         """The outputs as a pandas data frame: rows by item, columns by step, attribute, and the
         keys of nested dictionaries, as levels without names.
@@ -38,10 +38,10 @@ class RunResult(CoreResult):
         """
         if path is None and not len(self):
             raise TypeError("the result has no paths, so there is no frame of it")
-        if path is not None and path < 0:
+        if isinstance(path, int) and path < 0:
             raise IndexError(f"path {path}: paths count from 0")
         if not any(self if path is None else [self[path]]):
-            where = "the result" if path is None else f"path {path}"
+            where = "the result" if path is None else f"path {path!r}"
             raise ValueError(f"{where} has no outputs, so there is no frame of it")
         frame = super().to_frame(path=path, simplify=simplify, expand=expand)
         frame.columns = frame.columns.set_names([None] * frame.columns.nlevels)

@@ -9,7 +9,7 @@ from math import ceil, log10
 from typing import Any, Final
 
 from ..._common.messages import short
-from ..._common.text import printable
+from ..._common.text import printable, shortened
 from .axis import DARK, LIGHT, Theme, step_colours
 from .model import Lane, Timeline, TimelineRow
 
@@ -69,6 +69,7 @@ def _data(timeline: Timeline) -> dict[str, Any]:
         "cells": [[printable(cell) for cell in row] for row in cells],
         "lanes": [_lane(lane, unit, texts) for lane in timeline.lanes],
         "paths": _paths(timeline),
+        "names": [printable(shortened(str(name), 80)) for name in timeline.paths],
         "rows": [_row_numbers(row, unit, texts) for row in timeline.rows],
         "texts": texts.kept,
     }
@@ -131,7 +132,7 @@ def _differences(spans: Iterable[tuple[float, float]], unit: float) -> list[int]
 def _paths(timeline: Timeline) -> list[tuple[str, int]]:
     """The steps of each path, as far as an output tells of them, and how many outputs it has."""
     firsts: dict[int, TimelineRow] = {}
-    counts = [0] * timeline.n_paths
+    counts = [0] * len(timeline.paths)
     for row in timeline.rows:
         firsts.setdefault(row.path, row)
         counts[row.path] += 1

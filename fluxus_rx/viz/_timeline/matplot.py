@@ -192,7 +192,7 @@ class _Picture:
         most = max((len(group.rows) for group in groups), default=0)
         (self._bars if most <= 1 else self._image)(axes, groups)
         every = -(-len(groups) // _LABELLED_ROWS) or 1
-        labels = [group.label(self._timeline.n_paths > 1) for group in groups[::every]]
+        labels = [group.label(self._timeline.paths) for group in groups[::every]]
         axes.set_yticks(range(0, len(groups), every), labels, minor=False, **self._text(8))
         axes.set_ylim(max(len(groups), 1) - 0.4, -0.6)
         several = f", up to {most:,} in a row" if most > 1 else ""

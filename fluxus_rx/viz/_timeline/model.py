@@ -14,7 +14,7 @@ from itertools import accumulate, groupby, pairwise
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from ..._common.text import counted
+from ..._common.text import counted, printable, shortened
 from ..._monitoring.calls import Call, Timed, times_of
 from ..._monitoring.summary import StepSummary, Summary
 
@@ -89,17 +89,17 @@ class RowGroup(NamedTuple):
 
     rows: Sequence[TimelineRow]
 
-    def label(self, with_path: bool) -> str:
-        """The outputs by their number in the result.
+    def label(self, paths: Sequence[str]) -> str:
+        """The outputs by the name of their path, if there are several, and their number there.
 
-        >>> RowGroup([TimelineRow(0, item, ()) for item in range(3)]).label(True)
+        >>> RowGroup([TimelineRow(0, item, ()) for item in range(3)]).label(["path 0", "path 1"])
         'path 0 · 0–2'
         """
         first, last = self.rows[0], self.rows[-1]
         if first.path != last.path:
             return f"paths {first.path}–{last.path}"
         items = f"{first.item}" if first is last else f"{first.item}–{last.item}"
-        return f"path {first.path} · {items}" if with_path else items
+        return f"{_short_name(paths[first.path])} · {items}" if len(paths) > 1 else items
 
     def cells(self, bins: int, end: float) -> list[Cell]:
         """What happens in each of so many bins from 0 to `end`.
@@ -128,13 +128,14 @@ class RowGroup(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Timeline:
-    """The rows and lanes of one run; `steps` are the names that spans and lanes refer to."""
+    """The rows and lanes of one run; `steps` are the names that spans and lanes refer to, `paths`
+    those of the paths."""
 
     elapsed: float
     steps: Sequence[str]
     lanes: Sequence[Lane]
     rows: Sequence[TimelineRow]
-    n_paths: int
+    paths: Sequence[str]
     summary: Summary
 
     @classmethod
@@ -159,7 +160,7 @@ class Timeline:
         ]
         ends = (span.end for row in rows for span in row.spans)
         elapsed = max(journal.elapsed, max(ends, default=0.0))
-        return cls(elapsed, [*indices], lanes, rows, len(result), summary)
+        return cls(elapsed, [*indices], lanes, rows, result._flow_path_names, summary)
 
     def said(self) -> tuple[str, str]:
         """What the run has done, in two sentences."""
@@ -265,7 +266,8 @@ class Labels:
         votes: dict[str, Counter[str]] = {}
         for output, _ in zip(outputs, range(_ASKED), strict=False):
             for name, attributes in output.items():
-                if len(self._choices.get(_bare(name), ())) > 1:
+                choices = self._choices.get(_bare(name), ())
+                if len(choices) > 1 or (choices and name not in choices):
                     times = times_of(attributes) or (0.0, 0.0)
                     label = self._fitting(name, *times)
                     votes.setdefault(name, Counter())[label] += 1
@@ -288,5 +290,14 @@ class Labels:
 
 
 def _bare(label: str) -> str:
+    label = label.rpartition(": ")[2]  # behind the names of its branches
     name, sign, number = label.rpartition("#")
     return name if sign and number.isdecimal() else label
+
+
+#: Columns of the name of a path in front of its outputs.
+_PATH_WIDTH: Final = 16
+
+
+def _short_name(path: str) -> str:
+    return shortened(printable(str(path)), _PATH_WIDTH)

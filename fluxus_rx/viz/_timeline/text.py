@@ -48,7 +48,7 @@ class _TextDrawing:
         self._symbols = _symbols([timeline.steps[lane.step] for lane in lanes])
         names = [shortened(printable(timeline.steps[lane.step]), TEXT_NAME_WIDTH) for lane in lanes]
         self._names = [f"{one} {name}" for one, name in zip(self._symbols, names, strict=True)]
-        self._labels = [group.label(timeline.n_paths > 1) for group in groups]
+        self._labels = [group.label(timeline.paths) for group in groups]
         heads = [*self._names, *self._labels, "  again"]
         self._left = max(map(width_of, heads)) + 2
         self._counts = [(f"{one.summary.calls:,}", f"{one.summary.peak:,}") for one in lanes]

@@ -3,7 +3,7 @@
 /* ---- The data: columns of whole numbers, decoded once ------------------------------------- */
 
 const data = JSON.parse(document.getElementById("data").textContent);
-const { steps, texts, paths, elapsed } = data;
+const { steps, texts, paths, names, elapsed } = data;
 const end = elapsed || 1;
 const WAITING = -1;
 
@@ -63,12 +63,12 @@ function seconds(time, fine = time / 100) {
 }
 
 function pathName(path) {
-  const name = paths[path][0];
-  return `path ${path}${name ? `: ${name}` : ""}`;
+  const through = paths[path][0];
+  return `${names[path]}${through ? `: ${through}` : ""}`;
 }
 
 function rowName(row) {
-  return paths.length > 1 ? `path ${row.path} · ${row.item}` : `${row.item}`;
+  return paths.length > 1 ? `${names[row.path]} · ${row.item}` : `${row.item}`;
 }
 
 function groupName(group) {
@@ -163,7 +163,7 @@ function shownLanes() {
 function shownRows() {
   const fitting = new Set();
   steps.forEach((step, index) => step.toLowerCase().includes(view.filter) && fitting.add(index));
-  const byPath = paths.map((_, path) => `path ${path}` === view.filter);
+  const byPath = names.map(name => name.toLowerCase() === view.filter);
   const whole = view.from === 0 && view.to === end;
   return rows.filter(row =>
     (view.path < 0 || row.path === view.path) &&
