@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from .._rx.intake import Intake
@@ -42,6 +43,14 @@ class Pipeline(CompositeStream[T]):
         #: where what is read last waits
         self._channel: Channel[Any] | BoundedIntake[Any] | None = getattr(root, "channel", None)
         super().__init__(*((root,) if before is None else (before, root)))
+
+    def __enter__(self) -> Pipeline[T]:
+        """A block that makes it ready to be read; if that fails, it is closed."""
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            self._flow.on_loop(partial(self._flow.scope.discard, self))
 
     def add_sync(self, bound_step: BoundStep) -> None:
         """One more synchronous step; fuses with its neighbours."""

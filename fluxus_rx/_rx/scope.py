@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from .._common.text import counted
+from .._streams.iteration import aclose
 from .._streams.loop_clock import LoopClock
 from .._streams.timing import TimeSlice
 from .._typing import Demand
@@ -220,6 +221,11 @@ class Scope:
     def wait_for(self, ending: Coroutine[Any, Any, None]) -> None:
         """Wait at the end of the run for what ends beside it, without cancelling it."""
         self.let_finish(self.start(ending))
+
+    def discard(self, stream: object) -> None:
+        """Close a stream that nobody will read, before the end of the run: it may have begun what
+        complains if nobody comes for it, such as a coroutine."""
+        self.wait_for(aclose(stream))
 
     @property
     def has_resources(self) -> bool:
