@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
+from math import inf
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
-from .._engine.bound_step import BoundStep, CollectedRows, Collector, FusedCalls, Stopped
+from .._engine.bound_step import (
+    BoundStep,
+    CallCounter,
+    CollectedRows,
+    Collector,
+    FusedCalls,
+    Stopped,
+)
 from .._engine.fused_loop import YIELD_TO_LOOP
 from .._products.dict_product import MISSING, DictProduct, known_names
 from .._products.factory import SourceItems
@@ -41,6 +49,10 @@ class DirectStep(NamedTuple):
     call_row: Callable[[_Steps], Any]
     owner: object
     outcome: Callable[[Any, DictProduct], Any]
+    #: what counts its calls, where that is not the matter of whoever calls these functions
+    counter: CallCounter | None = None
+    #: the same without
+    uncounted: DirectStep | None = None
 
     @classmethod
     def of(
@@ -64,24 +76,28 @@ class DirectStep(NamedTuple):
         """See `DirectCall`."""
         return self.apply is apply
 
-    def watched(
-        self,
-        apply: Callable[[Any], Any],
-        watch: Callable[[Callable[[Any], Any]], Callable[[Any], Any]],
-        outcome: Callable[[Callable[..., Any], Any, Any], Any],
-    ) -> DirectStep:
+    def counted(self, apply: Callable[[Any], Any], counter: CallCounter) -> DirectStep:
         """See `DirectCall`."""
         return self._replace(
             apply=apply,
-            function=watch(self.function),
-            call=watch(self.call),
-            call_row=watch(self.call_row),
-            outcome=partial(outcome, self.outcome),
+            function=counter.direct(self.function),
+            call=counter.direct(self.call),
+            call_row=counter.direct(self.call_row),
+            outcome=partial(counter.direct_outcome, self.outcome),
+            counter=counter,
+            uncounted=self,
         )
+
+    @property
+    def row_call(self) -> Callable[[Any], Any]:
+        """What is called for a row: with the value of the attribute, if there is one."""
+        return self.call_row if self.attribute is _OTHERS else self.function
 
     def fused(self, bound_steps: Sequence[BoundStep], position: int) -> FusedCalls:
         """See `DirectCall`."""
-        return _FusedSteps(bound_steps, position, self.owner)
+        counts = all(step.direct.counter is not None for step in cast(Any, bound_steps))
+        kind = _CountedSteps if counts else _FusedSteps
+        return kind(bound_steps, position, self.owner)
 
 
 class _FusedSteps(FusedCalls):
@@ -102,12 +118,9 @@ class _FusedSteps(FusedCalls):
         self._calls: list[_NumberedCall] = []
         self._row_calls: list[_NumberedCall] = []
         for index, step in enumerate(steps):
-            has_attribute = step.attribute is not _OTHERS
-            function, of_row = step.function, step.function
-            if not has_attribute:
-                function, of_row = step.call, step.call_row
+            function = step.call if step.attribute is _OTHERS else step.function
             self._calls.append((index, step.name, step.attribute, function))
-            self._row_calls.append((index, step.name, step.attribute, of_row))
+            self._row_calls.append((index, step.name, step.attribute, step.row_call))
         self._tail = 0, self._calls
 
     def carry(self, item: DictProduct, first: int = 0, given: Any = NOT_CALLED) -> Any:
@@ -187,8 +200,6 @@ class _FusedSteps(FusedCalls):
         try:
             for position, item in source.mappings():
                 in_source = False
-                if perf_counter() > time_slice.due:
-                    yield YIELD_TO_LOOP
                 outcome = row_of(source, position, item)
                 if outcome.__class__ is dict:
                     add(outcome)
@@ -198,6 +209,9 @@ class _FusedSteps(FusedCalls):
                     yield outcome
                 else:
                     collector.add(outcome)
+                if perf_counter() > time_slice.due:
+                    source.count = position + 1  # others may go on from here
+                    yield YIELD_TO_LOOP
                 in_source = True
         except BaseException as error:
             if in_source:
@@ -235,3 +249,74 @@ class _FusedSteps(FusedCalls):
                 raise
             raise raised from error
         return self.carry(source.product_of(by_step, position), index, given)
+
+
+class _CountedSteps(_FusedSteps):
+    """The same in a run that counts.
+
+    The usual calls for rows are counted here, each timed from the end of the one before it: that is
+    one look at the clock and no call, a third of the price (benchmark "watching"). All others are
+    counted by the functions that are called then; so is a whole row where one of its calls is to be
+    looked at more closely.
+    """
+
+    __slots__ = ("_counted_calls", "_counters", "_look_due", "_now")
+
+    def __init__(self, bound_steps: Sequence[BoundStep], position: int, owner: object) -> None:
+        super().__init__(bound_steps, position, owner)
+        steps: list[Any] = [step.direct for step in bound_steps]
+        self._counters: list[CallCounter] = [step.counter for step in steps]
+        self._counted_calls = [
+            (index, step.name, step.attribute, step.uncounted.row_call, step.counter.plain)
+            for index, step in enumerate(steps)
+        ]
+        self._now = self._counters[0].clock
+        #: when a call may be due to be looked at
+        self._look_due = -inf
+
+    def _row_of(self, source: SourceItems, position: int, item: Any) -> Any:
+        counts, is_plain = source.counts, known_names.issuperset
+        since = (0.0 if counts is None else counts.ended) or self._now()
+        if since >= self._look_due and self._has_due(since):
+            return super()._row_of(source, position, item)
+        if item.__class__ is not dict or not item or not is_plain(item):
+            return self.carry(source.product(position, item))
+        index, given, now = 0, item, self._now
+        latest = item.copy()
+        by_step = {source.name: latest}
+        try:
+            for index, name, attribute, function, plain in self._counted_calls:  # noqa: B007
+                plain.entered = since
+                if attribute in latest:
+                    given = function(latest[attribute])
+                elif attribute is _OTHERS:
+                    given = function(by_step)
+                elif (value := found_at_once(by_step, attribute)) is not MISSING:
+                    given = function(value)
+                else:
+                    given = NOT_CALLED
+                if given.__class__ is not dict or not given or not is_plain(given):
+                    break
+                plain.ended = end = now()
+                plain.inline_seconds += end - since
+                plain.entered = None
+                plain.over += 1
+                since = end
+                by_step[name] = latest = given.copy()
+            else:
+                return by_step
+        except BaseException as error:
+            self._counters[index].failed(error)
+            raised = self._explained(error, index, source.product_of(by_step, position))
+            if raised is error:
+                raise
+            raise raised from error
+        if given is NOT_CALLED:
+            plain.entered = None
+        return self.carry(source.product_of(by_step, position), index, given)
+
+    def _has_due(self, now: float) -> bool:
+        if any(counter.is_due for counter in self._counters):
+            return True
+        self._look_due = now + min(counter.next_look for counter in self._counters)
+        return False

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from .._streams.iteration import Reader, aclose
+from .counters import PlainCalls
 from .gauge import Gauge
 from .loop_time import LoopTime
 from .meter import Meter, SourceCalls
 
 __all__ = ["ItemWatch", "WatchedAsyncItems", "WatchedSource", "watched_items"]
+
+
+#: the iterators of sequences
+_OF_SEQUENCES: Final = frozenset(map(type, (iter([]), iter(()), iter(range(0)))))
 
 
 class ItemWatch(Protocol):
@@ -101,6 +106,14 @@ class WatchedSource:
                 return
         source, gauge, now = self._first.iterator, self._gauge, self._meter.clock
         plain, record = gauge.plain, self._record
+        if record is None and type(source) in _OF_SEQUENCES:
+            # These run no code of the user's, and take no time.
+            for item in source:
+                plain.over += 1
+                plain.ended = now()
+                yield item
+                if self._is_ended:
+                    break
         while not self._is_ended:
             plain.entered = since = now()
             try:
@@ -123,6 +136,11 @@ class WatchedSource:
                 record(None, since, end)
             yield item
         self._first.close()
+
+    @property
+    def counts(self) -> PlainCalls:
+        """The calls of the source, each of which has given an item."""
+        return self._gauge.plain
 
     def refuse(self, error: BaseException) -> None:
         """The item that came last is none: what was counted as a call has failed."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from .._common.messages import place_note, shown
 from .._errors import InvalidProductError
+from .._monitoring.counters import PlainCalls
 from .._monitoring.meter import Meter
 from .._options.offload import OffloadedItems
 from .._streams.iteration import relay
@@ -262,6 +263,7 @@ class SourceItems(Iterator[DictProduct]):
         "_products",
         "_watched",
         "count",
+        "counts",
         "name",
         "owner",
     )
@@ -276,6 +278,8 @@ class SourceItems(Iterator[DictProduct]):
         self._products: Generator[DictProduct, None, None] | None = None
         #: what watches the items, if anything does
         self._watched: Any = None
+        #: counts them, if they are watched
+        self.counts: PlainCalls | None = None
         #: the name of its step, and the pipeline that may extend its products
         self.name = name
         self.owner = owner
@@ -285,6 +289,7 @@ class SourceItems(Iterator[DictProduct]):
     def watch(self, watched: Callable[[Iterable[Any]], Any]) -> None:
         """Have the items read by way of something that watches this and can be told to end."""
         self._items = self._watched = watched(self._items)
+        self.counts = self._watched.counts
 
     def end(self) -> bool:
         """Give no more; whether it might have."""

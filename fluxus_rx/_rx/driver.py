@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sized
 from functools import partial
+from math import inf
 from typing import Any, Final, Generic, Protocol, runtime_checkable
 
 from reactivex import abc
@@ -170,7 +171,7 @@ class Driver(Generic[T]):
                 # gives something, as zip does, that one must have its turn.
                 unseen = unseen + 1 if len(waiting) == queued else 0
                 queued = len(waiting)
-                if unseen == BUFFER:
+                if unseen == BUFFER and queue.size != inf:
                     unseen = 0
                     await asyncio.sleep(0)
 

@@ -131,8 +131,12 @@ async def test_a_failure_at_the_beginning_leaves_no_source_open(failing: str) ->
 
 
 @pytest.mark.parametrize("behind", BEHIND)
-async def test_a_cancellation_in_any_of_its_first_turns_leaves_no_source_open(behind: str) -> None:
-    """A run that is cancelled in any of its first turns closes what it has begun by then."""
+async def test_a_cancellation_in_any_of_its_first_turns_leaves_no_source_open(
+    behind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is cancelled in any of its first turns closes what it has begun by then, also
+    where each item takes a turn."""
+    monkeypatch.setattr("fluxus_rx._streams.timing.SLICE", -1.0)
     async with _nothing_left():
         for source, turns in product(SOURCES, range(7)):
             flow = BEHIND[behind](SOURCES[source]()) & SOURCES[source]()
