@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Generator, Hashable, Iterator, 
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
-from .._monitoring.calls import ItemNumber
+from .._monitoring.calls import CallColumns, ItemNumber
 from .._monitoring.counters import PlainCalls
 from .._monitoring.gauge import Gauge
 from .._options.offload import Offload
@@ -85,6 +85,11 @@ class CallCounter(Protocol):
     @property
     def clock(self) -> Callable[[], float]:
         """What they are timed by."""
+        ...
+
+    @property
+    def columns(self) -> CallColumns | None:
+        """Where their records are kept, if they are."""
         ...
 
     @property

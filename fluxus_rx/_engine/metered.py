@@ -8,9 +8,10 @@ from math import inf
 from types import coroutine
 from typing import Any, Final
 
+from .._monitoring.calls import CallColumns
 from .._monitoring.gauge import Gauge
 from .._monitoring.loop_time import SECONDS_PER_SAMPLE, LoopTime
-from .._monitoring.meter import Meter, Recorder, RunningCall, SourceCalls, length_of
+from .._monitoring.meter import Meter, RunningCall, SourceCalls, length_of
 from .._monitoring.watched_items import WatchedAsyncItems, WatchedSource, watched_items
 from .._products.factory import SourceItems
 from .._rx.draining import CallNotBegun, Leftover
@@ -32,7 +33,7 @@ def metered(work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> 
     calls = _StepCalls(work, gauge, meter, leftover)
     apply, direct = calls.inline(), work.direct
     if direct is not None:
-        direct = None if meter.keeps_calls else direct.counted(apply, calls)
+        direct = direct.counted(apply, calls)
     return work._replace(apply=apply, acall=calls.awaiting(), direct=direct, gauge=gauge)
 
 
@@ -44,7 +45,7 @@ class _StepCalls:
     as much again (benchmark "watching").
     """
 
-    __slots__ = ("_gauge", "_leftover", "_locate", "_meter", "_work", "plain")
+    __slots__ = ("_gauge", "_leftover", "_locate", "_meter", "_work", "plain", "record")
 
     def __init__(self, work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> None:
         self._work = work
@@ -54,11 +55,13 @@ class _StepCalls:
         self.plain = gauge.plain
         # Without a record of each call, nobody will ask which product it was.
         self._locate = work.locate if meter.keeps_calls else None
+        #: keeps the record of a call, where that is done
+        self.record = meter.recorder(gauge, self._locate)
 
     def inline(self) -> Callable[[Any], Any]:
         """What calls the step where it can't wait."""
         inner, leftover, draining = self._work.apply, self._leftover, self._leftover.draining
-        gauge, now, record = self._gauge, self._meter.clock, self._recorder()
+        gauge, now, record = self._gauge, self._meter.clock, self.record
         plain, look = gauge.plain, partial(gauge.look, inner)
 
         def apply(item: Any) -> Any:
@@ -116,6 +119,11 @@ class _StepCalls:
         return self._meter.clock
 
     @property
+    def columns(self) -> CallColumns | None:
+        """Where their records are kept, if they are."""
+        return self._gauge.columns
+
+    @property
     def is_due(self) -> bool:
         """Whether the next call is looked at more closely, or isn't made."""
         plain = self.plain
@@ -156,12 +164,14 @@ class _StepCalls:
             plain.inline_seconds += end - since
             plain.entered = None
             plain.over += 1
+            if self.record is not None:
+                self.record(item, since, end)
         return made
 
     def awaiting(self) -> Callable[[Any], Any]:
         """What calls the step where it may wait."""
         inner, leftover, draining = self._work.acall, self._leftover, self._leftover.draining
-        plain, now, record = self._gauge.plain, self._meter.clock, self._recorder()
+        plain, now, record = self._gauge.plain, self._meter.clock, self.record
         loop_time = self._gauge.loop_time
 
         # Most calls end when they are sent on for the first time. So that is timed here, as the
@@ -214,9 +224,6 @@ class _StepCalls:
             return outcome
 
         return acall
-
-    def _recorder(self) -> Recorder:
-        return self._meter.recorder(self._gauge, self._locate)
 
     def _begun(self, item: Any, since: float) -> RunningCall:
         """A call that has begun then, and is none of the usual ones."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any, Final, Protocol
 
 from .._streams.iteration import Reader, aclose
+from .calls import CallColumns
 from .counters import PlainCalls
 from .gauge import Gauge
 from .loop_time import LoopTime
@@ -89,6 +90,8 @@ class WatchedSource:
         self._gauge = gauge
         self._meter = meter
         self._is_ended = self._is_exhausted = False
+        #: whether no item has come but the first
+        self._is_first = True
         # A generator, which a loop resumes in half the time of a call (benchmark "watching").
         self._items = self._counted()
 
@@ -104,6 +107,7 @@ class WatchedSource:
             else:
                 self._is_exhausted = True
                 return
+        self._is_first = False
         source, gauge, now = self._first.iterator, self._gauge, self._meter.clock
         plain, record = gauge.plain, self._record
         if record is None and type(source) in _OF_SEQUENCES:
@@ -142,10 +146,30 @@ class WatchedSource:
         """The calls of the source, each of which has given an item."""
         return self._gauge.plain
 
+    @property
+    def last_span(self) -> tuple[float, float]:
+        """From when to when the call was that gave the last item, where records are kept."""
+        columns, busy = self._gauge.columns, self._gauge.busy
+        if self._is_first or columns is None:
+            return busy.began or 0.0, busy.ended
+        return columns.starts[-1], columns.ends[-1]
+
+    @property
+    def columns(self) -> CallColumns | None:
+        """The records of these, where they are kept; that of the first call is elsewhere."""
+        return self._gauge.columns
+
     def refuse(self, error: BaseException) -> None:
         """The item that came last is none: what was counted as a call has failed."""
         self._gauge.plain.over -= 1
-        self._meter.begin(self._gauge).end(error)
+        since, columns = None, self._gauge.columns
+        if columns is not None:
+            since, _ = self.last_span
+            if self._is_first:
+                self._meter.records.pop()
+            else:
+                columns.pop()
+        self._meter.begin(self._gauge, since=since).end(error)
 
     def end(self) -> bool:
         """Give no more; whether it might have."""
