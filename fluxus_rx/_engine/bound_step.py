@@ -10,7 +10,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .._common.trail import Trail
-from .._monitoring.calls import ItemNumber
+from .._monitoring.calls import CallColumns, ItemNumber
+from .._monitoring.counters import PlainCalls
 from .._monitoring.gauge import Gauge
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BoundStep",
+    "CallCounter",
     "CollectedRows",
     "Collector",
     "Deferred",
@@ -33,6 +35,8 @@ __all__ = [
     "FusedCalls",
     "ItemCall",
     "Opening",
+    "ReadableCollector",
+    "ReadableCollectors",
     "Stopped",
     "offloaded",
     "opened_first",
@@ -80,6 +84,48 @@ class BoundStep(NamedTuple):
         return self.direct is not None and self.direct.stands_for(self.apply)
 
 
+class CallCounter(Protocol):
+    """Counts the calls of a step that hold the thread."""
+
+    @property
+    def plain(self) -> PlainCalls:
+        """Those that give one product each; who makes one may count it here, if none `is_due`."""
+        ...
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What they are timed by."""
+        ...
+
+    @property
+    def columns(self) -> CallColumns | None:
+        """Where their records are kept, if they are."""
+        ...
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next call is to be counted by one of the functions."""
+        ...
+
+    @property
+    def next_look(self) -> float:
+        """The seconds after which it may be once more, where it isn't now."""
+        ...
+
+    def direct(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """What to call in place of a function."""
+        ...
+
+    def direct_outcome(self, outcome: Callable[[Any, Any], Any], given: Any, item: Any) -> Any:
+        """What comes of an item for which a function gave no plain dictionary, by what makes an
+        outcome of that."""
+        ...
+
+    def failed(self, error: BaseException) -> None:
+        """The call that holds the thread has raised this, if one does."""
+        ...
+
+
 class DirectCall(Protocol):
     """How a step may be called as one with its neighbours."""
 
@@ -87,15 +133,8 @@ class DirectCall(Protocol):
         """Whether it does the same as this function of the step."""
         ...
 
-    def watched(
-        self,
-        apply: Callable[[Any], Any],
-        watch: Callable[[Callable[[Any], Any]], Callable[[Any], Any]],
-        outcome: Callable[[Callable[..., Any], Any, Any], Any],
-    ) -> DirectCall:
-        """The same in place of another `apply`, which watches its calls. `watch` gives what to call
-        in place of a function. `outcome` gives what comes of an item for which it gave no plain
-        dictionary, by what makes an outcome of that."""
+    def counted(self, apply: Callable[[Any], Any], counter: CallCounter) -> DirectCall:
+        """The same in place of another `apply`, which has its calls counted."""
         ...
 
     def fused(self, bound_steps: Sequence[BoundStep], position: int) -> FusedCalls:
@@ -151,6 +190,11 @@ class CollectedRows(Iterator[Any]):
     def __next__(self) -> Any:
         return next(self._progress)
 
+    def leave(self) -> Iterator[Any]:
+        """Collect no more; the source, with what is left."""
+        self._progress.close()
+        return self.source
+
     def close(self) -> None:
         """Collect no more, and close the source."""
         self._progress.close()
@@ -176,6 +220,22 @@ class Collector:
         #: how many rows came before each other item
         self._preceding = array("q")
 
+    def __len__(self) -> int:
+        return len(self.items) + len(self.rows)
+
+    @property
+    def takes_rows(self) -> bool:
+        """Whether rows may be put into it without `add`."""
+        return True
+
+    @property
+    def is_read(self) -> bool:
+        """Whether items go to a reader instead, who may be slow."""
+        return False
+
+    def when_read(self, tell: Callable[[], object]) -> None:
+        """Have this called once items go to a reader."""
+
     def add(self, item: Any) -> None:
         """Keep an item."""
         if item.__class__ is DictProduct:
@@ -187,6 +247,13 @@ class Collector:
         self.items.append(item)
         self._preceding.append(len(self.rows))
 
+    def copy(self) -> Collector:
+        """What has been collected by now, as a collector of its own."""
+        copy = Collector()
+        copy.items, copy.rows = [*self.items], [row.copy() for row in self.rows]
+        copy.positions, copy._preceding = self.positions[:], self._preceding[:]
+        return copy
+
     def arrived(self) -> list[Any]:
         """All items in the order in which they came, rows as products."""
         found: list[Any] = []
@@ -196,6 +263,76 @@ class Collector:
             found.append(item)
         found += rows
         return found
+
+
+class ReadableCollector(Collector):
+    """What one path gives as long as nobody reads it, in a run that may be read."""
+
+    __slots__ = ("_log", "_number", "_receive", "_tells")
+
+    def __init__(self, number: int, log: array[int] | None) -> None:
+        super().__init__()
+        self._number = number
+        #: gets the number of the path for each item, where there are several paths
+        self._log = log
+        #: where items go instead, once somebody reads
+        self._receive: Callable[[Any], None] | None = None
+        self._tells: list[Callable[[], object]] = []
+
+    @property
+    def takes_rows(self) -> bool:
+        """Whether rows may be put into it without `add`: not if that must be known in order."""
+        return self._log is None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether items go to a reader instead, who may be slow."""
+        return self._receive is not None
+
+    def when_read(self, tell: Callable[[], object]) -> None:
+        """Have this called once items go to a reader."""
+        if self.is_read:
+            tell()
+        else:
+            self._tells.append(tell)
+
+    def add(self, item: Any) -> None:
+        """Keep an item, or hand it on."""
+        if self._receive is not None:
+            self._receive(item)
+            return
+        super().add(item)
+        if self._log is not None:
+            self._log.append(self._number)
+
+    def hand_over(self, receive: Callable[[Any], None]) -> Iterator[Any]:
+        """What it has collected; from now on, items go to `receive`."""
+        collected = iter(self.arrived())
+        self._receive = receive
+        self.items, self.rows = [], []
+        self.positions, self._preceding = array("q"), array("q")
+        for tell in self._tells:
+            tell()
+        self._tells.clear()
+        return collected
+
+
+class ReadableCollectors:
+    """What all paths of a run give as long as nobody reads it."""
+
+    def __init__(self, count: int) -> None:
+        self._log = array("q") if count > 1 else None
+        self.paths = [ReadableCollector(number, self._log) for number in range(count)]
+
+    def hand_over(
+        self, receiver: Callable[[int], Callable[[Any], None]]
+    ) -> Iterator[tuple[int, Any]]:
+        """What they have collected, each with the number of its path, in its order; from now on,
+        items go to the `receiver` of their path."""
+        collected = [path.hand_over(receiver(number)) for number, path in enumerate(self.paths)]
+        if self._log is None:
+            return ((0, item) for item in collected[0])
+        return ((number, next(collected[number])) for number in self._log)
 
 
 class ItemCall(ABC):

@@ -49,7 +49,11 @@ def async_items(source: Observable[T]) -> AsyncGenerator[T, None]:
 async def _opened_pipeline(source: Observable[T]) -> AsyncGenerator[AsyncIterator[T], None]:
     """The items of an observable, for as long as a block lasts."""
     scope = Scope(require_loop(), on_fail=lambda error: pipeline.fail(error))
-    pipeline = flow_observable(source, True).open(FlowScheduler(scope.loop, scope))
+    try:
+        pipeline = flow_observable(source, True).open(FlowScheduler(scope.loop, scope))
+    except BaseException:
+        await scope.close()  # with what was open by then
+        raise
     error: BaseException | None = None
     try:
         yield pipeline

@@ -8,7 +8,7 @@ import contextvars
 import dataclasses
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence, Sized
 from concurrent import futures
 from functools import partial
 from math import inf
@@ -35,7 +35,7 @@ from .._streams.channel import BUFFER, Channel
 from .._streams.context import unmistakable
 from .._streams.ordering import Arrival, PathOrder
 from .._typing import Demand, T
-from .bound_step import Collector
+from .bound_step import Collector, ReadableCollectors
 from .merged import paths_by_source, subscribe_paths
 from .stage import StepLocations
 
@@ -54,10 +54,10 @@ class Execution:
 
     The room of the channel is the demand of the flow. With `receivers`, or `collectors`, one for
     each path, products go to these, as fast as they come or as `demand` allows, and the channel
-    tells the end alone. If
-    the run `keeps` them, what has arrived stays in the channel at the end, and what is done by an
-    early end arrives before it, in whatever order. `beside` runs beside it, as part of the run: it
-    is cancelled at the end, and its error ends all.
+    tells the end alone; from readable ones, a reader may take over. If the run `keeps` them, what
+    has arrived stays in the channel at the end, and what is done by an early end arrives before it,
+    in whatever order. `beside` runs beside it, as part of the run: it is cancelled at the end, and
+    its error ends all.
 
     A run that is drainable may be told to end: by `drain`, by its deadline, or from outside.
 
@@ -75,7 +75,7 @@ class Execution:
         receivers: Sequence[Callable[[Any], None]] | None = None,
         beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
         *,
-        collectors: Sequence[Collector] = (),
+        collectors: Sequence[Collector] | ReadableCollectors = (),
         demand: Demand = UNBOUNDED,
         keeps: bool = False,
     ) -> None:
@@ -83,13 +83,17 @@ class Execution:
         settings = dataclasses.replace(settings or RunSettings(), location_of=location_of)
         self.scope = Scope(require_loop(), settings, on_fail=self._on_error)
         self._paths = paths
+        #: where products go until somebody reads them, if somebody may
+        self._readable: ReadableCollectors | None = None
+        if isinstance(collectors, ReadableCollectors):
+            self._readable, collectors = collectors, collectors.paths
         self._collectors = collectors
         self._receivers = [one.add for one in collectors] if collectors else receivers
         self._beside = beside
         self._demand = demand
         self._keeps = keeps
         #: where what arrives waits to be taken
-        self.channel: Channel[Arrival] = Channel()
+        self.channel: Channel[Arrival] = Channel(BUFFER if self._readable is None else inf)
         self._ended = asyncio.Event()
         self._subscriptions: list[DisposableBase] = []
         #: paths that are not at their end
@@ -109,7 +113,8 @@ class Execution:
                 meter.gauges.know(getattr(path, "trail", None))
         paths = counted(len(self._paths), "path")
         _log.debug("takes the products of %s in %r", paths, self.scope)
-        demand = self.channel if self._receivers is None else self._demand
+        is_read = self._receivers is None or self._readable is not None
+        demand = self.channel if is_read else self._demand
         if self._keeps:
             self.scope.final_demand = demand
         flow = FlowScheduler(self.scope.loop, self.scope, demand)
@@ -152,11 +157,21 @@ class Execution:
             cut = self.scope.loop.call_later(within, self._start_cut)
             self._leaves.append(cut.cancel)
 
-    def serve_reader(self) -> None:
-        """Be ahead of a reader by the buffer at most, and keep the order that steps keep."""
-        self.scope.final_demand = None
-        if not self.is_drained:
-            self.channel.size = BUFFER
+    def serve_reader(self, waits: bool) -> None:
+        """Have the channel give what was collected, and what comes. If the run `waits` for the
+        reader, be ahead by the buffer at most, and keep the order that steps keep."""
+        readable, self._readable = self._readable, None
+        if readable is not None:
+            self.channel.put_back(readable.hand_over(self.channel.receiver))
+        if waits:
+            self.scope.final_demand = None
+            if not self.is_drained:
+                self.channel.size = BUFFER
+
+    @property
+    def is_read(self) -> bool:
+        """Whether a reader gets what arrives; else collectors do."""
+        return self._readable is None
 
     def _start_cut(self) -> None:
         self.scope.start(self._cut_short())
@@ -164,8 +179,9 @@ class Execution:
     async def _cut_short(self) -> None:
         """End, once what waits has come to where it is noted."""
         self.scope.draining.let_through()
+        places: list[Sized] = [self.pending, self.channel, *self._collectors]
         noted = -1
-        while noted != (noted := len(self.pending) + len(self.channel)):
+        while noted != (noted := sum(map(len, places))):
             for _ in range(_SETTLING_TURNS):
                 await asyncio.sleep(0)
         self.scope.draining.cut_short = True

@@ -100,7 +100,7 @@ class FusedLoop:
     """
 
     __slots__ = (
-        "_bound_steps", "_calls", "_collect", "_cursors", "_fused", "_time_slice", "opening",
+        "_bound_steps", "_calls", "_collector", "_cursors", "_fused", "_time_slice", "opening",
     )  # fmt: skip
 
     def __init__(
@@ -113,7 +113,7 @@ class FusedLoop:
         self._bound_steps = bound_steps
         self._cursors = cursors
         self._time_slice = time_slice
-        self._collect = None if collector is None else collector.add
+        self._collector = collector
         #: what has to be awaited where the event loop is due a turn, if it is not the turn alone
         self.opening: Opening | None = None
         self._calls, self._fused = _calls_of(bound_steps)
@@ -124,6 +124,8 @@ class FusedLoop:
         """Collect rows of what is left to do, if no product is needed."""
         end, fused, source = self._calls[0][1], self._fused[0], self._cursors[0].items
         if fused is None or end < len(self._calls) or isinstance(source, CollectedRows):
+            return
+        if collector.is_read or not collector.takes_rows:
             return
         rows = fused.rows(source, collector, time_slice)
         if rows is not None:
@@ -171,7 +173,8 @@ class FusedLoop:
         """What the steps give for all that is left to do; `YIELD_TO_LOOP`, where the event loop
         is due a turn; and where a call is pending that `PendingCall`, as the last."""
         cursors, calls, time_slice = self._cursors, self._calls, self._time_slice
-        collect, end, new_cursor = self._collect, len(calls), tuple.__new__
+        collector, end, new_cursor = self._collector, len(calls), tuple.__new__
+        collect = None if collector is None or collector.is_read else collector.add
         while cursors:
             if time_slice is not None and time_slice.gate is not None:
                 yield YIELD_TO_LOOP
@@ -179,10 +182,17 @@ class FusedLoop:
             position, item, stopped, outside = -1, None, None, False
             try:
                 for item in items:
-                    if time_slice is not None and perf_counter() > time_slice.due:
+                    if (
+                        time_slice is not None
+                        and perf_counter() > time_slice.due
+                        and item.__class__ is not Stopped  # or nobody would close its outcome
+                    ):
                         outside = True
                         yield YIELD_TO_LOOP
                         outside = False
+                        if collector is not None and collector.is_read:
+                            collect = None
+                            self._leave_rows()
                     position = taker
                     while position < end:
                         call, after = calls[position]
@@ -195,6 +205,9 @@ class FusedLoop:
                         outside = True
                         if collect is None or item is YIELD_TO_LOOP:
                             yield item
+                            if collector is not None and collector.is_read:
+                                collect = None
+                                self._leave_rows()
                         elif item.__class__ is not Stopped:
                             collect(item)
                         else:
@@ -223,6 +236,14 @@ class FusedLoop:
                 continue
             step = self._bound_steps[position]
             cursors.append(new_cursor(Cursor, (position + 1, stopped.source, step, item)))
+
+    def _leave_rows(self) -> None:
+        """Collect no more rows: products of them are read from now on."""
+        cursors = self._cursors
+        for index, cursor in enumerate(cursors):
+            if isinstance(cursor.items, CollectedRows):
+                cursors.insert(index, Cursor(0, cursor.items.leave()))
+                return
 
     def _explained(self, error: BaseException, position: int, item: Any) -> BaseException:
         """The error to raise for one of the call at this position, or of the items, if it's -1."""

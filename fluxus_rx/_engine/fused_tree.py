@@ -17,7 +17,7 @@ from .._rx.scheduler import FlowScheduler
 from .._streams.channel import Channel
 from .._streams.iteration import END, CompositeStream, StartWith
 from .._streams.timing import IdleTimes
-from .bound_step import BoundStep, Deferred, Stopped
+from .bound_step import BoundStep, Stopped
 from .fused import pending_stage
 from .fused_loop import YIELD_TO_LOOP, FusedLoop, PendingCall
 
@@ -240,9 +240,3 @@ class FusedTree(CompositeStream[tuple[int, Any]]):
         self._start(
             FusedTree([rest], self._flow, self._start, base=stage, parts=parts, channels=channels)
         )
-
-    def discard(self) -> None:
-        """Let go of it before anything has been read."""
-        for part in self._parts:
-            if isinstance(part, Deferred):
-                part.close()

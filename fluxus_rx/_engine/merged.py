@@ -173,8 +173,6 @@ class _InlineRun:
         self._on_completed = on_completed
         self._flow = flow
         self._drivers: list[Driver[Any]] = []
-        #: those that a driver is to read, and has not come to yet
-        self._unopened: list[FusedTree] = []
         self._unfinished = 0
 
     def begin(self) -> abc.DisposableBase:
@@ -182,18 +180,10 @@ class _InlineRun:
         self._drive(self._open)
         return Disposable(self._dispose)
 
-    def _drive(self, open_stream: Callable[[], FusedTree]) -> None:
+    def _drive(self, tree: FusedTree | Callable[[], FusedTree]) -> None:
         self._unfinished += 1
         observer: Any = self  # by its shape
-        self._drivers.append(Driver(open_stream, observer, self._flow))
-
-    def _start(self, tree: FusedTree) -> None:
-        def opened() -> FusedTree:
-            self._unopened.remove(tree)
-            return tree
-
-        self._unopened.append(tree)
-        self._drive(opened)
+        self._drivers.append(Driver(tree, observer, self._flow))
 
     def _open(self) -> FusedTree:
         """The tree of all sources that are synchronous; each of the others has one of its own."""
@@ -213,18 +203,18 @@ class _InlineRun:
             for root in roots:
                 root.close()
             raise
-        return FusedTree(roots, self._flow, self._start, idle_times=idle_times.told)
+        return FusedTree(roots, self._flow, self._drive, idle_times=idle_times.told)
 
     def _start_reading(self, source: Any, root: TreeNode, ends: bool) -> None:
         pipeline: Pipeline[Any] = Pipeline(self._flow, source, ends=ends)
         pipeline.own_all()  # what others wrote is read by one task, and none that does other things
         idle_times = _IdleTimes(self._flow)
         idle_times.tell(root)
-        self._start(
+        self._drive(
             FusedTree(
                 [root],
                 self._flow,
-                self._start,
+                self._drive,
                 base=pipeline,
                 parts=(pipeline,),
                 idle_times=idle_times.told,
@@ -245,8 +235,6 @@ class _InlineRun:
     def _dispose(self) -> None:
         for driver in self._drivers:
             driver.dispose()
-        for tree in self._unopened:
-            tree.discard()
 
 
 class _IdleTimes:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Awaitable,
-    Callable,
-    Coroutine,
-    Iterable,
-    Iterator,
-)
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
+from math import inf
+from types import coroutine
 from typing import Any, Final
 
+from .._monitoring.calls import CallColumns
 from .._monitoring.gauge import Gauge
-from .._monitoring.loop_time import LoopTime
-from .._monitoring.meter import Meter, Recorder, RunningCall, SourceCalls, length_of
+from .._monitoring.loop_time import SECONDS_PER_SAMPLE, LoopTime
+from .._monitoring.meter import Meter, RunningCall, SourceCalls, length_of
 from .._monitoring.watched_items import WatchedAsyncItems, WatchedSource, watched_items
 from .._products.factory import SourceItems
 from .._rx.draining import CallNotBegun, Leftover
@@ -36,9 +33,7 @@ def metered(work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> 
     calls = _StepCalls(work, gauge, meter, leftover)
     apply, direct = calls.inline(), work.direct
     if direct is not None:
-        direct = (
-            None if meter.keeps_calls else direct.watched(apply, calls.direct, calls.direct_outcome)
-        )
+        direct = direct.counted(apply, calls)
     return work._replace(apply=apply, acall=calls.awaiting(), direct=direct, gauge=gauge)
 
 
@@ -50,20 +45,23 @@ class _StepCalls:
     as much again (benchmark "watching").
     """
 
-    __slots__ = ("_gauge", "_leftover", "_locate", "_meter", "_work")
+    __slots__ = ("_gauge", "_leftover", "_locate", "_meter", "_work", "plain", "record")
 
     def __init__(self, work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> None:
         self._work = work
         self._gauge = gauge
         self._meter = meter
         self._leftover = leftover
+        self.plain = gauge.plain
         # Without a record of each call, nobody will ask which product it was.
         self._locate = work.locate if meter.keeps_calls else None
+        #: keeps the record of a call, where that is done
+        self.record = meter.recorder(gauge, self._locate)
 
     def inline(self) -> Callable[[Any], Any]:
         """What calls the step where it can't wait."""
         inner, leftover, draining = self._work.apply, self._leftover, self._leftover.draining
-        gauge, now, record = self._gauge, self._meter.clock, self._recorder()
+        gauge, now, record = self._gauge, self._meter.clock, self.record
         plain, look = gauge.plain, partial(gauge.look, inner)
 
         def apply(item: Any) -> Any:
@@ -104,8 +102,7 @@ class _StepCalls:
             try:
                 given = (function if plain.inline_seconds < plain.due else look)(value)
             except BaseException as error:
-                gauge.leave_inline(since)
-                self._meter.begin(gauge, since=since).end(error)
+                self.failed(error)
                 raise
             if given.__class__ is dict:
                 plain.ended = end = now()
@@ -115,6 +112,34 @@ class _StepCalls:
             return given
 
         return call
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What calls are timed by."""
+        return self._meter.clock
+
+    @property
+    def columns(self) -> CallColumns | None:
+        """Where their records are kept, if they are."""
+        return self._gauge.columns
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next call is looked at more closely, or isn't made."""
+        plain = self.plain
+        return plain.inline_seconds >= plain.due or self._leftover.draining.begun
+
+    @property
+    def next_look(self) -> float:
+        """The seconds after which it may be once more."""
+        return inf if self._gauge.loop_time is None else SECONDS_PER_SAMPLE
+
+    def failed(self, error: BaseException) -> None:
+        """The call that holds the thread has raised this, if one does."""
+        since = self.plain.entered
+        if since is not None:
+            self._gauge.leave_inline(since)
+            self._meter.begin(self._gauge, since=since).end(error)
 
     def direct_outcome(self, outcome: Callable[[Any, Any], Any], given: Any, item: Any) -> Any:
         """The outcome of a call that has given no plain dictionary, and is not over; or one whose
@@ -139,18 +164,20 @@ class _StepCalls:
             plain.inline_seconds += end - since
             plain.entered = None
             plain.over += 1
+            if self.record is not None:
+                self.record(item, since, end)
         return made
 
-    def _inner(self) -> Callable[[Any], Awaitable[Any]]:
-        acall, loop_time = self._work.acall, self._gauge.loop_time
-        return acall if loop_time is None else lambda item: loop_time.timed_call(acall(item))
-
-    def awaiting(self) -> Callable[[Any], Coroutine[Any, Any, Any]]:
+    def awaiting(self) -> Callable[[Any], Any]:
         """What calls the step where it may wait."""
-        inner, leftover, draining = self._inner(), self._leftover, self._leftover.draining
-        plain, now, record = self._gauge.plain, self._meter.clock, self._recorder()
+        inner, leftover, draining = self._work.acall, self._leftover, self._leftover.draining
+        plain, now, record = self._gauge.plain, self._meter.clock, self.record
+        loop_time = self._gauge.loop_time
 
-        async def acall(item: Any) -> Any:
+        # Most calls end when they are sent on for the first time. So that is timed here, as the
+        # call is: a generator and two looks at the clock less (benchmark "watching").
+        @coroutine
+        def acall(item: Any) -> Generator[Any, Any, Any]:
             if draining.begun:
                 return leftover.of(item)
             since = now()
@@ -158,18 +185,36 @@ class _StepCalls:
                 plain.began = since
             plain.under_way += 1
             plain.since += since
+            calling: Any = inner(item)
             try:
-                outcome = await inner(item)
+                if loop_time is None:
+                    outcome = yield from calling
+                    end = now()
+                else:
+                    try:
+                        send = calling.send
+                        awaited = (
+                            send if loop_time.held < loop_time.due else loop_time.sampled(send)
+                        )(None)
+                    except StopIteration as stop:
+                        outcome = stop.value
+                        loop_time.held += (end := now()) - since
+                    except BaseException:
+                        loop_time.held += now() - since
+                        raise
+                    else:
+                        loop_time.held += now() - since
+                        outcome = yield from loop_time.timed_rest(calling, awaited)
+                        end = now()
+            except CallNotBegun:
+                return self._not_begun(item, since)
             except BaseException as error:
-                plain.leave(since)
-                if error.__class__ is CallNotBegun:
-                    return self._not_begun(item, since)
                 self._failed(error, item, since)
                 raise
             if outcome.__class__ is Items:
                 plain.leave(since)
                 return self._several(outcome, item, since)
-            plain.ended = end = now()
+            plain.ended = end
             plain.seconds += end - since
             plain.since -= since
             plain.under_way -= 1
@@ -180,18 +225,17 @@ class _StepCalls:
 
         return acall
 
-    def _recorder(self) -> Recorder:
-        return self._meter.recorder(self._gauge, self._locate)
-
     def _begun(self, item: Any, since: float) -> RunningCall:
         """A call that has begun then, and is none of the usual ones."""
         number = None if self._locate is None else self._locate(item)
         return self._meter.begin(self._gauge, number, since)
 
     def _failed(self, error: BaseException, item: Any, since: float) -> None:
+        self.plain.leave(since)
         _OneCall(self._begun(item, since), item, self._leftover).failed(error)
 
     def _not_begun(self, item: Any, since: float) -> Any:
+        self.plain.leave(since)
         self._begun(item, since).forget()
         return self._leftover.of(item)
 

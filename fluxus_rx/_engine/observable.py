@@ -194,8 +194,9 @@ class FlowObservable(DrivenObservable[T]):
             return Disposable(Driver(lambda: self.open(flow, collector), observer, flow).dispose)
         # At once, and not when the driver has begun: a subject would emit into the void.
         pipeline = self.open(flow, collector)
-        pipeline.subscribe()
-        driver = Driver(lambda: pipeline, observer, flow)
+        with pipeline:
+            pipeline.subscribe()
+        driver = Driver(pipeline, observer, flow)
 
         def dispose() -> None:
             driver.dispose()
@@ -209,17 +210,19 @@ class FlowObservable(DrivenObservable[T]):
         downstream = dict(flow.downstream)
         stages = stages_in_run(self._stages, scope.settings, downstream)
         pipeline = self._open_root(flow, owner, downstream)
-        for one in stages:
-            bound_step = (one._replace(depth=inf) if flow.is_inner else one).bound(scope, owner)
-            given = entering(one.placed.trail, scope.settings)
-            if bound_step.gauge is not None:
-                bound_step.gauge.entering += len(given)
-            pipeline.start_with(given)
-            if one.placed.stage.is_async or bound_step.options.waits:
-                pipeline.add_async(bound_step)
-            else:
-                pipeline.add_sync(bound_step)
-        pipeline.fuse(collector)
+        with pipeline:
+            for one in stages:
+                stage = one._replace(depth=inf) if flow.is_inner else one
+                bound_step = stage.bound(scope, owner)
+                given = entering(one.placed.trail, scope.settings)
+                if bound_step.gauge is not None:
+                    bound_step.gauge.entering += len(given)
+                pipeline.start_with(given)
+                if one.placed.stage.is_async or bound_step.options.waits:
+                    pipeline.add_async(bound_step)
+                else:
+                    pipeline.add_sync(bound_step)
+            pipeline.fuse(collector)
         if _log.isEnabledFor(logging.DEBUG):
             path = "" if self.trail is None else self.trail.path
             _log.debug("%r opens path %s", scope, path or "without a name")
@@ -247,8 +250,9 @@ class FlowObservable(DrivenObservable[T]):
         if not is_reached(self._before.trail, settings):
             return Pipeline(flow, iter(()))
         before = self._before.open(flow.demanding(UNBOUNDED, downstream))
-        before.own_all()
-        return Pipeline(flow, root(before, owner), before)
+        with before:
+            before.own_all()
+            return Pipeline(flow, root(before, owner), before)
 
     def _intake(
         self, root: Observable[Any], flow: FlowScheduler, downstream: Mapping[Hashable, int]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from .._rx.intake import Intake
 from .._rx.overflow import BoundedIntake
 from .._rx.scheduler import FlowScheduler
-from .._streams.channel import BUFFER, Channel
+from .._streams.channel import BUFFER, Channel, CollectingChannel
 from .._streams.flat_map import FlatMap
 from .._streams.iteration import Cancellable, CompositeStream, StartWith, poller
 from .._streams.merge import Merge
@@ -44,6 +45,14 @@ class Pipeline(CompositeStream[T]):
         self._channel: Channel[Any] | BoundedIntake[Any] | None = getattr(root, "channel", None)
         super().__init__(*((root,) if before is None else (before, root)))
 
+    def __enter__(self) -> Pipeline[T]:
+        """A block that makes it ready to be read; if that fails, it is closed."""
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            self.flow.on_loop(partial(self.flow.scope.discard, self))
+
     def add_sync(self, bound_step: BoundStep) -> None:
         """One more synchronous step; fuses with its neighbours."""
         self._pending.append(bound_step)
@@ -55,14 +64,15 @@ class Pipeline(CompositeStream[T]):
         if size is not None and isinstance(self._channel, Channel):
             self._channel.size = size
         self.fuse()
-        if isinstance(self._last, FlatMap) and bound_step.gauge is None:
+        gauge = bound_step.gauge
+        if gauge is not None and self._channel is not None:
+            gauge.queues.append(self._channel)
+        # Where somebody wants to know for how long a step was starved, it waits by itself.
+        if isinstance(self._last, FlatMap) and (gauge is None or gauge.loop_time is None):
             self._last.then(call_stage(bound_step, bound_step.acall, self.flow))
             self._channel = self._last.channel
             return
-        stage = async_stage(self._last, bound_step, bound_step.acall, self.flow)
-        if bound_step.gauge is not None and self._channel is not None:
-            bound_step.gauge.queues.append(self._channel)
-        self._add(stage)
+        self._add(async_stage(self._last, bound_step, bound_step.acall, self.flow))
 
     def start_with(self, items: Sequence[Any]) -> None:
         """Have these items come in front of those that come by themselves."""
@@ -82,7 +92,9 @@ class Pipeline(CompositeStream[T]):
             self._add(Fused.over(self._last, bound_steps, self.flow, collector))
             self._channel = channel  # fused steps keep nothing
         elif collector is not None and isinstance(self._last, FlatMap):
-            self._last.collect(collector.add)
+            collecting: CollectingChannel[T] = CollectingChannel(collector.add)
+            self._last.collect(collecting)
+            collector.when_read(collecting.keep_items)
 
     def own_all(self) -> None:
         """Let a task of its own read all of it: an operator of aiostream that fails may close what

@@ -259,8 +259,12 @@ class TimedCall(StepCall):
 
         return apply, acall
 
-    def direct(self, apply: Callable[[DictProduct], Any]) -> None:
-        """None: what it is called by reads the clock."""
+    def direct(self, apply: Callable[[DictProduct], Any]) -> DirectStep | None:
+        """The same; a function that takes all attributes would be given times as well."""
+        if self._extended is MISSING or self._awaits or self._function.takes_all:
+            return None
+        _, zero = self._factory.clock()
+        return DirectStep.of(self._function, self._owner, apply, self._outcome, zero)
 
 
 class OffloadedCall(StepCall):

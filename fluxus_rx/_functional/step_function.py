@@ -76,6 +76,11 @@ class StepFunction:
         self.only: Any = self._needed[0] if len(self._needed) == 1 and not takes_more else MISSING
 
     @property
+    def takes_all(self) -> bool:
+        """Whether it takes whatever attributes there are."""
+        return self._parameters.takes_all
+
+    @property
     def awaits(self) -> bool:
         """Whether each call of it must be awaited."""
         return is_coroutine_function(self._function)

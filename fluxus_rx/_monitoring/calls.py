@@ -139,6 +139,11 @@ class CallColumns:
         self.ends = array("d")
         self.items: list[ItemNumber] = []
 
+    def pop(self) -> None:
+        """Forget the last one, which has failed after all."""
+        for column in (self.starts, self.ends, self.items):
+            column.pop()
+
     def records(self, zero: float) -> Iterator[Record]:
         """The calls, with times since `zero`."""
         label, path = self.label, self.path

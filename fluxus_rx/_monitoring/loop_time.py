@@ -12,7 +12,7 @@ from .._streams.timing import clock, is_real
 from .._typing import T
 from .thread_use import thread_use
 
-__all__ = ["LoopTime", "next_due"]
+__all__ = ["SECONDS_PER_SAMPLE", "LoopTime", "next_due"]
 
 #: Asking what the thread has had of the processor takes 2 µs at the beginning and at the end of
 #: what holds the loop, so that is done once for so many seconds for which it has been held.
@@ -55,6 +55,10 @@ class LoopTime:
         finally:
             self.held += now() - since
 
+    def sampled(self, function: Callable[..., T]) -> Callable[..., T]:
+        """The same function, as a sample is due."""
+        return partial(self.sample_due, function)
+
     def sample_due(self, function: Callable[..., T], *args: Any) -> T:
         """The same, since the next sample is due."""
         self.due = next_due(self.held, self.due)
@@ -95,6 +99,10 @@ class LoopTime:
             return stop.value  # type: ignore[no-any-return]  # what a coroutine returns
         finally:
             self.held += now() - since
+        return (yield from self.timed_rest(calling, value))
+
+    def timed_rest(self, calling: Coroutine[Any, Any, T], value: Any) -> Generator[Any, Any, T]:
+        """What a coroutine gives that has been sent on once and awaits this, timed likewise."""
         while True:
             # The traceback of an error knows this frame: they would keep each other alive.
             resume, sent = calling.send, None

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from .._streams.iteration import Reader, aclose
+from .calls import CallColumns
+from .counters import PlainCalls
 from .gauge import Gauge
 from .loop_time import LoopTime
 from .meter import Meter, SourceCalls
 
 __all__ = ["ItemWatch", "WatchedAsyncItems", "WatchedSource", "watched_items"]
+
+
+#: the iterators of sequences
+_OF_SEQUENCES: Final = frozenset(map(type, (iter([]), iter(()), iter(range(0)))))
 
 
 class ItemWatch(Protocol):
@@ -84,6 +90,8 @@ class WatchedSource:
         self._gauge = gauge
         self._meter = meter
         self._is_ended = self._is_exhausted = False
+        #: whether no item has come but the first
+        self._is_first = True
         # A generator, which a loop resumes in half the time of a call (benchmark "watching").
         self._items = self._counted()
 
@@ -99,8 +107,17 @@ class WatchedSource:
             else:
                 self._is_exhausted = True
                 return
+        self._is_first = False
         source, gauge, now = self._first.iterator, self._gauge, self._meter.clock
         plain, record = gauge.plain, self._record
+        if record is None and type(source) in _OF_SEQUENCES:
+            # These run no code of the user's, and take no time.
+            for item in source:
+                plain.over += 1
+                plain.ended = now()
+                yield item
+                if self._is_ended:
+                    break
         while not self._is_ended:
             plain.entered = since = now()
             try:
@@ -124,10 +141,35 @@ class WatchedSource:
             yield item
         self._first.close()
 
+    @property
+    def counts(self) -> PlainCalls:
+        """The calls of the source, each of which has given an item."""
+        return self._gauge.plain
+
+    @property
+    def last_span(self) -> tuple[float, float]:
+        """From when to when the call was that gave the last item, where records are kept."""
+        columns, busy = self._gauge.columns, self._gauge.busy
+        if self._is_first or columns is None:
+            return busy.began or 0.0, busy.ended
+        return columns.starts[-1], columns.ends[-1]
+
+    @property
+    def columns(self) -> CallColumns | None:
+        """The records of these, where they are kept; that of the first call is elsewhere."""
+        return self._gauge.columns
+
     def refuse(self, error: BaseException) -> None:
         """The item that came last is none: what was counted as a call has failed."""
         self._gauge.plain.over -= 1
-        self._meter.begin(self._gauge).end(error)
+        since, columns = None, self._gauge.columns
+        if columns is not None:
+            since, _ = self.last_span
+            if self._is_first:
+                self._meter.records.pop()
+            else:
+                columns.pop()
+        self._meter.begin(self._gauge, since=since).end(error)
 
     def end(self) -> bool:
         """Give no more; whether it might have."""

@@ -11,7 +11,7 @@ from .._common.encoding import printed
 from .._common.messages import short
 from .._common.names import known_spellings, numbered, spellings_of
 from .._monitoring.calls import item_text
-from .attribute_layers import AttributeLayer
+from .attribute_layers import AttributeLayer, with_times
 from .lineage import HasLineage
 
 __all__ = [
@@ -283,15 +283,11 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         return names
 
     def row(self) -> dict[str, dict[str, Any]] | None:
-        """What a result shows of it, if that is just what its own steps have added; else None."""
-        by_step = self.by_step
-        if (
-            self.parent is None
-            and self.times is None
-            and self._lineage_labels is None
-            and all(by_step.values())
-        ):
-            return by_step.copy()
+        """What a result shows of it, if that is just what its own steps have added, with its times
+        if they were taken; else None."""
+        by_step, times = self.by_step, self.times
+        if self.parent is None and self._lineage_labels is None and all(by_step.values()):
+            return by_step.copy() if times is None else with_times(by_step, times)
         return None
 
     def nested(self) -> dict[str, dict[str, Any]]:
@@ -307,10 +303,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
                 break
             n_steps += len(by_step)
             if times is not None:
-                for (name, attributes), (start, end) in zip(by_step.items(), times, strict=True):
-                    # A copy first: a new one takes twice as long (benchmark "watching").
-                    attributes = nested[name] = attributes.copy()
-                    attributes["[start]"], attributes["[end]"] = start, end
+                nested.update(with_times(by_step, times))
             elif link is self:
                 nested.update(by_step)
             else:

@@ -13,10 +13,12 @@ from collections.abc import (
     Mapping,
 )
 from inspect import GEN_CREATED, getgeneratorstate
-from typing import Any
+from typing import Any, cast
 
 from .._common.messages import place_note, shown
 from .._errors import InvalidProductError
+from .._monitoring.calls import CallColumns
+from .._monitoring.counters import PlainCalls
 from .._monitoring.meter import Meter
 from .._options.offload import OffloadedItems
 from .._streams.iteration import relay
@@ -153,9 +155,11 @@ class ProductFactory:
         start: float | None,
         count: int = 0,
         refused: Callable[[BaseException], object] | None = None,
+        times_of: Callable[[], list[tuple[float, float]] | None] | None = None,
     ) -> Generator[DictProduct, None, None]:
         """The products of an iterable, of which so many have been read before; `refused` is told
-        why an item can be none."""
+        why an item can be none. `times_of` gives the times of the item that has come, if these
+        are known."""
         name, owner, timer = self._name, self._owner, self._timer
         iterator = iter(items)
         outside = False
@@ -172,6 +176,8 @@ class ProductFactory:
                         if refused is not None:
                             refused(error)
                         raise
+                if times_of is not None:
+                    product.times = times_of()
                 outside = True
                 yield product
                 outside, count = False, index + 1
@@ -193,9 +199,7 @@ class ProductFactory:
         self, items: Iterable[Any], kind: str, start: float | None
     ) -> Iterator[DictProduct]:
         """The products of the items of a source, or its mappings for whoever needs no products."""
-        if self._timer is not None:
-            return self.from_iterable(items, kind, None, start)
-        return SourceItems(self, items, kind, self._name, self._owner)
+        return SourceItems(self, items, kind, self._name, self._owner, start)
 
     def from_async_iterable(
         self,
@@ -285,22 +289,34 @@ class SourceItems(Iterator[DictProduct]):
         "_iterator",
         "_kind",
         "_products",
+        "_start",
         "_watched",
         "count",
+        "counts",
         "name",
         "owner",
     )
 
     def __init__(
-        self, factory: ProductFactory, items: Iterable[Any], kind: str, name: str, owner: object
+        self,
+        factory: ProductFactory,
+        items: Iterable[Any],
+        kind: str,
+        name: str,
+        owner: object,
+        start: float | None,
     ) -> None:
         self._factory = factory
         self._items = items
         self._kind = kind
+        #: when the first of them was asked for, where products get times
+        self._start = start
         self._iterator: Iterator[Any] | None = None
         self._products: Generator[DictProduct, None, None] | None = None
         #: what watches the items, if anything does
         self._watched: Any = None
+        #: counts them, if they are watched
+        self.counts: PlainCalls | None = None
         #: the name of its step, and the pipeline that may extend its products
         self.name = name
         self.owner = owner
@@ -310,6 +326,7 @@ class SourceItems(Iterator[DictProduct]):
     def watch(self, watched: Callable[[Iterable[Any]], Any]) -> None:
         """Have the items read by way of something that watches this and can be told to end."""
         self._items = self._watched = watched(self._items)
+        self.counts = self._watched.counts
 
     def end(self) -> bool:
         """Give no more; whether it might have."""
@@ -324,11 +341,29 @@ class SourceItems(Iterator[DictProduct]):
     def product(self, position: int, item: Any) -> DictProduct:
         """The product of an item."""
         try:
-            return self._factory.from_item(position, item, self._kind, None, None)
+            product = self._factory.from_item(position, item, self._kind, None, None)
         except BaseException as error:
             self._refused(error)
             self.explain(error, position)
             raise
+        product.times = self._times()
+        return product
+
+    def _times(self) -> list[tuple[float, float]] | None:
+        """From when to when the call was that gave the item that has come last, where products get
+        times."""
+        if self._start is None:
+            return None
+        now, zero = self._factory.clock()
+        if self._watched is None:
+            return [(self._start, now() - zero)]
+        start, end = self._watched.last_span
+        return [(start - zero, end - zero)]
+
+    @property
+    def columns(self) -> CallColumns | None:
+        """The records of the calls that gave them, where these are kept."""
+        return None if self._watched is None else cast("CallColumns | None", self._watched.columns)
 
     def _refused(self, error: BaseException) -> None:
         """The item that was read last can be no product."""
@@ -348,8 +383,9 @@ class SourceItems(Iterator[DictProduct]):
     def __iter__(self) -> Iterator[DictProduct]:
         if self._products is None:
             items = self._items if self._iterator is None else self._iterator
+            times_of = None if self._start is None else self._times
             self._products = self._factory.from_iterable(
-                items, self._kind, None, None, self.count, self._refused
+                items, self._kind, None, None, self.count, self._refused, times_of
             )
         return self._products
 

@@ -175,8 +175,9 @@ class _PublisherSubscription(Generic[T]):
         # One driver for all paths: what several drivers read ahead would be several products.
         pipeline = flow_observable(source, True).open(inner)
         # At once, and not when the driver has begun: a subject would emit into the void.
-        pipeline.subscribe()
-        driver = Driver(lambda: pipeline, root, flow)
+        with pipeline:
+            pipeline.subscribe()
+        driver = Driver(pipeline, root, flow)
 
         def dispose() -> None:
             driver.dispose()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sized
 from functools import partial
+from math import inf
 from typing import Any, Final, Generic, Protocol, runtime_checkable
 
 from reactivex import abc
@@ -59,15 +60,21 @@ Subscribe = Callable[[abc.ObserverBase[T], FlowScheduler], abc.DisposableBase]
 
 
 class Driver(Generic[T]):
-    """Iterates over a stream and emits its items, one as soon as demand allows."""
+    """Iterates over a stream and emits its items, one as soon as demand allows.
+
+    A stream that is open already is the driver's from now on: it is closed at the end, also of a
+    driver that never comes to read it.
+    """
 
     def __init__(
         self,
-        open_stream: Callable[[], AsyncIterator[T]],
+        stream: AsyncIterator[T] | Callable[[], AsyncIterator[T]],
         observer: abc.ObserverBase[T],
         flow: FlowScheduler,
     ) -> None:
-        self._open = open_stream
+        self._source = stream
+        #: what is open before it is read
+        self._unread: AsyncIterator[T] | None = None if callable(stream) else stream
         self._observer = observer
         self._flow = flow
         self._scope = flow.scope
@@ -83,8 +90,18 @@ class Driver(Generic[T]):
         flow.on_loop(self._start)
 
     def _start(self) -> None:
-        if not self._disposed:
-            self._task = self._scope.start(self._drive())
+        if self._disposed:
+            self._discard_unread()
+            return
+        self._task = self._scope.start(self._drive())
+        if self._unread is not None:
+            # A task that is cancelled before its first turn does nothing at all.
+            self._task.add_done_callback(self._discard_unread)
+
+    def _discard_unread(self, _: object = None) -> None:
+        unread, self._unread = self._unread, None
+        if unread is not None:
+            self._scope.discard(unread)
 
     async def _drive(self) -> None:
         stream: AsyncIterator[T] | None = None
@@ -92,7 +109,7 @@ class Driver(Generic[T]):
         try:
             if self._scope.time_slice.gate is not None:
                 await self._scope.time_slice.yield_to_loop()
-            stream = self._stream = self._open()
+            stream = self._stream = self._opened()
             await self._emit(stream)
         except BaseException as raised:
             error = raised
@@ -110,6 +127,10 @@ class Driver(Generic[T]):
             else:
                 also_raised(error, late)
         self._end(error)
+
+    def _opened(self) -> AsyncIterator[T]:
+        self._unread, source = None, self._source
+        return source() if callable(source) else source
 
     async def _emit(self, stream: Any) -> None:
         demand, on_next, scope = self._flow.demand, self._observer.on_next, self._scope
@@ -150,7 +171,7 @@ class Driver(Generic[T]):
                 # gives something, as zip does, that one must have its turn.
                 unseen = unseen + 1 if len(waiting) == queued else 0
                 queued = len(waiting)
-                if unseen == BUFFER:
+                if unseen == BUFFER and queue.size != inf:
                     unseen = 0
                     await asyncio.sleep(0)
 

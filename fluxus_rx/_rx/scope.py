@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 from .._common.messages import also_raised
 from .._common.text import counted
 from .._streams.context import CALLERS, Caller
+from .._streams.iteration import aclose
 from .._streams.loop_clock import LoopClock
 from .._streams.timing import TimeSlice
 from .._typing import Demand
@@ -285,6 +286,11 @@ class Scope:
     def wait_for(self, ending: Coroutine[Any, Any, None]) -> None:
         """Wait at the end of the run for what ends beside it, without cancelling it."""
         self.let_finish(self.start(ending))
+
+    def discard(self, stream: object) -> None:
+        """Close a stream that nobody will read, before the end of the run: it may have begun what
+        complains if nobody comes for it, such as a coroutine."""
+        self.wait_for(aclose(stream))
 
     @property
     def is_to_be_closed(self) -> bool:

@@ -146,9 +146,9 @@ class CallStage:
         self.items = before.out.items
         self.before, before.following = before, self
 
-    def collect(self, collect: Callable[[Any], object]) -> None:
+    def collect(self, channel: CollectingChannel[Any]) -> None:
         """Have what calls give collected at once, before anything has been read."""
-        self.out = CollectingChannel(collect)
+        self.out = channel
         if self.ordering is not None:
             self.ordering.lead_to(self.out)
 

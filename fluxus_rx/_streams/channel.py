@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from .._typing import T, Waiter
@@ -123,6 +123,12 @@ class Channel(Cancellable[T]):
 
         return receive
 
+    def put_back(self, items: Iterable[T]) -> None:
+        """Have items that were somewhere else wait in front of all, also at the end."""
+        self.items.extendleft(reversed([*items]))
+        if self.items:
+            self._wake()
+
     def offer(self, item: T) -> bool:
         """Add an item if there is room for it; whether there was."""
         items = self.items
@@ -221,20 +227,29 @@ class Channel(Cancellable[T]):
 
 
 class CollectingChannel(Channel[T]):
-    """A channel whose items go to `collect` at once; its reader is told of the end alone."""
+    """A channel whose items go to `collect` at once, and whose reader is told of the end alone;
+    until it is told to keep them."""
 
     __slots__ = ("_collect",)
 
     def __init__(self, collect: Callable[[T], object]) -> None:
         super().__init__()
-        self._collect = collect
+        self._collect: Callable[[T], object] | None = collect
+
+    def keep_items(self) -> None:
+        """Have items wait for the reader from now on."""
+        self._collect = None
 
     def put(self, item: T) -> None:
         """Collect an item."""
-        if not self.closed:
+        if self._collect is None:
+            super().put(item)
+        elif not self.closed:
             self._collect(item)
 
     def offer(self, item: T) -> bool:
         """Collect an item: there is always room."""
+        if self._collect is None:
+            return super().offer(item)
         self._collect(item)
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Coroutine, Generator
 from functools import partial
 from time import perf_counter
 from types import coroutine
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from .._typing import B
 from .call_stage import CallStage, Turns
-from .channel import Channel
+from .channel import Channel, CollectingChannel
 from .context import CALLERS, Caller, Items
 from .iteration import END, Cancellable, aclose, cancel, poller
 from .ordering import DeferredSlot
@@ -74,11 +74,11 @@ class FlatMap(Cancellable[B]):
         self._task_group.out = stage.out
         self.poll = stage.out.poll
 
-    def collect(self, collect: Callable[[B], object]) -> None:
+    def collect(self, channel: CollectingChannel[B]) -> None:
         """Have what the last stage gives collected at once, before anything has been read: then
         no reader is woken for it, and a reader is told of the end alone."""
         stage = self._stages[-1]
-        stage.collect(collect)
+        stage.collect(channel)
         self._task_group.out = stage.out
         self.poll = stage.out.poll
 

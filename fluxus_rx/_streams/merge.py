@@ -11,7 +11,7 @@ from typing import Any
 
 from .._typing import T
 from .channel import Channel
-from .iteration import END, Cancellable, Reader
+from .iteration import END, Cancellable, Reader, aclose_all
 from .task_group import TaskGroup
 from .timing import TimeSlice
 
@@ -38,7 +38,8 @@ class Merge(Cancellable[T]):
         time_slice: TimeSlice | None = None,
         context: Callable[[], contextvars.Context] = contextvars.copy_context,
     ) -> None:
-        self._sources = sources
+        #: those that no task has come to yet
+        self._unread = dict(enumerate(sources))
         self._context = context
         self._time_slice = time_slice
         self._share = max(1, size // max(1, len(sources)))
@@ -56,13 +57,13 @@ class Merge(Cancellable[T]):
 
     def _start(self) -> None:
         self._started = True
-        if not self._sources:
+        if not self._unread:
             self._out.close()
-        for source in self._sources:
-            self._task_group.start(partial(self._drain, source), self._context())
+        for index in self._unread:
+            self._task_group.start(partial(self._drain, index), self._context())
 
-    async def _drain(self, source: AsyncIterable[T]) -> None:
-        task = asyncio.current_task()
+    async def _drain(self, index: int) -> None:
+        task, source = asyncio.current_task(), self._unread.pop(index)
         assert task is not None
         async with Reader(source) as reader:
             if self._ended:
@@ -152,4 +153,9 @@ class Merge(Cancellable[T]):
     async def aclose(self) -> None:
         """End the tasks and close the sources; raise what they raise in doing so."""
         self.cancel()
-        await self._task_group.settle()
+        try:
+            await self._task_group.settle()
+        finally:
+            # A task that is cancelled before its first turn closes nothing.
+            unread, self._unread = self._unread, {}
+            await aclose_all(source for source in unread.values() if hasattr(source, "__anext__"))

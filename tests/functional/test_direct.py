@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import UserDict
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fluxus_rx import RunResult, StepOptions, chain, run, step, stream
+from fluxus_rx import Progress, RunResult, StepOptions, chain, run, step, stream
+from fluxus_rx._engine.bound_step import BoundStep
 
 #: what a step may give for an item, by a name of its own
 ANSWERS: dict[str, Callable[[int], Any]] = {
@@ -85,6 +87,20 @@ def outcome(make: Callable[[], RunResult]) -> Any:
     ]
 
 
+def flow_of(chained: list[Answering], count: int, looked_up: str, *, is_list: bool = False) -> Any:
+    items = [{"first": x, "ö": -x, looked_up: x} for x in range(count)]
+    source = step("src", items) if is_list else step("src", lambda: iter(items))
+    return chain(source, *(one.step() for one in chained))
+
+
+@contextlib.contextmanager
+def one_by_one() -> Iterator[None]:
+    """A block in which neighbouring steps are not called as one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BoundStep, "is_direct", False)
+        yield
+
+
 def without_times(added: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in added.items() if name not in ("[start]", "[end]")}
 
@@ -97,17 +113,56 @@ def without_times(added: dict[str, Any]) -> dict[str, Any]:
 def test_steps_that_are_called_as_one_do_what_each_does_by_itself(
     chained: list[Answering], count: int, looked_up: str
 ) -> None:
-    """Outputs, errors and their notes are those of a run whose steps read the clock in between."""
+    """Outputs, errors and their notes are those of steps that are called one by one, also where
+    calls are counted, or their times kept."""
 
     def flow() -> Any:
-        items = [{"first": x, "ö": -x, looked_up: x} for x in range(count)]
-        return chain(step("src", lambda: iter(items)), *(one.step() for one in chained))
+        return flow_of(chained, count, looked_up)
 
-    alone = outcome(lambda: run(flow(), timestamps=True))
+    with one_by_one():
+        alone = outcome(lambda: run(flow()))
 
     assert outcome(lambda: run(flow())) == alone
+    assert outcome(lambda: run(flow(), progress=lambda told: None)) == alone
+    assert outcome(lambda: run(flow(), timestamps=True)) == alone
     if not isinstance(alone, tuple):
         assert [[output for _, output in stream(flow())]] == alone or "later" in str(chained)
+
+
+@given(
+    chained=st.lists(steps, max_size=7),
+    count=st.integers(0, 5),
+    looked_up=st.sampled_from(["x", "y"]),
+    is_list=st.booleans(),
+)
+def test_calls_that_are_made_as_one_are_counted_like_others(
+    chained: list[Answering], count: int, looked_up: str, is_list: bool
+) -> None:
+    """How many calls of each step have succeeded and failed, and the record of each, are those of
+    steps that are called one by one; the times of an output follow each other."""
+    # Where calls wait, how many others have begun by an error is nobody's promise.
+    assume(not any("later" in one.answers for one in chained))
+
+    def counted(timestamps: bool) -> Any:
+        told: list[Progress] = []
+        ended: list[RunResult] = []
+        flow = flow_of(chained, count, looked_up, is_list=is_list)
+        try:
+            result = run(flow, progress=told.append, timestamps=timestamps, partial=ended)
+        except Exception:
+            result = ended[0]
+        for output in result.get_outputs() if timestamps else ():
+            times = [added[name] for added in output.values() for name in ("[start]", "[end]")]
+            assert times == sorted(times)
+            assert times[0] >= 0
+        calls = [one._replace(start=0, end=0, busy=0, spans=()) for one in result._times.calls]
+        counts = [(one.step, one.done, one.failed, one.in_flight) for one in told[-1].steps]
+        return counts, sorted(calls, key=repr) if timestamps else ()
+
+    for timestamps in (True, False):
+        with one_by_one():
+            expected = counted(timestamps)
+        assert counted(timestamps) == expected
 
 
 class TestSources:

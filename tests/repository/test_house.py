@@ -17,6 +17,9 @@ LEVELS = 12
 
 #: Functions that are longer because that was measured: the benchmark, and what shorter ones cost.
 MEASURED = {
+    "_engine.metered._StepCalls.awaiting": "started, async: 10 % of a call",
+    "_engine.metered._StepCalls.awaiting.acall": "the same",
+    "_functional.fused_steps.TimedSteps._row_of": "watched, timestamps: a third of a call",
     "_engine.fused_loop.FusedLoop.products": "classes, sync: 18 % of a call",
     "_streams.flat_map.FlatMap._carry": "async: each call in it costs 6 % of an item and step",
 }
