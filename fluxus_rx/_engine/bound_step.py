@@ -14,6 +14,7 @@ from .._monitoring.gauge import Gauge
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
+from .._products.factory import detached
 from .._rx.scope import Scope
 from .._streams.channel import BUFFER
 from .._streams.context import Items
@@ -154,12 +155,13 @@ class Collector:
 
     `add` takes an item of any kind. A product whose output is what its steps have added is kept as
     that, a row, with its position: the product, 120 bytes, is gone then. So is one that was never
-    made, of which only the row comes.
+    made, of which only the row comes. With `is_shared`, others have the products as well.
     """
 
-    __slots__ = ("_preceding", "items", "positions", "rows")
+    __slots__ = ("_is_shared", "_preceding", "items", "positions", "rows")
 
-    def __init__(self) -> None:
+    def __init__(self, is_shared: bool = False) -> None:
+        self._is_shared = is_shared
         self.items: list[Any] = []
         self.rows: list[dict[str, dict[str, Any]]] = []
         self.positions = array("q")
@@ -168,6 +170,8 @@ class Collector:
 
     def add(self, item: Any) -> None:
         """Keep an item."""
+        if self._is_shared:
+            item = detached(item)
         if item.__class__ is DictProduct:
             row = item.row()
             if row is not None:

@@ -199,7 +199,7 @@ class FlowObservable(DrivenObservable[T]):
 
     def _new_owner(self) -> ProductOwner:
         """Whose items its steps give, in one run."""
-        trail = self._root_trail
+        trail = None if self.branch is not None else self._root_trail
         return ProductOwner("" if trail is None else trail.name)
 
     def _open_root(
@@ -281,6 +281,11 @@ class FlowObservable(DrivenObservable[T]):
         return self._root if isinstance(self._root, Branch) else None
 
     @property
+    def is_shared(self) -> bool:
+        """Whether others get the products that it gives: it is a branch without steps."""
+        return self._last is None and self.branch is not None
+
+    @property
     def has_source(self) -> bool:
         """Whether it begins with a source of the flow's own, and with nothing in front of that."""
         return self._before is None and not isinstance(self._root, Observable)
@@ -288,6 +293,12 @@ class FlowObservable(DrivenObservable[T]):
     def is_inline(self, defaults: StepOptions) -> bool:
         """Whether no step of it has to wait, as far as can be known before they are called."""
         return not any(
+            placed.stage.is_async or placed.stage.settled(defaults).waits for placed in self._stages
+        )
+
+    def is_async(self, defaults: StepOptions) -> bool:
+        """Whether each step of it may wait, as far as that can be known."""
+        return all(
             placed.stage.is_async or placed.stage.settled(defaults).waits for placed in self._stages
         )
 

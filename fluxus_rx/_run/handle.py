@@ -102,7 +102,7 @@ class _StartedRun(CollectedRun):
     def _arrived(self) -> Sequence[Collector]:
         if self._execution is None:
             return super()._arrived()
-        paths = [Collector() for _ in self._handed_on]
+        paths = self._new_collectors(len(self._handed_on))
         for path, item in self._execution.arrived():
             paths[path].add(item)
         return paths
