@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Coroutine, Generator, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Generator, Hashable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -16,6 +16,7 @@ from .._monitoring.gauge import Gauge
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
+from .._products.factory import detached
 from .._rx.draining import Leftover
 from .._rx.scope import Scope
 from .._streams.channel import BUFFER
@@ -208,12 +209,13 @@ class Collector:
 
     `add` takes an item of any kind. A product whose output is what its steps have added is kept as
     that, a row, with its position: the product, 120 bytes, is gone then. So is one that was never
-    made, of which only the row comes.
+    made, of which only the row comes. With `is_shared`, others have the products as well.
     """
 
-    __slots__ = ("_preceding", "items", "positions", "rows")
+    __slots__ = ("_is_shared", "_preceding", "items", "positions", "rows")
 
-    def __init__(self) -> None:
+    def __init__(self, is_shared: bool = False) -> None:
+        self._is_shared = is_shared
         self.items: list[Any] = []
         self.rows: list[dict[str, dict[str, Any]]] = []
         self.positions = array("q")
@@ -229,8 +231,13 @@ class Collector:
         return True
 
     @property
+    def may_be_read(self) -> bool:
+        """Whether items may come to go to a reader instead, who may be slow."""
+        return False
+
+    @property
     def is_read(self) -> bool:
-        """Whether items go to a reader instead, who may be slow."""
+        """Whether items go to a reader."""
         return False
 
     def when_read(self, tell: Callable[[], object]) -> None:
@@ -238,6 +245,8 @@ class Collector:
 
     def add(self, item: Any) -> None:
         """Keep an item."""
+        if self._is_shared:
+            item = detached(item)
         if item.__class__ is DictProduct:
             row = item.row()
             if row is not None:
@@ -270,8 +279,8 @@ class ReadableCollector(Collector):
 
     __slots__ = ("_log", "_number", "_receive", "_tells")
 
-    def __init__(self, number: int, log: array[int] | None) -> None:
-        super().__init__()
+    def __init__(self, number: int, log: array[int] | None, is_shared: bool) -> None:
+        super().__init__(is_shared)
         self._number = number
         #: gets the number of the path for each item, where there are several paths
         self._log = log
@@ -285,8 +294,13 @@ class ReadableCollector(Collector):
         return self._log is None
 
     @property
+    def may_be_read(self) -> bool:
+        """Whether items may come to go to a reader instead, who may be slow."""
+        return True
+
+    @property
     def is_read(self) -> bool:
-        """Whether items go to a reader instead, who may be slow."""
+        """Whether items go to a reader."""
         return self._receive is not None
 
     def when_read(self, tell: Callable[[], object]) -> None:
@@ -320,9 +334,11 @@ class ReadableCollector(Collector):
 class ReadableCollectors:
     """What all paths of a run give as long as nobody reads it."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, shared: Collection[int]) -> None:
         self._log = array("q") if count > 1 else None
-        self.paths = [ReadableCollector(number, self._log) for number in range(count)]
+        self.paths = [
+            ReadableCollector(number, self._log, number in shared) for number in range(count)
+        ]
 
     def hand_over(
         self, receiver: Callable[[int], Callable[[Any], None]]

@@ -28,7 +28,8 @@ class TreeNode:
     """Neighbouring steps; what they give goes to all `children`, or out, by the path `index`."""
 
     __slots__ = (
-        "_item", "_items", "_loop", "_run", "_whole", "bound_steps", "channel", "children", "index",
+        "_item", "_items", "_last_first", "_loop", "_run", "_whole", "bound_steps", "channel",
+        "children", "index",
     )  # fmt: skip
 
     def __init__(
@@ -40,6 +41,7 @@ class TreeNode:
     ) -> None:
         self.bound_steps = bound_steps
         self.children = children
+        self._last_first = [*reversed(children)]
         self.index = index
         self._loop = FusedLoop(bound_steps, [])
         self._run: Callable[..., Any] | None = None
@@ -71,10 +73,16 @@ class TreeNode:
             node._open(flow)
 
     def _open(self, flow: FlowScheduler) -> None:
-        self._loop = FusedLoop(self.bound_steps, self._loop.release(), flow.scope.time_slice)
+        left = self._loop.release()
+        self._loop = FusedLoop(self.bound_steps, left, flow.scope.time_slice)
         self._whole = self._loop.whole
         self._run = contextvars.copy_context().run
-        self._items = self._loop.products()
+        self._items = self._loop.products() if left else None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self._items is None and self._item is END
 
     def push(self, item: Any) -> None:
         """Take an item through the steps."""
@@ -109,11 +117,12 @@ class TreeNode:
         """Give the event loop the turn that it is due."""
         await self._loop.yield_to_loop()
 
-    def branch(self, product: Any) -> Iterator[TreeNode]:
+    def branch(self, product: Any) -> Sequence[TreeNode]:
         """Take a product to all children; these, the first one last."""
-        for child in reversed(self.children):
+        children = self._last_first
+        for child in children:
             child.push(product)
-            yield child
+        return children
 
     def cut(self, position: int, flow: FlowScheduler) -> Channel[Any]:
         """Only go as far as this step; what gets there waits in a channel for whoever goes on."""
@@ -140,7 +149,8 @@ class FusedTree(CompositeStream[tuple[int, Any]]):
     `roots` have the products of their sources to do; or the one root reads `base`. Where a step
     turns out to be asynchronous, it and what is behind it become a tree of their own, which `start`
     has read by somebody else: order is that of completion from there on. `parts` are closed with
-    the tree, `channels` at its end.
+    the tree, `channels` at its end. With `receivers`, one for each path, what the steps give goes
+    there at once, and who reads is told of the end alone.
     """
 
     def __init__(
@@ -153,6 +163,7 @@ class FusedTree(CompositeStream[tuple[int, Any]]):
         parts: Sequence[Any] = (),
         channels: Sequence[Channel[Any]] = (),
         idle_times: IdleTimes | None = None,
+        receivers: Sequence[Callable[[Any], object]] = (),
     ) -> None:
         #: the nodes that products are taken out of when it is read
         self._roots = roots
@@ -161,6 +172,7 @@ class FusedTree(CompositeStream[tuple[int, Any]]):
         self._base = base
         self._channels = [*channels]
         self._idle_times = idle_times
+        self._receivers = receivers
         self._stream = self._products()
         # A generator that was never begun closes nothing: the roots are parts of their own.
         super().__init__(*parts, *roots, self._stream)
@@ -170,6 +182,7 @@ class FusedTree(CompositeStream[tuple[int, Any]]):
 
     async def _products(self) -> AsyncGenerator[tuple[int, Any], None]:
         time_slice, idle_times = self._flow.scope.time_slice, self._idle_times
+        receivers = self._receivers
         waiting = deque(self._roots if self._base is None else ())
         for root in self._roots:
             root.open(self._flow)
@@ -184,30 +197,42 @@ class FusedTree(CompositeStream[tuple[int, Any]]):
                 product = node.next()
                 if product is END:
                     nodes.pop()
-                elif product is YIELD_TO_LOOP:
-                    await node.yield_to_loop()
-                elif product.__class__ is PendingCall:
-                    self._go_over(node, product)
+                elif product is YIELD_TO_LOOP or product.__class__ is PendingCall:
+                    await self._interrupt(node, product)
                 else:
                     taken = True
-                    if perf_counter() > time_slice.due:
-                        await time_slice.yield_to_loop()
+                    if node is not root and node.is_done:
+                        nodes.pop()
                     if node.channel is not None:
                         if not node.channel.ready:
                             await node.channel.wait()
                         node.channel.put(product)
                     elif node.children:
                         nodes += node.branch(product)
+                    elif receivers:
+                        receivers[node.index](product)
                     elif idle_times is None:
                         yield node.index, product
                     else:
                         idle_times.block()
                         yield node.index, product
                         idle_times.unblock()
+                    if perf_counter() > time_slice.due:
+                        await time_slice.yield_to_loop()
+        self._end()
+
+    async def _interrupt(self, node: TreeNode, reason: Any) -> None:
+        """Do what has come in place of a product."""
+        if reason is YIELD_TO_LOOP:
+            await node.yield_to_loop()
+        else:
+            self._go_over(node, reason)
+
+    def _end(self) -> None:
         for channel in self._channels:
             channel.close()
-        if idle_times is not None:
-            idle_times.close()
+        if self._idle_times is not None:
+            self._idle_times.close()
 
     async def _read(self, waiting: deque[TreeNode]) -> bool:
         """Have the root go on with one more item of the base; whether there was one."""
@@ -238,5 +263,13 @@ class FusedTree(CompositeStream[tuple[int, Any]]):
         stage = pending_stage(bound_step, pending, source, self._flow)
         parts = (pending.outcome, channel, source, stage)
         self._start(
-            FusedTree([rest], self._flow, self._start, base=stage, parts=parts, channels=channels)
+            FusedTree(
+                [rest],
+                self._flow,
+                self._start,
+                base=stage,
+                parts=parts,
+                channels=channels,
+                receivers=self._receivers,
+            )
         )

@@ -1,15 +1,16 @@
 """The paths of a flow, subscribed to together: as one observable, or each with its own receiver.
 
 Those whose steps are synchronous, from their source on, are one loop (`fused_tree`), so that they
-give their products in the same order each time. All others run side by side, and theirs come as
-they are ready.
+give their products in the same order each time. Where all is collected, and the steps of all
+branches are asynchronous, workers in common carry each product through all of them (`pipeline`).
+All other paths run side by side, and their products come as they are ready.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
@@ -26,7 +27,7 @@ from .._typing import T
 from .bound_step import Collector
 from .fused_tree import FusedTree, TreeNode
 from .observable import DrivenObservable, FlowObservable, Receiver
-from .pipeline import Pipeline
+from .pipeline import CarriedSteps, Pipeline
 
 __all__ = ["Merged", "paths_by_source", "subscribe_paths"]
 
@@ -87,7 +88,7 @@ class Merged(DrivenObservable[T]):
 
     def _merge(self, observer: abc.ObserverBase[T], flow: FlowScheduler) -> abc.DisposableBase:
         paths = made_as_of(self._moment, self._compile)
-        inline = _inline_paths(paths, flow)
+        inline = _together(paths, flow).inline
         others = [path for index, path in enumerate(paths) if index not in inline]
         if inline:
             others.insert(0, _InlinePaths(inline.values(), len(paths)))
@@ -104,17 +105,22 @@ def subscribe_paths(
 ) -> Iterator[abc.DisposableBase]:
     """Subscribe to the paths of a flow, each with a receiver; `on_completed` is called with the
     index of each that has ended. In a run that collects, receivers are the `add` of collectors."""
-    inline = _inline_paths(paths, flow)
+    inline, carried = _together(paths, flow, is_collected=bool(collectors))
 
-    def all_completed() -> None:
-        for index in inline:
+    def all_completed(indices: Iterable[int]) -> None:
+        for index in indices:
             on_completed(index)
 
     if inline:
-        roots = inline.values()
-        yield _InlineRun(roots, receivers, on_error, all_completed, flow).begin()
+        ended: Callable[[], None] = partial(all_completed, inline)
+        run = _InlineRun(inline.values(), receivers, on_error, ended, flow)
+        run.receives_at_once = bool(collectors) and not collectors[0].may_be_read
+        yield run.begin()
+    for root in _distinct_parts(carried.values()):
+        ended = partial(all_completed, [index for index in carried if carried[index] is root])
+        yield _carry(root, collectors, Receiver(_refuse, on_error, ended), flow)
     for index, (path, receive) in enumerate(zip(paths, receivers, strict=True)):
-        if index not in inline:
+        if index not in inline and index not in carried:
             ended = partial(on_completed, index)
             if isinstance(path, FlowObservable) and path.driven and (collectors or path.has_source):
                 collector = collectors[index] if collectors else None
@@ -166,9 +172,10 @@ class _InlineRun:
         on_completed: Callable[[], None],
         flow: FlowScheduler,
     ) -> None:
-        #: those of all paths, each of them once
-        self._roots = [*{id(root): root for root in roots}.values()]
+        self._roots = _distinct_parts(roots)
         self._receivers = receivers
+        #: whether receivers take all there is, so that nobody has to wait for them
+        self.receives_at_once = False
         self.on_error = on_error
         self._on_completed = on_completed
         self._flow = flow
@@ -203,7 +210,13 @@ class _InlineRun:
             for root in roots:
                 root.close()
             raise
-        return FusedTree(roots, self._flow, self._drive, idle_times=idle_times.told)
+        return FusedTree(
+            roots,
+            self._flow,
+            self._drive,
+            idle_times=idle_times.told,
+            receivers=self._receivers if self.receives_at_once else (),
+        )
 
     def _start_reading(self, source: Any, root: TreeNode, ends: bool) -> None:
         pipeline: Pipeline[Any] = Pipeline(self._flow, source, ends=ends)
@@ -218,6 +231,7 @@ class _InlineRun:
                 base=pipeline,
                 parts=(pipeline,),
                 idle_times=idle_times.told,
+                receivers=self._receivers if self.receives_at_once else (),
             )
         )
 
@@ -256,19 +270,38 @@ class _IdleTimes:
                     bound_step.gauge.runs_as("inline", self.told, limit=1)
 
 
-def _inline_paths(paths: Sequence[Observable[Any]], flow: FlowScheduler) -> Mapping[int, _Part]:
-    """The paths that can be one loop, by their index, each with its first part: all that lead from
-    a source, which no step has to wait on."""
+class _Together(NamedTuple):
+    """Paths that have something in common that runs them, by their index, each with its first
+    part: those that are one loop, and those whose products are carried by the same workers."""
+
+    inline: Mapping[int, _Part]
+    carried: Mapping[int, _Part]
+
+
+def _together(
+    paths: Sequence[Observable[Any]], flow: FlowScheduler, is_collected: bool = False
+) -> _Together:
+    """The paths that have; all of them lead from a source."""
     settings = flow.scope.settings
     if len(paths) < 2 or settings.replay is not None:
-        return {}
+        return _Together({}, {})
     roots = _roots_of(paths)
-    inline = {
-        id(root): _is_inline(root, settings)
-        for root in {id(root): root for root in roots.values()}.values()
-    }
-    found = {index: root for index, root in roots.items() if inline[id(root)]}
-    return found if len(found) > 1 else {}
+    inline = {id(root) for root in _distinct_parts(roots.values()) if _is_inline(root, settings)}
+    found = {index: root for index, root in roots.items() if id(root) in inline}
+    # Who counts wants to know for how long each step has waited.
+    is_plain = is_collected and settings.meter is None and not settings.drainable
+    carried: set[int] = set()
+    if is_plain:
+        others = (root for root in _distinct_parts(roots.values()) if id(root) not in inline)
+        carried = {id(root) for root in others if _is_carried(root, settings)}
+    return _Together(
+        found if len(found) > 1 else {},
+        {index: root for index, root in roots.items() if id(root) in carried},
+    )
+
+
+def _distinct_parts(roots: Iterable[_Part]) -> list[_Part]:
+    return [*{id(root): root for root in roots}.values()]
 
 
 def _roots_of(paths: Sequence[Observable[Any]]) -> Mapping[int, _Part]:
@@ -316,20 +349,61 @@ def _is_inline(root: _Part, settings: RunSettings) -> bool:
     return True
 
 
+def _is_carried(root: _Part, settings: RunSettings) -> bool:
+    """Whether the source is for several branches, all are among these parts, and each step behind a
+    fork may wait."""
+    if not (root.branches and root.is_whole):
+        return False
+    inside = [*root.branches.values()]
+    while inside:
+        part = inside.pop()
+        if not (part.is_whole and part.observable.is_async(settings)):
+            return False
+        inside += part.branches.values()
+    return True
+
+
+def _carry(
+    root: _Part, collectors: Sequence[Collector], receiver: Receiver, flow: FlowScheduler
+) -> abc.DisposableBase:
+    """Have workers carry what comes of a source through all its branches."""
+
+    def opened() -> Pipeline[Any]:
+        branches, downstream = trampoline(_behind(root, flow, CarriedSteps))
+        pipeline = root.observable.open(flow.demanding(flow.demand, downstream))
+        pipeline.fan_out(branches, collectors)
+        return pipeline
+
+    observer: Any = receiver  # by its shape
+    return Disposable(Driver(opened, observer, flow).dispose)
+
+
+def _refuse(item: object) -> None:
+    """Nothing comes this way: all of it is collected where it is given."""
+
+
 def _tree_of(
-    part: _Part, flow: FlowScheduler
-) -> Generator[Any, Any, tuple[TreeNode, dict[Hashable, int]]]:
+    part: _Part, flow: FlowScheduler, node: Callable[..., Any] = TreeNode
+) -> Generator[Any, Any, tuple[Any, dict[Hashable, int]]]:
     """A part and all behind it, as a node of a tree; and how many stages from there on have a key
     or a limiter. For a trampoline."""
+    children, downstream = yield _behind(part, flow, node)
+    bound_steps = part.observable.bound_steps(flow, downstream)
+    index = -1 if children else part.indices[0]
+    return node(bound_steps, children, index), downstream
+
+
+def _behind(
+    part: _Part, flow: FlowScheduler, node: Callable[..., Any]
+) -> Generator[Any, Any, tuple[list[Any], dict[Hashable, int]]]:
+    """The trees of what is on the branches of a part; and the same numbers."""
     downstream = dict(flow.downstream)
-    children: list[TreeNode] = []
+    children: list[Any] = []
     for behind in part.in_order():
-        child, counts = yield _tree_of(behind, flow)
+        child, counts = yield _tree_of(behind, flow, node)
         children.append(child)
         # The smaller into the larger, or groups that are nested would be counted again and again.
         downstream, counts = sorted((downstream, counts), key=len, reverse=True)
         for key, count in counts.items():
             downstream[key] = max(count, downstream.get(key, 0))
-    bound_steps = part.observable.bound_steps(flow, downstream)
-    index = -1 if children else part.indices[0]
-    return TreeNode(bound_steps, children, index), downstream
+    return children, downstream

@@ -230,7 +230,7 @@ class FlowObservable(DrivenObservable[T]):
 
     def _new_owner(self) -> ProductOwner:
         """Whose items its steps give, in one run."""
-        trail = self._root_trail
+        trail = None if self.branch is not None else self._root_trail
         return ProductOwner("" if trail is None else trail.name)
 
     def _open_root(
@@ -313,6 +313,11 @@ class FlowObservable(DrivenObservable[T]):
         return self._root if isinstance(self._root, Branch) else None
 
     @property
+    def is_shared(self) -> bool:
+        """Whether others get the products that it gives: it is a branch without steps."""
+        return self._last is None and self.branch is not None
+
+    @property
     def has_source(self) -> bool:
         """Whether it begins with a source of the flow's own, and with nothing in front of that."""
         return self._before is None and not isinstance(self._root, Observable)
@@ -320,6 +325,10 @@ class FlowObservable(DrivenObservable[T]):
     def is_inline(self, settings: RunSettings) -> bool:
         """Whether no step of it has to wait, as far as can be known before they are called."""
         return not any(placed.stage.waits(settings) for placed in self._stages)
+
+    def is_async(self, settings: RunSettings) -> bool:
+        """Whether each step of it may wait, as far as that can be known."""
+        return all(placed.stage.waits(settings) for placed in self._stages)
 
     def bound_steps(self, flow: FlowScheduler, downstream: dict[Hashable, int]) -> list[BoundStep]:
         """Its steps, bound to a run; `downstream` then counts these as well."""

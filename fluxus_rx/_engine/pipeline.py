@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._rx.intake import Intake
 from .._rx.overflow import BoundedIntake
 from .._rx.scheduler import FlowScheduler
+from .._streams.call_stage import CallStage
 from .._streams.channel import BUFFER, Channel, CollectingChannel
-from .._streams.flat_map import FlatMap
+from .._streams.flat_map import FlatMap, ForkStage
 from .._streams.iteration import Cancellable, CompositeStream, StartWith, poller
 from .._streams.merge import Merge
 from .._typing import T
@@ -18,7 +19,16 @@ from .bound_step import BoundStep, Collector
 from .fused import Fused
 from .stage import async_stage, call_stage
 
-__all__ = ["Pipeline"]
+__all__ = ["CarriedSteps", "Pipeline"]
+
+
+class CarriedSteps(NamedTuple):
+    """Neighbouring asynchronous steps behind a fork; what they give goes to all `children`, or is
+    collected as what the path of this number gives."""
+
+    bound_steps: list[BoundStep]
+    children: Sequence[CarriedSteps]
+    path: int
 
 
 class Pipeline(CompositeStream[T]):
@@ -73,6 +83,17 @@ class Pipeline(CompositeStream[T]):
             self._channel = self._last.channel
             return
         self._add(async_stage(self._last, bound_step, bound_step.acall, self.flow))
+
+    def fan_out(self, branches: Sequence[CarriedSteps], collectors: Sequence[Collector]) -> None:
+        """Have what it gives carried through all branches of a group, by workers that these have in
+        common, and collected at the end of each path."""
+        if not isinstance(self._last, FlatMap):
+            self._own(BUFFER)
+            scope = self.flow.scope
+            self._add(
+                FlatMap(self._last, ForkStage(), owns_source=False, time_slice=scope.time_slice)
+            )
+        self._last.branch(_branched(self._last.last, branches, collectors, self.flow))
 
     def start_with(self, items: Sequence[Any]) -> None:
         """Have these items come in front of those that come by themselves."""
@@ -149,3 +170,49 @@ class Pipeline(CompositeStream[T]):
     def release(self) -> list[T]:
         """What the last step has given and nobody has taken; it is not given again."""
         return self._last.release() if isinstance(self._last, FlatMap) else []
+
+
+def _branched(
+    first: CallStage,
+    branches: Sequence[CarriedSteps],
+    collectors: Sequence[Collector],
+    flow: FlowScheduler,
+) -> list[CallStage]:
+    """The stages of branches behind the first one, joined to it and to each other."""
+    found: list[CallStage] = []
+    forks = [(first, branches)]
+    while forks:
+        before, siblings = forks.pop()
+        inlets: list[Channel[Any]] = []
+        takers: list[CallStage] = []
+        waiting = [*reversed(siblings)]
+        while waiting:
+            steps = waiting.pop()
+            if steps.bound_steps:
+                inlet: Channel[Any] = Channel(steps.bound_steps[0].options.buffer or BUFFER)
+                row = _row(before, inlet, steps.bound_steps, flow)
+                inlets.append(inlet)
+                takers.append(row[0])
+                found += row
+                if steps.children:
+                    forks.append((row[-1], steps.children))
+                else:
+                    row[-1].collect(CollectingChannel(collectors[steps.path].add))
+            elif steps.children:
+                waiting += reversed(steps.children)
+            else:
+                inlets.append(CollectingChannel(collectors[steps.path].add))
+        before.fork(inlets, takers)
+    return found
+
+
+def _row(
+    before: CallStage, inlet: Channel[Any], bound_steps: Sequence[BoundStep], flow: FlowScheduler
+) -> list[CallStage]:
+    """Stages one behind the other, the first of which takes what waits in a channel."""
+    row = [call_stage(bound_step, bound_step.acall, flow) for bound_step in bound_steps]
+    row[0].take_from(inlet, before)
+    for stage, following, bound_step in zip(row, row[1:], bound_steps[1:], strict=False):
+        stage.out.size = bound_step.options.buffer or BUFFER
+        following.follow(stage)
+    return row

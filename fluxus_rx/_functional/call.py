@@ -21,8 +21,8 @@ from .._engine.bound_step import Deferred
 from .._engine.stage import StepContext
 from .._options.offload import Offload
 from .._products.attributes import known_names
-from .._products.dict_product import MISSING, REPEATED, DictProduct
-from .._products.factory import ProductFactory, claims, described_kind, no_products
+from .._products.dict_product import MISSING, DictProduct
+from .._products.factory import ProductFactory, branched, claims, described_kind, no_products
 from .._streams.context import Items
 from .direct import DirectStep
 from .step_function import StepFunction
@@ -124,8 +124,7 @@ class StepCall:
             if given.__class__ is not dict or not is_plain(given):
                 return outcome(given, product, None)
             if product.owner is not extended:
-                position = REPEATED if product.owner is owner else 0
-                return DictProduct(name, given.copy(), product, position, owner)
+                return branched(product, name, given.copy(), owner)
             product.by_step[name] = product.latest = given.copy()
             return product
 
@@ -137,8 +136,7 @@ class StepCall:
             if given.__class__ is not dict or not is_plain(given):
                 return outcome(given, product, None, is_awaited=True)
             if product.owner is not extended:
-                position = REPEATED if product.owner is owner else 0
-                return DictProduct(name, given.copy(), product, position, owner)
+                return branched(product, name, given.copy(), owner)
             product.by_step[name] = product.latest = given.copy()
             return product
 
@@ -234,8 +232,7 @@ class TimedCall(StepCall):
             # What came from elsewhere than a step has no times, and could keep none for this one.
             if times is None or product.owner is not extended:
                 made = (start - zero, now() - zero)
-                position = REPEATED if times is not None and product.owner is owner else 0
-                return DictProduct(name, given.copy(), product, position, owner, made)
+                return branched(product, name, given.copy(), owner, made)
             product.by_step[name] = product.latest = given.copy()
             times.append((start - zero, now() - zero))
             return product
@@ -251,8 +248,7 @@ class TimedCall(StepCall):
             times = product.times
             if times is None or product.owner is not extended:
                 made = (start - zero, now() - zero)
-                position = REPEATED if times is not None and product.owner is owner else 0
-                return DictProduct(name, given.copy(), product, position, owner, made)
+                return branched(product, name, given.copy(), owner, made)
             product.by_step[name] = product.latest = given.copy()
             times.append((start - zero, now() - zero))
             return product

@@ -110,7 +110,7 @@ class _StartedRun(CollectedRun):
         settings = self.settings.in_order(self.producer._flow_is_ordered)
         paths = self.begin()
         # In order, one path after the other is for the reader alone to see.
-        self._readable = None if settings.ordered else ReadableCollectors(len(paths))
+        self._readable = None if settings.ordered else ReadableCollectors(len(paths), self._shared)
         self._execution = Execution(
             paths, settings, collectors=self._readable or (), beside=beside, keeps=True
         )
@@ -124,7 +124,7 @@ class _StartedRun(CollectedRun):
             if self._execution.scope.closed:
                 return paths
             return [path.copy() for path in paths]  # not what goes on to grow
-        found = [Collector() for _ in self._handed_on]
+        found = self._new_collectors(len(self._handed_on))
         for path, item in self._execution.arrived():
             found[path].add(item)
         return found

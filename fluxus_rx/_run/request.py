@@ -43,7 +43,7 @@ from .._monitoring.reporting import Follow, reporting
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
-from .._products.factory import from_foreign
+from .._products.factory import detached, from_foreign
 from .._results.failures import sorted_failures
 from .._results.path_names import PathNames
 from .._results.rows import Output, PathOutputs
@@ -131,6 +131,8 @@ class RunRequest:
         self.producer._flow_check_settings(self.settings)
         #: what the flow has been compiled to, if it has been
         self._paths: Sequence[Observable[Any]] = ()
+        #: those whose products others have as well
+        self._shared: frozenset[int] = frozenset()
 
     def replay(
         self, paths: Sequence[Observable[Any]], products: Mapping[Trail, Sequence[DictProduct]]
@@ -149,6 +151,8 @@ class RunRequest:
         if self.settings.meter is not None:
             self.settings.meter.enter()
         self._paths = self._paths or self.producer._flow_observables()
+        found = enumerate(map(flow_observable, self._paths))
+        self._shared = frozenset(index for index, path in found if path.is_shared)
         return self._paths
 
     def execution(self, beside: Beside | None = None) -> Execution:
@@ -161,6 +165,8 @@ class RunRequest:
         product = item
         if not isinstance(item, DictProduct):
             product = self.product_of(item, path=path, index=index)
+        elif path in self._shared:
+            product = detached(item)
         nested: Output = product.nested()
         return nested
 
@@ -217,7 +223,7 @@ class CollectedRun(RunRequest):
     def execution(self, beside: Beside | None = None) -> Execution:
         """The run itself, not open yet; its products are collected here."""
         paths = self.begin()
-        self._collectors = [Collector() for _ in paths]
+        self._collectors = self._new_collectors(len(paths))
         self._execution = Execution(
             paths,
             self.settings,
@@ -226,6 +232,9 @@ class CollectedRun(RunRequest):
             keeps=True,
         )
         return self._execution
+
+    def _new_collectors(self, count: int) -> list[Collector]:
+        return [Collector(is_shared=index in self._shared) for index in range(count)]
 
     async def result(self, on_open: Callable[[Execution], object] | None = None) -> RunResult:
         """Run to the end; `on_open` is called with the run when it is open."""

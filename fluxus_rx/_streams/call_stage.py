@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
 from functools import partial
 from math import inf
 from time import perf_counter
 from typing import Any
 
-from .channel import BUFFER, Channel, CollectingChannel
+from .channel import BUFFER, Channel, CollectingChannel, FanOutChannel
 from .context import Items, unmistakable
-from .iteration import END, Reader, poller
+from .iteration import END, Reader, as_async, poller
 from .limit import Limit
 from .ordering import DeferredSlot, Ordering, Slot
 from .permit import Permit
@@ -35,6 +35,7 @@ class Turns:
         "coming",
         "is_room_awaited",
         "listed",
+        "ready",
         "suspensions",
         "tasks",
         "time_slice",
@@ -46,6 +47,8 @@ class Turns:
         self.time_slice = time_slice
         #: those that have an item for a worker
         self.listed: list[CallStage] = []
+        #: items that a fork has handed on, each with the stage that has a place for its call
+        self.ready: list[tuple[CallStage, Any]] = []
         #: how often workers have waited: who finds the same number afterwards has not
         self.suspensions = 0
         #: the slot of the call that is made now, to be opened if that has to wait
@@ -83,10 +86,13 @@ class CallStage:
     """
 
     __slots__ = (
-        "_explain", "_turns", "_unplaced", "before", "busy", "call", "concurrency", "depth",
-        "following", "held", "idle_times", "is_listed", "is_overfull", "items", "limit",
-        "ordering", "out", "poll", "run", "trail",
+        "_explain", "_turns", "_unplaced", "before", "branches", "busy", "call", "concurrency",
+        "depth", "ends", "following", "held", "idle_times", "is_listed", "is_overfull", "items",
+        "limit", "ordering", "out", "poll", "run", "trail",
     )  # fmt: skip
+
+    #: whether it hands on what it takes, and makes no calls
+    is_fork = False
 
     def __init__(
         self,
@@ -128,6 +134,10 @@ class CallStage:
         #: the stages in front of it and behind it that have the same workers
         self.before: CallStage | None = None
         self.following: CallStage | None = None
+        #: those that each take all it gives, the last one first, where that goes to several
+        self.branches: Sequence[CallStage] = ()
+        #: where it goes at the ends of paths, beside them
+        self.ends: Sequence[Channel[Any]] = ()
         self._turns: Turns
         #: gives an item that waits in front of it, or END
         self.poll: Callable[[], Any]
@@ -141,16 +151,41 @@ class CallStage:
 
     def follow(self, before: CallStage) -> None:
         """Have the workers of another stage, which take up what that gives."""
+        self.take_from(before.out, before)
+        before.following = self
+
+    def take_from(self, inlet: Channel[Any], before: CallStage) -> None:
+        """Have the workers of another stage, which take up what waits in a channel."""
         self._turns = before._turns
-        self.poll = before.out.poll
-        self.items = before.out.items
-        self.before, before.following = before, self
+        self.poll = inlet.poll
+        self.items = inlet.items
+        self.before = before
+
+    def fork(self, inlets: Sequence[Channel[Any]], branches: Sequence[CallStage]) -> None:
+        """Have what it gives go into all of these channels, and workers come for those branches
+        that take it from there; before any call has begun."""
+        self.out = FanOutChannel(inlets)
+        if self.ordering is not None:
+            self.ordering.lead_to(self.out)
+        # What comes last is taken up first.
+        self.branches = [*reversed(branches)]
+        self.ends = [one for one in inlets if isinstance(one, CollectingChannel)]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no other stage of these workers takes what it gives."""
+        return self.following is None and not self.branches
 
     def collect(self, channel: CollectingChannel[Any]) -> None:
         """Have what calls give collected at once, before anything has been read."""
         self.out = channel
         if self.ordering is not None:
             self.ordering.lead_to(self.out)
+
+    def leave_row(self) -> None:
+        """Know no other stage any more: they would be garbage in a circle."""
+        self.before = self.following = None
+        self.branches = ()
 
     # Whether a call may begin
 
@@ -164,7 +199,7 @@ class CallStage:
     @property
     def places(self) -> float:
         """How many calls may begin. What has found no room keeps the place of its call."""
-        over = max(0, len(self.out.items) - self.out.size)
+        over = max(0, -self.out.room)
         self.is_overfull = over > 0
         return self.concurrency - self.busy - over
 
@@ -173,6 +208,32 @@ class CallStage:
         if self.items and not self.is_listed and self.takes:
             self.is_listed = True
             self._turns.listed.append(self)
+
+    def enlist_takers(self) -> None:
+        """Have workers come for what it has given."""
+        if self.following is not None:
+            self.following.enlist()
+        else:
+            for branch in self.branches:
+                branch.enlist()
+
+    def hand_on(self, item: Any) -> None:
+        """Give an item to all branches, each of which has room: where a call may begin at once,
+        with the place for it, which costs a third of a queue (benchmark "fanout")."""
+        ready = self._turns.ready
+        for branch in self.branches:
+            if (
+                branch.busy < branch.concurrency
+                and branch.ordering is None
+                and not (branch.items or branch.held or branch.is_overfull)
+            ):
+                branch.busy += 1
+                ready.append((branch, item))
+            else:
+                branch.items.append(item)
+                branch.enlist()
+        for end in self.ends:
+            end.put(item)
 
     def begin(self) -> None:
         """A worker has taken an item that waited: others may come for the next one."""
@@ -269,13 +330,12 @@ class CallStage:
             raise
         if self._unplaced.pop(key, END) is not END:
             self.out.put(item)
-            if self.following is not None:
-                self.following.enlist()
+            self.enlist_takers()
 
     async def emit_several(self, slot: Slot | None, items: Items[Any], keeps_turn: bool) -> None:
         """Emit what a call yields, each item only when the one before it has been taken."""
         turns, permit = self._turns, items.permit
-        reader: Reader[Any] = Reader(_as_async(items.source))
+        reader: Reader[Any] = Reader(as_async(items.source))
         poll = poller(items.source)
         left: deque[Any] = deque()
         count, over = 0, False
@@ -322,8 +382,7 @@ class CallStage:
         """Emit the first that is left, and take it away once it is out."""
         if self.try_emit(slot, left[0]):
             left.popleft()
-            if self.following is not None:
-                self.following.enlist()
+            self.enlist_takers()
         else:
             waiting = self._emit_parked(slot, left, permit)
             await (self.hold(waiting) if keeps_turn else waiting)
@@ -351,8 +410,7 @@ class CallStage:
             if limit is not None:
                 limit.unpark(depth)
             raise
-        if self.following is not None:
-            self.following.enlist()
+        self.enlist_takers()
         if limit is not None and not limit.try_resume(depth):
             try:
                 if permit is not None:
@@ -387,19 +445,4 @@ class CallStage:
         """Hand on what waits for its turn in an order."""
         if self.ordering is not None:
             self.ordering.let_through()
-        if self.following is not None:
-            self.following.enlist()
-
-
-def _as_async(source: Any) -> Any:
-    return source if hasattr(source, "__aiter__") else _items_of(source)
-
-
-async def _items_of(source: Iterable[Any]) -> AsyncGenerator[Any, None]:
-    items: Any = iter(source)
-    try:
-        while (item := next(items, END)) is not END:
-            yield item
-    finally:
-        if hasattr(items, "close"):
-            items.close()
+        self.enlist_takers()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterable
 from functools import partial
+from math import inf
 from time import perf_counter
 from types import coroutine
 from typing import Any, Final
@@ -20,7 +21,7 @@ from .ordering import DeferredSlot
 from .task_group import TaskGroup
 from .timing import TimeSlice
 
-__all__ = ["CONCURRENCY", "FlatMap"]
+__all__ = ["CONCURRENCY", "FlatMap", "ForkStage"]
 
 #: Calls in flight at most where nothing else is said.
 CONCURRENCY: Final = 256
@@ -58,6 +59,8 @@ class FlatMap(Cancellable[B]):
         self._turns = Turns(self._task_group, time_slice or TimeSlice())
         stage.begin_with(self._turns, poller(source))
         self._stages = [stage]
+        #: where what the calls give waits to be taken, or the end alone
+        self._out: Channel[Any] = stage.out
         #: an item that is ready, or END
         self.poll = stage.out.poll
         self._context: contextvars.Context | None = None
@@ -68,30 +71,42 @@ class FlatMap(Cancellable[B]):
 
     def then(self, stage: CallStage) -> None:
         """Have one more stage, before anything has been read."""
-        last = self._stages[-1]
-        stage.follow(last)
+        stage.follow(self._stages[-1])
         self._stages.append(stage)
-        self._task_group.out = stage.out
-        self.poll = stage.out.poll
+        self._give_to(stage.out)
+
+    def branch(self, stages: Iterable[CallStage]) -> None:
+        """Have these stages behind the last one, which is forked, before anything has been read.
+        What the last ones among them give is collected: a reader is told of the end alone."""
+        self._stages += stages
+        self._give_to(Channel())
 
     def collect(self, channel: CollectingChannel[B]) -> None:
         """Have what the last stage gives collected at once, before anything has been read: then
         no reader is woken for it, and a reader is told of the end alone."""
         stage = self._stages[-1]
         stage.collect(channel)
-        self._task_group.out = stage.out
-        self.poll = stage.out.poll
+        self._give_to(stage.out)
+
+    def _give_to(self, out: Channel[Any]) -> None:
+        self._task_group.out = self._out = out
+        self.poll = out.poll
+
+    @property
+    def last(self) -> CallStage:
+        """The stage that what comes next is behind."""
+        return self._stages[-1]
 
     @property
     def channel(self) -> Channel[B]:
         """Where what the calls give waits to be taken."""
-        return self._stages[-1].out
+        return self._out
 
     def __anext__(self) -> Coroutine[Any, Any, B]:
         if self._context is None:
             self._context = contextvars.copy_context()
             self._pass_turn()
-        return self._stages[-1].out.__anext__()
+        return self._out.__anext__()
 
     # The workers
 
@@ -119,7 +134,9 @@ class FlatMap(Cancellable[B]):
                 if turns.unopened is not None:
                     turns.unopened.open()
                     turns.unopened = None
-                if not turns.coming and (turns.listed or (not self._is_exhausted and first.takes)):
+                if not turns.coming and (
+                    turns.ready or turns.listed or (not self._is_exhausted and first.takes)
+                ):
                     # As many as are there, so that many calls begin soon; but one where a call
                     # merely gives way, as it goes on soon itself (benchmark "async, yielding").
                     self._pass_turn(1 if value is None else self._missing())
@@ -138,45 +155,52 @@ class FlatMap(Cancellable[B]):
         """
         # One function, and few calls in it: each costs 0.05 us and more (benchmark "async").
         turns, first = self._turns, self._stages[0]
-        listed, time_slice = turns.listed, turns.time_slice
+        ready, listed, time_slice = turns.ready, turns.listed, turns.time_slice
         deferred: Any = None
         placing: Any
         read: Any = self._source.__anext__
         if first.idle_times is not None:
             read = partial(first.idle_times.wait_for_item, read)
         while True:
-            if listed:
-                stage = listed.pop()
-                if not stage.unlist():
-                    continue
-            elif first.takes and not self._is_exhausted:
-                stage = first
+            if ready:
+                stage, item = ready.pop()
+                ordering, slot = None, None
             else:
-                if (waiting := self._nothing_to_do()) is None:
-                    yield _AT_THE_END
-                    return
-                yield from waiting
-                continue
-            ordering, slot = stage.ordering, None
-            if ordering is not None and (ordering.is_full or not stage.out.ready):
-                yield from stage.hold(stage.wait_for_slot())
-            item = stage.poll()
-            if item is not END:
-                self._is_source_ready = True
-            elif stage is first:
-                self._is_source_ready = False
-                first.held += 1
-                try:
-                    item = yield from read()
-                except StopAsyncIteration:
-                    self._is_exhausted = True
-                    self._wake_idle(len(self._idle))
+                if listed:
+                    stage = listed.pop()
+                    if not stage.unlist():
+                        continue
+                elif first.takes and not self._is_exhausted:
+                    stage = first
+                else:
+                    if (waiting := self._nothing_to_do()) is None:
+                        yield _AT_THE_END
+                        return
+                    yield from waiting
                     continue
-                finally:
-                    first.held -= 1
-            else:
-                continue
-            stage.begin()
+                ordering, slot = stage.ordering, None
+                if ordering is not None and (ordering.is_full or not stage.out.ready):
+                    yield from stage.hold(stage.wait_for_slot())
+                item = stage.poll()
+                if item is not END:
+                    self._is_source_ready = True
+                elif stage is first:
+                    self._is_source_ready = False
+                    first.held += 1
+                    try:
+                        item = yield from read()
+                    except StopAsyncIteration:
+                        self._is_exhausted = True
+                        self._wake_idle(len(self._idle))
+                        continue
+                    finally:
+                        first.held -= 1
+                else:
+                    continue
+                if stage.is_fork:
+                    stage.hand_on(item)
+                    continue
+                stage.begin()
             origin, taken = stage, turns.suspensions
             while True:
                 if ordering is not None:
@@ -232,7 +256,11 @@ class FlatMap(Cancellable[B]):
                     following.busy += 1
                 else:
                     following = None
-                    if not stage.try_emit(slot, outcome):
+                    if slot is None and stage.branches and stage.out.ready:
+                        stage.hand_on(outcome)
+                    elif not (
+                        stage.out.offer(outcome) if slot is None else stage.try_emit(slot, outcome)
+                    ):
                         if suspensions != turns.suspensions and stage.idle_times is None:
                             stage.overfill(outcome)
                         else:
@@ -251,8 +279,8 @@ class FlatMap(Cancellable[B]):
                 if stage.items:
                     stage.enlist()
                 if following is None:
-                    if stage.following is not None:
-                        stage.following.enlist()
+                    if stage.following is not None or stage.branches:
+                        stage.enlist_takers()
                 elif following.ordering is not None and not following.out.ready:
                     placing = following.hold(following.wait_for_slot())
                     if taken == turns.suspensions:
@@ -271,9 +299,8 @@ class FlatMap(Cancellable[B]):
 
     def _nothing_to_do(self) -> Any:
         """What a worker waits for that has nothing to do; None, if there will be nothing more."""
-        last = self._stages[-1]
-        if not (last.out.ready or self._turns.is_room_awaited):
-            return self._turns.wait_for_room(last)
+        if not (self._out.ready or self._turns.is_room_awaited):
+            return self._turns.wait_for_room(self._stages[-1])
         return None if self._is_exhausted else self._wait_idle()
 
     async def _wait_idle(self) -> None:
@@ -285,6 +312,7 @@ class FlatMap(Cancellable[B]):
     def _missing(self) -> int:
         """How many workers there is something to do for, up to as many as there are, or so."""
         places: float = sum(min(len(stage.items), stage.places) for stage in self._turns.listed)
+        places += len(self._turns.ready)
         first = self._stages[0]
         if self._is_source_ready and first.takes and not self._is_exhausted:
             places += first.places
@@ -312,7 +340,13 @@ class FlatMap(Cancellable[B]):
     def release(self) -> list[B]:
         """What calls have given and nobody has taken, in whatever order: it waits for a turn, or
         for room. It is not given again."""
-        return self._stages[-1].release()
+        if self._stages[-1].out is self._out:
+            return self._stages[-1].release()
+        for stage in self._stages:
+            if stage.is_final:
+                for item in stage.release():
+                    stage.out.put(item)
+        return []
 
     def open_up(self) -> None:
         """Have each item come to a call at once, beyond all limits. For stages whose calls do no
@@ -334,8 +368,9 @@ class FlatMap(Cancellable[B]):
         if self._context is None:
             self._context = contextvars.copy_context()
         self._is_exhausted = True
-        for stage in self._stages[:-1]:
-            stage.out.cancel()
+        for stage in self._stages:
+            if not stage.is_final:
+                stage.out.cancel()
         self._task_group.cancel()
         if self._owns_source:
             cancel(self._source)
@@ -347,6 +382,31 @@ class FlatMap(Cancellable[B]):
             await self._task_group.settle()
         finally:
             for stage in self._stages:
-                stage.before = stage.following = None  # or these would be garbage in a circle
+                stage.leave_row()
             if self._owns_source:
                 await aclose(self._source)
+
+
+class ForkStage(CallStage):
+    """The first stage, where what a source gives goes to several branches at once: it makes no
+    calls."""
+
+    __slots__ = ()
+    is_fork = True
+
+    def __init__(self) -> None:
+        super().__init__(_no_call, concurrency=inf)
+
+    @property
+    def takes(self) -> bool:
+        """Whether a worker may take an item: each branch has room for it."""
+        return not self.held and self.out.ready
+
+    @property
+    def places(self) -> float:
+        """How many items there is room for."""
+        return self.out.room
+
+
+async def _no_call(item: Any) -> Any:
+    return item

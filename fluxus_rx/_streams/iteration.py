@@ -33,6 +33,7 @@ __all__ = [
     "StartWith",
     "aclose",
     "aclose_all",
+    "as_async",
     "cancel",
     "iterate",
     "never_ready",
@@ -250,3 +251,18 @@ class Reader(Generic[T]):
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
+
+
+def as_async(source: Any) -> Any:
+    """An iterable as an asynchronous one, if it isn't one."""
+    return source if hasattr(source, "__aiter__") else _items_of(source)
+
+
+async def _items_of(source: Iterable[Any]) -> AsyncGenerator[Any, None]:
+    items: Any = iter(source)
+    try:
+        while (item := next(items, END)) is not END:
+            yield item
+    finally:
+        if hasattr(items, "close"):
+            items.close()

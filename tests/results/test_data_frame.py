@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxus_rx import RunResult, parallel, passthrough, run, step
+from fluxus_rx import DictProduct, RunResult, parallel, passthrough, run, step
 from tests.support.graphs import Recorder, flows, seeds
 from tests.support.oracle import Graph
 
@@ -437,8 +437,10 @@ class TestSource:
     def test_a_frame_leaves_the_result_as_it_is(self) -> None:
         """Products aren't made dictionaries, and what the frame's owner changes stays his."""
         result = run(flow())
+        assert all(isinstance(row, DictProduct) for row in result._paths[1].rows)
+        kept = [[*map(id, path.rows)] for path in result._paths]
         frame = result.to_frame()
-        assert not any(isinstance(row, dict) for path in result._paths for row in path.rows)
+        assert [[*map(id, path.rows)] for path in result._paths] == kept
 
         frame.loc[:, ("src", "x")] = 7
 

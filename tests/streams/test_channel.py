@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fluxus_rx._streams.channel import Channel
+from fluxus_rx._streams.channel import Channel, CollectingChannel, FanOutChannel
 from tests.support.probes import turns
 
 
@@ -195,3 +197,64 @@ class TestAbandoning:
 
             with pytest.raises(expected):
                 await reader
+
+
+class TestFanOut:
+    """A channel whose items go to all of several."""
+
+    def test_items_go_to_all(self) -> None:
+        """Each has them in their order, and one that collects has them at once."""
+        collected: list[int] = []
+        first, second = Channel[int](), Channel[int]()
+        channel = FanOutChannel([first, second, CollectingChannel(collected.append)])
+
+        channel.put(1)
+        assert channel.offer(2)
+
+        assert [*first.items] == [*second.items] == collected == [1, 2]
+        assert not channel.items
+
+    @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), min_size=1, max_size=4))
+    def test_the_fullest_tells_whether_there_is_room(self, filled: list[tuple[int, int]]) -> None:
+        """What is offered then goes to none or to all of them."""
+        channels: list[Channel[int]] = [Channel(size) for _, size in filled]
+        channel = FanOutChannel(channels)
+        for one, (count, _) in zip(channels, filled, strict=True):
+            for number in range(count):
+                one.put(number)
+        before = [len(one) for one in channels]
+
+        has_room = all(count < size for count, size in filled)
+
+        assert channel.ready == has_room
+        assert channel.room == min(size - count for count, size in filled)
+        assert channel.offer(7) == has_room
+        assert [len(one) for one in channels] == [count + has_room for count in before]
+
+    async def test_a_writer_waits_for_all(self) -> None:
+        """It goes on once the last of them has room, whichever that is."""
+        channels: list[Channel[int]] = [Channel(1) for _ in range(3)]
+        channel = FanOutChannel(channels)
+        channel.put(1)
+        waiting = asyncio.create_task(channel.wait())
+        for one in reversed(channels):
+            await turns(3)
+            assert not waiting.done()
+            assert one.poll() == 1
+        await waiting
+        assert channel.ready
+
+    async def test_one_that_is_cancelled_drops_what_comes(self) -> None:
+        """And lets a writer go on that waits."""
+        channels: list[Channel[int]] = [Channel(1) for _ in range(2)]
+        channel = FanOutChannel(channels)
+        channel.put(1)
+        waiting = asyncio.create_task(channel.wait())
+        await turns(3)
+
+        channel.cancel()
+
+        await waiting
+        assert channel.offer(2)
+        channel.put(3)
+        assert not any(one.items for one in channels)
