@@ -91,7 +91,7 @@ def outputs_for(
 async def _outputs_within(scope: Scope, outputs: Observable[Any]) -> AsyncGenerator[Any, None]:
     flow = FlowScheduler(scope.loop, scope, is_inner=True)
     pipeline = flow_observable(outputs, True).open(flow)
-    inner = scope.get_or_create("inner", lambda: scope.add_resource(_InnerPipelines()))
+    inner = scope.get_or_create("inner", lambda: scope.add_workers(_InnerPipelines()))
     inner.pipelines[pipeline] = None
     try:
         while True:

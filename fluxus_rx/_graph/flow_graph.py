@@ -173,7 +173,8 @@ def _node_of(one: Description, key: str) -> Node:
         one.role,
         printable(str(one.name)).strip() or one.kind,
         _content(one),
-        {printable(str(name)): _value_text(value, name) for name, value in one.arguments.items()},
+        {printable(str(name)): _value_text(value, name) for name, value in one.arguments.items()}
+        | {name: f"{printable(function_name(make))}()" for name, make in one.using.items()},
         {name: _value_text(value) for name, value in {**one.inherited, **one.options}.items()},
         description=one,
     )

@@ -45,6 +45,7 @@ class Description:
     - `data`: what it gives, if that is there already
     - `arguments`: the fixed arguments of a step's function; of a class, the arguments that differ
       from the defaults, and labels as `#label`
+    - `using`: what makes other arguments of the function for each run, by name
     - `options`: those set on the conduit itself; `inherited`: on the chains and groups that it is
       in; `implied`: what the conduit takes where nothing is set, for the run either
     - `awaits`: whether it is asynchronous by itself, whatever its options are
@@ -67,6 +68,7 @@ class Description:
     parameters: Parameters | None = None
     data: Any = None
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    using: Mapping[str, Callable[[], Any]] = dataclasses.field(default_factory=dict)
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     inherited: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     implied: Mapping[str, Any] = dataclasses.field(default_factory=dict)

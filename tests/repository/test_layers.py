@@ -52,14 +52,19 @@ SLOW_FOLDERS = {"testing", "viz"}
 #: `import fluxus_rx` and no run needs, and the module that is made of an optional package.
 ON_USE = {
     "fluxus_rx._check",
+    "fluxus_rx._conduits.lifetime",
     "fluxus_rx._engine.hot_source",
     "fluxus_rx._engine.path_observables",
+    "fluxus_rx._functional.using",
     "fluxus_rx._graph.parts",
     "fluxus_rx._graph.wiring",
     "fluxus_rx._monitoring.stats",
     "fluxus_rx._monitoring.terminal",
     "fluxus_rx._options.executors",
     "fluxus_rx._options.pickling",
+    "fluxus_rx._options.processes",
+    "fluxus_rx._rx.process_resources",
+    "fluxus_rx._rx.run_resources",
     "fluxus_rx.viz",
 }
 
