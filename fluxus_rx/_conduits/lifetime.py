@@ -6,6 +6,7 @@ Each run opens a shallow copy of its own, and makes its calls there. So what the
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -23,6 +24,7 @@ from .._rx.run_resources import (
     late_error,
 )
 from .._rx.scope import Scope
+from .._streams.context import unmistakable
 from .._streams.iteration import Reader, aclose_all
 from .conduit import Conduit
 from .iterables import MethodCall, OpenedThere
@@ -179,8 +181,10 @@ class ConduitBlock(Generic[_C]):
         try:
             value = type(self._manager).__enter__(self._manager)
         except BaseException as error:
-            self._explain(error)
-            raise
+            raised = self._explained(error)
+            if raised is error:
+                raise
+            raise raised from error
         try:
             self._verify(value)
         except BaseException as error:
@@ -200,8 +204,10 @@ class ConduitBlock(Generic[_C]):
         try:
             value = await type(self._manager).__aenter__(self._manager)
         except BaseException as error:
-            self._explain(error)
-            raise
+            raised = self._explained(error)
+            if raised is error:
+                raise
+            raise raised from error
         try:
             self._verify(value)
         except BaseException as error:
@@ -222,12 +228,16 @@ class ConduitBlock(Generic[_C]):
         if self._check is not None:
             self._check(value)
 
-    def _explain(self, error: BaseException) -> None:
-        note(error, f"as {self._mine.name} was opened")
+    def _explained(self, error: BaseException) -> BaseException:
+        raised = unmistakable(error, self._mine.name)
+        note(raised, f"as {self._mine.name} was opened")
+        return raised
 
     def _raise_late(self, raised: BaseException, error: BaseException | None) -> None:
         late = late_error(raised, error, self._mine.name)
-        if late is not None and error is None:
+        if late is None:
+            return
+        # What comes of a cancellation is the error, as that of a task group is.
+        if error is None or isinstance(error, asyncio.CancelledError):
             raise late
-        if late is not None and error is not None:
-            also_raised(error, late)
+        also_raised(error, late)

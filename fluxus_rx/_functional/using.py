@@ -157,9 +157,17 @@ def _factory_resource(step: Conduit, name: str, scope: Scope) -> RunResource:
     if isinstance(factory, type):
         # Steps that have a set each, or a table, would hardly expect it to be one.
         key = id(step), name
-    elif getattr(type(factory), "__hash__", None) is None:
+    elif not _has_hash(factory):
         key = id(factory)
     # The step is kept: as long as it lives, no other one has its id.
     return scope.resources.get_or_create(
         ("factory", key), partial(RunResource, scope.resources, what, factory, subject=step)
     )
+
+
+def _has_hash(thing: object) -> bool:
+    try:
+        hash(thing)
+    except TypeError:
+        return False
+    return True

@@ -10,7 +10,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from fluxus_rx import arun, astream, parallel, step
-from fluxus_rx.testing import run_virtual
+from fluxus_rx.testing import InterleavingLoop
 from tests.support.recorded_resources import KINDS, Record
 
 NAMES = "abcd"
@@ -51,12 +51,17 @@ def flows(draw: st.DrawFn) -> tuple[Any, Record]:
     return source >> part(2) >> step("last", last), record
 
 
-@given(flow=flows(), ending=st.sampled_from(ENDINGS), turns=st.integers(0, 40))
+@given(
+    flow=flows(),
+    ending=st.sampled_from(ENDINGS),
+    turns=st.integers(0, 40),
+    seed=st.integers(0, 2**32),
+)
 def test_what_is_opened_is_closed_whatever_goes_wrong(
-    flow: tuple[Any, Record], ending: str, turns: int
+    flow: tuple[Any, Record], ending: str, turns: int, seed: int
 ) -> None:
-    """Once, in reverse order, on the loop of the run, and before it ends; each error of closing is
-    raised, or a note of the one that is."""
+    """Once, in reverse order, on the loop of the run, and before it ends, in whatever order tasks
+    wake up; each error of closing is raised, or a note of the one that is."""
     conduit, record = flow
     note(f"{conduit}")
 
@@ -81,7 +86,8 @@ def test_what_is_opened_is_closed_whatever_goes_wrong(
             return error
         return None
 
-    error = run_virtual(ended())
+    with asyncio.Runner(loop_factory=lambda: InterleavingLoop(seed)) as runner:
+        error = runner.run(ended())
     note(f"{record.events}, {error!r}")
     record.check_closed()
     told = "" if error is None else " ".join([repr(error), *getattr(error, "__notes__", ())])
