@@ -51,6 +51,7 @@ from ._functional.builders import chain, parallel, passthrough, route, step, whe
 from ._functional.dict_consumer import DictConsumer
 from ._functional.source_step import SourceStep
 from ._functional.step import Step
+from ._functional.wrapper import Wrapper
 from ._monitoring.progress import Progress, StepProgress
 from ._monitoring.summary import StepSummary, Summary
 from ._options.failure import Failure
@@ -113,6 +114,7 @@ __all__ = [
     "Summary",
     "Transformer",
     "UsageError",
+    "Wrapper",
     "arerun",
     "arun",
     "astream",

@@ -19,6 +19,7 @@ from .._graph.parts import (
     Describable,
     Description,
     Node,
+    Part,
     Through,
     is_describable,
     last_role,
@@ -172,8 +173,19 @@ class _Checking(Wiring[Port]):
             self._tell(one.name, (Remark("error", *texts) for texts in missing))
         else:
             known = passed_attributes(one, [way.known for way in ports])
+        if one.inner is not None:
+            self._check_inner(one.inner, ports)
         port = port._replace(known=known)
         return [port._replace(many=len(ports) > 1 or any(way.many for way in ports))]
+
+    def _check_inner(self, inner: Part, ports: list[Port]) -> None:
+        """Check what a conduit is around and calls by itself; of what waits in it, nothing is
+        known."""
+        inside = _Checking(self._options, self._has_consumer)
+        inside._seen = self._seen
+        known = merged_attributes(port.known for port in ports)
+        inside.lay(inner, [Port(None, next(port_keys), queues=(UNKNOWN,), known=known)])
+        self._found += [(step, told) for step, told in inside._found if isinstance(told, Remark)]
 
     def pass_by(self, through: Through, ports: list[Port]) -> list[Port]:
         """The same: nothing waits in a passthrough."""

@@ -92,7 +92,7 @@ def step_remarks(one: Description, run: StepOptions, has_consumer: bool) -> Iter
     settled, is_async = settled_options(one, run)
     elsewhere = not one.awaits and in_processes(settled.executor)
     if elsewhere and one.function is not None:
-        refused = unpicklable(one.function, one.arguments if one.is_step else {})
+        refused = unpicklable(one.function, {**one.arguments, **one.using} if one.is_step else {})
         if refused is not None:
             yield Remark("error", refused.text, refused.remedy)
     if is_async:

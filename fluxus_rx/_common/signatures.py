@@ -7,7 +7,7 @@ import contextlib
 import functools
 import inspect
 import types
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 
@@ -113,6 +113,14 @@ class Parameters(NamedTuple):
         needed = (name for name in more.needed if name not in self.names)
         optional = (name for name in more.optional if name not in self.names)
         return Parameters((*self.needed, *needed), (*self.optional, *optional), more.takes_all)
+
+    def without(self, names: Collection[str]) -> Parameters:
+        """All but those of these names."""
+        needed, optional = (
+            tuple(name for name in some if name not in names)
+            for some in (self.needed, self.optional)
+        )
+        return Parameters(needed, optional, self.takes_all)
 
 
 def function_name(function: Any) -> str:

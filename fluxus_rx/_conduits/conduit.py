@@ -6,7 +6,7 @@ import contextlib
 import copy
 import inspect
 from abc import ABC
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -206,10 +206,23 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
     _flow_role: ConduitRole = "conduit"
     #: whether what it calls is asynchronous
     _flow_awaits = False
+    #: what makes the resources that its calls are given, by name
+    _flow_using: Mapping[str, Callable[[], Any]] = {}
 
     @property
     def _flow_is_async(self) -> bool:
         return False
+
+    @property
+    def _flow_is_opened(self) -> bool:
+        """Whether each run opens it before its first call: its class has a method `opened`, or
+        makes it a context manager."""
+        kind: Any = type(self)
+        return (
+            callable(getattr(kind, "opened", None))
+            or (hasattr(kind, "__aenter__") and hasattr(kind, "__aexit__"))
+            or (hasattr(kind, "__enter__") and hasattr(kind, "__exit__"))
+        )
 
     def _flow_defaulted(self, defaults: StepOptions, known: dict[int, Conduit]) -> Self:
         """A copy with these options where it has none of its own; `known` are the copies so far, by

@@ -41,6 +41,7 @@ from .transformer import Transformer
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
+    from .lifetime import ConduitBlock
 
 __all__ = ["AsyncConsumer", "Consumer", "Flow"]
 
@@ -51,7 +52,8 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
     A subclass implements `consume`, which is fed while the flow runs, with backpressure: the flow
     is ahead of it by its buffers and limits at most. It may stop early, which ends the run. In
     `Flow.run()` its iterable drives the loop; in `Flow.arun()` it runs in a thread of its own. Once
-    the run is cancelled, the iterable raises CancelledError in place of a product.
+    the run is cancelled, the iterable raises CancelledError in place of a product. What each run
+    needs open, a method `opened` gives: a context manager that sets it on `self`.
 
     >>> class Total(Consumer[int, int]):
     ...     def consume(self, products):
@@ -89,9 +91,21 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
         """This consumer as it ends a flow that begins with this producer."""
         return self
 
-    async def _flow_aconsume(self, channel: Any) -> R_co:
+    @property
+    def _flow_block(self) -> ConduitBlock[Self] | None:
+        """The block around its call in one run, if runs open it."""
+        if not self._flow_is_opened:
+            return None
+        from .lifetime import ConduitBlock
+
+        return ConduitBlock(self)
+
+    async def _flow_aconsume(self, channel: Any, block: ConduitBlock[Any] | None) -> R_co:
         if not self._flow_awaits:
-            result = await consume_in_thread(self.consume, channel)
+            consume: Callable[[Any], R_co] = self.consume
+            if block is not None:
+                consume = partial(_consumed_in, block)
+            result = await consume_in_thread(consume, channel)
             _check_result(self, result)
             return result
         async with contextlib.aclosing(_Products(channel)) as products:
@@ -101,6 +115,17 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
                     f"{self.name}.aconsume() returned {shown(consuming)}; it must be `async def`"
                 )
             return cast(R_co, await consuming)
+
+
+def _consumed_in(block: ConduitBlock[Any], products: Iterable[Any]) -> Any:
+    """What a consumer gives in its block, which is told of an error that comes with the products
+    also where the consumer has caught it."""
+    errors: list[BaseException] = []
+    with block as mine:
+        result = mine.consume(_watched(products, errors))
+        if errors:
+            raise errors[0]
+    return result
 
 
 class AsyncConsumer(Consumer[A_contra, R_co]):
@@ -263,13 +288,21 @@ class Flow(Conduit, Generic[R_co]):
             on_failure=on_failure,
             plain=True,
         )
-        if self.consumer._flow_awaits and not self.consumer._flow_is_twin:
+        consumer, block = self.consumer, self.consumer._flow_block
+        awaits = consumer._flow_awaits and not consumer._flow_is_twin
+        if awaits or (block is not None and block.is_async):
             with Loop() as loop:
-                return loop.call(partial(self._flow_arun, settings))
+                return loop.call(partial(self._flow_arun, settings, block))
+        if block is None:
+            return self._flow_run(self.consumer, settings)
+        with block as mine:
+            return self._flow_run(mine, settings)
+
+    def _flow_run(self, consumer: Consumer[Any, R_co], settings: RunSettings) -> R_co:
         errors: list[BaseException] = []
         products = _watched(arrivals(lambda: self._flow_execution(settings)), errors)
         try:
-            result: R_co = self.consumer.consume(products)
+            result = consumer.consume(products)
         except (StopIteration, StopAsyncIteration) as error:
             products.close()
             raise unmistakable(error, "a consumer") from error
@@ -303,18 +336,35 @@ class Flow(Conduit, Generic[R_co]):
             stop=stop,
             on_failure=on_failure,
         )
-        return await self._flow_arun(settings)
+        return await self._flow_arun(settings, self.consumer._flow_block)
 
     def _flow_settings(self, **asked: Any) -> RunSettings:
         settings = RunSettings.of(**asked)
         self._flow_check_options(settings.options)
         return settings
 
-    async def _flow_arun(self, settings: RunSettings) -> R_co:
+    async def _flow_arun(
+        self, settings: RunSettings, block: ConduitBlock[Consumer[Any, R_co]] | None
+    ) -> R_co:
+        consumer = self.consumer
+        if block is None or not (block.is_async or consumer._flow_awaits):
+            return await self._flow_consumed_by(consumer, block, settings)
+        # Around all of the run, as it is in `run`, so that it is told how that has ended. A plain
+        # block is one of the thread that the consumer runs in.
+        async with block as mine:
+            return await self._flow_consumed_by(mine, None, settings)
+
+    async def _flow_consumed_by(
+        self,
+        consumer: Consumer[Any, R_co],
+        block: ConduitBlock[Consumer[Any, R_co]] | None,
+        settings: RunSettings,
+    ) -> R_co:
         execution = self._flow_execution(settings)
         async with execution as channel:
             try:
-                result: R_co = await execution.scope.within(self.consumer._flow_aconsume(channel))
+                consuming = consumer._flow_aconsume(channel, block)
+                result: R_co = await execution.scope.within(consuming)
             except StopAsyncIteration as error:
                 raise unmistakable(error, "a consumer") from error
             except Exception as error:
@@ -335,9 +385,7 @@ class Flow(Conduit, Generic[R_co]):
         return f"{self.producer!r} >> {self.consumer!r}"
 
 
-def _watched(
-    products: Generator[T, None, None], errors: list[BaseException]
-) -> Generator[T, None, None]:
+def _watched(products: Iterable[T], errors: list[BaseException]) -> Generator[T, None, None]:
     """The products; an error that comes instead of one is kept as well."""
     try:
         yield from products

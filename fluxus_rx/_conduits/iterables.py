@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from reactivex import Observable
 
 from .._common.messages import short, shown
 from .._common.single_values import is_single_value
 from .._errors import InvalidFlowError, InvalidProductError
+from .._options.offload import Offload
 from .conduit import Conduit
 
-__all__ = ["MethodCall", "check_executor", "check_items", "iterator_of", "not_iterable"]
+__all__ = [
+    "MethodCall",
+    "OpenedThere",
+    "check_executor",
+    "check_items",
+    "items_elsewhere",
+    "iterator_of",
+    "not_iterable",
+]
 
 
 def iterator_of(products: Any, conduit: Conduit, method: str) -> Iterator[Any]:
@@ -32,26 +42,46 @@ class MethodCall:
     """A call of a method of a conduit off the loop: it gives an iterator, to be read there as well,
     or a list or tuple, which is made already."""
 
-    __slots__ = ("_arguments", "_conduit", "_method")
+    __slots__ = ("_arguments", "_method", "conduit")
 
     def __init__(self, conduit: Any, method: str, *arguments: Any) -> None:
-        self._conduit = conduit
+        self.conduit = conduit
         self._method = method
         self._arguments = arguments
 
     def __call__(self) -> Any:
-        products = getattr(self._conduit, self._method)(*self._arguments)
+        products = getattr(self.conduit, self._method)(*self._arguments)
         if type(products) in (list, tuple):
             return products
-        return iterator_of(products, self._conduit, self._method)
+        return iterator_of(products, self.conduit, self._method)
+
+    def on(self, conduit: Any) -> MethodCall:
+        """The same call of another conduit."""
+        return MethodCall(conduit, self._method, *self._arguments)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        bare = self._conduit._flow_without_options()
+        bare = self.conduit._flow_without_options()
         return MethodCall, (bare, self._method, *self._arguments)
 
     @property
     def __name__(self) -> str:
-        return f"{self._conduit.name}.{self._method}"
+        return f"{self.conduit.name}.{self._method}"
+
+
+#: makes a call one of a process in which its conduit is open
+OpenedThere: TypeAlias = Callable[[MethodCall], Callable[[], Any]]
+
+
+async def items_elsewhere(offload: Offload, call: Callable[[], Any]) -> AsyncGenerator[Any, None]:
+    """The items of what a call off the loop gives, each of them made there as well."""
+    items = await offload.call(call)
+    if isinstance(items, list | tuple):
+        for item in items:
+            yield item
+        return
+    async with contextlib.aclosing(items) as made:
+        async for item in made:
+            yield item
 
 
 def not_iterable(conduit: Conduit, method: str, products: Any, wanted: str) -> InvalidProductError:
@@ -90,7 +120,9 @@ def check_items(who: str, items: object) -> None:
 
 
 def check_executor(
-    executor: object, label: str, called: Callable[[], tuple[Callable[..., Any], Mapping[str, Any]]]
+    executor: object,
+    conduit: Conduit,
+    called: Callable[[], tuple[Callable[..., Any], Mapping[str, Any]]],
 ) -> None:
     """Refuse what can't go to another process, if this executor has some; `called` tells what would
     run there, and its fixed arguments."""
@@ -98,5 +130,11 @@ def check_executor(
     from .._options.executors import in_processes
     from .._options.pickling import check_picklable
 
-    if in_processes(executor):
-        check_picklable(label, *called())
+    if not in_processes(executor):
+        return
+    check_picklable(conduit._flow_label, *called())
+    if conduit._flow_is_opened:
+        from .._rx.process_resources import check_opens_in
+
+        opener = getattr(type(conduit), "opened", type(conduit))
+        check_opens_in(executor, conduit._flow_label, conduit._flow_using or {"": opener})

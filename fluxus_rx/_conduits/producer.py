@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from abc import abstractmethod
 from collections.abc import (
     AsyncGenerator,
@@ -40,7 +39,14 @@ from .._streams.iteration import iterate
 from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group
-from .iterables import MethodCall, check_executor, iterator_of, not_iterable
+from .iterables import (
+    MethodCall,
+    OpenedThere,
+    check_executor,
+    items_elsewhere,
+    iterator_of,
+    not_iterable,
+)
 from .subclassing import derived, fact
 
 if TYPE_CHECKING:
@@ -63,6 +69,7 @@ class Producer(Conduit, Generic[P_co]):
     only as far as the flow has room: the buffers and limits of its steps.
 
     Iterate over a producer with `for` or `async for`; leaving early ends the run and cleans up.
+    What each run needs open, a method `opened` gives: a context manager that sets it on `self`.
 
     >>> class Numbers(Producer[int]):
     ...     def produce(self):
@@ -140,7 +147,7 @@ class Producer(Conduit, Generic[P_co]):
                 " generators, and this one is asynchronous: it runs on the loop"
             )
         if executor is not None:
-            check_executor(executor, self._flow_label, lambda: (self._flow_called, {}))
+            check_executor(executor, self, lambda: (self._flow_called, self._flow_using))
 
     @property
     def _flow_called(self) -> Any:
@@ -244,25 +251,26 @@ class Producer(Conduit, Generic[P_co]):
         return SharedFlow(self, HotSource(lambda: self._flow_observables(), replay), policy)
 
     def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
-        if self._flow_awaits and not (self._flow_is_twin and flow.scope.settings.plain):
+        offload = offloaded(id(self), lambda: self._flow_label, flow.scope, self._flow_options)
+        if not self._flow_is_opened:
+            return self._flow_products(offload, None, flow.scope.settings.plain)
+        from .lifetime import opened_products
+
+        return opened_products(self, flow.scope, offload)
+
+    def _flow_products(
+        self, offload: Offload | None, opened_there: OpenedThere | None, plain: bool
+    ) -> Any:
+        """The products in one run, in which what they need is open; `plain` for a plain caller."""
+        if self._flow_awaits and not (self._flow_is_twin and plain):
             products = cast(Any, self).aproduce()
             if not hasattr(products, "__aiter__"):
                 raise not_iterable(self, "aproduce", products, "an asynchronous generator")
             return iterate(products)
-        elsewhere = offloaded(id(self), lambda: self._flow_label, flow.scope, self._flow_options)
-        if elsewhere is None:
+        if offload is None:
             return iterator_of(self.produce(), self, "produce")
-        return self._flow_elsewhere(elsewhere)
-
-    async def _flow_elsewhere(self, elsewhere: Offload) -> AsyncGenerator[P_co, None]:
-        products = await elsewhere.call(MethodCall(self, "produce"))
-        if isinstance(products, list | tuple):
-            for product in products:
-                yield product
-            return
-        async with contextlib.aclosing(products) as made:
-            async for product in made:
-                yield product
+        call = MethodCall(self, "produce")
+        return items_elsewhere(offload, call if opened_there is None else opened_there(call))
 
     def __iter__(self) -> Generator[P_co, None, None]:
         products = arrivals(partial(self._flow_execution, plain=True))

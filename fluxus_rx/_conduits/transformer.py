@@ -46,6 +46,7 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
 
     A subclass implements `transform`, which runs on the loop's thread: one product at a time, the
     outputs in the order of the inputs. Steps that wait for something are an `AsyncTransformer`.
+    What each run needs open, a method `opened` gives: a context manager that sets it on `self`.
 
     In a flow of steps, a mapping that a transformer gives for a product becomes a product that
     comes of that one, so results have all of the lineage. It is named as the transformer is

@@ -22,12 +22,13 @@ from .._rx.run_settings import RunSettings
 from .._rx.scope import Scope
 from .._streams.context import Items
 from .conduit import Conduit, ConduitRole
-from .iterables import MethodCall, check_executor, iterator_of, not_iterable
+from .iterables import MethodCall, OpenedThere, check_executor, iterator_of, not_iterable
 from .subclassing import uncounted
 from .whole_stream import seen_whole
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
+    from .._rx.run_resources import NeededResources
 
 __all__ = ["TransformerStage"]
 
@@ -119,7 +120,7 @@ class TransformerStage(Conduit):
                 return
         executor = self._flow_settings.over(defaults).over(self._flow_implied_plainly).executor
         if executor is not None:
-            check_executor(executor, self._flow_label, lambda: self._flow_called)
+            check_executor(executor, self, lambda: self._flow_called)
 
     @property
     def _flow_called(self) -> tuple[Callable[..., Any], Mapping[str, Any]]:
@@ -133,11 +134,12 @@ class TransformerStage(Conduit):
         stage = Stage(
             bind=self._flow_bind,
             key=self._flow_key,
-            is_async=self._flow_is_async,
+            is_async=self._flow_waits,
             name=self._flow_stage_name,
             shows_items=self._flow_shows_items,
             options=self._flow_settings,
             implied=self._flow_implied,
+            opens=self._flow_is_opened,
         )
         if self._flow_is_twin:
             implied = self._flow_implied_plainly
@@ -174,7 +176,14 @@ class TransformerStage(Conduit):
             offload = offloaded(
                 self._flow_key, lambda: self._flow_label, place.scope, place.options
             )
-        call = _TransformerCall(self, place, offload)
+        called: TransformerStage = self
+        needs: NeededResources | None = None
+        opened_there: OpenedThere | None = None
+        if self._flow_is_opened and place.scope is not None:
+            from .lifetime import conduit_in_run
+
+            called, needs, opened_there = conduit_in_run(called, place.scope, offload)
+        call = _TransformerCall(called, place, offload, opened_there)
         acall = call.acall if offload is None else call.acall_offloaded
         return BoundStep(
             apply=call.apply,
@@ -184,15 +193,21 @@ class TransformerStage(Conduit):
             key=self._flow_key,
             given=call.replace,
             offload=offload,
+            needs=needs,
         )
 
     @property
-    def _flow_is_async(self) -> bool:
+    def _flow_waits(self) -> bool:
+        """Whether its calls are awaited."""
         return (
             self._flow_awaits
             or any(self._flow_whole)
             or self._flow_settings.over(self._flow_implied).waits
         )
+
+    @property
+    def _flow_is_async(self) -> bool:
+        return self._flow_is_opened or self._flow_waits
 
 
 #: what a message calls the outputs of a call
@@ -206,12 +221,16 @@ class _TransformerCall:
     """
 
     __slots__ = (
-        "_atransform", "_context", "_factory", "_offload", "_plain_class", "_transform",
-        "_transformer",
+        "_atransform", "_context", "_factory", "_offload", "_opened_there", "_plain_class",
+        "_transform", "_transformer",
     )  # fmt: skip
 
     def __init__(
-        self, transformer: TransformerStage, context: StepContext, offload: Offload | None
+        self,
+        transformer: TransformerStage,
+        context: StepContext,
+        offload: Offload | None,
+        opened_there: OpenedThere | None,
     ) -> None:
         self._transformer = transformer
         # Found once, and not for each product.
@@ -225,6 +244,8 @@ class _TransformerCall:
         self._factory = YieldedProducts(name, None, meter)
         #: the class of the last product that was none of a step: to ask once more is 3 % of a call
         self._plain_class: type | None = None
+        #: makes a call one of a process in which the transformer is opened
+        self._opened_there = opened_there
 
     def apply(self, product: Any) -> Items[Any]:
         """The outputs of a call."""
@@ -257,7 +278,8 @@ class _TransformerCall:
         assert self._offload is not None
         start = self._factory.now()
         call = MethodCall(self._transformer, "transform", product)
-        products = await self._offload.call(self._context.guarded(call))
+        there = call if self._opened_there is None else self._opened_there(call)
+        products = await self._offload.call(self._context.guarded(there))
         return Items(self._with_lineage(products, product, start))
 
     def replace(self, replacement: Any, product: Any, count: int) -> Items[Any]:

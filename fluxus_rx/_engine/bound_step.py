@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Coroutine, Generator, Hashable, Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .._common.trail import Trail
 from .._monitoring.calls import ItemNumber
@@ -15,10 +15,14 @@ from .._monitoring.gauge import Gauge
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._products.dict_product import DictProduct
+from .._rx.draining import Leftover
 from .._rx.scope import Scope
 from .._streams.channel import BUFFER
 from .._streams.context import Items
 from .._streams.timing import TimeSlice
+
+if TYPE_CHECKING:
+    from .._rx.run_resources import NeededResources
 
 __all__ = [
     "BoundStep",
@@ -28,8 +32,10 @@ __all__ = [
     "DirectCall",
     "FusedCalls",
     "ItemCall",
+    "Opening",
     "Stopped",
     "offloaded",
+    "opened_first",
     "settle",
 ]
 
@@ -47,7 +53,7 @@ class BoundStep(NamedTuple):
     `calls_users` tells whether it calls what users wrote; else it goes on in a run that is drained.
     `offload` is where its calls run, if that isn't the loop. `direct` is how the step may be called
     as one with its neighbours, as long as nothing stands in place of its `apply`. `trail` is the
-    way to it.
+    way to it. `needs` are the resources that have to be open before the first call.
     """
 
     apply: Callable[[Any], Any]
@@ -66,6 +72,7 @@ class BoundStep(NamedTuple):
     offload: Offload | None = None
     direct: DirectCall | None = None
     trail: Trail | None = None
+    needs: NeededResources | None = None
 
     @property
     def is_direct(self) -> bool:
@@ -262,6 +269,66 @@ class Deferred:
             self._closed(GeneratorExit())
 
 
+def opened_first(bound_step: BoundStep, leftover: Leftover | None) -> BoundStep:
+    """The same step; its first call waits until what it needs is open, if it needs anything.
+
+    In a run that can be drained, there is a `leftover` of calls that don't begin: those don't wait.
+    """
+    needs = bound_step.needs
+    return bound_step if needs is None else _OpenedFirst(bound_step, needs, leftover).bound()
+
+
+class _OpenedFirst:
+    """The calls of a step, and the opening before them, which no option of the step is about."""
+
+    __slots__ = ("_bound_step", "_leftover", "_needs")
+
+    def __init__(
+        self, bound_step: BoundStep, needs: NeededResources, leftover: Leftover | None
+    ) -> None:
+        self._bound_step = bound_step
+        self._needs = needs
+        self._leftover = leftover
+
+    def bound(self) -> BoundStep:
+        """The step, so called."""
+        return self._bound_step._replace(
+            apply=self._apply, acall=self._acall, may_wait=True, direct=None
+        )
+
+    def _apply(self, item: Any) -> Any:
+        if self._needs.is_open or self._is_drained or self._needs.try_open():
+            return self._bound_step.apply(item)
+        return Items(Opening(self._opened))
+
+    async def _acall(self, item: Any) -> Any:
+        if not self._needs.is_open:
+            await self._opened()
+        return await self._bound_step.acall(item)
+
+    @property
+    def _is_drained(self) -> bool:
+        """Whether the call won't begin anyway."""
+        return self._leftover is not None and self._leftover.draining.begun
+
+    async def _opened(self) -> None:
+        """Wait until all is open, or the run is drained."""
+        if self._leftover is None:
+            await self._needs.open()
+        else:
+            await self._leftover.draining.wait_for(self._needs.open())
+
+
+class Opening:
+    """What a synchronous step gives, in `Items`, in place of an outcome: `wait` gives what has to
+    be awaited, and then the step is called again with the same item."""
+
+    __slots__ = ("wait",)
+
+    def __init__(self, wait: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self.wait = wait
+
+
 def offloaded(
     key: Hashable,
     label: Callable[[], str],
@@ -291,7 +358,7 @@ def offloaded(
             buffer=buffer,
             snapshot=snapshot,
         )
-        return scope.add_resource(made)
+        return scope.add_workers(made)
 
     return scope.get_or_create(("offload", key), make)
 

@@ -48,8 +48,18 @@ def async_items(source: Observable[T]) -> AsyncGenerator[T, None]:
 
 async def _opened_pipeline(source: Observable[T]) -> AsyncGenerator[AsyncIterator[T], None]:
     """The items of an observable, for as long as a block lasts."""
-    scope = Scope(require_loop(), on_fail=lambda error: pipeline.fail(error))
+
+    def fail(failure: BaseException) -> None:
+        pipeline.fail(failure)
+        if isinstance(failure, asyncio.CancelledError):
+            # Of a resource, which is cancelled from the inside, whatever the parts wait for.
+            scope.add_error(failure)
+            pipeline.cancel()
+
+    scope = Scope(require_loop(), on_fail=fail)
     pipeline = flow_observable(source, True).open(FlowScheduler(scope.loop, scope))
+    if scope.has_resources:
+        pipeline.own_all()  # or nobody could cancel what the reader itself waits for
     error: BaseException | None = None
     try:
         yield pipeline
@@ -91,7 +101,7 @@ def outputs_for(
 async def _outputs_within(scope: Scope, outputs: Observable[Any]) -> AsyncGenerator[Any, None]:
     flow = FlowScheduler(scope.loop, scope, is_inner=True)
     pipeline = flow_observable(outputs, True).open(flow)
-    inner = scope.get_or_create("inner", lambda: scope.add_resource(_InnerPipelines()))
+    inner = scope.get_or_create("inner", lambda: scope.add_workers(_InnerPipelines()))
     inner.pipelines[pipeline] = None
     try:
         while True:

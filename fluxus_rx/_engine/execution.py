@@ -269,14 +269,10 @@ class Execution:
 async def close_scope(scope: Scope, error: BaseException | None) -> BaseException | None:
     """Close the scope; give what there is to raise."""
     try:
-        await scope.close()
+        await scope.close(error)
     except asyncio.CancelledError as cancelled:
         error = error or cancelled
-    for late in scope.errors:
-        if error is None or isinstance(error, GeneratorExit):
-            error = late
-        else:
-            also_raised(error, late)
+    error = scope.final_error(error)
     if error is None:
         _log.debug("%r is at its end", scope)
     else:

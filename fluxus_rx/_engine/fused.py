@@ -98,7 +98,7 @@ class _Section:
                 if product is not END:
                     return product
                 if self._time_slice.gate is not None or self._stopped is YIELD_TO_LOOP:
-                    await self._time_slice.yield_to_loop()
+                    await self._loop.yield_to_loop()
                 stopped, self._stopped = self._stopped, None
                 if stopped.__class__ is PendingCall:
                     self._products = None

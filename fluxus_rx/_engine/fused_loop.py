@@ -22,7 +22,15 @@ from .._streams.context import Items, unmistakable
 from .._streams.iteration import END
 from .._streams.timing import TimeSlice
 from .._typing import T
-from .bound_step import BoundStep, CollectedRows, Collector, Deferred, FusedCalls, Stopped
+from .bound_step import (
+    BoundStep,
+    CollectedRows,
+    Collector,
+    Deferred,
+    FusedCalls,
+    Opening,
+    Stopped,
+)
 
 __all__ = ["YIELD_TO_LOOP", "Cursor", "FusedLoop", "PendingCall", "PlainSteps"]
 
@@ -52,7 +60,8 @@ class PendingCall(NamedTuple):
     argument: Any
 
 
-#: Comes among the products where the loop of the run is due a turn.
+#: Comes among the products where the loop of the run is due a turn, or a step waits for what it
+#: needs to be opened.
 YIELD_TO_LOOP: Final = object()
 
 #: What is called with an item at a step, and the position behind the last step that it calls.
@@ -90,7 +99,9 @@ class FusedLoop:
     With a `collector`, what the last step gives goes there.
     """
 
-    __slots__ = ("_bound_steps", "_calls", "_collect", "_cursors", "_fused", "_time_slice")
+    __slots__ = (
+        "_bound_steps", "_calls", "_collect", "_cursors", "_fused", "_time_slice", "opening",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -103,6 +114,8 @@ class FusedLoop:
         self._cursors = cursors
         self._time_slice = time_slice
         self._collect = None if collector is None else collector.add
+        #: what has to be awaited where the event loop is due a turn, if it is not the turn alone
+        self.opening: Opening | None = None
         self._calls, self._fused = _calls_of(bound_steps)
         if collector is not None and time_slice is not None and self._calls and cursors:
             self._collect_rows(collector, time_slice)
@@ -115,6 +128,14 @@ class FusedLoop:
         rows = fused.rows(source, collector, time_slice)
         if rows is not None:
             self._cursors = [Cursor(end, rows)]
+
+    async def yield_to_loop(self) -> None:
+        """Give the event loop its turn, or wait for what a step needs to be open."""
+        opening, self.opening = self.opening, None
+        if opening is not None:
+            await opening.wait()
+        elif self._time_slice is not None:
+            await self._time_slice.yield_to_loop()
 
     def push(self, items: Iterator[Any]) -> None:
         """Take these items through all the steps, before what is left to do."""
@@ -195,6 +216,11 @@ class FusedLoop:
             if stopped.source.__class__ is Deferred:
                 yield PendingCall(position, stopped.source, item)
                 return
+            if stopped.source.__class__ is Opening:
+                cursors.append(Cursor(position, iter((item,))))
+                self.opening = stopped.source
+                yield YIELD_TO_LOOP
+                continue
             step = self._bound_steps[position]
             cursors.append(new_cursor(Cursor, (position + 1, stopped.source, step, item)))
 

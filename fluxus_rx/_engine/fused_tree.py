@@ -105,6 +105,10 @@ class TreeNode:
             self._items = None
         return product
 
+    async def yield_to_loop(self) -> None:
+        """Give the event loop the turn that it is due."""
+        await self._loop.yield_to_loop()
+
     def branch(self, product: Any) -> Iterator[TreeNode]:
         """Take a product to all children; these, the first one last."""
         for child in reversed(self.children):
@@ -181,7 +185,7 @@ class FusedTree(CompositeStream[tuple[int, Any]]):
                 if product is END:
                     nodes.pop()
                 elif product is YIELD_TO_LOOP:
-                    await time_slice.yield_to_loop()
+                    await node.yield_to_loop()
                 elif product.__class__ is PendingCall:
                     self._go_over(node, product)
                 else:

@@ -133,7 +133,7 @@ class FlowObservable(DrivenObservable[T]):
         return FlowObservable(
             self._root,
             trail=self._root_trail,
-            driven=self.driven or stage.is_async,
+            driven=self.driven or stage.is_async or stage.opens,
             before=self._before,
             last=_Link(self._last, placed),
             shows_items=stage.shows_items,

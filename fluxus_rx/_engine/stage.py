@@ -32,7 +32,7 @@ from .._streams.context import CALLERS
 from .._streams.flat_map import FlatMap
 from .._streams.limit import Limit
 from .._streams.timing import IdleTimes
-from .bound_step import BoundStep
+from .bound_step import BoundStep, opened_first
 from .metered import metered
 from .resilience import resilient
 
@@ -53,7 +53,10 @@ __all__ = [
 
 
 class Stage(NamedTuple):
-    """One step, as data: what it does once it is bound to a run, and how it is to be run."""
+    """One step, as data: what it does once it is bound to a run, and how it is to be run.
+
+    One that `opens` something needs a run, which closes it.
+    """
 
     bind: Callable[[StepContext], BoundStep]
     key: Hashable
@@ -63,6 +66,7 @@ class Stage(NamedTuple):
     #: those that are set, and those that are implied where none are set around it either
     options: StepOptions = NO_OPTIONS
     implied: StepOptions = NO_OPTIONS
+    opens: bool = False
     #: what it is in the run of a plain caller, if that is something else
     plain: Stage | None = None
 
@@ -127,7 +131,7 @@ class StageInRun(NamedTuple):
         is_inner = self.depth == inf
         bound_step = stage.bind(StepContext(scope, trail, owner, self.options, is_inner))
         if not stage.name:
-            return bound_step
+            return opened_first(bound_step, None)
         bound_step = bound_step._replace(depth=self.depth, trail=trail)
         settings = RunSettings() if scope is None else scope.settings
         place = partial(settings.location_of or Location.outside, trail)
@@ -140,15 +144,17 @@ class StageInRun(NamedTuple):
             gauge = settings.meter.gauges.at(trail, stage.name, bound_step.key)
             bound_step = metered(bound_step, gauge, settings.meter, leftover)
         timeout = bound_step.options.timeout
-        return resilient(
+        leftover = leftover if settings.drainable else None
+        resilient_step = resilient(
             bound_step,
             stage.name,
             place,
             log=settings.failures,
             lends=self.lends,
-            leftover=leftover if settings.drainable else None,
+            leftover=leftover,
             clock=None if scope is None or timeout is None else scope.loop_clock(timeout),
         )
+        return opened_first(resilient_step, leftover)
 
 
 def stages_in_run(

@@ -43,6 +43,18 @@ def step(  # pyright: ignore[reportOverlappingOverload]  # see above
 ) -> Producer[DictProduct]: ...
 
 
+# What `using` makes may be all that the function takes: then it is a producer.
+@overload
+def step(
+    name: str,
+    function: Callable[..., Outcome],
+    /,
+    *,
+    using: Mapping[str, Callable[[], Any]],
+    **fixed: Any,
+) -> Any: ...
+
+
 @overload
 def step(
     name: str, function: Callable[..., Outcome], /, **fixed: Any
@@ -57,7 +69,7 @@ def step(
 ) -> Producer[DictProduct]: ...
 
 
-def step(name: Any, function_or_data: Any = MISSING, /, **fixed: Any) -> Any:
+def step(name: Any, function_or_data: Any = MISSING, /, *, using: Any = None, **fixed: Any) -> Any:
     """One step of a flow.
 
     - Data (a mapping, an iterable or async iterable of mappings, an Observable of mappings), or a
@@ -71,6 +83,13 @@ def step(name: Any, function_or_data: Any = MISSING, /, **fixed: Any) -> Any:
     (`.options(concurrency=…)`); what it gives flows on in order of completion, and is sorted in the
     result. A plain function runs on the loop's thread, one call at a time; if it returns an
     awaitable, it is run as an `async def` function is.
+
+    `using` names what a run makes for the function and closes at its end, such as
+    `using={"client": httpx.AsyncClient}`: by the name of a parameter, a class, or a function
+    without parameters, plain or asynchronous. It is called on the loop of the run, before the first
+    call of the step. If it gives a context manager, that is entered, and what comes of that is the
+    argument; else it is what was given. A class makes one for each step, a function one for all
+    steps of a run that have it. A step whose function takes nothing else is a producer.
 
     Raises TypeError or ValueError, while the flow is written, for what can't work.
 
@@ -86,23 +105,31 @@ def step(name: Any, function_or_data: Any = MISSING, /, **fixed: Any) -> Any:
     check_step_name(name)
     if function_or_data is MISSING:
         raise InvalidFlowError(f"step({name!r}) needs data or a function after the name")
-    return _step(name, function_or_data, fixed)
+    return _step(name, function_or_data, fixed, using)
 
 
-def _step(name: str, given: Any, fixed: dict[str, Any]) -> Any:
-    is_function = is_function_of_source(name, given)
+def _step(name: str, given: Any, fixed: dict[str, Any], using: Any) -> Any:
+    is_function, factories = is_function_of_source(name, given), None
     if is_function:
         parameters = parameters_of(name, given)
+        if using is not None:
+            # Here, as most flows have none (benchmark "startup, import").
+            from .using import checked_factories
+
+            factories = checked_factories(name, using, given, parameters, fixed)
+            parameters = parameters.without(factories)
         if parameters.names or parameters.takes_all:
             made = Step.__new__(Step)
-            made._flow_begin(name, given, fixed, parameters)
+            made._flow_begin(name, given, fixed, parameters, factories)
             return made
+    elif using is not None:
+        raise InvalidFlowError(f"step {name!r} was given using=, but data takes no keywords")
     if fixed:
         what = "its function takes no arguments" if is_function else "data takes no keywords"
         raise InvalidFlowError(
             f"step {name!r} was given the fixed keyword {next(iter(fixed))!r}, but {what}"
         )
-    return SourceStep._flow_of(name, given, is_function)
+    return SourceStep._flow_of(name, given, is_function, factories)
 
 
 def passthrough() -> Passthrough:

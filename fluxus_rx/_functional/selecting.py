@@ -86,14 +86,14 @@ class Route(_Selecting):
     """Tells the branch of each product, by a key."""
 
     def __init__(self, key: str | Callable[..., Any], values: Iterable[Any], default: bool) -> None:
-        self._flow_key = key
+        self._flow_asked = key
         self._flow_verdicts = {value: Verdict(number) for number, value in enumerate(values)}
         self._flow_default = Verdict(len(self._flow_verdicts)) if default else None
         super().__init__("route", _Attribute(key) if isinstance(key, str) else key)
 
     def _flow_found_parameters(self) -> Parameters:
-        if isinstance(self._flow_key, str):
-            return Parameters((self._flow_key,), (), False)
+        if isinstance(self._flow_asked, str):
+            return Parameters((self._flow_asked,), (), False)
         return super()._flow_found_parameters()
 
     def _flow_verdict(self, given: Any) -> Verdict:
@@ -113,16 +113,16 @@ class Route(_Selecting):
         return verdict
 
     def _flow_text(self, value: Any) -> str:
-        return short(value, self._flow_key) if isinstance(self._flow_key, str) else short(value)
+        return short(value, self._flow_asked) if isinstance(self._flow_asked, str) else short(value)
 
     def _flow_case_name(self, value: Any) -> str:
         """What the case of a value is called."""
-        name = self._flow_key if isinstance(self._flow_key, str) else function_name(self._flow_key)
-        text = self._flow_text(value)
+        key, text = self._flow_asked, self._flow_text(value)
+        name = key if isinstance(key, str) else function_name(key)
         return text if name == "<lambda>" else f"{name}={text}"
 
     def __repr__(self) -> str:
-        key = self._flow_key
+        key = self._flow_asked
         text = repr(key) if isinstance(key, str) else function_name(key)
         return f"route({text}){options_repr(self)}"
 

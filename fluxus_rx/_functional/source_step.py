@@ -49,6 +49,7 @@ from .._rx.scheduler import FlowScheduler
 from .._streams.context import unmistakable
 from .._streams.iteration import Reader
 from .own_call import OwnCall
+from .step_function import Factories, using_text
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
@@ -149,13 +150,17 @@ class SourceStep(Producer[DictProduct]):
             cls._flow_is_function = True
 
     @classmethod
-    def _flow_of(cls, name: str, source: Any, is_function: bool) -> SourceStep:
+    def _flow_of(
+        cls, name: str, source: Any, is_function: bool, using: Factories | None = None
+    ) -> SourceStep:
         """That of a source which has been looked at."""
         made = cls.__new__(cls)
-        made._flow_begin(name, source, is_function)
+        made._flow_begin(name, source, is_function, using)
         return made
 
-    def _flow_begin(self, name: str, source: Any, is_function: bool) -> None:
+    def _flow_begin(
+        self, name: str, source: Any, is_function: bool, using: Factories | None = None
+    ) -> None:
         awaits = self._flow_awaits
         if callable(source) and is_function:
             awaits |= is_async_function(source)
@@ -167,6 +172,8 @@ class SourceStep(Producer[DictProduct]):
             _flow_source=source,
             _flow_is_function=is_function,
             _flow_awaits=awaits,
+            #: what makes the arguments of the function for each run
+            _flow_using=using or {},
         )
 
     def call(self) -> Any:
@@ -205,7 +212,15 @@ class SourceStep(Producer[DictProduct]):
         return self.call if self._flow_own_call else self._flow_source
 
     @property
+    def _flow_is_opened(self) -> bool:
+        if self._flow_using or type(self) is SourceStep:
+            return bool(self._flow_using)
+        return super()._flow_is_opened
+
+    @property
     def _flow_why_source(self) -> str:
+        if self._flow_using:
+            return "(its function takes nothing but what `using` makes)"
         return "(its function takes no arguments)" if self._flow_is_function else "(it is data)"
 
     @property
@@ -217,6 +232,7 @@ class SourceStep(Producer[DictProduct]):
         given: dict[str, Any]
         if self._flow_is_function:
             given = {"function": self._flow_function, "parameters": Parameters((), (), False)}
+            given["using"] = self._flow_using
         else:
             given = {"data": self._flow_source, "emission": emission_of(self._flow_source)}
         options = self._flow_options.given()
@@ -259,6 +275,12 @@ class SourceStep(Producer[DictProduct]):
             id(self), lambda: self._flow_label, flow.scope, self._flow_options, snapshot
         )
         if self._flow_is_function:
+            if self._flow_is_opened:
+                # Here, as most flows have none (benchmark "startup, import").
+                from .using import source_call
+
+                function = self._flow_function if offload is None else self._flow_called
+                return products.of_call(source_call(self, function, flow.scope, offload))
             if offload is None:
                 return products.of_call(self._flow_function)
             return products.of_offloaded_call(self._flow_called, offload)
@@ -293,7 +315,8 @@ class SourceStep(Producer[DictProduct]):
             arguments.append(function_name(self._flow_source))
         elif self._flow_source is not MISSING:
             arguments.append(short(self._flow_source))
-        return f"{made}({', '.join(arguments)}){options_repr(self)}"
+        using = using_text(self._flow_using)
+        return f"{made}({', '.join(arguments)}{using}){options_repr(self)}"
 
 
 class _EmittedItems(ItemCall):

@@ -26,10 +26,11 @@ from .._products.dict_product import MISSING, DictProduct, item_number
 from .._products.factory import FOREIGN_NAME, ProductFactory, claims, from_foreign
 from .call import OffloadedCall, StepCall, TimedCall
 from .own_call import OwnCall
-from .step_function import StepFunction, by_value
+from .step_function import Factories, StepFunction, by_value, using_text
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
+    from .using import UsingInRun
 
 __all__ = ["Step"]
 
@@ -92,6 +93,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         function: Callable[..., Any] | None,
         fixed: Mapping[str, Any],
         parameters: Parameters | None,
+        using: Factories | None = None,
     ) -> None:
         """Set what `step` has looked at; the `parameters`, if it knows them."""
         # Not by plain assignment, which a frozen dataclass refuses.
@@ -100,6 +102,8 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             _flow_function=function,
             # As a parameter is named, also where the keyword was given by `**`.
             _flow_fixed={normal_name(name): value for name, value in fixed.items()},
+            #: what makes the other arguments for each run, which `parameters` has not
+            _flow_using=using or {},
             _flow_known_parameters=parameters,
         )
         if function is not None and is_async_function(function):
@@ -186,9 +190,15 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         return f"step {self.name!r}"
 
     @property
+    def _flow_is_opened(self) -> bool:
+        if self._flow_using or type(self) is Step:
+            return bool(self._flow_using)
+        return super()._flow_is_opened
+
+    @property
     def _flow_called(self) -> tuple[Callable[..., Any], Mapping[str, Any]]:
         function = OwnCall(self) if self._flow_own_call else self._flow_function
-        return cast(Any, function), self._flow_fixed
+        return cast(Any, function), {**self._flow_fixed, **self._flow_using}
 
     @property
     def _flow_inline(self) -> Callable[..., Any]:
@@ -203,6 +213,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
     def _flow_described(self, **facts: Any) -> Part:
         return self._flow_description(
             parameters=self._flow_parameters,
+            using=self._flow_using,
             options=self._flow_options.given(),
             inherited=self._flow_defaults.given(),
             implied=self._flow_implied.given(),
@@ -219,7 +230,19 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         return self._flow_process([product])
 
     def _flow_bind(self, place: StepContext) -> BoundStep:
-        call = self._flow_step_call(place)
+        offload: Offload | None = None
+        if not self._flow_awaits:
+            offload = offloaded(
+                self._flow_key, lambda: self._flow_label, place.scope, place.options, snapshot
+            )
+        using: UsingInRun | None = None
+        if place.scope is not None and self._flow_is_opened:
+            # Here, as most flows have none (benchmark "startup, import").
+            from .using import using_in_run
+
+            function = self._flow_inline if offload is None else self._flow_called[0]
+            using = using_in_run(self, function, place.scope, offload)
+        call = self._flow_step_call(place, offload, using)
         apply, acall = call.functions()
         return BoundStep(
             apply=apply,
@@ -234,16 +257,16 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             arguments=call.arguments,
             offload=call.offload,
             direct=call.direct(apply),
+            needs=None if using is None else using.needs,
         )
 
-    def _flow_step_call(self, place: StepContext) -> StepCall:
+    def _flow_step_call(
+        self, place: StepContext, offload: Offload | None, using: UsingInRun | None
+    ) -> StepCall:
         name, parameters = self.name, self._flow_parameters
-        offload: Offload | None = None
-        if not self._flow_awaits:
-            offload = offloaded(
-                self._flow_key, lambda: self._flow_label, place.scope, place.options, snapshot
-            )
         function = self._flow_inline if offload is None else self._flow_called[0]
+        if using is not None:
+            function = using.function
         called = StepFunction(
             name=name,
             function=function,
@@ -252,6 +275,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             fixed=self._flow_fixed,
             warn_of_fixed=self._flow_warn_of_hidden,
             takes_fixed=self._flow_takes_fixed,
+            resources=None if using is None else using.resources,
         )
         meter = None if place.scope is None else place.scope.meter
         factory = ProductFactory(name, place.owner, meter)
@@ -280,6 +304,12 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         if self._flow_warned:
             return
         hidden = []
+        for name in self._flow_using:
+            if (found := product.find(name)) is not MISSING:
+                hidden.append(
+                    f"the resource {name!r} hides the attribute {name!r}, which is"
+                    f" {short(found, name)}"
+                )
         for name, value in self._flow_fixed.items():
             if (found := product.find(name)) is not MISSING:
                 names = spellings_of(name)
@@ -300,8 +330,9 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         if self._flow_function is not None:
             arguments.append(function_name(self._flow_function))
         fixed = self._flow_fixed.items()
-        arguments += [f"{name}={short(value, name)}" for name, value in fixed]
-        return f"{made}({', '.join(arguments)}){options_repr(self)}"
+        using = using_text(self._flow_using)
+        shown_fixed = "".join(f", {name}={short(value, name)}" for name, value in fixed)
+        return f"{made}({', '.join(arguments)}{using}{shown_fixed}){options_repr(self)}"
 
 
 class _ForeignInput(ItemCall):

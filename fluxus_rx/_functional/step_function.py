@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from types import FunctionType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from .._common.names import known_spellings
 from .._common.signatures import Parameters, function_name, is_coroutine_function
@@ -13,7 +13,10 @@ from .._errors import MissingAttributeError
 from .._options.offload import Offload
 from .._products.dict_product import MISSING, DictProduct
 
-__all__ = ["NOT_CALLED", "StepFunction", "by_value", "found_at_once"]
+__all__ = ["NOT_CALLED", "Factories", "StepFunction", "by_value", "found_at_once", "using_text"]
+
+#: what makes the resources of a step for each run, by the names of its function's parameters
+Factories: TypeAlias = Mapping[str, Callable[[], Any]]
 
 #: instead of what a function gave that has not been called
 NOT_CALLED: Final[Any] = object()
@@ -25,7 +28,8 @@ class StepFunction:
     """The function of a step, as one of products.
 
     Its arguments are looked up by name in the lineage of a product, or fixed; `warn_of_fixed` is
-    told of each product that it is called with while arguments are fixed. `by_value` is the
+    told of each product that it is called with while arguments are fixed. So are those that are the
+    resources of a run, which `resources` has once they are open. `by_value` is the
     function as one of the value of its first argument, and `only` the name of that, if it is the
     only one; else what is no attribute of any product.
     """
@@ -36,6 +40,7 @@ class StepFunction:
         "_needed",
         "_optional",
         "_parameters",
+        "_resources",
         "_takes_fixed",
         "_warn_of_fixed",
         "by_value",
@@ -53,19 +58,21 @@ class StepFunction:
         fixed: Mapping[str, Any],
         warn_of_fixed: Callable[[DictProduct], None],
         takes_fixed: bool = True,
+        resources: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = name
         self.by_value = by_value
         self._function = function
         self._parameters = parameters
         self._fixed = fixed
+        self._resources = resources
         self._warn_of_fixed = warn_of_fixed
         self._takes_fixed = takes_fixed
         self._needed = [name for name in parameters.needed if name not in fixed]
         self._optional = [name for name in parameters.optional if name not in fixed]
         #: whether some arguments are the same for all products
-        self.has_fixed = bool(fixed)
-        takes_more = self._optional or fixed or parameters.takes_all
+        self.has_fixed = bool(fixed) or resources is not None
+        takes_more = self._optional or self.has_fixed or parameters.takes_all
         self.only: Any = self._needed[0] if len(self._needed) == 1 and not takes_more else MISSING
 
     @property
@@ -124,9 +131,11 @@ class StepFunction:
             value = product.find(name)
             if value is not MISSING:
                 found[name] = value
-        if self._fixed:
+        if self.has_fixed:
             self._warn_of_fixed(product)
             found.update(self._fixed)
+            if self._resources is not None:
+                found.update(self._resources)
         return found
 
     def _missing(self, missing: list[str], product: DictProduct) -> MissingAttributeError:
@@ -178,3 +187,15 @@ def by_value(function: Callable[..., Any], name: str) -> Callable[[Any], Any]:
         and function.__code__.co_posonlyargcount == 0 < function.__code__.co_argcount
     )
     return function if by_position else lambda value: function(**{name: value})
+
+
+def using_text(factories: Factories) -> str:
+    """The factories as they are written, behind other arguments of a step.
+
+    >>> using_text({"lines": list})
+    ", using={'lines': list}"
+    """
+    if not factories:
+        return ""
+    named = (f"{name!r}: {function_name(factory)}" for name, factory in factories.items())
+    return f", using={{{', '.join(named)}}}"

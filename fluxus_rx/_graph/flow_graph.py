@@ -46,6 +46,9 @@ MOST_COLUMNS = 9
 #: How many ranges of path indices a label has at most.
 MOST_RANGES = 6
 
+#: Of a conduit around others, a drawing names so many.
+MOST_INNER = 5
+
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, type)
 
 
@@ -170,7 +173,8 @@ def _node_of(one: Description, key: str) -> Node:
         one.role,
         printable(str(one.name)).strip() or one.kind,
         _content(one),
-        {printable(str(name)): _value_text(value, name) for name, value in one.arguments.items()},
+        {printable(str(name)): _value_text(value, name) for name, value in one.arguments.items()}
+        | {name: f"{printable(function_name(make))}()" for name, make in one.using.items()},
         {name: _value_text(value) for name, value in {**one.inherited, **one.options}.items()},
         description=one,
     )
@@ -179,6 +183,10 @@ def _node_of(one: Description, key: str) -> Node:
 def _content(one: Description) -> str:
     """What a step calls, unless it has the step's name or none; or the data that it gives, unless
     that is one of its arguments."""
+    if one.inner is not None:
+        names = one.inner_names
+        more = f" and {len(names) - MOST_INNER} more" if len(names) > MOST_INNER else ""
+        return printable(f"around {', '.join(names[:MOST_INNER])}{more}")
     if one.is_step and one.function is not None:
         name = function_name(one.function)
         if one.source is not None and getattr(one.function, "__self__", None) is one.source:

@@ -45,6 +45,7 @@ class Description:
     - `data`: what it gives, if that is there already
     - `arguments`: the fixed arguments of a step's function; of a class, the arguments that differ
       from the defaults, and labels as `#label`
+    - `using`: what makes other arguments of the function for each run, by name
     - `options`: those set on the conduit itself; `inherited`: on the chains and groups that it is
       in; `implied`: what the conduit takes where nothing is set, for the run either
     - `awaits`: whether it is asynchronous by itself, whatever its options are
@@ -55,6 +56,7 @@ class Description:
       becomes of those for which there is no room, empty where the source is asked to wait
     - `emission`: how its data emits, if that is an observable: `"with demand"`, `"thinned out"` by
       an operator, or `"hot"`, whether or not anybody takes it
+    - `inner`: what it is around, and calls by itself; its products are those of the conduit alone
     - `passes_on`: whether it gives products that it was given, as they are, and no others
     - `source`: the conduit, to tell by identity whether two descriptions are of the same one
     """
@@ -66,6 +68,7 @@ class Description:
     parameters: Parameters | None = None
     data: Any = None
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    using: Mapping[str, Callable[[], Any]] = dataclasses.field(default_factory=dict)
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     inherited: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     implied: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -74,6 +77,7 @@ class Description:
     buffer: int | None = None
     overflow: str = ""
     emission: Literal["", "with demand", "thinned out", "hot"] = ""
+    inner: Part | None = dataclasses.field(default=None, repr=False)
     passes_on: bool = False
     source: object = dataclasses.field(default=None, repr=False)
     n_paths = n_entries = 1
@@ -103,6 +107,24 @@ class Description:
         False
         """
         return self.parameters is not None
+
+    @property
+    def inner_names(self) -> list[str]:
+        """The names of the conduits that it is around, in the order of the flow.
+
+        >>> inner = Series((Description(role="transformer", name="a"), Through()))
+        >>> Description(role="transformer", name="retry", inner=inner).inner_names
+        ['a']
+        """
+        names: list[str] = []
+        inside: list[Part | None] = [self.inner]
+        while inside:
+            part = inside.pop()
+            if isinstance(part, Series | Parallel):
+                inside += reversed(part.parts)
+            elif isinstance(part, Description | Node):
+                names.append(part.name)
+        return names
 
     @property
     def is_generator(self) -> bool:

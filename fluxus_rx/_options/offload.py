@@ -28,7 +28,7 @@ from .attempt_clock import AttemptClock
 from .handed_over import Future, Iteration, Job, Release, Task, WorkItem
 from .slots import Slots
 
-__all__ = ["GRACE_SECONDS", "JOIN_SECONDS", "Offload", "OffloadedItems"]
+__all__ = ["GRACE_SECONDS", "JOIN_SECONDS", "Offload", "OffloadedItems", "done"]
 
 _log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class Offload(ABC):
             deadline = loop.time() + GRACE_SECONDS
             # Again, since a step that ends may be followed by the closing of its iterator.
             while (pending := self._pending()) and (left := deadline - loop.time()) > 0:
-                await asyncio.wait([_done(future) for future in pending], timeout=left)
+                await asyncio.wait([done(future) for future in pending], timeout=left)
             await asyncio.sleep(0)  # what has ended gives back what it held
             if self._releasing:
                 await asyncio.wait(self._releasing)
@@ -356,7 +356,7 @@ class Offload(ABC):
         if future is None:
             return
         try:
-            await asyncio.wait([_done(future)], timeout=JOIN_SECONDS)
+            await asyncio.wait([done(future)], timeout=JOIN_SECONDS)
         except BaseException:
             future.add_done_callback(self.drop)
             raise
@@ -442,7 +442,7 @@ class OffloadedItems(AsyncIterator[Any]):
         await self._offload.close(self._iteration, trip)
 
 
-def _done(future: Future) -> asyncio.Future[None]:
+def done(future: Future) -> asyncio.Future[None]:
     """A future of this loop that says when that one is done."""
     job = Job(future)
     future.add_done_callback(partial(call_soon, asyncio.get_running_loop(), job.wake))

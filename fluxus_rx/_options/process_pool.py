@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import BaseContext
 
-__all__ = ["IDLE_SECONDS", "POOL", "Assignment", "close_processes"]
+__all__ = [
+    "IDLE_SECONDS",
+    "POOL",
+    "Assignment",
+    "KeptProcesses",
+    "LastCall",
+    "close_processes",
+    "kept_in_process",
+]
 
 #: Seconds after which a process that has nothing to do ends by itself.
 IDLE_SECONDS: Final = 60.0
@@ -217,6 +225,36 @@ def close_processes() -> None:
     POOL.close()
 
 
+class KeptProcesses:
+    """Processes of one run, which nobody else gets for as long as something is open in them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[_WorkerProcess] = []
+
+    def take(self) -> _WorkerProcess:
+        """A process that waits for a call, or else one of those that nobody has."""
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return POOL.take()
+
+    def give_back(self, worker: _WorkerProcess) -> None:
+        """It waits for a call again."""
+        with self._lock:
+            self._idle.append(worker)
+
+    def discard(self, worker: _WorkerProcess) -> None:
+        """It has ended, or shall end."""
+        POOL.discard(worker)
+
+    def last_calls(self, work: Callable[[], Any], who: str) -> list[LastCall]:
+        """A call in each of them, after which nothing is open in it."""
+        with self._lock:
+            workers, self._idle = self._idle, []
+        return [LastCall(worker, work, who) for worker in workers]
+
+
 class Assignment:
     """A call in a process: called in a thread, it gives what the process gives, or raises. `begun`
     is called when the process begins with it.
@@ -227,7 +265,11 @@ class Assignment:
     __slots__ = ("_begun", "_lock", "_pool", "_stopped", "_who", "_work", "_worker")
 
     def __init__(
-        self, pool: _Pool, work: Callable[[], Any], who: str, begun: Callable[[], object]
+        self,
+        pool: _Pool | KeptProcesses,
+        work: Callable[[], Any],
+        who: str,
+        begun: Callable[[], object],
     ) -> None:
         self._pool = pool
         self._work = work
@@ -295,6 +337,20 @@ class Assignment:
         return error
 
 
+class LastCall(Assignment):
+    """A call in a process that a run has kept; nothing, if that has ended."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self, worker: _WorkerProcess, work: Callable[[], Any], who: str) -> None:
+        super().__init__(POOL, work, who, lambda: None)
+        self._kept = worker
+
+    def __call__(self) -> Any:
+        answer = self._ask(self._kept)
+        return None if answer is None else _unpacked(answer)
+
+
 class RemoteTraceback(Exception):
     """The traceback of an error that was raised in a process, as text."""
 
@@ -321,6 +377,9 @@ def _unpacked(answer: bytes) -> Any:
 
 # In the process
 
+#: what calls have left here for others of their run, by the number of that
+kept_in_process: Final[dict[int, Any]] = {}
+
 
 def _serve(pipe: Connection) -> None:
     """Make the calls that come, until nobody is there any more."""
@@ -330,8 +389,8 @@ def _serve(pipe: Connection) -> None:
     threading.Thread(target=_end_with_parent, name="fluxus_rx parent", daemon=True).start()
     pipe.send_bytes(b"ready")
     try:
-        # A while longer than it may be given a call for.
-        while pipe.poll(IDLE_SECONDS + 10):
+        # A while longer than it may be given a call for; with something open, as long as it takes.
+        while pipe.poll(None if kept_in_process else IDLE_SECONDS + 10):
             data = pipe.recv_bytes()
             pipe.send_bytes(_answer(data, lambda: pipe.send_bytes(b"begins")))
     except (EOFError, OSError):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from collections.abc import Callable
 from concurrent import futures
 from typing import Any
 
 from .handed_over import Future, Iteration, Job, Task, WorkItem
-from .process_pool import POOL, Assignment
-from .threads import Threads
+from .offload import GRACE_SECONDS, done
+from .process_pool import POOL, Assignment, KeptProcesses, LastCall
+from .threads import Threads, run_into
 
 __all__ = ["Processes"]
 
@@ -27,12 +30,13 @@ class Processes(Threads):
     def __init__(self, who: str, size: float, **reading: Any) -> None:
         super().__init__(who, min(size, os.cpu_count() or 1), **reading)
         self._assignments: dict[Future, Assignment] = {}
+        self._kept: KeptProcesses | None = None
 
     def _submit(self, work: Task, iteration: Iteration | None = None) -> Future:
         begun: Callable[[], object] = _nothing
         if isinstance(work, WorkItem) and work.begun is not None:
             begun, work.begun = work.begun, None
-        assignment = Assignment(POOL, work, self._who, begun)
+        assignment = Assignment(self._kept or POOL, work, self._who, begun)
         future = super()._submit(assignment)
         self._assignments[future] = assignment
         future.add_done_callback(self._forget)
@@ -53,6 +57,36 @@ class Processes(Threads):
         if not isinstance(future.exception(), futures.CancelledError):
             super().drop(future)
 
+    def keep_processes(self) -> None:
+        """Share no process with others from now on, until `let_go`."""
+        self._kept = KeptProcesses()
 
-def _nothing() -> None:
+    async def let_go(self, work: Task) -> list[BaseException]:
+        """Have each process do this, after all calls, and keep it no longer; what that raises. One
+        that takes longer than the calls of a run may take at its end is ended."""
+        calls = [] if self._kept is None else self._kept.last_calls(work, self._who)
+        begun: list[tuple[LastCall, Future]] = []
+        for call in calls:
+            future: Future = futures.Future()
+            task: Any = (future, call, _nothing)
+            threading.Thread(target=run_into, args=task, name="fluxus_rx", daemon=True).start()
+            begun.append((call, future))
+        if begun:
+            await asyncio.wait([done(future) for _, future in begun], timeout=GRACE_SECONDS)
+        errors: list[BaseException] = []
+        for call, future in begun:
+            if not future.done():
+                call.stop()
+                errors.append(
+                    TimeoutError(
+                        f"{self._who}: a process took longer than {GRACE_SECONDS:g} s to close what"
+                        " the run had open there, and was ended"
+                    )
+                )
+            elif (error := future.exception()) is not None:
+                errors.append(error)
+        return errors
+
+
+def _nothing(*_: object) -> None:
     """Nobody counts the seconds."""

@@ -259,6 +259,8 @@ class RootObserver(Generic[T]):
             self._is_over = True
             self._scope.abandon()
             self._scope.cancel()
+            if self._scope.has_resources:  # in the turns that the loop has left
+                self._closing_task = asyncio.Task(self._scope.close(), loop=self.flow.loop)
             self._observer.on_error(UsageError(LOOP_ENDED))
 
     def on_completed(self) -> None:
@@ -276,12 +278,8 @@ class RootObserver(Generic[T]):
     async def _end(self, error: BaseException | None) -> None:
         if self._subscription is not None:
             self._subscription.dispose()
-        await self._scope.close()
-        for late in self._scope.errors:
-            if error is None:
-                error = late
-            else:
-                also_raised(error, late)
+        await self._scope.close(error)
+        error = self._scope.final_error(error)
         if error is not None:
             note_loop_error(error)
         try:
@@ -314,12 +312,14 @@ class RootObserver(Generic[T]):
             last_run.wait_for(self._close_within(last_run))
             return
         self._scope.abandon()
-        # Threads and processes must be waited for, or nobody would stop those that hang.
-        if self._scope.has_resources:
-            self._closing_task = asyncio.Task(self._scope.close(), loop=self.flow.loop)
+        # Threads and processes must be waited for, or nobody would stop those that hang; and what
+        # is open is closed when all calls have ended.
+        if self._scope.is_to_be_closed:
+            ending = self._scope.close(GeneratorExit())  # as of a stream that somebody closes
+            self._closing_task = asyncio.Task(ending, loop=self.flow.loop)
 
     async def _close_within(self, run: Scope) -> None:
-        await self._scope.close()
+        await self._scope.close(GeneratorExit())
         for late in self._scope.errors:
             run.add_error(late)
 

@@ -7,9 +7,10 @@ import contextvars
 import itertools
 import logging
 from collections.abc import Callable, Coroutine, Hashable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
+from .._common.messages import also_raised
 from .._common.text import counted
 from .._streams.context import CALLERS, Caller
 from .._streams.loop_clock import LoopClock
@@ -18,13 +19,16 @@ from .._typing import Demand
 from .draining import Draining
 from .run_settings import RunSettings
 
+if TYPE_CHECKING:
+    from .run_resources import Resources
+
 __all__ = ["Scope", "make_drainable"]
 
 _log = logging.getLogger(__name__)
 
 
 _T = TypeVar("_T")
-_R = TypeVar("_R", bound="Resource")
+_W = TypeVar("_W", bound="Workers")
 _E = TypeVar("_E", bound="DrainableSource")
 
 
@@ -44,8 +48,8 @@ class FinalStage(Protocol):
         ...
 
 
-class Resource(Protocol):
-    """What a run has beside its tasks, such as threads."""
+class Workers(Protocol):
+    """What works for a run beside its tasks, such as threads."""
 
     def cancel(self) -> None:
         """Tell it to end."""
@@ -108,7 +112,8 @@ class Scope:
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._finishing: set[asyncio.Task[None]] = set()
         self._shared: dict[Hashable, Any] = {}
-        self._resources: list[Resource] = []
+        self._workers: list[Workers] = []
+        self._resources: Resources | None = None
         self._clocks: dict[float, LoopClock] = {}
         self._when_closed: list[Callable[[], None]] = []
         #: what makes the calls inside of sources and consumers
@@ -190,10 +195,22 @@ class Scope:
         for clock in self._clocks.values():
             clock.skip(seconds)
 
-    def add_resource(self, resource: _R) -> _R:
-        """Have a resource end with the run; the resource itself."""
-        self._resources.append(resource)
-        return resource
+    def add_workers(self, workers: _W) -> _W:
+        """Have workers end with the run; the workers themselves."""
+        self._workers.append(workers)
+        return workers
+
+    @property
+    def resources(self) -> Resources:
+        """What it opens for its steps, and closes when all of them have ended."""
+        if self._resources is None:
+            # Here, as most runs open nothing (benchmark "startup, import").
+            from .run_resources import Resources
+
+            self._resources = Resources(self.loop, self.fail)
+            if self.closing:
+                self._resources.cancel()
+        return self._resources
 
     def add_final(self, final: FinalStage) -> None:
         """Have what is done there released when the run ends early."""
@@ -227,8 +244,10 @@ class Scope:
         """Tell all tasks to end that are not ending by themselves; once."""
         if not self.closing:
             self.closing = True
-            for resource in self._resources:
-                resource.cancel()
+            for workers in self._workers:
+                workers.cancel()
+            if self._resources is not None:
+                self._resources.cancel()
             _log.debug("%r closes, with %s in it", self, counted(len(self._tasks), "task"))
             # Not the one that we are in: it would be broken into where it cleans up. It looks
             # whether the run is closing before its next item.
@@ -236,6 +255,23 @@ class Scope:
             for task in [*self._tasks]:
                 if task is not inside and task not in self._finishing:
                     task.cancel()
+
+    @property
+    def _has_closed_resources(self) -> bool:
+        return self._resources is None or self._resources.is_closed
+
+    def final_error(self, error: BaseException | None) -> BaseException | None:
+        """The error that the run ends with, after `error` if there is one: that, or one that came
+        up while the run ended. The first one knows of the others."""
+        resources = self._resources
+        for late in self.errors:
+            if error is None or isinstance(error, GeneratorExit):
+                error = late
+            elif resources is not None and error is resources.interruption:
+                error = late  # of which it was only the messenger
+            else:
+                also_raised(error, late)
+        return error
 
     def let_finish(self, task: asyncio.Task[None]) -> None:
         """Don't cancel `task`, which ends by itself: that would break into what it does to clean
@@ -251,27 +287,37 @@ class Scope:
         self.let_finish(self.start(ending))
 
     @property
-    def has_resources(self) -> bool:
+    def is_to_be_closed(self) -> bool:
         """Whether there is anything to be waited for beside its tasks."""
-        return bool(self._resources)
+        return bool(self._workers) or self.has_resources
 
-    async def close(self) -> None:
-        """Cancel all tasks and wait for them; a cancellation meanwhile is raised afterwards."""
+    @property
+    def has_resources(self) -> bool:
+        """Whether something was opened, or was to be."""
+        return self._resources is not None
+
+    async def close(self, error: BaseException | None = None) -> None:
+        """Cancel all tasks and wait for them, then close what is open; what that is told is the
+        error that the run ends with. A cancellation meanwhile is raised afterwards."""
         self.cancel()
         cancelled: asyncio.CancelledError | None = None
-        while self._tasks or self._resources:
+        while self._tasks or self._workers or not self._has_closed_resources:
             try:
                 if pending := [task for task in self._tasks if not task.done()]:
                     await asyncio.wait(pending)
                 elif self._tasks:
                     # Let the done callbacks run, which collect what the tasks raised.
                     await asyncio.sleep(0)
-                else:
-                    resources, self._resources = self._resources, []
-                    ended = asyncio.gather(*(resource.aclose() for resource in resources))
+                elif self._workers:
+                    workers, self._workers = self._workers, []
+                    ended = asyncio.gather(*(one.aclose() for one in workers))
                     self.notes += filter(None, await ended)
-            except asyncio.CancelledError as error:
-                cancelled = error
+                elif self._resources is not None:
+                    await self._resources.close(error or next(iter(self.errors), cancelled))
+            except asyncio.CancelledError as raised:
+                cancelled = raised
+        for late in () if self._resources is None else self._resources.errors:
+            self.add_error(late)
         self.closed = True
         for callback in self._when_closed:
             callback()

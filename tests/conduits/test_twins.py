@@ -84,7 +84,8 @@ def twin(role: str, base: str) -> Any:
 
 def half_of(output: Any) -> Any:
     """The half that has given the one output of a run of steps."""
-    return output["input"]
+    *_, given = output.values()
+    return given
 
 
 async def gathered(products: Any) -> list[Any]:
