@@ -6,6 +6,7 @@ Each run opens a shallow copy of its own, and makes its calls there. So what the
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -234,7 +235,9 @@ class ConduitBlock(Generic[_C]):
 
     def _raise_late(self, raised: BaseException, error: BaseException | None) -> None:
         late = late_error(raised, error, self._mine.name)
-        if late is not None and error is None:
+        if late is None:
+            return
+        # What comes of a cancellation is the error, as that of a task group is.
+        if error is None or isinstance(error, asyncio.CancelledError):
             raise late
-        if late is not None and error is not None:
-            also_raised(error, late)
+        also_raised(error, late)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import typing_extensions
@@ -115,7 +116,9 @@ def _count_calls(cls: Any) -> None:
 
 def uncounted(method: Any) -> Any:
     """A bound method as it was written, without the counting."""
-    found = getattr(method, "_flow_uncounted", None)
+    # A mock has whatever it is asked for.
+    is_method = isinstance(method, MethodType)
+    found = getattr(method, "_flow_uncounted", None) if is_method else None
     return method if found is None else _bound(found, method.__self__)
 
 

@@ -48,12 +48,22 @@ def async_items(source: Observable[T]) -> AsyncGenerator[T, None]:
 
 async def _opened_pipeline(source: Observable[T]) -> AsyncGenerator[AsyncIterator[T], None]:
     """The items of an observable, for as long as a block lasts."""
-    scope = Scope(require_loop(), on_fail=lambda error: pipeline.fail(error))
+
+    def fail(failure: BaseException) -> None:
+        pipeline.fail(failure)
+        if isinstance(failure, asyncio.CancelledError):
+            # Of a resource, which is cancelled from the inside, whatever the parts wait for.
+            scope.add_error(failure)
+            pipeline.cancel()
+
+    scope = Scope(require_loop(), on_fail=fail)
     try:
         pipeline = flow_observable(source, True).open(FlowScheduler(scope.loop, scope))
     except BaseException:
         await scope.close()  # with what was open by then
         raise
+    if scope.has_resources:
+        pipeline.own_all()  # or nobody could cancel what the reader itself waits for
     error: BaseException | None = None
     try:
         yield pipeline

@@ -228,7 +228,9 @@ class SourceStep(Producer[DictProduct]):
 
     @property
     def _flow_is_opened(self) -> bool:
-        return bool(self._flow_using)
+        if self._flow_using or type(self) is SourceStep:
+            return bool(self._flow_using)
+        return super()._flow_is_opened
 
     @property
     def _flow_why_source(self) -> str:
@@ -292,12 +294,12 @@ class SourceStep(Producer[DictProduct]):
             id(self), lambda: self._flow_label, flow.scope, self._flow_options, snapshot
         )
         if self._flow_is_function:
-            if self._flow_using:
+            if self._flow_is_opened:
                 # Here, as most flows have none (benchmark "startup, import").
                 from .using import source_call
 
-                call = source_call(self, self._flow_source, flow.scope, offload)
-                return products.of_call(call)
+                function = self._flow_function if offload is None else self._flow_called
+                return products.of_call(source_call(self, function, flow.scope, offload))
             if offload is None:
                 return products.of_call(self._flow_function)
             return products.of_offloaded_call(self._flow_called, offload)

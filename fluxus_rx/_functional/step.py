@@ -103,9 +103,9 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             _flow_function=function,
             # As a parameter is named, also where the keyword was given by `**`.
             _flow_fixed={normal_name(name): value for name, value in fixed.items()},
-            _flow_known_parameters=parameters,
             #: what makes the other arguments for each run, which `parameters` has not
             _flow_using=using or {},
+            _flow_known_parameters=parameters,
         )
         if function is not None and is_async_function(function):
             vars(self)["_flow_awaits"] = True
@@ -194,7 +194,9 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
 
     @property
     def _flow_is_opened(self) -> bool:
-        return bool(self._flow_using)
+        if self._flow_using or type(self) is Step:
+            return bool(self._flow_using)
+        return super()._flow_is_opened
 
     @property
     def _flow_needs(self) -> tuple[str, ...]:
@@ -242,11 +244,12 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
                 self._flow_key, lambda: self._flow_label, place.scope, place.options, snapshot
             )
         using: UsingInRun | None = None
-        if self._flow_using and place.scope is not None:
+        if place.scope is not None and self._flow_is_opened:
             # Here, as most flows have none (benchmark "startup, import").
             from .using import using_in_run
 
-            using = using_in_run(self, self._flow_function, place.scope, offload)
+            function = self._flow_inline if offload is None else self._flow_called[0]
+            using = using_in_run(self, function, place.scope, offload)
         call = self._flow_step_call(place, offload, using)
         apply, acall = call.functions()
         return BoundStep(
@@ -269,10 +272,9 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         self, place: StepContext, offload: Offload | None, using: UsingInRun | None
     ) -> StepCall:
         name, parameters = self.name, self._flow_parameters
+        function = self._flow_inline if offload is None else self._flow_called[0]
         if using is not None:
             function = using.function
-        else:
-            function = self._flow_inline if offload is None else self._flow_called[0]
         called = StepFunction(
             name=name,
             function=function,
@@ -334,10 +336,11 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         made = "step" if type(self) is Step else type(self).__name__
         arguments = [repr(self.name)]
         if self._flow_function is not None:
-            arguments.append(function_name(self._flow_function) + using_text(self._flow_using))
+            arguments.append(function_name(self._flow_function))
         fixed = self._flow_fixed.items()
-        arguments += [f"{name}={short(value, name)}" for name, value in fixed]
-        return f"{made}({', '.join(arguments)}){options_repr(self)}"
+        using = using_text(self._flow_using)
+        shown_fixed = "".join(f", {name}={short(value, name)}" for name, value in fixed)
+        return f"{made}({', '.join(arguments)}{using}{shown_fixed}){options_repr(self)}"
 
 
 class _ForeignInput(ItemCall):

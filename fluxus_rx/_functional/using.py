@@ -11,11 +11,13 @@ from .._common.messages import shown
 from .._common.names import identifier, normal_name
 from .._common.signatures import Parameters, function_name
 from .._conduits.conduit import Conduit
+from .._conduits.lifetime import conduit_in_run
 from .._errors import InvalidFlowError, InvalidNameError
 from .._loops.inbox import running_loop
 from .._options.offload import Offload
 from .._rx.run_resources import NeededResources, RunResource
 from .._rx.scope import Scope
+from .own_call import OwnCall
 
 __all__ = ["UsingInRun", "checked_factories", "source_call", "using_in_run"]
 
@@ -99,6 +101,8 @@ def using_in_run(step: Conduit, function: Any, scope: Scope, offload: Offload | 
     there, for all steps that have it; a class one for each step; off the loop in processes, each of
     them makes its own."""
     factories = step._flow_using
+    if not factories:
+        return _opened_in_run(step, scope, offload)
     if offload is not None:
         from .._options.processes import Processes
 
@@ -114,6 +118,13 @@ def using_in_run(step: Conduit, function: Any, scope: Scope, offload: Offload | 
 
     opened = [_factory_resource(step, name, scope) for name in factories]
     return UsingInRun(function, NeededResources(opened, take), resources)
+
+
+def _opened_in_run(step: Any, scope: Scope, offload: Offload | None) -> UsingInRun:
+    """How the `call` of a class is called in a run, which opens the class."""
+    mine, needs, opened_there = conduit_in_run(step, scope, offload)
+    function = mine.call if offload is None else OwnCall(mine, opened_there)
+    return UsingInRun(function, needs, None)
 
 
 def source_call(

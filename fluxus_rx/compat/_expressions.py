@@ -11,7 +11,7 @@ from .util import simplify_repr_attributes
 if TYPE_CHECKING:
     from pytools.expression import Expression
 
-__all__ = ["conduit_expression", "result_expression"]
+__all__ = ["conduit_expression", "product_expression", "result_expression"]
 
 
 def conduit_expression(conduit: Any, compact: bool) -> Expression:
@@ -32,6 +32,14 @@ def _parts(conduit: Any, form: str) -> Any:
 def result_expression(result: Any) -> Expression:
     """The expression that makes a result."""
     return _identifier(type(result))(*result)  # type: ignore[no-any-return]
+
+
+def product_expression(product: Any) -> Expression:
+    """The expression that makes a product of its own attributes and times."""
+    times = {"start_time": product.start_time, "end_time": product.end_time}
+    return _identifier(type(product))(  # type: ignore[no-any-return]
+        name=product.name, product_attributes=dict(product), **times
+    )
 
 
 def _identifier(name: Any) -> Any:

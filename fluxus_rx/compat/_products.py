@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._engine.bound_step import BoundStep, ItemCall
 from .._engine.observable import FlowObservable
@@ -15,6 +16,9 @@ from .._products.attributes import checked
 from .._products.dict_product import DictProduct as CoreProduct
 from .._products.factory import EACH_A_MAPPING
 from .._rx.scope import Scope
+
+if TYPE_CHECKING:
+    from pytools.expression import Expression
 
 __all__ = ["DictProduct", "in_run_time", "view_of", "viewed"]
 
@@ -122,6 +126,11 @@ class DictProduct(CoreProduct, metaclass=_ProductType):
                 made._span = _absolute(times, began) if span is None else span
                 found.append(made)
         return [*found[:-1], self]
+
+    def to_expression(self) -> Expression:
+        """This product as an expression of gamma-pytools, which has to be installed for it."""
+        made: Expression = import_module(f"{__package__}._expressions").product_expression(self)
+        return made
 
     def __copy__(self) -> DictProduct:
         made = DictProduct._view(self, 0.0)

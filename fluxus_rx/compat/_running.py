@@ -66,16 +66,20 @@ class _CollectedRun(CollectedRun):
     def __init__(self, flow: Any, *, timestamps: bool, **settings: Any) -> None:
         super().__init__(flow, timestamps=timestamps, **settings)
         self._timestamps = timestamps
-        if any(hasattr(one, "_flow_looks_at_times") for one in _atomic_conduits(self.producer)):
+        steps = _atomic_conduits(self.producer)
+        self._is_looked_at = any(hasattr(one, "_flow_looks_at_times") for one in steps)
+        if self._is_looked_at:
             self.settings = _with_times(self.settings)
 
     def _products_of(
         self, path: int, items: list[Any], refused: tuple[type[Exception], ...]
     ) -> Iterator[DictProduct]:
+        products = super()._products_of(path, items, refused)
+        if not (self._timestamps or self._is_looked_at):
+            return products
         meter = self.settings.meter
         began = meter.started if meter is not None and self._timestamps else None
-        for product in super()._products_of(path, items, refused):
-            yield in_run_time(product, began)
+        return (in_run_time(product, began) for product in products)
 
 
 def _atomic_conduits(flow: Any) -> Iterator[Any]:

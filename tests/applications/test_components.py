@@ -20,6 +20,7 @@ PRINTED = {
         "n0 -> n3: {style.stroke-dash: 4}",
     ],
     "producer": ["attic: 21.5", "cellar: 11.0", "attic: 22.0"],
+    "resource": ["opened", "closed", "1 1 4 9"],
     "router": [
         "○ where",
         "├──▶ ○ kind='question'",

@@ -127,3 +127,9 @@ def recorded_names() -> dict[str, list[str]]:
     """The public names of fluxus, by module."""
     found: dict[str, list[str]] = json.loads(RECORD.read_text(encoding="utf-8"))["names"]
     return found
+
+
+def recorded_members() -> dict[str, list[str]]:
+    """The public members and arguments (`name=`) of the names of fluxus."""
+    found: dict[str, list[str]] = json.loads(RECORD.read_text(encoding="utf-8"))["members"]
+    return found

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import json
 import pkgutil
 import sys
@@ -25,6 +26,7 @@ from tests.compat.outcomes import (
     named_fluxus,
     outcome,
     recorded,
+    recorded_members,
     recorded_names,
     titles,
 )
@@ -47,6 +49,29 @@ def public_names() -> dict[str, list[str]]:
             }
             found[name] = sorted(public for public in listed if hasattr(module, public))
         return found
+
+
+def public_members() -> dict[str, list[str]]:
+    """The members, and the arguments, of each public class of fluxus that programs make or derive
+    from; those of `fluxus.core` are asked for by `isinstance` alone."""
+    found: dict[str, list[str]] = {}
+    for module, names in public_names().items():
+        with named_fluxus("fluxus"):
+            for name in names if not module.startswith("fluxus.core") else ():
+                thing = getattr(importlib.import_module(module), name)
+                members = dir(thing) if isinstance(thing, type) else ()
+                is_error = isinstance(thing, type) and issubclass(thing, Exception)
+                arguments = () if is_error else _named_parameters(thing)
+                listed = {one for one in members if not one.startswith("_")}
+                listed |= {f"{one}=" for one in arguments if not one.startswith("_")}
+                found[f"{module}.{name}"] = sorted(listed)
+    return found
+
+
+def _named_parameters(thing: Any) -> list[str]:
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = inspect.signature(thing).parameters.values()
+    return [one.name for one in parameters if one.kind not in several]
 
 
 def _private_modules_of(package: str) -> list[Any]:
@@ -81,6 +106,9 @@ def check(real: dict[str, Outcome]) -> int:
     if recorded_names() != public_names():
         print(f"public names\n    record: {recorded_names()}\n    fluxus: {public_names()}")
         wrong.append("public names")
+    if recorded_members() != public_members():
+        print("public members differ")
+        wrong.append("public members")
     print(f"{len(real)} programs, {len(wrong)} differ from the record")
     return 1 if wrong else 0
 
@@ -91,7 +119,8 @@ def write(real: dict[str, Outcome]) -> int:
     for name, outcome_there in real.items():
         here = outcome(name, "here")
         found[name] = {"fluxus": outcome_there} | ({} if here == outcome_there else {"here": here})
-    record = {"version": VERSION, "names": public_names(), "programs": found}
+    record: dict[str, Any] = {"version": VERSION, "names": public_names()}
+    record |= {"members": public_members(), "programs": found}
     RECORD.write_text(f"{json.dumps(record, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
     differ = [name for name, outcomes in found.items() if "here" in outcomes]
     print(f"{len(found)} programs, {len(differ)} of them differ", *differ, sep="\n  ")

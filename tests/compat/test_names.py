@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
+import inspect
+import io
+import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import fluxus_rx
 from fluxus_rx import UsageError, compat
-from tests.compat.outcomes import named_fluxus, recorded_names
+from tests.compat.outcomes import named_fluxus, recorded_members, recorded_names
+from tests.support import tools
 
 CHECKOUT = Path(__file__).parents[2]
 NAMES = recorded_names()
@@ -66,6 +73,64 @@ def test_settings_of_this_library_are_there() -> None:
     result = fx.run(flow, options=StepOptions(on_error="collect"))
     assert [*result.get_outputs()] == [{"src": {"x": 1}, "invert": {"y": 1.0}}]
     assert [str(failure.exception) for failure in result.failures] == ["division by zero"]
+
+
+#: What these classes have from gamma-pytools, and nothing of fluxus is about.
+OF_PYTOOLS = {
+    "fluxus.functional.product.DictProduct": {"from_dict", "to_dict"},
+    "fluxus.viz.TimelineMatplotStyle": {"apply_color_scheme", "get_renderer"},
+}
+
+
+@pytest.mark.parametrize("name", recorded_members())
+def test_each_member_of_a_name_is_there(name: str) -> None:
+    """Methods, properties and arguments; an object has them, where it sets them when it is made."""
+    module, _, kind = name.rpartition(".")
+    thing = getattr(importlib.import_module(ours(module)), kind)
+    is_error = isinstance(thing, type) and issubclass(thing, Exception)
+    parameters = () if is_error else inspect.signature(thing).parameters
+    arguments = {f"{one}=" for one in parameters}
+    makes = getattr(thing, "__init__", None)
+    source = inspect.getsource(makes) if inspect.isfunction(makes) else ""
+    set_by_objects = set(re.findall(r"self\.(\w+)", source))
+    missing = {*recorded_members()[name]} - OF_PYTOOLS.get(name, set()) - set_by_objects
+    assert {one for one in missing if one not in arguments and not hasattr(thing, one)} == set()
+
+
+def test_dark_colours_are_known_by_their_background() -> None:
+    """Those of gamma-pytools are triples of numbers up to 1."""
+    from fluxus_rx.compat.viz import FlowDrawer, FlowGraphStyle
+
+    class Step(compat.Producer[int]):
+        def produce(self) -> list[int]:
+            return []
+
+    def drawn(colors: object) -> bytes:
+        tools.dot()
+        out = io.BytesIO()
+        FlowDrawer(FlowGraphStyle(out, format="svg", colors=colors)).draw(Step(), title="Flow")
+        return out.getvalue()
+
+    night, day = SimpleNamespace(background=(0, 0, 0.1)), SimpleNamespace(background=(1, 1, 1))
+    assert drawn(night) == drawn("dark") != drawn(day) == drawn(None)
+
+
+def test_results_and_products_stay_what_they_are() -> None:
+    """Copied, pickled and merged."""
+    from fluxus_rx.compat.functional import RunResult, run, step
+    from fluxus_rx.compat.functional.product import DictProduct
+
+    result = run(step("src", {"x": 1}))
+    for same in (copy.copy(result), copy.deepcopy(result), pickle.loads(pickle.dumps(result))):
+        assert type(same) is RunResult
+        assert same == result
+    made = DictProduct(
+        "add", {"y": 2}, precursor=next(iter(step("src", {"x": 1}))), start_time=0.0, end_time=1.0
+    )
+    for again in (copy.copy(made), pickle.loads(pickle.dumps(made))):
+        assert type(again) is DictProduct
+        assert (again.end_time, dict(again.attributes)) == (1.0, {"x": 1, "y": 2})
+        assert [one.name for one in again.get_lineage()] == ["src", "add"]
 
 
 def in_a_process(code: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import reactivex
+from aiostream import stream
 from reactivex import operators as ops
 
 from fluxus_rx import (
@@ -21,13 +22,18 @@ from fluxus_rx import (
     Consumer,
     Flow,
     Producer,
+    SimpleAsyncProducer,
     SimpleProducer,
     Transformer,
     check,
+    from_observable,
     run,
     rx_pipe,
     step,
 )
+from fluxus_rx.reactive_streams import from_publisher, to_publisher
+from tests.support.conduits import Collect
+from tests.support.probes import listed
 from tests.support.recorded_resources import KINDS, Record
 
 
@@ -133,8 +139,8 @@ def test_the_end_of_the_loop_closes_what_is_open(kind: str) -> None:
     assert record.names("close") == ["a"]
 
 
-class _Failing(AsyncTransformer[int, int]):
-    """Has a task group in which something fails while its calls wait."""
+class _GroupThatFails:
+    """Has a task group open, in which something fails while everything else waits."""
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -146,17 +152,80 @@ class _Failing(AsyncTransformer[int, int]):
             group.create_task(fail())
             yield
 
-    async def atransform(self, product: int) -> AsyncIterator[int]:
+
+class Waiting(_GroupThatFails, AsyncTransformer[Any, Any]):
+    async def atransform(self, product: Any) -> AsyncIterator[Any]:
         await asyncio.Event().wait()
         yield product
 
 
-def test_a_task_group_may_be_open_for_a_run() -> None:
-    """It is entered and left by one task; if one of its own fails, that ends the run."""
+class Passing(_GroupThatFails, Transformer[Any, Any]):
+    def transform(self, product: Any) -> Iterator[Any]:
+        yield product
+
+
+class Stuck(_GroupThatFails, AsyncProducer[int]):
+    async def aproduce(self) -> AsyncIterator[int]:
+        yield 1
+        await asyncio.Event().wait()
+
+
+class Slow(AsyncTransformer[Any, Any]):
+    async def atransform(self, product: Any) -> AsyncIterator[Any]:
+        await asyncio.sleep(0)
+        yield product
+
+
+class Total(_GroupThatFails, AsyncConsumer[int, int]):
+    async def aconsume(self, products: Any) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+
+async def one_then_nothing() -> AsyncIterator[int]:
+    yield 1
+    await asyncio.Event().wait()
+
+
+ONE: SimpleProducer[Any] = SimpleProducer([{"x": 1}])
+STUCK_FLOWS: dict[str, Callable[[], Any]] = {
+    "a transformer": lambda: ONE >> Waiting(),
+    "two branches": lambda: ONE >> (Waiting() & Waiting()),
+    "an observable in front": lambda: from_observable(reactivex.of({"x": 1})) >> Waiting(),
+    "a source that waits": lambda: SimpleAsyncProducer(one_then_nothing()) >> Passing(),
+    "a producer": Stuck,
+    "a producer, and a step": lambda: Stuck() >> Slow(),
+    "inside of an operator": lambda: (
+        ONE >> rx_pipe(ops.flat_map(lambda product: reactivex.of(product) >> Waiting())) >> Slow()
+    ),
+}
+WAYS: dict[str, Callable[[Any], Any]] = {
+    "async for": lambda flow: listed(flow),
+    "a stream": lambda flow: stream.list(flow.to_stream()),
+    "an observable": lambda flow: flow.to_observable(),
+    "for": lambda flow: asyncio.to_thread(list, flow),
+    "share": lambda flow: listed(flow.share()),
+    "a publisher": lambda flow: listed(from_publisher(to_publisher(flow))),
+    "arun": lambda flow: (flow >> Collect()).arun(),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("flow", STUCK_FLOWS)
+async def test_a_task_group_that_fails_ends_the_run(flow: str, way: str) -> None:
+    """It is entered and left by one task; and the run ends by its error, whoever waits for what."""
     with pytest.raises(ExceptionGroup) as caught:
-        _Failing().process([1, 2])
+        await WAYS[way](STUCK_FLOWS[flow]())
     assert [str(error) for error in caught.value.exceptions] == ["lost"]
-    assert "as _Failing was closed" in caught.value.__notes__
+    assert any("was closed" in note for note in caught.value.__notes__)
+
+
+async def test_a_task_group_of_a_consumer_ends_the_run() -> None:
+    """By its error, and not by the cancellation that comes first."""
+    with pytest.raises(ExceptionGroup):
+        await (ONE >> Total()).arun()
+    with pytest.raises(ExceptionGroup):
+        await asyncio.to_thread((ONE >> Total()).run)
 
 
 def test_a_time_limit_may_be_open_for_a_run() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import dataclasses
 import io
@@ -150,7 +151,7 @@ def rerun_of_a_failure(flow_of: Callable[[Step], Any], one: Step) -> list[Any]:
     return [*result.merged(rerun(flow, result.failures))[0]]
 
 
-def src_and(one: Step) -> Any:
+def src_and(one: Any) -> Any:
     """A source in front of it."""
     return step("src", WORDS) >> one
 
@@ -379,6 +380,66 @@ def test_data_that_is_used_up_is_told_where_a_class_asks_for_it() -> None:
     assert len(run(odd)[0]) == 1
     with pytest.raises(UsageError, match="used up by an earlier run"):
         run(odd)
+
+
+class Opening(Step):
+    """A step that each run opens, with what its calls need."""
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """The mark, for as long as the run lasts."""
+        self.mark = "!"
+        yield
+        self.mark = "closed"
+
+    def call(self, text: str) -> dict[str, str]:
+        """With the mark."""
+        return {"text": text + self.mark}
+
+
+class OpeningLater(Step):
+    """The same, asynchronously, and around a function."""
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """The mark, for as long as the run lasts."""
+        await asyncio.sleep(0)
+        self.mark = "!"
+        yield
+
+    async def call(self, **attributes: Any) -> dict[str, str]:
+        """With the mark."""
+        await asyncio.sleep(0)
+        return {"text": super().call(**attributes)["text"] + self.mark}
+
+
+class OpeningSource(SourceStep):
+    """A source that each run opens."""
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """The lines, for as long as the run lasts."""
+        self.lines = [{"text": "go!"}, {"text": "on!"}]
+        yield
+
+    def call(self) -> Iterator[dict[str, str]]:
+        """The lines."""
+        yield from self.lines
+
+
+@pytest.mark.parametrize("executor", [None, "thread", "process"])
+def test_a_class_that_runs_open_is_called_where_it_is_open(executor: str | None) -> None:
+    """On a copy, so the object itself has nothing of it."""
+    opening, source = Opening("s"), OpeningSource("s")
+    ways: list[tuple[Any, Any]] = [(opening, src_and), (source, lambda source: source)]
+    for one, flow in ways:
+        elsewhere = one if executor is None else one.options(executor=executor)
+        assert texts(run(flow(elsewhere))[0], "s") == ["go!", "on!"]
+        assert not {"mark", "lines"} & vars(one).keys()
+    if executor is None:
+        later = OpeningLater("s", lambda text: {"text": text})
+        for flow in (src_and(later), src_and(later.options(retry=2)), src_and(later & opening)):
+            assert texts(run(flow)[0], "s") == ["go!", "on!"]
 
 
 class TestDictConsumer:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from ..._errors import InvalidOptionError
 from ..._results.run_result import RunResult as CoreResult
-from .._adapted import stands_for
+from .._adapted import adapted, stands_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +23,21 @@ class RunResult(CoreResult):
     >>> [list(outputs) for outputs in result.get_outputs_per_path()]
     [[{'src': {'x': 1}}], [{'src': {'x': 2}}]]
     """
+
+    def merged(self, other: CoreResult) -> RunResult:
+        """This result, with what a run of its failures has given in their place; see
+        `fluxus_rx.RunResult.merged`."""
+        return adapted(super().merged(other))  # type: ignore[no-any-return]
+
+    def __copy__(self) -> RunResult:
+        return adapted(super().__copy__())  # type: ignore[no-any-return]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RunResult:
+        return adapted(super().__deepcopy__(memo))  # type: ignore[no-any-return]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _, *more = super().__reduce__()
+        return (type(self), *more)
 
     def to_frame(
         self, path: int | str | None = None, simplify: bool = False, expand: bool = True

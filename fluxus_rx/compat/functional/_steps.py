@@ -75,6 +75,9 @@ class DictProducer(AdaptedProducer[CoreProduct], SourceStep):
         """The products as they come."""
         return aiter(self)
 
+    def __repr__(self) -> str:
+        return _as_built(super().__repr__(), self, DictProducer)
+
 
 @stands_for(CoreStep)
 class Step(AdaptedTransformer[Mapping[str, Any], CoreProduct], CoreStep):
@@ -108,6 +111,9 @@ class Step(AdaptedTransformer[Mapping[str, Any], CoreProduct], CoreStep):
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """The name, and the fixed arguments."""
         return {"name": self.name, **self.kwargs}
+
+    def __repr__(self) -> str:
+        return _as_built(super().__repr__(), self, Step)
 
     def _flow_description(self, **facts: Any) -> Any:
         return super()._flow_description(**({"arguments": self.kwargs} | facts))
@@ -152,6 +158,11 @@ class DictConsumer(AsyncConsumer[DictProduct, RunResult]):
                 own[DictProduct.KEY_END_TIME] = one.end_time - began
             output[names.add(one.name)] = own
         return output
+
+
+def _as_built(text: str, conduit: object, kind: type) -> str:
+    """The text of a conduit that `step` makes, as `step` is called for it."""
+    return text.replace(kind.__name__, "step", 1) if type(conduit) is kind else text
 
 
 def _of_attributes(name: str, function: Any) -> Any:

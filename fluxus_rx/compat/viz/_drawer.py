@@ -10,11 +10,19 @@ from typing import Any, ClassVar, Generic, TextIO, TypeVar
 from ..._common.messages import shown
 from ..._errors import InvalidFlowError
 
-__all__ = ["Drawer", "FlowStyle", "TextStyle", "TimelineStyle"]
+__all__ = ["Drawer", "FlowStyle", "TextStyle", "TimelineStyle", "is_dark"]
 
 _Style = TypeVar("_Style", bound="DrawingStyle")
 
-_WIDTH = 80
+
+def is_dark(colors: Any) -> bool:
+    """Whether these are dark colours: `"dark"`, or a scheme whose background is dark.
+
+    >>> is_dark("dark"), is_dark(None)
+    (True, False)
+    """
+    background = getattr(colors, "background", None)
+    return colors == "dark" or (background is not None and sum(background[:3]) < 1.5)
 
 
 class DrawingStyle(ABC):
@@ -69,10 +77,11 @@ class TimelineStyle(DrawingStyle):
 
 
 class TextStyle(DrawingStyle):
-    """Writes text to `out`, or to the standard output."""
+    """Writes text to `out`, or to the standard output, under a title of this width."""
 
-    def __init__(self, out: TextIO | None = None) -> None:
+    def __init__(self, out: TextIO | None = None, width: int = 80) -> None:
         self._out = out
+        self._width = width
 
     @property
     def out(self) -> TextIO:
@@ -86,7 +95,7 @@ class TextStyle(DrawingStyle):
 
     def start_drawing(self, *, title: str, **kwargs: Any) -> None:
         """Write the title."""
-        self.out.write(f"{f' {title} ':=^{_WIDTH}}\n\n")
+        self.out.write(f"{f' {title} ':=^{self._width}}\n\n")
 
     def finalize_drawing(self, **kwargs: Any) -> None:
         """Write an empty line."""
@@ -143,9 +152,14 @@ class Drawer(ABC, Generic[_Style]):
 
     def draw(self, data: Any, *, title: str) -> None:
         """Draw it under this title."""
-        self.style.start_drawing(title=title)
+        more = self.get_style_kwargs(data)
+        self.style.start_drawing(title=title, **more)
         self._draw(data)
-        self.style.finalize_drawing()
+        self.style.finalize_drawing(**more)
+
+    def get_style_kwargs(self, data: Any) -> dict[str, Any]:
+        """What the style is told at the beginning, and at the end; nothing by default."""
+        return {}
 
     @abstractmethod
     def _draw(self, data: Any) -> None:

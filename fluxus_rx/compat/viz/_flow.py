@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...viz import draw
-from ._drawer import Drawer, FlowStyle, TextStyle
+from ._drawer import Drawer, FlowStyle, TextStyle, is_dark
 
 __all__ = ["FlowDrawer", "FlowGraphStyle", "FlowTextStyle"]
 
@@ -22,7 +22,8 @@ class FlowTextStyle(TextStyle, FlowStyle):
 
 class FlowGraphStyle(FlowStyle):
     """A picture made by Graphviz: into `file`, a path to which the format is added or a stream of
-    bytes, or else shown in the notebook. `colors` may be "dark".
+    bytes, or else shown in the notebook. `colors` may be "dark", or a scheme of gamma-pytools,
+    which tells whether it is.
 
     Raises ValueError for a format other than "png", "svg" and "pdf", RuntimeError without Graphviz,
     and where there is nowhere to show it.
@@ -52,7 +53,7 @@ class FlowGraphStyle(FlowStyle):
 
     def render_flow(self, flow: Any) -> None:
         """Draw the picture."""
-        style = "graph_dark" if self.colors == "dark" else "graph"
+        style = "graph_dark" if is_dark(self.colors) else "graph"
         if self.file is None:
             draw(flow, style)
         elif isinstance(self.file, str):

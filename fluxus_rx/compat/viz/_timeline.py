@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._drawer import Drawer, TextStyle, TimelineStyle
+from ._drawer import Drawer, TextStyle, TimelineStyle, is_dark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,16 +15,16 @@ __all__ = ["TimelineDrawer", "TimelineMatplotStyle", "TimelineTextStyle"]
 #: the index of the path, the step, its start and its end
 Bar = tuple[int, str, float, float]
 
-_HEADINGS = ("Output", "Path", "Step", "Start", "End")
-_FORMATS = ("d", "d", "s", "g", "g")
-_ALIGNMENT = ">><>>"
-
 _LIGHT = ("#ffffff", "#1a1c20", ("#2f5fb3", "#8ab4f8"))
 _DARK = ("#15171c", "#eceef1", ("#8ab4f8", "#2f5fb3"))
 
 
 class TimelineTextStyle(TextStyle, TimelineStyle):
     """A table with a row for each step of each output."""
+
+    TABLE_HEADER: ClassVar[Sequence[str]] = ["Output", "Path", "Step", "Start", "End"]
+    COLUMN_FORMATS: ClassVar[Sequence[str]] = ["d", "d", "s", "g", "g"]
+    COLUMN_ALIGNMENT: ClassVar[Sequence[str]] = [">", ">", "<", ">", ">"]
 
     def start_drawing(self, *, title: str, **kwargs: Any) -> None:
         """Write the title."""
@@ -38,28 +38,37 @@ class TimelineTextStyle(TextStyle, TimelineStyle):
     def finalize_drawing(self, **kwargs: Any) -> None:
         """Write the table."""
         cells = [
-            [f"{cell:{form}}" for cell, form in zip(row, _FORMATS, strict=True)]
+            [f"{cell:{form}}" for cell, form in zip(row, self.COLUMN_FORMATS, strict=True)]
             for row in self._rows
         ]
-        widths = [max(map(len, column)) for column in zip(_HEADINGS, *cells, strict=True)]
-        head = [name.ljust(width) for name, width in zip(_HEADINGS, widths, strict=True)]
+        widths = [max(map(len, column)) for column in zip(self.TABLE_HEADER, *cells, strict=True)]
+        head = [name.ljust(width) for name, width in zip(self.TABLE_HEADER, widths, strict=True)]
         lines = [head, ["=" * width for width in widths]]
         for row in cells:
-            sides = zip(row, _ALIGNMENT, widths, strict=True)
+            sides = zip(row, self.COLUMN_ALIGNMENT, widths, strict=True)
             lines.append([f"{cell:{side}{width}}" for cell, side, width in sides])
         self.out.writelines("  ".join(line) + "\n" for line in lines)
         super().finalize_drawing(**kwargs)
 
 
 class TimelineMatplotStyle(TimelineStyle):
-    """Bars on the axes `ax` of matplotlib, or on those of pyplot. `colors` may be "dark".
+    """Bars on the axes `ax` of matplotlib, or on those of pyplot. `colors` may be "dark", or a
+    scheme of gamma-pytools, which tells whether it is.
 
     Raises ImportError without matplotlib.
     """
 
-    def __init__(self, *, ax: Axes | None = None, colors: Any = None) -> None:
+    def __init__(
+        self,
+        *,
+        ax: Axes | None = None,
+        colors: Any = None,
+        font_family: str | Iterable[str] | None = None,
+    ) -> None:
         self._ax = ax
         self.colors = colors
+        family = [font_family] if isinstance(font_family, str) else font_family
+        self._font: dict[str, Any] = {} if family is None else {"fontfamily": [*family]}
 
     @classmethod
     def get_default_style_name(cls) -> str:
@@ -84,13 +93,13 @@ class TimelineMatplotStyle(TimelineStyle):
     def start_drawing(self, *, title: str, **kwargs: Any) -> None:
         """Set the title, and the ground."""
         ground, text, _ = self._theme
-        self.ax.set_title(title, color=text)
+        self.ax.set_title(title, color=text, **self._font)
         self.ax.set_facecolor(ground)
         self._last = 0
 
     @property
     def _theme(self) -> tuple[str, str, tuple[str, str]]:
-        return _DARK if self.colors == "dark" else _LIGHT
+        return _DARK if is_dark(self.colors) else _LIGHT
 
     def render_timeline(self, output_index: int, timeline: Iterable[Bar]) -> None:
         """Draw a bar for each step of an output, with its name."""
@@ -105,8 +114,8 @@ class TimelineMatplotStyle(TimelineStyle):
 
     def finalize_drawing(self, **kwargs: Any) -> None:
         """Name the axes."""
-        self.ax.set_xlabel("Seconds")
-        self.ax.set_ylabel("Output")
+        self.ax.set_xlabel("Seconds", **self._font)
+        self.ax.set_ylabel("Output", **self._font)
         rows = range(self._last + 1)
         self.ax.set_yticks([-row for row in rows], [*map(str, rows)])
 
