@@ -52,6 +52,7 @@ SLOW_FOLDERS = {"testing", "viz"}
 #: `import fluxus_rx` and no run needs, and the module that is made of an optional package.
 ON_USE = {
     "fluxus_rx._check",
+    "fluxus_rx._conduits.whole_stream",
     "fluxus_rx._engine.hot_source",
     "fluxus_rx._engine.path_observables",
     "fluxus_rx._graph.parts",
