@@ -114,6 +114,7 @@ class FlatMap(Cancellable[B]):
             value = context.run(go_on, None)
             while value is not _BETWEEN_CALLS:
                 if value is _AT_THE_END:
+                    caller.place = None  # a task that a call has left behind may hold it
                     return
                 turns.suspensions += 1
                 if turns.unopened is not None:
