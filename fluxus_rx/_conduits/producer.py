@@ -313,6 +313,8 @@ class Producer(Conduit, Generic[P_co]):
 class AsyncProducer(Producer[P_co]):
     """A producer that awaits: a subclass implements `aproduce`, an asynchronous generator.
 
+    One that has a `produce` as well, whatever its base, has that called by plain callers.
+
     >>> class Numbers(AsyncProducer[int]):
     ...     async def aproduce(self):
     ...         yield 1

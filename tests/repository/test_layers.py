@@ -67,6 +67,7 @@ ON_USE = {
     "fluxus_rx._check",
     "fluxus_rx._conduits.labeling",
     "fluxus_rx._conduits.lifetime",
+    "fluxus_rx._conduits.whole_stream",
     "fluxus_rx._engine.hot_source",
     "fluxus_rx._engine.path_observables",
     "fluxus_rx._functional.using",
