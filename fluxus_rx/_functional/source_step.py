@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, cast
 from reactivex import Observable
 
 from .._common.encoding import printed
-from .._common.messages import note, place_note, short, shown
+from .._common.messages import note, place_note, short
 from .._common.names import check_step_name
-from .._common.signatures import Parameters, function_name, is_async_function, parameters_of
+from .._common.signatures import Parameters, function_name, is_async_function
 from .._common.single_values import is_text
 from .._common.trail import Trail
-from .._conduits.conduit import options_repr, role_of
+from .._conduits.conduit import options_repr
 from .._conduits.from_observable import emission_of
 from .._conduits.producer import Producer
 from .._conduits.subclassing import derived, fact
@@ -35,11 +35,9 @@ from .._errors import InvalidFlowError, UsageError
 from .._monitoring.meter import length_of
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
-from .._products.attributes import checked, snapshot
+from .._products.attributes import snapshot
 from .._products.dict_product import MISSING, DictProduct
 from .._products.factory import (
-    EACH_A_MAPPING,
-    MAPPING,
     ProductFactory,
     claims,
     described_kind,
@@ -49,57 +47,13 @@ from .._rx.scheduler import FlowScheduler
 from .._streams.context import unmistakable
 from .._streams.iteration import Reader
 from .own_call import OwnCall
+from .source_data import check_takes_nothing, is_function_of_source
 from .step_function import Factories, using_text
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
 
-__all__ = ["SourceStep", "is_function_of_source"]
-
-
-def is_function_of_source(name: str, given: Any) -> bool:
-    """Whether this is a function, for a step of that name, and no data.
-
-    Raises TypeError or ValueError for what is neither, and for data that can't be products.
-    """
-    if is_text(given):
-        raise InvalidFlowError(
-            f"step {name!r}: a string is no data; expected a mapping, an iterable of mappings, or a"
-            " function"
-        )
-    if inspect.iscoroutine(given):
-        called = given.__name__
-        given.close()  # or "was never awaited" is printed over the real error
-        raise InvalidFlowError(
-            f"step({name!r}, {called}(...)) passes a call; pass the function:"
-            f" step({name!r}, {called})"
-        )
-    # What can be called is a function, also if it can be iterated, as a mock or a chain of layers.
-    if role_of(given) is None:
-        if callable(given):
-            return True
-        if isinstance(given, Mapping | Iterable | AsyncIterable | Observable):
-            _check_data(name, given)
-            return False
-    raise InvalidFlowError(f"step {name!r}: {shown(given)} is neither data nor a function")
-
-
-def _check_data(name: str, given: Any) -> None:
-    """What can be known now: the items of a collection, not those of a generator."""
-    if isinstance(given, Mapping):
-        checked(given, name, "the data", MAPPING)
-    elif isinstance(given, list | tuple):
-        for index, item in enumerate(given):
-            checked(item, name, f"item {index} of the data", EACH_A_MAPPING)
-
-
-def _check_takes_nothing(name: str, function: Any) -> None:
-    parameters = parameters_of(name, function)
-    if parameters.names or parameters.takes_all:
-        raise InvalidFlowError(
-            f"step {name!r}: {function_name(function)}() takes attributes, and a source has none;"
-            f" what takes products is a Step, or step({name!r}, …)"
-        )
+__all__ = ["SourceStep"]
 
 
 @printed
@@ -134,7 +88,7 @@ class SourceStep(Producer[DictProduct]):
         check_step_name(name)
         is_function = self._flow_own_call
         if source is not MISSING and is_function_of_source(name, source):
-            _check_takes_nothing(name, source)
+            check_takes_nothing(name, source)
             is_function = True
         elif source is MISSING and not is_function:
             raise InvalidFlowError(

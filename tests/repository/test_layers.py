@@ -55,6 +55,7 @@ ON_USE = {
     "fluxus_rx._conduits.lifetime",
     "fluxus_rx._engine.hot_source",
     "fluxus_rx._engine.path_observables",
+    "fluxus_rx._functional.selecting",
     "fluxus_rx._functional.using",
     "fluxus_rx._graph.parts",
     "fluxus_rx._graph.wiring",
