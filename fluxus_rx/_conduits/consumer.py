@@ -131,6 +131,8 @@ def _consumed_in(block: ConduitBlock[Any], products: Iterable[Any]) -> Any:
 class AsyncConsumer(Consumer[A_contra, R_co]):
     """A consumer that awaits: a subclass implements `aconsume`, a coroutine function.
 
+    One that has a `consume` as well, whatever its base, has that called by `Flow.run()`.
+
     >>> class Total(AsyncConsumer[int, int]):
     ...     async def aconsume(self, products):
     ...         return sum([product async for path, product in products])

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    Awaitable,
-    Generator,
-    Iterable,
-    Mapping,
-)
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Generator, Iterable, Mapping
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, cast, overload
@@ -53,11 +46,7 @@ if TYPE_CHECKING:
     from .._engine.hot_source import HotSource
     from .._graph.parts import Part
 
-__all__ = [
-    "AsyncProducer",
-    "Producer",
-    "SharedFlow",
-]
+__all__ = ["AsyncProducer", "Producer", "SharedFlow"]
 
 
 class Producer(Conduit, Generic[P_co]):
@@ -307,6 +296,8 @@ class Producer(Conduit, Generic[P_co]):
 
 class AsyncProducer(Producer[P_co]):
     """A producer that awaits: a subclass implements `aproduce`, an asynchronous generator.
+
+    One that has a `produce` as well, whatever its base, has that called by plain callers.
 
     >>> class Numbers(AsyncProducer[int]):
     ...     async def aproduce(self):

@@ -11,26 +11,20 @@ from reactivex import Observable
 
 from .._common.item_types import fits, type_arguments, type_name
 from .._common.messages import shown
-from .._engine.conversions import outputs_for, to_stream
-from .._engine.execution import collect
-from .._engine.merged import Merged
+from .._engine.conversions import to_stream
 from .._engine.observable import (
     FlowObservable,
     buffered,
     fan_out,
     flow_observable,
-    is_driven,
 )
 from .._errors import InvalidFlowError
 from .._graph.trampoline import trampoline
-from .._loops.event_loop import Loop
 from .._rx.overflow import Overflow, OverflowPolicy
-from .._rx.run_settings import RunSettings
 from .._streams.iteration import iterate
 from .._typing import A, A_contra, B, B_co, Behind, C, P_co, T, Whole
 from .composites import Chain, Group, entries_of, flat, union_of_products
 from .conduit import Conduit, ConduitRole, cannot_chain, cannot_group, passthrough_chained
-from .iterables import check_items
 from .producer import Producer
 from .subclassing import derived, fact
 from .transformer_stage import TransformerStage
@@ -48,10 +42,9 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
     outputs in the order of the inputs. Steps that wait for something are an `AsyncTransformer`.
     What each run needs open, a method `opened` gives: a context manager that sets it on `self`.
 
-    In a flow of steps, a mapping that a transformer gives for a product becomes a product that
-    comes of that one, so results have all of the lineage. It is named as the transformer is
-    (`name`, identifier or not), and its keys must be identifiers. A product that is passed on stays
-    the same object; so does what is no mapping, or has a lineage of its own.
+    In a flow of steps, a mapping that it gives becomes a product that comes of the one that it was
+    called with. It has the `name` of the transformer; its keys must be identifiers. What is passed
+    on, is no mapping, or has a lineage of its own stays what it is.
 
     A transformer is an operator in Rx and in aiostream too: called with an Observable it gives an
     Observable, called with an asynchronous iterable it gives a Stream.
@@ -125,12 +118,6 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
             " one item, as in flat_map: lambda item: reactivex.of(item) >> transformer"
         )
 
-    def _flow_on(self, source: Observable[A_contra]) -> Observable[B_co]:
-        driven = self._flow_is_async or is_driven(source)
-        if self._flow_n_paths == 1:
-            return self._flow_connect(flow_observable(source, driven))[0]
-        return Merged(lambda: [*self._flow_connect(flow_observable(source, driven))], driven)
-
     @derived
     def atransform(self, product: A_contra) -> AsyncIterable[B_co]:
         """The outputs for one product, on the running loop, as an asynchronous iterable.
@@ -153,10 +140,6 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         [4]
         """
         return self._flow_atransform(product)
-
-    def _flow_atransform(self, product: A_contra) -> AsyncIterable[B_co]:
-        one = self._flow_by_calls() if any(self._flow_whole) else self
-        return outputs_for(product, one._flow_on)
 
     @overload
     def _flow_after(self, first: Producer[A_contra], /) -> Producer[B_co]: ...
@@ -188,10 +171,6 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         one = self._flow_by_calls() if self._flow_whole[0] else self
         return one._flow_process(items)
 
-    def _flow_process(self, items: Iterable[A_contra]) -> list[B_co]:
-        with Loop() as loop:
-            return loop.call(lambda: self._flow_aprocess(items, plain=True))
-
     @derived
     async def aprocess(self, items: Iterable[A_contra] | AsyncIterable[A_contra]) -> list[B_co]:
         """The same as `process`, on the running loop; `items` may be asynchronous.
@@ -201,17 +180,6 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         """
         one = self._flow_by_calls() if self._flow_whole[1] else self
         return await one._flow_aprocess(items)
-
-    async def _flow_aprocess(
-        self, items: Iterable[A_contra] | AsyncIterable[A_contra], *, plain: bool = False
-    ) -> list[B_co]:
-        if isinstance(items, AsyncIterable):
-            source: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterate(items))
-        else:
-            check_items("process()", items)
-            source = FlowObservable(lambda flow, owner: iter(items))
-        paths = await collect(self._flow_connect(source), RunSettings(ordered=True, plain=plain))
-        return [product for path in paths for product in path]
 
     def __rshift__(self, other: Behind[Transformer[A_contra, B_co], Whole]) -> Whole:
         if isinstance(other, Conduit):
@@ -238,6 +206,9 @@ class AsyncTransformer(Transformer[A_contra, B_co]):
 
     Up to `concurrency` calls (256 by default) are in flight at once, over all paths of a run. The
     outputs come in the order of completion, or of the inputs with `.options(ordered=True)`.
+
+    One that has a `transform` of its own as well, whatever its base, has that called by plain
+    callers (`run`, `stream`, `process`, `for`), as that of a plain transformer is.
 
     >>> class Fetch(AsyncTransformer[str, str]):
     ...     async def atransform(self, product):
@@ -344,10 +315,8 @@ class Buffer(Transformer[T, T]):
 
     def describe(self) -> Part:
         """The buffer as data, see `Conduit.describe`."""
-        size, overflow = self.policy.size, self.policy.overflow
-        return self._flow_description(
-            connection="buffer", buffer=size, overflow=overflow, passes_on=True
-        )
+        facts = {"buffer": self.policy.size, "overflow": self.policy.overflow, "passes_on": True}
+        return self._flow_description(connection="buffer", **facts)
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """Its size and its policy."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Hashable, Iterable, Mapping
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
@@ -11,9 +11,13 @@ from reactivex import Observable
 
 from .._common.messages import place_note, short, shown
 from .._engine.bound_step import BoundStep, offloaded
-from .._engine.observable import FlowObservable, flow_observable
+from .._engine.conversions import outputs_for
+from .._engine.execution import collect
+from .._engine.merged import Merged
+from .._engine.observable import FlowObservable, flow_observable, is_driven
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError
+from .._loops.event_loop import Loop
 from .._options.offload import Offload
 from .._options.step_options import NO_OPTIONS, StepOptions
 from .._products.dict_product import product_classes
@@ -21,10 +25,17 @@ from .._products.factory import YieldedProducts
 from .._rx.run_settings import RunSettings
 from .._rx.scope import Scope
 from .._streams.context import Items
+from .._streams.iteration import iterate
 from .conduit import Conduit, ConduitRole
-from .iterables import MethodCall, OpenedThere, check_executor, iterator_of, not_iterable
+from .iterables import (
+    MethodCall,
+    OpenedThere,
+    check_executor,
+    check_items,
+    iterator_of,
+    not_iterable,
+)
 from .subclassing import uncounted
-from .whole_stream import seen_whole
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
@@ -130,6 +141,9 @@ class TransformerStage(Conduit):
     def _flow_connect(self, source: Observable[Any]) -> list[FlowObservable[Any]]:
         """This transformer on an observable: one observable per path, in path order."""
         if any(self._flow_whole):
+            # Here, as it takes 0.5 ms of the import of the library (benchmark "startup, import").
+            from .whole_stream import seen_whole
+
             return [seen_whole(self, self._flow_is_whole_plainly, source)]
         stage = Stage(
             bind=self._flow_bind,
@@ -146,6 +160,31 @@ class TransformerStage(Conduit):
             waits = self._flow_settings.over(implied).waits
             stage = stage._replace(plain=stage._replace(is_async=waits, implied=implied))
         return [flow_observable(source).then(stage)]
+
+    def _flow_on(self, source: Observable[Any]) -> Observable[Any]:
+        driven = self._flow_is_async or is_driven(source)
+        if self._flow_n_paths == 1:
+            return self._flow_connect(flow_observable(source, driven))[0]
+        return Merged(lambda: [*self._flow_connect(flow_observable(source, driven))], driven)
+
+    def _flow_atransform(self, product: Any) -> AsyncIterable[Any]:
+        one = self._flow_by_calls() if any(self._flow_whole) else self
+        return outputs_for(product, one._flow_on)
+
+    def _flow_process(self, items: Iterable[Any]) -> list[Any]:
+        with Loop() as loop:
+            return loop.call(lambda: self._flow_aprocess(items, plain=True))
+
+    async def _flow_aprocess(
+        self, items: Iterable[Any] | AsyncIterable[Any], *, plain: bool = False
+    ) -> list[Any]:
+        if isinstance(items, AsyncIterable):
+            source: FlowObservable[Any] = FlowObservable(lambda flow, owner: iterate(items))
+        else:
+            check_items("process()", items)
+            source = FlowObservable(lambda flow, owner: iter(items))
+        paths = await collect(self._flow_connect(source), RunSettings(ordered=True, plain=plain))
+        return [product for path in paths for product in path]
 
     def _flow_is_whole_plainly(self, settings: RunSettings) -> bool:
         """Whether its own `process` is called in such a run, and not its own `aprocess`."""

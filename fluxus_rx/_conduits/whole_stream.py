@@ -42,7 +42,7 @@ from .remaker import Remaker
 __all__ = ["seen_whole"]
 
 #: what a thread is told instead of a product
-_CANCELLED: Final = "the run was cancelled"
+_TOLD_TO_END: Final = "the run was cancelled"
 
 
 def seen_whole(
@@ -197,7 +197,7 @@ class _ProcessInThread(Cancellable[Any]):
                 call_soon(self._loop, self._ask)
                 batch = self._inbox.get()
             if self._is_left:
-                raise asyncio.CancelledError(_CANCELLED)
+                raise asyncio.CancelledError(_TOLD_TO_END)
             if batch is END:
                 return
             if isinstance(batch, BaseException):
@@ -207,7 +207,7 @@ class _ProcessInThread(Cancellable[Any]):
                     del batch  # it knows this frame
             for item in batch:
                 if self._is_left:
-                    raise asyncio.CancelledError(_CANCELLED)
+                    raise asyncio.CancelledError(_TOLD_TO_END)
                 yield item
 
     # on the loop

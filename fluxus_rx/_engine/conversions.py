@@ -18,7 +18,7 @@ from .._loops.loop_errors import require_loop
 from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
 from .._streams.channel import Channel
-from .._streams.context import CALLERS
+from .._streams.context import CALLER
 from .._streams.iteration import aclose_all, iterate
 from .._streams.ordering import Arrival
 from .._streams.resumable import Resumable
@@ -85,8 +85,8 @@ def outputs_for(
     Inside of a run, its calls are of that run, and further down than all: its limits, counts and
     failures are those of the run. Elsewhere it is a run of its own.
     """
-    callers = CALLERS.get()
-    place = callers[-1].place if callers else None
+    caller = CALLER.get()
+    place = None if caller is None else caller.place
     scope: Scope | None = None if place is None else place.run
     trail: Trail | None = None if place is None else place.trail
     if scope is None or scope.closing or scope.loop is not asyncio.get_running_loop():

@@ -28,7 +28,7 @@ from .._rx.run_settings import RunSettings
 from .._rx.scheduler import FlowScheduler
 from .._rx.scope import Scope
 from .._streams.call_stage import CallStage
-from .._streams.context import CALLERS
+from .._streams.context import CALLER
 from .._streams.flat_map import FlatMap
 from .._streams.limit import Limit
 from .._streams.timing import IdleTimes
@@ -331,7 +331,7 @@ def _limit_of(bound_step: BoundStep, size: float, flow: FlowScheduler) -> Limit 
 
     limit = scope.get_or_create(bound_step.key, make)
     if flow.is_inner:
-        for caller in CALLERS.get():
+        for caller in CALLER.get() or ():
             if caller.place is not None and caller.place.limit is limit:
                 return None
     return limit

@@ -204,11 +204,13 @@ def _entry_of(
     locations: StepLocations, failure: Failure | Pending, start: str | None
 ) -> tuple[Trail, DictProduct]:
     """Where a failed product enters the flow, and as what."""
-    trail = locations.find(location_of(failure))
+    location = location_of(failure)
+    trail = locations.find(location)
     if trail is None:
+        others = "" if location[1] >= 0 else ", and none of calls inside of calls"
         raise InvalidFlowError(
             f"rerun(): the flow has no step at {failure.path}, where {failure.step!r} stood; it"
-            " takes failures of the same flow"
+            f" takes failures of the same flow{others}"
         )
     product = failure.product
     if not isinstance(product, DictProduct):

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from .._common.messages import also_raised
 from .._common.text import counted
-from .._streams.context import CALLERS, Caller
+from .._streams.context import CALLER, Caller
 from .._streams.loop_clock import LoopClock
 from .._streams.timing import TimeSlice
 from .._typing import Demand
@@ -116,8 +116,6 @@ class Scope:
         self._resources: Resources | None = None
         self._clocks: dict[float, LoopClock] = {}
         self._when_closed: list[Callable[[], None]] = []
-        #: what makes the calls inside of sources and consumers
-        self.caller = Caller(_AtLarge(self))
 
     def __repr__(self) -> str:
         return f"<run {id(self):#x}>"
@@ -131,18 +129,18 @@ class Scope:
 
     def context(self) -> contextvars.Context:
         """A copy of the context here, in which calls belong to this run."""
-        callers, made = CALLERS.get(), contextvars.copy_context()
-        if not callers or getattr(callers[-1].place, "run", None) is not self:
-            made.run(CALLERS.set, (*callers, self.caller))
+        caller, made = CALLER.get(), contextvars.copy_context()
+        if caller is None or getattr(caller.place, "run", None) is not self:
+            made.run(CALLER.set, Caller(caller, _AtLarge(self)))
         return made
 
     async def within(self, work: Coroutine[Any, Any, _T]) -> _T:
         """What `work` comes to; calls that are made in it belong to this run."""
-        token = CALLERS.set((*CALLERS.get(), self.caller))
+        token = CALLER.set(Caller(CALLER.get(), _AtLarge(self)))
         try:
             return await work
         finally:
-            CALLERS.reset(token)
+            CALLER.reset(token)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)

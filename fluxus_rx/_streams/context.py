@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, Final, Generic, Protocol
 
 from .._typing import T
 from .permit import Permit
 
-__all__ = ["CALLERS", "Caller", "CallerPlace", "Items", "unmistakable"]
+__all__ = ["CALLER", "Caller", "CallerPlace", "Items", "unmistakable"]
 
 
 class CallerPlace(Protocol):
@@ -22,15 +23,24 @@ class CallerPlace(Protocol):
 class Caller:
     """Whoever makes calls, one after the other: a worker of a stage, or a run for the rest."""
 
-    __slots__ = ("place",)
+    __slots__ = ("outer", "place")
 
-    def __init__(self, place: CallerPlace | None = None) -> None:
+    def __init__(self, outer: Caller | None, place: CallerPlace | None = None) -> None:
+        #: whose call it is inside of
+        self.outer = outer
         #: of its call now
         self.place = place
 
+    def __iter__(self) -> Iterator[Caller]:
+        """Itself, and those that it was called by."""
+        caller: Caller | None = self
+        while caller is not None:
+            yield caller
+            caller = caller.outer
 
-#: The call that runs here, and those that it was called by, the outermost first.
-CALLERS: Final[ContextVar[tuple[Caller, ...]]] = ContextVar("fluxus_rx callers", default=())
+
+#: Whoever makes the call that runs here.
+CALLER: Final[ContextVar[Caller | None]] = ContextVar("fluxus_rx caller", default=None)
 
 
 class Items(Generic[T]):

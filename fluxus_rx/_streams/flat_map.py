@@ -14,7 +14,7 @@ from typing import Any, Final
 from .._typing import B
 from .call_stage import CallStage, Turns
 from .channel import Channel
-from .context import CALLERS, Caller, Items
+from .context import CALLER, Caller, Items
 from .iteration import END, Cancellable, aclose, cancel, poller
 from .ordering import DeferredSlot
 from .task_group import TaskGroup
@@ -101,19 +101,20 @@ class FlatMap(Cancellable[B]):
         # Not a task for each call: that costs 5 us more. Not an eagerly started coroutine put into
         # a task later: that breaks `asyncio.timeout`.
         assert self._context is not None
-        variables, turns, first = self._context.copy(), self._turns, self._stages[0]
-        caller = Caller()
+        turns, first = self._turns, self._stages[0]
         # Once a worker, and not once a call: what calls inside of a call belong to is seen by it.
-        variables.run(CALLERS.set, (*variables.get(CALLERS, ()), caller))
+        caller = Caller(self._context.get(CALLER))
+        variables, context = None, self._context.copy()
+        context.run(CALLER.set, caller)
         carrying: Any = self._carry(caller)
         go_on = carrying.send
         turns.coming -= 1
         while True:
             # Not its methods at hand: 64 bytes each for a call in flight (benchmark "memory").
-            context = variables.copy()
             value = context.run(go_on, None)
             while value is not _BETWEEN_CALLS:
                 if value is _AT_THE_END:
+                    caller.place = None  # a task that a call has left behind may hold it
                     return
                 turns.suspensions += 1
                 if turns.unopened is not None:
@@ -129,6 +130,10 @@ class FlatMap(Cancellable[B]):
                     value = context.run(carrying.throw, error)
                 else:
                     value = context.run(go_on, sent)
+            if variables is None:
+                variables = self._context.copy()
+                variables.run(CALLER.set, caller)
+            context = variables.copy()
 
     @coroutine
     def _carry(self, caller: Caller) -> Generator[Any, Any, None]:

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Final
 
 from .._errors import UsageError
-from .context import CALLERS, Caller
+from .context import CALLER, Caller
 
 __all__ = ["Limit"]
 
@@ -45,7 +45,7 @@ class Limit:
         self.size = size
         #: the limits of a run that calls inside of calls wait for, by which calls they do
         self._rivals = rivals
-        self._inner: dict[asyncio.Future[None], tuple[Caller, ...]] = {}
+        self._inner: dict[asyncio.Future[None], Caller | None] = {}
         #: changed by whoever makes calls, since a method for it costs 2 % of an item and step
         #: (benchmark "async"): one more where fewer are in flight than `size`, and nobody waits;
         #: one less at the end, and then those that wait are admitted
@@ -140,12 +140,14 @@ class Limit:
         rivals = self._rivals
         if rivals is None:
             return
-        self._inner[future] = CALLERS.get()[:-1]
+        caller = CALLER.get()
+        self._inner[future] = None if caller is None else caller.outer
         rivals.add(self)
         future.add_done_callback(self._waits_no_longer)
         stuck = [*rivals]
         while self in stuck:
-            callers = {caller for one in stuck for way in one._inner.values() for caller in way}
+            waiting = (inner for one in stuck for inner in one._inner.values())
+            callers = {caller for inner in waiting if inner is not None for caller in inner}
             left = [one for one in stuck if one._is_held_by(callers)]
             if len(left) == len(stuck):
                 raise UsageError(_DEADLOCK)

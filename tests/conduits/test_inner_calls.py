@@ -21,6 +21,7 @@ from fluxus_rx import (
     StepOptions,
     UsageError,
     arun,
+    rerun,
     run,
     start,
     step,
@@ -294,6 +295,8 @@ class TestOptions:
             assert [output["wrap"] for output in result[0]] == [{"y": []}] * 2
             assert [one.path for one in result.failures] == ["source → wrap → Fails"] * 2
             assert sorted(str(one.exception) for one in result.failures) == ["1", "2"]
+            with pytest.raises(TypeError, match="none of calls inside of calls"):
+                rerun(flow, result.failures)
 
     def test_an_error_goes_through_the_call(self) -> None:
         """As the object it is, with the notes of both; who catches it goes on."""

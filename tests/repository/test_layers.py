@@ -53,6 +53,7 @@ SLOW_FOLDERS = {"testing", "viz"}
 ON_USE = {
     "fluxus_rx._check",
     "fluxus_rx._conduits.lifetime",
+    "fluxus_rx._conduits.whole_stream",
     "fluxus_rx._engine.hot_source",
     "fluxus_rx._engine.path_observables",
     "fluxus_rx._functional.selecting",

@@ -149,6 +149,27 @@ async def processing_gives_lists() -> None:
     assert_type((Half() >> Describe()).process([1]), list[str])
 
 
+async def one_product_gives_its_outputs() -> None:
+    assert_type(Half().atransform(1), AsyncIterable[float])
+    assert_type((Half() >> Describe()).atransform(1), AsyncIterable[str])
+    async for text in Describe().atransform(1.5):
+        assert_type(text, str)
+
+
+class Named(Transformer[int, str]):
+    # Pyright takes no attribute for a property, even where that has a setter.
+    name: str
+
+    def __init__(self, name: str) -> None:
+        self.name = name  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    def transform(self, product: int) -> Iterator[str]:
+        yield self.name
+
+    async def atransform(self, product: int) -> AsyncIterator[str]:
+        yield self.name
+
+
 def options_keep_the_type() -> None:
     assert_type(Describe().options(concurrency=3, ordered=True), Describe)
     assert_type(Numbers() >> Describe().options(concurrency=3), Producer[str])
