@@ -48,10 +48,8 @@ from ._errors import (
     UsageError,
 )
 from ._functional.builders import chain, parallel, passthrough, path, route, step, where
-from ._functional.dict_consumer import DictConsumer
 from ._functional.source_step import SourceStep
 from ._functional.step import Step
-from ._functional.wrapper import Wrapper
 from ._monitoring.progress import Progress, StepProgress
 from ._monitoring.summary import StepSummary, Summary
 from ._options.failure import Failure
@@ -65,6 +63,8 @@ from ._rx.stopper import Stopper
 
 if TYPE_CHECKING:
     from ._check.check import Finding, check
+    from ._functional.dict_consumer import DictConsumer
+    from ._functional.wrapper import Wrapper
     from ._monitoring.stats import Explanation, RunStats, StepStats
     from ._options.process_pool import close_processes
     from ._run.handle import Run, start
@@ -140,11 +140,13 @@ __all__ = [
 #: What `run` and `stream` don't need, and where it is: imported when it is asked for, as it takes a
 #: tenth of the import of the library (benchmark "startup, import").
 _ON_USE: Final = {
+    "DictConsumer": "_functional.dict_consumer",
     "Explanation": "_monitoring.stats",
     "Finding": "_check.check",
     "Run": "_run.handle",
     "RunStats": "_monitoring.stats",
     "StepStats": "_monitoring.stats",
+    "Wrapper": "_functional.wrapper",
     "arerun": "_run.rerun",
     "check": "_check.check",
     "close_processes": "_options.process_pool",

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    Awaitable,
-    Generator,
-    Iterable,
-    Mapping,
-)
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Generator, Iterable, Mapping
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, Literal, Never, Self, Unpack, cast, overload
@@ -54,11 +47,7 @@ if TYPE_CHECKING:
     from .._engine.hot_source import HotSource
     from .._graph.parts import Part
 
-__all__ = [
-    "AsyncProducer",
-    "Producer",
-    "SharedFlow",
-]
+__all__ = ["AsyncProducer", "Producer", "SharedFlow"]
 
 
 class Producer(Conduit, Generic[P_co]):

@@ -52,10 +52,9 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
     outputs in the order of the inputs. Steps that wait for something are an `AsyncTransformer`.
     What each run needs open, a method `opened` gives: a context manager that sets it on `self`.
 
-    In a flow of steps, a mapping that a transformer gives for a product becomes a product that
-    comes of that one, so results have all of the lineage. It is named as the transformer is
-    (`name`, identifier or not), and its keys must be identifiers. A product that is passed on stays
-    the same object; so does what is no mapping, or has a lineage of its own.
+    In a flow of steps, a mapping that it gives becomes a product that comes of the one that it was
+    called with. It has the `name` of the transformer; its keys must be identifiers. What is passed
+    on, is no mapping, or has a lineage of its own stays what it is.
 
     A transformer is an operator in Rx and in aiostream too: called with an Observable it gives an
     Observable, called with an asynchronous iterable it gives a Stream.
@@ -326,10 +325,8 @@ class Buffer(Transformer[T, T]):
 
     def describe(self) -> Part:
         """The buffer as data, see `Conduit.describe`."""
-        size, overflow = self.policy.size, self.policy.overflow
-        return self._flow_description(
-            connection="buffer", buffer=size, overflow=overflow, passes_on=True
-        )
+        facts = {"buffer": self.policy.size, "overflow": self.policy.overflow, "passes_on": True}
+        return self._flow_description(connection="buffer", **facts)
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
         """Its size and its policy."""

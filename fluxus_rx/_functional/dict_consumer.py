@@ -53,3 +53,7 @@ class DictConsumer(Consumer[Mapping[str, Any], RunResult]):
         placed = self._flow_copy()
         object.__setattr__(placed, "_flow_n_inputs", producer._flow_n_paths)
         return placed
+
+
+# Users see, pickle and report what they import, not where it is written.
+DictConsumer.__module__ = "fluxus_rx"

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, cast
 from reactivex import Observable
 
 from .._common.encoding import printed
-from .._common.messages import note, place_note, short, shown
+from .._common.messages import note, place_note, short
 from .._common.names import check_step_name
-from .._common.signatures import Parameters, function_name, is_async_function, parameters_of
+from .._common.signatures import Parameters, function_name, is_async_function
 from .._common.single_values import is_text
 from .._common.trail import Trail
 from .._conduits.conduit import options_repr
@@ -32,15 +32,12 @@ from .._engine.bound_step import BoundStep, ItemCall, offloaded
 from .._engine.observable import FlowObservable
 from .._engine.stage import Stage, StepContext
 from .._errors import InvalidFlowError, UsageError
-from .._graph.mistakes import check_no_frame, is_conduit
 from .._monitoring.meter import length_of
 from .._options.offload import Offload
 from .._options.step_options import StepOptions
-from .._products.attributes import checked, snapshot
+from .._products.attributes import snapshot
 from .._products.dict_product import MISSING, DictProduct
 from .._products.factory import (
-    EACH_A_MAPPING,
-    MAPPING,
     ProductFactory,
     claims,
     described_kind,
@@ -50,71 +47,13 @@ from .._rx.scheduler import FlowScheduler
 from .._streams.context import unmistakable
 from .._streams.iteration import Reader
 from .own_call import OwnCall
+from .source_data import check_takes_nothing, is_function_of_source
 from .step_function import Factories, using_text
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
 
-__all__ = ["SourceStep", "is_function_of_source"]
-
-
-def is_function_of_source(name: str, given: Any) -> bool:
-    """Whether this is a function, for a step of that name, and no data.
-
-    Raises TypeError or ValueError for what is neither, and for data that can't be products.
-    """
-    # What can be called is a function, also if it can be iterated, as a mock or a chain of layers.
-    if not is_conduit(given):
-        if callable(given):
-            return True
-        is_data = isinstance(given, Mapping | Iterable | AsyncIterable | Observable)
-        if is_data and not is_text(given):
-            _check_data(name, given)
-            return False
-    raise _no_function(name, given)
-
-
-def _no_function(name: str, given: Any) -> InvalidFlowError:
-    """The error for what is neither data nor a function."""
-    if inspect.iscoroutine(given):
-        called = given.__name__
-        given.close()  # or "was never awaited" is printed over the real error
-        return InvalidFlowError(
-            f"step({name!r}, {called}(...)) passes a call; pass the function:"
-            f" step({name!r}, {called})"
-        )
-    if is_conduit(given):
-        made = f"{given.__name__}()" if isinstance(given, type) else short(given)
-        return InvalidFlowError(
-            f"step {name!r}: {shown(given)} is neither data nor a function, but a conduit, which"
-            f" stands in a flow by itself: {made}, and not step({name!r}, …)"
-        )
-    what = f"{shown(given)} is neither data nor a function"
-    if is_text(given):
-        what = "a string is no data; expected a mapping, an iterable of mappings, or a function"
-    return InvalidFlowError(
-        f"step {name!r}: {what}; of a call, pass the function itself: step({name!r}, f), not"
-        f" step({name!r}, f(…))"
-    )
-
-
-def _check_data(name: str, given: Any) -> None:
-    """What can be known now: the items of a collection, not those of a generator."""
-    check_no_frame(f"step {name!r}", given)
-    if isinstance(given, Mapping):
-        checked(given, name, "the data", MAPPING)
-    elif isinstance(given, list | tuple):
-        for index, item in enumerate(given):
-            checked(item, name, f"item {index} of the data", EACH_A_MAPPING)
-
-
-def _check_takes_nothing(name: str, function: Any) -> None:
-    parameters = parameters_of(name, function)
-    if parameters.names or parameters.takes_all:
-        raise InvalidFlowError(
-            f"step {name!r}: {function_name(function)}() takes attributes, and a source has none;"
-            f" what takes products is a Step, or step({name!r}, …)"
-        )
+__all__ = ["SourceStep"]
 
 
 @printed
@@ -149,7 +88,7 @@ class SourceStep(Producer[DictProduct]):
         check_step_name(name)
         is_function = self._flow_own_call
         if source is not MISSING and is_function_of_source(name, source):
-            _check_takes_nothing(name, source)
+            check_takes_nothing(name, source)
             is_function = True
         elif source is MISSING and not is_function:
             raise InvalidFlowError(

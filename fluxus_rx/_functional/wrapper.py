@@ -101,3 +101,7 @@ class Wrapper(AsyncTransformer[A_contra, B_co]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.inner!r}){options_repr(self)}"
+
+
+# Users see, pickle and report what they import, not where it is written.
+Wrapper.__module__ = "fluxus_rx"

@@ -70,6 +70,7 @@ ON_USE = {
     "fluxus_rx._conduits.whole_stream",
     "fluxus_rx._engine.hot_source",
     "fluxus_rx._engine.path_observables",
+    "fluxus_rx._functional.selecting",
     "fluxus_rx._functional.using",
     "fluxus_rx._graph.parts",
     "fluxus_rx._graph.wiring",
