@@ -162,10 +162,7 @@ class _NamedBranch(Chain):
         return _named_part(parts, self._flow_branch)
 
     def _flow_ended(self, paths: list[Any]) -> list[Any]:
-        return [
-            path if path.trail is None else path.at_branch(path.trail.out_of_branch())
-            for path in paths
-        ]
+        return [_out_of_branch(path, self._flow_branch) for path in paths]
 
 
 class _NamedTransformer(_NamedBranch, ChainedTransformer[A_contra, B_co]):
@@ -180,10 +177,11 @@ class _NamedProducer(_NamedBranch, ChainedProducer[P_co]):
 
     def _flow_ended(self, paths: list[Any]) -> list[Any]:
         seen: set[Trail] = set()
-        for path in paths:
+        given = [*map(flow_observable, paths)]
+        for path in given:
             if path.trail is not None:
                 path.trail.begin_in_branch(self._flow_branch, seen)
-        return super()._flow_ended(paths)
+        return super()._flow_ended(given)
 
 
 class _NamedPassthrough(Passthrough):
@@ -203,9 +201,7 @@ class _NamedPassthrough(Passthrough):
 
     def _flow_connect(self, source: Observable[T]) -> list[FlowObservable[T]]:
         """The source itself, which is in the branch here."""
-        named = _into_branch(source, self._flow_branch)
-        assert named.trail is not None
-        return [named.at_branch(named.trail.out_of_branch())]
+        return [_out_of_branch(_into_branch(source, self._flow_branch), self._flow_branch)]
 
     def __repr__(self) -> str:
         return f"path({self._flow_branch!r}, {Passthrough()!r})"
@@ -215,6 +211,16 @@ def _into_branch(source: Observable[T], name: str) -> FlowObservable[T]:
     given = flow_observable(source)
     trail = given.trail
     return given.at_branch(Trail.of_branch(name) if trail is None else trail.into_branch(name))
+
+
+def _out_of_branch(path: Observable[T], name: str) -> FlowObservable[T]:
+    given = flow_observable(path)
+    trail = given.trail
+    if trail is None or name not in trail.branch:  # what has no trail has lost that of its source
+        given = _into_branch(given, name)
+        trail = given.trail
+    assert trail is not None
+    return given.at_branch(trail.out_of_branch())
 
 
 def _named_part(parts: tuple[Part, ...], name: str) -> Part:

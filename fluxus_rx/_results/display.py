@@ -170,11 +170,13 @@ class ResultView:
         names: Sequence[str],
         failures: Sequence[Failure],
         pending: Sequence[Pending],
+        is_cut: bool,
     ) -> None:
         self._paths = paths
         self._names = names
         self._failures = failures
         self._pending = pending
+        self._is_cut = is_cut
 
     @property
     def _headline(self) -> str:
@@ -184,6 +186,8 @@ class ResultView:
             parts.append(counted(len(self._failures), "failure"))
         if self._pending:
             parts.append(f"{len(self._pending):,} pending")
+        if self._is_cut:
+            parts.append("ended before the sources did")
         return ", ".join(parts)
 
     def lines(self, outputs: int, width: int) -> Iterator[str]:

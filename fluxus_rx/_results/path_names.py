@@ -9,7 +9,7 @@ from typing import Any
 
 from .._common.encoding import PrintedText
 from .._common.messages import short
-from .._common.names import unique_names
+from .._common.names import UniqueNames
 from .._common.trail import Trail
 
 __all__ = ["PathNames"]
@@ -57,11 +57,18 @@ class PathNames:
         """The name of each path; no two have the same one."""
         by_branch = [" → ".join(branches) for branches in self.branches]
         counts = Counter(by_branch)
-        found = [
-            name if name and counts[name] == 1 else _steps_of(trail, index)
-            for index, (name, trail) in enumerate(zip(by_branch, self._trails, strict=True))
-        ]
-        return tuple(map(PrintedText, unique_names(found)))
+        # The name of a branch is that of no other path, also where steps are called so.
+        unique = UniqueNames()
+        for name in dict.fromkeys(one for branches in self.branches for one in branches):
+            unique.add(name)
+        found = []
+        for index, (name, trail) in enumerate(zip(by_branch, self._trails, strict=True)):
+            if not name or counts[name] > 1:
+                name = unique.add(_steps_of(trail, index))
+            elif len(self.branches[index]) > 1:
+                name = unique.add(name)
+            found.append(PrintedText(name))
+        return tuple(found)
 
     @property
     def are_given(self) -> bool:
@@ -70,7 +77,7 @@ class PathNames:
 
     def find(self, name: str) -> list[int]:
         """The paths that lead through the branch of this name; if there is none, the path that is
-        called so. Raises KeyError if there is none either."""
+        called so; empty, if there is none either."""
         found = [index for index, branches in enumerate(self.branches) if name in branches]
         if not found and name in self.texts:
             found.append(self.texts.index(name))

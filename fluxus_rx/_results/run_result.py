@@ -296,7 +296,7 @@ class RunResult(ResultTables):
     def _view(self) -> ResultView:
         from .display import ResultView
 
-        return ResultView(self._paths, self.paths, self._failures, self._pending)
+        return ResultView(self._paths, self.paths, self._failures, self._pending, self._is_cut)
 
     def _repr_html_(self) -> str:
         return self._view.html()

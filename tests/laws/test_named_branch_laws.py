@@ -39,9 +39,11 @@ class NamingWorld(World):
 
 
 def told(result: RunResult) -> Any:
-    """All that a result has, but for the names of its paths."""
-    failures = [(one.step, dict(one.product), one.attempts) for one in result.failures]
-    return list(result), failures, result.complete
+    """All that a result has, but for the names of its paths, by which failures with products of one
+    position are sorted."""
+    failures = [(one.step, one.product["uid"], one.attempts) for one in result.failures]
+    positions = [one.product.positions() for one in result.failures]
+    return list(result), sorted(failures, key=repr), positions, result.complete
 
 
 @settings(max_examples=as_many(15, thoroughly=500))

@@ -199,6 +199,21 @@ class TestPretty:
         ]
         assert len(str(result).splitlines()) > len(lines)
 
+    def test_a_run_that_was_cut_short_says_so(self) -> None:
+        """With what is pending."""
+        stopper = Stopper()
+
+        def last(x: int) -> dict[str, int]:
+            stopper.stop()
+            return {"y": x}
+
+        source = step("src", ({"x": x} for x in range(100)))
+        result = run(source >> step("last", last), stop=stopper)
+        headline = str(result).splitlines()[0]
+        assert headline.endswith(", ended before the sources did")
+        assert (f"{len(result.pending)} pending" in headline) == bool(result.pending)
+        assert not result.complete
+
     def test_times_are_left_out(self) -> None:
         """They are in the summary and in the timeline."""
         result = run(step("src", [{"x": 1}]), timestamps=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fluxus_rx import FlowError, RunResult, SimpleProducer, parallel, path, run, step
+from fluxus_rx import FlowError, RunResult, SimpleProducer, parallel, passthrough, path, run, step
 
 
 def judge(n: int) -> Any:
@@ -63,6 +63,15 @@ class TestPaths:
             "input → double → double",
         )
         assert result["input → double#1"] is result[1]
+
+    def test_the_name_of_a_branch_is_that_of_no_other_path(self) -> None:
+        """Also where the steps of one are called so."""
+        double = step("double", lambda n: {"n": 2 * n})
+        result = run(parallel(passthrough(), path("input", double)), input={"n": 1})
+
+        assert result.paths == ("input#1", "input")
+        assert result["input"] is result[1]
+        assert result["input#1"] is result[0]
 
     def test_a_name_that_is_not_there_is_a_key_error(self) -> None:
         """Which lists those that are, and tells of a step that has the name."""
