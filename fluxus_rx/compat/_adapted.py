@@ -263,6 +263,7 @@ class Flow(_Chained, CoreFlow[R_co]):
 
     `run` feeds the consumer path by path, `arun` with products as they come.
 
+    >>> from fluxus_rx.compat import Flow
     >>> from fluxus_rx.compat.functional import step
     >>> from fluxus_rx.compat.functional.conduit import DictConsumer
     >>> flow = step("src", {"x": 1}) >> DictConsumer()
@@ -296,6 +297,7 @@ class Flow(_Chained, CoreFlow[R_co]):
 class Passthrough(Adapted, CorePassthrough):
     """Stands in a group, and passes products on as they are. There is one of it.
 
+    >>> from fluxus_rx.compat import Passthrough
     >>> Passthrough() is Passthrough()
     True
     """

@@ -33,6 +33,7 @@ class FlowWarning(Warning):
 class Producer(AdaptedProducer[P_co]):
     """Starts a flow: a subclass implements `produce`.
 
+    >>> from fluxus_rx.compat import Producer
     >>> class Numbers(Producer[int]):
     ...     def produce(self):
     ...         yield from (1, 2, 3)
@@ -44,6 +45,7 @@ class Producer(AdaptedProducer[P_co]):
 class AsyncProducer(Producer[P_co], CoreAsyncProducer[P_co]):
     """A producer that awaits: a subclass implements `aproduce`, an asynchronous generator.
 
+    >>> from fluxus_rx.compat import AsyncProducer
     >>> class Numbers(AsyncProducer[int]):
     ...     async def aproduce(self):
     ...         yield 1
@@ -64,6 +66,7 @@ class AsyncProducer(Producer[P_co], CoreAsyncProducer[P_co]):
 class Transformer(AdaptedTransformer[A_contra, B_co]):
     """Takes products one by one: a subclass implements `transform`, a generator.
 
+    >>> from fluxus_rx.compat import Transformer
     >>> class Half(Transformer[float, float]):
     ...     def transform(self, source_product):
     ...         yield source_product / 2
@@ -91,6 +94,7 @@ class Transformer(AdaptedTransformer[A_contra, B_co]):
 class AsyncTransformer(Transformer[A_contra, B_co], CoreAsyncTransformer[A_contra, B_co]):
     """A transformer that awaits: a subclass implements `atransform`, an asynchronous generator.
 
+    >>> from fluxus_rx.compat import AsyncTransformer
     >>> class Shout(AsyncTransformer[str, str]):
     ...     async def atransform(self, source_product):
     ...         yield source_product.upper()
@@ -116,6 +120,7 @@ class Consumer(AdaptedConsumer[A_contra, R_co]):
     """Ends a flow: a subclass implements `consume`, which takes pairs of the index of a path and a
     product, and gives the result.
 
+    >>> from fluxus_rx.compat import Consumer
     >>> class Total(Consumer[int, int]):
     ...     def consume(self, products):
     ...         return sum(product for path, product in products)
@@ -132,6 +137,7 @@ class Consumer(AdaptedConsumer[A_contra, R_co]):
 class AsyncConsumer(Consumer[A_contra, R_co], CoreAsyncConsumer[A_contra, R_co]):
     """A consumer that awaits: a subclass implements `aconsume`, a coroutine function.
 
+    >>> from fluxus_rx.compat import AsyncConsumer
     >>> class Total(AsyncConsumer[int, int]):
     ...     async def aconsume(self, products):
     ...         return sum([product async for path, product in products])

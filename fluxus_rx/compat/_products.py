@@ -8,6 +8,7 @@ from importlib import import_module
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from .._common.encoding import printed
 from .._engine.bound_step import BoundStep, ItemCall
 from .._engine.observable import FlowObservable
 from .._engine.stage import Stage, StepContext
@@ -37,6 +38,7 @@ class _ProductType(type(CoreProduct)):  # type: ignore[misc]  # it is ABCMeta
         return type.__instancecheck__(cls, thing)
 
 
+@printed
 class DictProduct(CoreProduct, metaclass=_ProductType):
     """A mapping of what one step has added, which knows the product that it was made of.
 

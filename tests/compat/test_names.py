@@ -115,6 +115,18 @@ def test_dark_colours_are_known_by_their_background() -> None:
     assert drawn(night) == drawn("dark") != drawn(day) == drawn(None)
 
 
+def test_a_drawing_is_written_in_the_characters_that_there_are() -> None:
+    """Others are escaped, and no drawing fails by them."""
+    from fluxus_rx.compat.functional import RunResult
+
+    buffer = io.BytesIO()
+    out = io.TextIOWrapper(buffer, "ascii", newline="\n")
+    times = {"[start]": 0.0, "[end]": 1.0}
+    RunResult([{"größe": {"x": 1, **times}}]).draw_timeline(style="text", out=out)
+    out.flush()
+    assert rb"gr\xf6\xdfe" in buffer.getvalue()
+
+
 def test_results_and_products_stay_what_they_are() -> None:
     """Copied, pickled and merged."""
     from fluxus_rx.compat.functional import RunResult, run, step

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from time import perf_counter
 from typing import Any
 
+from ..._common.encoding import printed
 from ..._common.names import UniqueNames
 from ..._common.signatures import function_name, parameters_of
 from ..._errors import InvalidFlowError, InvalidNameError
@@ -43,6 +44,7 @@ def _makes_step(given: Any) -> bool:
     return callable(given) and not is_data and (code is None or bool(code.co_varnames))
 
 
+@printed
 @stands_for(SourceStep)
 class DictProducer(AdaptedProducer[CoreProduct], SourceStep):
     """A step that begins a flow: `producer`, called without arguments, gives a mapping, or several,
@@ -79,6 +81,7 @@ class DictProducer(AdaptedProducer[CoreProduct], SourceStep):
         return _as_built(super().__repr__(), self, DictProducer)
 
 
+@printed
 @stands_for(CoreStep)
 class Step(AdaptedTransformer[Mapping[str, Any], CoreProduct], CoreStep):
     """A step that takes products, and calls a function of their attributes; `kwargs` are fixed.

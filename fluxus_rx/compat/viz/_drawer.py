@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, KeysView
 from typing import Any, ClassVar, Generic, TextIO, TypeVar
 
 from ..._common.messages import shown
-from ..._errors import InvalidFlowError
+from ..._errors import InvalidFlowError, encodable
 
 __all__ = ["Drawer", "FlowStyle", "TextStyle", "TimelineStyle", "is_dark"]
 
@@ -95,11 +95,15 @@ class TextStyle(DrawingStyle):
 
     def start_drawing(self, *, title: str, **kwargs: Any) -> None:
         """Write the title."""
-        self.out.write(f"{f' {title} ':=^{self._width}}\n\n")
+        self._flow_write(f"{f' {title} ':=^{self._width}}\n\n")
 
     def finalize_drawing(self, **kwargs: Any) -> None:
         """Write an empty line."""
-        self.out.write("\n")
+        self._flow_write("\n")
+
+    def _flow_write(self, text: str) -> None:
+        """Write a text, in the characters that there are."""
+        self.out.write(encodable(text, self.out))
 
 
 class Drawer(ABC, Generic[_Style]):

@@ -17,7 +17,7 @@ class FlowTextStyle(TextStyle, FlowStyle):
 
     def render_flow(self, flow: Any) -> None:
         """Write the expression."""
-        self.out.write(f"{flow}\n")
+        self._flow_write(f"{flow}\n")
 
 
 class FlowGraphStyle(FlowStyle):

@@ -47,7 +47,7 @@ class TimelineTextStyle(TextStyle, TimelineStyle):
         for row in cells:
             sides = zip(row, self.COLUMN_ALIGNMENT, widths, strict=True)
             lines.append([f"{cell:{side}{width}}" for cell, side, width in sides])
-        self.out.writelines("  ".join(line) + "\n" for line in lines)
+        self._flow_write("".join("  ".join(line) + "\n" for line in lines))
         super().finalize_drawing(**kwargs)
 
 
