@@ -16,6 +16,7 @@
 # _engine, _results                 steps as stages of a running flow; what a run gives
 # _check                            what can be known of a flow before it runs
 # _conduits                         producers, transformers, consumers, chains and groups
+# _components                       conduits that are ready to be used: data, observables, operators
 # _functional, _reactive_streams    steps on dictionaries; flows as publishers and subscribers
 # _run                              run, stream, start, rerun
 # compat, functional, graph, lineage, reactive_streams, rx, simple, streams, testing
@@ -26,12 +27,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from ._components.from_observable import from_observable
+from ._components.pipes import rx_pipe, stream_pipe
+from ._components.simple_producer import SimpleAsyncProducer, SimpleProducer
 from ._conduits.conduit import Conduit
 from ._conduits.consumer import AsyncConsumer, Consumer, Flow
-from ._conduits.from_observable import from_observable
-from ._conduits.pipes import rx_pipe, stream_pipe
 from ._conduits.producer import AsyncProducer, Producer, SharedFlow
-from ._conduits.simple_producer import SimpleAsyncProducer, SimpleProducer
 from ._conduits.transformer import AsyncTransformer, Passthrough, Transformer
 from ._errors import (
     BufferOverflowError,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._conduits.labeling import LabelingProducer, LabelingTransformer
+from ._components.labeling import LabelingProducer, LabelingTransformer
 from ._products.lineage import HasLineage, LineageOrigin
 
 __all__ = ["HasLineage", "LabelingProducer", "LabelingTransformer", "LineageOrigin"]

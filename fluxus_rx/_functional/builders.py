@@ -240,7 +240,7 @@ def path(name: str, flow: Any, /) -> Any:
             " passthrough, with outputs to tell from others"
         )
     # Here, as it takes half a millisecond of the import of the library.
-    from .._conduits.labeling import named_branch
+    from .._components.labeling import named_branch
 
     return named_branch(name, flow)
 

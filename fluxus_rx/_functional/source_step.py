@@ -24,8 +24,8 @@ from .._common.names import check_step_name
 from .._common.signatures import Parameters, function_name, is_async_function
 from .._common.single_values import is_text
 from .._common.trail import Trail
+from .._components.emission import emission_of
 from .._conduits.conduit import options_repr
-from .._conduits.emission import emission_of
 from .._conduits.producer import Producer
 from .._conduits.subclassing import derived, fact
 from .._engine.bound_step import BoundStep, ItemCall, offloaded

@@ -10,7 +10,7 @@ from reactivex import Observable
 from .._common.messages import check_whole_number, short, shown
 from .._common.names import check_name
 from .._common.trail import Trail
-from .._conduits.from_observable import ForeignProducer
+from .._components.from_observable import ForeignProducer
 from .._conduits.producer import Producer
 from .._engine.observable import FlowObservable
 from .._engine.stage import ForeignItems

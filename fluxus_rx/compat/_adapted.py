@@ -14,11 +14,11 @@ from operator import itemgetter, rshift
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NoReturn, Self, TypeVar
 
 from .._common.item_types import fits
+from .._components.simple_producer import SimpleAsyncProducer, SimpleProducer
 from .._conduits.conduit import Conduit, role_of
 from .._conduits.consumer import Consumer
 from .._conduits.consumer import Flow as CoreFlow
 from .._conduits.producer import Producer, _ParallelProducers
-from .._conduits.simple_producer import SimpleAsyncProducer, SimpleProducer
 from .._conduits.subclassing import derived
 from .._conduits.transformer import (
     ChainedProducer as CoreChainedProducer,

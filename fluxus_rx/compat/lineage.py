@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .._conduits.labeling import LabelingProducer as CoreLabelingProducer
-from .._conduits.labeling import LabelingTransformer as CoreLabelingTransformer
+from .._components.labeling import LabelingProducer as CoreLabelingProducer
+from .._components.labeling import LabelingTransformer as CoreLabelingTransformer
 from .._products.lineage import HasLineage, LineageOrigin
 from .._typing import A_contra, B_co, P_co
 from ._conduits import Producer, Transformer

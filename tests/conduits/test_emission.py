@@ -12,7 +12,7 @@ from reactivex import operators as ops
 from reactivex.subject import AsyncSubject, BehaviorSubject, ReplaySubject, Subject
 
 from fluxus_rx import rx_pipe, step, stream_pipe
-from fluxus_rx._conduits.emission import _THINNING, emission_of, operator_names
+from fluxus_rx._components.emission import _THINNING, emission_of, operator_names
 from fluxus_rx.viz import to_tree
 
 FLOW = step("src", [{"x": 1}])

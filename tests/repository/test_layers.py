@@ -24,6 +24,7 @@ ORDER: list[list[str]] = [
     ["_engine", "_results"],
     ["_check"],
     ["_conduits"],
+    ["_components"],
     ["_functional", "_reactive_streams"],
     ["_run"],
     [
@@ -37,9 +38,10 @@ LEVELS = {folder: level for level, folders in enumerate(ORDER) for folder in fol
 #: Where the engines may be imported: the folders that wrap them, and those that take their objects
 #: from users and must know them by type.
 ENGINES = {
-    "aiostream": {"_streams", "_engine", "_conduits", "testing"},
+    "aiostream": {"_streams", "_engine", "_conduits", "_components", "testing"},
     "reactivex": {
-        "_rx", "_engine", "_conduits", "_functional", "_reactive_streams", "_run", "testing",
+        "_rx", "_engine", "_conduits", "_components", "_functional", "_reactive_streams", "_run",
+        "testing",
     },
 }  # fmt: skip
 
@@ -65,7 +67,7 @@ SLOW_FOLDERS = {"testing", "viz"}
 #: `import fluxus_rx` and no run needs, and the module that is made of an optional package.
 ON_USE = {
     "fluxus_rx._check",
-    "fluxus_rx._conduits.labeling",
+    "fluxus_rx._components.labeling",
     "fluxus_rx._conduits.lifetime",
     "fluxus_rx._conduits.whole_stream",
     "fluxus_rx._engine.hot_source",

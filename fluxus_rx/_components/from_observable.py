@@ -10,14 +10,14 @@ from reactivex import Observable
 from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._common.names import check_name
+from .._conduits.producer import Producer
+from .._conduits.subclassing import derived
 from .._engine.observable import FlowObservable, buffered
 from .._errors import InvalidFlowError
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._streams.channel import BUFFER
 from .._typing import T
 from .emission import emission_of
-from .producer import Producer
-from .subclassing import derived
 
 if TYPE_CHECKING:
     from .._graph.parts import Part

@@ -10,6 +10,11 @@ from reactivex import Observable
 
 from .._common.messages import place_note, shown
 from .._common.trail import Trail
+from .._conduits.composites import Chain
+from .._conduits.conduit import Conduit
+from .._conduits.producer import Producer
+from .._conduits.subclassing import fact
+from .._conduits.transformer import ChainedProducer, ChainedTransformer, Passthrough, Transformer
 from .._engine.bound_step import BoundStep, ItemCall
 from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import Stage, StepContext
@@ -17,11 +22,6 @@ from .._errors import InvalidProductError
 from .._options.step_options import StepOptions
 from .._products.lineage import HasLineage
 from .._typing import A_contra, B_co, P_co, T
-from .composites import Chain
-from .conduit import Conduit
-from .producer import Producer
-from .subclassing import fact
-from .transformer import ChainedProducer, ChainedTransformer, Passthrough, Transformer
 
 if TYPE_CHECKING:
     from .._graph.parts import Part

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any
 
 from .._common.messages import shown
+from .._conduits.iterables import check_items
+from .._conduits.producer import AsyncProducer, Producer
 from .._errors import InvalidFlowError, UsageError
 from .._typing import T
-from .iterables import check_items
-from .producer import AsyncProducer, Producer
 
 __all__ = ["SimpleAsyncProducer", "SimpleProducer"]
 

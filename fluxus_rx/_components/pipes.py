@@ -17,6 +17,10 @@ from .._common.messages import shown
 from .._common.names import check_name
 from .._common.signatures import function_name
 from .._common.trail import Trail
+from .._conduits.conduit import options_repr
+from .._conduits.remaker import Remaker, is_one_by_one
+from .._conduits.subclassing import derived
+from .._conduits.transformer import Transformer
 from .._engine.observable import FlowObservable, flow_observable, is_driven
 from .._engine.stage import ForeignItems
 from .._errors import InvalidFlowError, UsageError
@@ -25,11 +29,7 @@ from .._rx.connectable import made_for_one_run
 from .._rx.scheduler import FlowScheduler
 from .._streams.iteration import iterate, relay
 from .._streams.timing import TimeSlice
-from .conduit import options_repr
 from .emission import operator_names
-from .remaker import Remaker, is_one_by_one
-from .subclassing import derived
-from .transformer import Transformer
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
