@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cProfile
 import functools
+import itertools
 import pstats
 import random
 import re
@@ -207,7 +208,7 @@ class TestPretty:
             stopper.stop()
             return {"y": x}
 
-        source = step("src", ({"x": x} for x in range(100)))
+        source = step("src", ({"x": x} for x in itertools.count()))
         result = run(source >> step("last", last), stop=stopper)
         headline = str(result).splitlines()[0]
         assert headline.endswith(", ended before the sources did")
