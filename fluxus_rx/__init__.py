@@ -28,10 +28,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ._conduits.conduit import Conduit
 from ._conduits.consumer import AsyncConsumer, Consumer, Flow
-from ._conduits.from_observable import from_observable
+from ._conduits.from_observable import SimpleAsyncProducer, SimpleProducer, from_observable
 from ._conduits.pipes import rx_pipe, stream_pipe
 from ._conduits.producer import AsyncProducer, Producer, SharedFlow
-from ._conduits.simple_producer import SimpleAsyncProducer, SimpleProducer
 from ._conduits.transformer import AsyncTransformer, Passthrough, Transformer
 from ._errors import (
     BufferOverflowError,

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ._conduits.simple_producer import SimpleAsyncProducer, SimpleProducer
+from ._conduits.from_observable import SimpleAsyncProducer, SimpleProducer
 
 __all__ = ["SimpleAsyncProducer", "SimpleProducer"]

@@ -1,13 +1,13 @@
-"""Producers of what an observable emits; and how it emits, guessed from the inside of reactivex.
+"""Producers of what is there already: an iterable, or an observable; and how that emits.
 
-An observable doesn't say what it was made of. That of an operator subscribes by a function that has
-what it was put on in its closure, and whose module is the operator's; `tests/conduits/
-test_emission.py` fails where that changes.
+How it emits is guessed from the inside of reactivex. An observable doesn't say what it was made of.
+That of an operator subscribes by a function that has what it was put on in its closure, and whose
+module is the operator's; `tests/conduits/test_emission.py` fails where that changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from reactivex import Observable
@@ -17,17 +17,25 @@ from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._common.names import check_name
 from .._engine.observable import FlowObservable, buffered, is_driven
-from .._errors import InvalidFlowError
+from .._errors import InvalidFlowError, UsageError
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._streams.channel import BUFFER
 from .._typing import T
-from .producer import Producer
+from .iterables import check_items
+from .producer import AsyncProducer, Producer
 from .subclassing import derived
 
 if TYPE_CHECKING:
     from .._graph.parts import Part
 
-__all__ = ["ForeignProducer", "ObservableProducer", "emission_of", "from_observable"]
+__all__ = [
+    "ForeignProducer",
+    "ObservableProducer",
+    "SimpleAsyncProducer",
+    "SimpleProducer",
+    "emission_of",
+    "from_observable",
+]
 
 
 @printed
@@ -218,3 +226,60 @@ def _closed_over(function: Any) -> Iterator[Any]:
             yield cell.cell_contents
         except ValueError:  # empty
             continue
+
+
+class SimpleProducer(Producer[T]):
+    """A producer of the items of an iterable, in its order.
+
+    An iterator is used up by the first run; a second one raises `UsageError` (a RuntimeError).
+    Raises TypeError for what isn't iterable, and for text and mappings, whose characters and keys
+    are hardly meant.
+
+    >>> list(SimpleProducer([1, 2]))
+    [1, 2]
+    """
+
+    def __init__(self, items: Iterable[T]) -> None:
+        check_items("SimpleProducer()", items)
+        self.items = items
+        self._used = False
+
+    def produce(self) -> Iterator[T]:
+        """The items."""
+        _use_iterator(self, isinstance(self.items, Iterator))
+        return iter(self.items)
+
+
+class SimpleAsyncProducer(AsyncProducer[T]):
+    """A producer of the items of an asynchronous iterable, in its order.
+
+    An asynchronous iterator is used up by the first run; a second one raises `UsageError` (a
+    RuntimeError). Raises TypeError for what isn't asynchronously iterable.
+
+    >>> async def numbers():
+    ...     yield 1
+    >>> list(SimpleAsyncProducer(numbers()))
+    [1]
+    """
+
+    def __init__(self, items: AsyncIterable[T]) -> None:
+        if not isinstance(items, AsyncIterable):
+            raise InvalidFlowError(
+                f"SimpleAsyncProducer() takes an asynchronous iterable, not {shown(items)}"
+            )
+        self.items = items
+        self._used = False
+
+    def aproduce(self) -> AsyncIterable[T]:
+        """The items."""
+        _use_iterator(self, isinstance(self.items, AsyncIterator))
+        return self.items
+
+
+def _use_iterator(producer: Any, once: bool) -> None:
+    if once and producer._used:
+        raise UsageError(
+            f"{producer.name}: its iterator was used up by an earlier run; pass a list, or a"
+            " producer that makes a new one"
+        )
+    producer._used = True

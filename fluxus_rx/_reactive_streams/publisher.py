@@ -22,8 +22,8 @@ from reactivex.disposable import Disposable
 from .._common.encoding import printed
 from .._common.messages import short, shown
 from .._conduits.conduit import role_of
+from .._conduits.from_observable import SimpleAsyncProducer
 from .._conduits.producer import Producer
-from .._conduits.simple_producer import SimpleAsyncProducer
 from .._engine.observable import flow_observable
 from .._errors import InvalidFlowError, InvalidOptionError, InvalidProductError, UsageError
 from .._loops.inbox import Wakeup
