@@ -13,8 +13,7 @@
 # _graph, _loops, _streams          a flow as data; event loops; asynchronous streams, on aiostream
 # _monitoring, _options             the numbers of a run; what can be set on a step
 # _products, _rx, viz               what travels; streams and observables joined; drawings
-# _engine, _results                 steps as stages of a running flow; what a run gives
-# _check                            what can be known of a flow before it runs
+# _check, _engine, _results         what can be known before a run; steps as stages; what a run gives
 # _conduits                         producers, transformers, consumers, chains and groups
 # _components                       conduits that are ready to be used: data, observables, operators
 # _functional, _reactive_streams    steps on dictionaries; flows as publishers and subscribers

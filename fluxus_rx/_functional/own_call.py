@@ -25,7 +25,7 @@ class OwnCall:
     def __call__(self, /, **attributes: Any) -> Any:
         if self._opened_there is None:
             return self._step.call(**attributes)
-        return self._opened_there(_OneCall(self._step, attributes))()
+        return self._opened_there(_CallThere(self._step, attributes))()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return OwnCall, (self._step._flow_without_options(), self._opened_there)
@@ -35,7 +35,7 @@ class OwnCall:
         return f"{type(self._step).__name__}.call"
 
 
-class _OneCall:
+class _CallThere:
     """One call of a step, to be made on the copy that is open."""
 
     def __init__(self, step: Any, attributes: dict[str, Any]) -> None:
