@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ._functional.builders import chain, parallel, passthrough, step
+from ._functional.builders import passthrough, step
+from ._functional.combining import chain, parallel
 from ._results.run_result import RunResult
 from ._run.run import run
 

@@ -11,7 +11,7 @@ from reactivex import Observable
 from .._common.messages import place_note, shown
 from .._common.trail import Trail
 from .._conduits.composites import Chain
-from .._conduits.conduit import Conduit
+from .._conduits.conduit import Conduit, role_of
 from .._conduits.producer import Producer
 from .._conduits.subclassing import fact
 from .._conduits.transformer import ChainedProducer, ChainedTransformer, Passthrough, Transformer
@@ -231,7 +231,7 @@ def _named_part(parts: tuple[Part, ...], name: str) -> Part:
 
 def named_branch(name: str, conduit: Conduit) -> Any:
     """A producer, a transformer or a passthrough as a branch of this name."""
-    if isinstance(conduit, Passthrough):
+    if role_of(conduit) == "passthrough":
         return _NamedPassthrough(name)
-    kind = _NamedProducer if isinstance(conduit, Producer) else _NamedTransformer
+    kind = _NamedProducer if role_of(conduit) == "producer" else _NamedTransformer
     return kind((conduit,), name)

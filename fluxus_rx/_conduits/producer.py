@@ -447,5 +447,5 @@ def _shared_policy(flow: Conduit, overflow: Any, buffer: Any) -> OverflowPolicy:
     """The policy of who listens to a shared flow, if these are one."""
     if buffer is None:
         buffer = 1 if overflow == "latest" else BUFFER
-    label = f"share() of {short(flow)}"
-    return OverflowPolicy.of("share()", label, "buffer", buffer, overflow, heeded=True)
+    of = "share()", f"share() of {short(flow)}"
+    return OverflowPolicy.of(*of, "buffer", buffer, overflow, heeded=True)

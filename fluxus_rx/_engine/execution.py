@@ -27,6 +27,7 @@ from .._monitoring.meter import always_running
 from .._options.offload import GRACE_SECONDS
 from .._options.pending import Pending
 from .._options.threads import run_into
+from .._products.collector import Collector, ReadableCollectors
 from .._rx.run_settings import RunSettings
 from .._rx.scheduler import UNBOUNDED, FlowScheduler
 from .._rx.scope import Scope
@@ -35,7 +36,6 @@ from .._streams.channel import BUFFER, Channel
 from .._streams.context import unmistakable
 from .._streams.ordering import Arrival, PathOrder
 from .._typing import Demand, T
-from .bound_step import Collector, ReadableCollectors
 from .merged import paths_by_source, subscribe_paths
 from .stage import StepLocations
 

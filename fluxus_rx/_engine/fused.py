@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from .._common.messages import also_raised
+from .._products.collector import Collector
 from .._rx.scheduler import FlowScheduler
 from .._streams.context import Items
 from .._streams.iteration import END, CompositeStream, StartWith
 from .._streams.timing import IdleTimes, TimeSlice
-from .bound_step import BoundStep, Collector, settle
+from .bound_step import BoundStep, settle
 from .fused_loop import YIELD_TO_LOOP, Cursor, FusedLoop, PendingCall
 from .stage import async_stage
 

@@ -18,19 +18,12 @@ from reactivex import abc
 from .._common.messages import also_raised
 from .._errors import UsageError
 from .._loops.loop_errors import note_loop_error
+from .._products.collector import Collector
 from .._streams.context import Items, unmistakable
 from .._streams.iteration import END
 from .._streams.timing import TimeSlice
 from .._typing import T
-from .bound_step import (
-    BoundStep,
-    CollectedRows,
-    Collector,
-    Deferred,
-    FusedCalls,
-    Opening,
-    Stopped,
-)
+from .bound_step import BoundStep, CollectedRows, Deferred, FusedCalls, Opening, Stopped
 
 __all__ = ["YIELD_TO_LOOP", "Cursor", "FusedLoop", "PendingCall", "PlainSteps"]
 

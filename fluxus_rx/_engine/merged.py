@@ -17,6 +17,7 @@ from reactivex.disposable import Disposable
 
 from .._common.messages import short
 from .._graph.trampoline import trampoline
+from .._products.collector import Collector
 from .._rx.draining import made_as_of, moment_of_making
 from .._rx.driver import Driver, RootObserver
 from .._rx.multicast import Branch, Hub, subscribe_merged
@@ -24,7 +25,6 @@ from .._rx.run_settings import RunSettings
 from .._rx.scheduler import FlowScheduler
 from .._streams.timing import IdleTimes
 from .._typing import T
-from .bound_step import Collector
 from .fused_tree import FusedTree, TreeNode
 from .observable import DrivenObservable, FlowObservable, Receiver
 from .pipeline import CarriedSteps, Pipeline

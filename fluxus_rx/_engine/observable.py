@@ -21,7 +21,9 @@ from .._common.trail import Trail
 from .._monitoring.meter import ItemCounter, Meter
 from .._monitoring.watched_items import WatchedSource
 from .._options.step_options import NO_OPTIONS
-from .._products.factory import ProductOwner, SourceItems
+from .._products.collector import Collector
+from .._products.factory import SourceItems
+from .._products.ownership import ProductOwner
 from .._rx.draining import moment_of_making
 from .._rx.driver import Driver, RootObserver
 from .._rx.intake import Intake
@@ -32,7 +34,7 @@ from .._rx.scheduler import UNBOUNDED, FlowScheduler
 from .._rx.scope import make_drainable
 from .._streams.iteration import Cancellable
 from .._typing import T
-from .bound_step import BoundStep, Collector
+from .bound_step import BoundStep
 from .fused_loop import PlainSteps
 from .metered import metered_source
 from .pipeline import Pipeline

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from functools import partial
 from typing import Any, NamedTuple
 
+from .._products.collector import Collector
 from .._rx.intake import Intake
 from .._rx.overflow import BoundedIntake
 from .._rx.scheduler import FlowScheduler
@@ -15,7 +16,7 @@ from .._streams.flat_map import FlatMap, ForkStage
 from .._streams.iteration import Cancellable, CompositeStream, StartWith, poller
 from .._streams.merge import Merge
 from .._typing import T
-from .bound_step import BoundStep, Collector
+from .bound_step import BoundStep
 from .fused import Fused
 from .stage import async_stage, call_stage
 

@@ -22,7 +22,8 @@ from .._engine.stage import StepContext
 from .._options.offload import Offload
 from .._products.attributes import known_names
 from .._products.dict_product import MISSING, DictProduct
-from .._products.factory import ProductFactory, branched, claims, described_kind, no_products
+from .._products.factory import ProductFactory, described_kind, no_products
+from .._products.ownership import branched, claims
 from .._streams.context import Items
 from .direct import DirectStep
 from .step_function import StepFunction

@@ -8,16 +8,10 @@ from math import inf
 from time import perf_counter
 from typing import Any, Final
 
-from .._engine.bound_step import (
-    BoundStep,
-    CallCounter,
-    CollectedRows,
-    Collector,
-    FusedCalls,
-    Stopped,
-)
+from .._engine.bound_step import BoundStep, CallCounter, CollectedRows, FusedCalls, Stopped
 from .._engine.fused_loop import YIELD_TO_LOOP
 from .._products.attributes import known_names
+from .._products.collector import Collector
 from .._products.dict_product import MISSING, DictProduct
 from .._products.factory import SourceItems
 from .._streams.context import Items, unmistakable

@@ -37,12 +37,8 @@ from .._options.offload import Offload
 from .._options.step_options import StepOptions
 from .._products.attributes import snapshot
 from .._products.dict_product import MISSING, DictProduct
-from .._products.factory import (
-    ProductFactory,
-    claims,
-    described_kind,
-    no_products,
-)
+from .._products.factory import ProductFactory, described_kind, no_products
+from .._products.ownership import claims
 from .._rx.scheduler import FlowScheduler
 from .._streams.context import unmistakable
 from .._streams.iteration import Reader

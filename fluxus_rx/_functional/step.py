@@ -24,7 +24,8 @@ from .._options.offload import Offload
 from .._options.step_options import option_hint
 from .._products.attributes import snapshot
 from .._products.dict_product import MISSING, DictProduct, item_number
-from .._products.factory import FOREIGN_NAME, ProductFactory, claims, from_foreign
+from .._products.factory import FOREIGN_NAME, ProductFactory, from_foreign
+from .._products.ownership import claims
 from .call import OffloadedCall, StepCall, TimedCall
 from .own_call import OwnCall
 from .step_function import Factories, StepFunction, by_value, using_text

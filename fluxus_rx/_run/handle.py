@@ -12,12 +12,12 @@ from .._common.encoding import printed
 from .._common.messages import check_seconds
 from .._common.text import counted
 from .._conduits.conduit import Conduit
-from .._engine.bound_step import Collector, ReadableCollectors
 from .._engine.execution import Execution
 from .._errors import FlowError, UsageError
 from .._monitoring.progress import State
 from .._monitoring.reporting import Follow
 from .._options.step_options import StepOptions
+from .._products.collector import Collector, ReadableCollectors
 from .._results.rows import Output
 from .._results.run_result import RunResult
 from .._rx.stopper import Stopper

@@ -27,7 +27,6 @@ from .._common.trail import Trail
 from .._conduits.conduit import role_of
 from .._conduits.producer import Producer
 from .._conduits.transformer import Transformer
-from .._engine.bound_step import Collector
 from .._engine.execution import Execution
 from .._engine.observable import flow_observable
 from .._errors import (
@@ -42,8 +41,10 @@ from .._graph.mistakes import check_no_frame, holds_conduits, meant_by
 from .._monitoring.reporting import Follow, reporting
 from .._options.failure import Failure
 from .._options.step_options import StepOptions
+from .._products.collector import Collector
 from .._products.dict_product import DictProduct
-from .._products.factory import detached, from_foreign
+from .._products.factory import from_foreign
+from .._products.ownership import detached
 from .._results.failures import sorted_failures
 from .._results.path_names import PathNames
 from .._results.rows import Output, PathOutputs

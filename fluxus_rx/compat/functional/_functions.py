@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..._conduits.conduit import Conduit
-from ..._functional.builders import chain as core_chain
-from ..._functional.builders import parallel as core_parallel
+from ..._functional.combining import chain as core_chain
+from ..._functional.combining import parallel as core_parallel
 from .._adapted import Passthrough, adapted
 from .._running import run_collected
 from ._result import RunResult
