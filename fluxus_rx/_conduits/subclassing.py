@@ -92,14 +92,15 @@ def own_method(cls: type, name: str) -> Any:
     said = method.__func__ if isinstance(method, staticmethod | classmethod) else method
     if not callable(said) or name in _annotations(kind):
         return None
-    is_said = getattr(said, "__isabstractmethod__", False) or getattr(said, "_flow_derived", False)
-    return None if is_said else method
+    # Not only whether they are there, as all attributes of a mock are.
+    abstract = getattr(said, "__isabstractmethod__", False) is True
+    return None if abstract or getattr(said, "_flow_derived", False) is True else method
 
 
 def _count_calls(cls: Any) -> None:
     """Have calls of the `atransform` of a class be calls of the run that they are made in."""
     method = own_method(cls, "atransform")
-    if method is None or hasattr(method, "_flow_uncounted"):
+    if method is None or "_flow_uncounted" in getattr(method, "__dict__", ()):
         return
 
     @functools.wraps(method.__func__ if isinstance(method, staticmethod | classmethod) else method)
@@ -116,10 +117,9 @@ def _count_calls(cls: Any) -> None:
 
 def uncounted(method: Any) -> Any:
     """A bound method as it was written, without the counting."""
-    # A mock has whatever it is asked for.
-    is_method = isinstance(method, MethodType)
-    found = getattr(method, "_flow_uncounted", None) if is_method else None
-    return method if found is None else _bound(found, method.__self__)
+    if isinstance(method, MethodType) and "_flow_uncounted" in vars(method.__func__):
+        return _bound(vars(method.__func__)["_flow_uncounted"], method.__self__)
+    return method
 
 
 def _bound(method: Any, thing: Any) -> Any:
