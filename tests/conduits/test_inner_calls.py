@@ -28,7 +28,7 @@ from fluxus_rx import (
 )
 from fluxus_rx.lineage import LabelingTransformer, LineageOrigin
 from fluxus_rx.testing import run_virtual
-from tests.support.conduits import Add, AsyncNumbers, Collect, Numbers
+from tests.support.conduits import Add, AsyncNumbers, Collect, Fetch, Numbers
 
 
 class Slow(AsyncTransformer[int, int]):
@@ -176,10 +176,10 @@ class TestLimits:
 
     def test_plain_transform_is_a_run_of_its_own(self) -> None:
         """And waits for nobody."""
-        slow = (Slow() >> Add(0)).options(concurrency=1)
+        fetch = (Fetch(10) >> Add(0)).options(concurrency=1)
 
         def plainly(x: int) -> dict[str, Any]:
-            return {"y": [*slow.transform(x)]}
+            return {"y": [*fetch.transform(x)]}
 
         flow = step("s", [{"x": 1}, {"x": 2}]) >> step("plainly", plainly)
         assert [output["plainly"]["y"] for output in run(flow)[0]] == [[11], [12]]
