@@ -14,8 +14,11 @@ from itertools import takewhile
 from math import prod
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
+from reactivex import Observable
+
 from .._common.encoding import printed
 from .._common.item_types import fits, type_name, union_of
+from .._engine.observable import fan_out
 from .._errors import InvalidFlowError, InvalidNameError
 from .._graph.trampoline import trampoline
 from .._options.step_options import NO_OPTIONS, OptionKeywords, StepOptions, shows_options
@@ -25,7 +28,9 @@ from .conduit import Conduit
 if TYPE_CHECKING:
     from .._graph.parts import Part
 
-__all__ = ["Chain", "Group", "check_types", "entries_of", "flat", "union_of_products"]
+__all__ = [
+    "Chain", "Group", "check_types", "compiled", "entries_of", "flat", "union_of_products",
+]  # fmt: skip
 
 
 @printed
@@ -423,3 +428,22 @@ def check_types(first: Conduit, second: Conduit) -> None:
                     f"cannot chain {final._flow_label} into {target._flow_label}: the first gives"
                     f" {type_name(given)}, but the second takes {type_name(taken)}"
                 )
+
+
+def compiled(one: Any, source: Observable[Any] | None) -> Generator[Any, Any, list[Any]]:
+    """The paths of a conduit on a source, or of a producer on none; for a trampoline."""
+    if isinstance(one, Chain):
+        paths: list[Any] = [one._flow_begun(source)]
+        for conduit in one.conduits:
+            paths, before = [], paths
+            for path in before:
+                paths += yield compiled(conduit, path)
+        return one._flow_ended(paths)
+    if not isinstance(one, Group):
+        given = one._flow_observables() if source is None else one._flow_connect(source)
+        return cast(list[Any], given)
+    paths, count = [], len(one.conduits)
+    sources = [None] * count if source is None else fan_out(source, count, one._flow_is_async)
+    for conduit, branch in zip(one.conduits, sources, strict=True):
+        paths += yield compiled(conduit, branch)
+    return paths

@@ -243,14 +243,15 @@ class Producer(Conduit, Generic[P_co]):
 
     def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
         awaits = self._flow_awaits and not (self._flow_is_twin and flow.scope.settings.plain)
-        offload: Offload | None = None
-        if not awaits:
-            offload = offloaded(id(self), lambda: self._flow_label, flow.scope, self._flow_options)
+        offload = None if awaits else self._flow_offload(flow)
         if not self._flow_is_opened:
             return self._flow_products(awaits, offload, None)
         from .lifetime import opened_products
 
         return opened_products(self, flow.scope, awaits, offload)
+
+    def _flow_offload(self, flow: FlowScheduler) -> Offload | None:
+        return offloaded(id(self), lambda: self._flow_label, flow.scope, self._flow_options)
 
     def _flow_products(
         self, awaits: bool, offload: Offload | None, opened_there: OpenedThere | None
@@ -447,5 +448,5 @@ def _shared_policy(flow: Conduit, overflow: Any, buffer: Any) -> OverflowPolicy:
     """The policy of who listens to a shared flow, if these are one."""
     if buffer is None:
         buffer = 1 if overflow == "latest" else BUFFER
-    of = "share()", f"share() of {short(flow)}"
-    return OverflowPolicy.of(*of, "buffer", buffer, overflow, heeded=True)
+    label = f"share() of {short(flow)}"
+    return OverflowPolicy.of("share()", label, "buffer", buffer, overflow, heeded=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterable, Collection, Generator, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Self, cast, overload
+from collections.abc import AsyncIterable, Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Self, overload
 
 from aiostream import Stream
 from reactivex import Observable
@@ -15,7 +15,6 @@ from .._engine.conversions import to_stream
 from .._engine.observable import (
     FlowObservable,
     buffered,
-    fan_out,
     flow_observable,
 )
 from .._errors import InvalidFlowError
@@ -24,7 +23,7 @@ from .._graph.trampoline import trampoline
 from .._rx.overflow import Overflow, OverflowPolicy
 from .._streams.iteration import iterate
 from .._typing import A, A_contra, B, B_co, Behind, C, P_co, T, Whole
-from .composites import Chain, Group, entries_of, flat, union_of_products
+from .composites import Chain, Group, compiled, entries_of, flat, union_of_products
 from .conduit import Conduit, ConduitRole
 from .producer import Producer
 from .subclassing import derived, fact
@@ -336,28 +335,6 @@ class Buffer(Transformer[T, T]):
         return f"buffered({self.policy.size}, {self.policy.overflow!r})"
 
 
-def _compiled(one: Any, source: Observable[Any] | None) -> Generator[Any, Any, list[Any]]:
-    """The paths of a conduit on a source, or of a producer on none; for a trampoline."""
-    if isinstance(one, Chain):
-        paths: list[Any] = [one._flow_begun(source)]
-        for conduit in one.conduits:
-            paths, before = [], paths
-            for path in before:
-                paths += yield _compiled(conduit, path)
-        return one._flow_ended(paths)
-    if not isinstance(one, Group):
-        return cast(
-            list[Any], one._flow_observables() if source is None else one._flow_connect(source)
-        )
-    sources: list[Any] = [None] * len(one.conduits)
-    if source is not None:
-        sources = [*fan_out(source, len(one.conduits), one._flow_is_async)]
-    paths = []
-    for conduit, branch in zip(one.conduits, sources, strict=True):
-        paths += yield _compiled(conduit, branch)
-    return paths
-
-
 class ChainedProducer(Chain, Producer[P_co]):
     """A producer and the transformers behind it."""
 
@@ -373,7 +350,7 @@ class ChainedProducer(Chain, Producer[P_co]):
 
     def _flow_observables(self) -> list[FlowObservable[P_co]]:
         """One observable per path, in path order."""
-        return trampoline(_compiled(self, None))
+        return trampoline(compiled(self, None))
 
 
 class ChainedTransformer(Chain, Transformer[A_contra, B_co]):
@@ -396,7 +373,7 @@ class ChainedTransformer(Chain, Transformer[A_contra, B_co]):
 
     def _flow_connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """The chain on an observable: one observable per path, in path order."""
-        return trampoline(_compiled(self, source))
+        return trampoline(compiled(self, source))
 
 
 class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
@@ -421,7 +398,7 @@ class _ParallelTransformers(Group, Transformer[A_contra, B_co]):
 
     def _flow_connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
         """The group on an observable, which runs once: one observable per path, in path order."""
-        return trampoline(_compiled(self, source))
+        return trampoline(compiled(self, source))
 
 
 def _common_input(conduits: tuple[Any, ...]) -> Any:
