@@ -14,8 +14,7 @@ from .._conduits.producer import Producer
 from .._conduits.subclassing import derived
 from .._engine.observable import FlowObservable, buffered
 from .._errors import InvalidFlowError
-from .._rx.overflow import Overflow, OverflowPolicy
-from .._streams.channel import BUFFER
+from .._rx.overflow import Overflow, OverflowPolicy, usual_size
 from .._typing import T
 from .emission import emission_of
 
@@ -98,7 +97,7 @@ class ObservableProducer(ForeignProducer[T]):
             "overflow": self.policy.overflow,
         }
         overflow = self.policy.overflow
-        usual = {"name": None, "buffer": 1 if overflow == "latest" else BUFFER, "overflow": "keep"}
+        usual = {"name": None, "buffer": usual_size(overflow), "overflow": "keep"}
         return {name: value for name, value in arguments.items() if usual.get(name, self) != value}
 
 
@@ -166,7 +165,7 @@ def from_observable(
     if name is not None:
         check_name("from_observable()", name)
     if buffer is None:
-        buffer = 1 if overflow == "latest" else BUFFER
+        buffer = usual_size(overflow)
     label = f"from_observable({short(observable)})" if name is None else f"source {name!r}"
     policy = OverflowPolicy.of("from_observable()", label, "buffer", buffer, overflow, True)
     return ObservableProducer(observable, name, policy)

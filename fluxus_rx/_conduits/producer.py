@@ -25,10 +25,9 @@ from .._errors import InvalidFlowError
 from .._graph.mistakes import cannot_chain, cannot_group
 from .._options.offload import Offload
 from .._options.step_options import NO_OPTIONS, OptionKeywords, StepOptions, shows_options
-from .._rx.overflow import Overflow, OverflowPolicy
+from .._rx.overflow import Overflow, OverflowPolicy, usual_size
 from .._rx.run_settings import RunSettings
 from .._rx.scheduler import FlowScheduler
-from .._streams.channel import BUFFER
 from .._streams.iteration import iterate
 from .._typing import Behind, P_co, T, Whole
 from .composites import Group, flat
@@ -184,9 +183,8 @@ class Producer(Conduit, Generic[P_co]):
         return self._flow_merged()
 
     def _flow_merged(self) -> Observable[P_co]:
-        if self._flow_n_paths == 1:
-            return self._flow_observables()[0]
-        return Merged(lambda: [*self._flow_observables()], True, self)
+        paths = self._flow_observables
+        return paths()[0] if self._flow_n_paths == 1 else Merged(lambda: [*paths()], True, self)
 
     def to_stream(self) -> Stream[P_co]:
         """The products of all paths as they come, as an aiostream Stream."""
@@ -235,7 +233,9 @@ class Producer(Conduit, Generic[P_co]):
         [2, 2]
         """
         check_whole_number("replay", replay, "items", who="share()", least=0)
-        policy = _shared_policy(self, overflow, buffer)
+        label = f"share() of {short(self)}"
+        buffer = usual_size(overflow) if buffer is None else buffer
+        policy = OverflowPolicy.of("share()", label, "buffer", buffer, overflow, heeded=True)
         # Here, as it takes 0.4 ms of the import of the library (benchmark "startup, import").
         from .._engine.hot_source import HotSource
 
@@ -243,15 +243,16 @@ class Producer(Conduit, Generic[P_co]):
 
     def _flow_root(self, flow: FlowScheduler, owner: object) -> Any:
         awaits = self._flow_awaits and not (self._flow_is_twin and flow.scope.settings.plain)
-        offload = None if awaits else self._flow_offload(flow)
+        offload = (
+            None
+            if awaits
+            else offloaded(id(self), lambda: self._flow_label, flow.scope, self._flow_options)
+        )
         if not self._flow_is_opened:
             return self._flow_products(awaits, offload, None)
         from .lifetime import opened_products
 
         return opened_products(self, flow.scope, awaits, offload)
-
-    def _flow_offload(self, flow: FlowScheduler) -> Offload | None:
-        return offloaded(id(self), lambda: self._flow_label, flow.scope, self._flow_options)
 
     def _flow_products(
         self, awaits: bool, offload: Offload | None, opened_there: OpenedThere | None
@@ -370,7 +371,9 @@ class SharedFlow(Producer[P_co]):
             overflow = policy.overflow
         if buffer is None and overflow == policy.overflow:
             buffer = policy.size
-        return SharedFlow(self._flow, self._source, _shared_policy(self._flow, overflow, buffer))
+        buffer = usual_size(overflow) if buffer is None else buffer
+        policy = OverflowPolicy.of("share()", policy.label, "buffer", buffer, overflow, heeded=True)
+        return SharedFlow(self._flow, self._source, policy)
 
     @property
     def dropped(self) -> int:
@@ -435,18 +438,10 @@ class SharedFlow(Producer[P_co]):
         """The arguments that differ from the defaults."""
         overflow, size = self._policy.overflow, self._policy.size
         given = {"overflow": overflow, "buffer": size}
-        usual = {"overflow": "keep", "buffer": 1 if overflow == "latest" else BUFFER}
+        usual = {"overflow": "keep", "buffer": usual_size(overflow)}
         return {name: value for name, value in given.items() if value != usual[name]}
 
     def __repr__(self) -> str:
         given = [f"{name}={value!r}" for name, value in self.get_repr_attributes().items()]
         flow = self._flow.name if self._flow.is_atomic else f"({short(self._flow)})"
         return f"{flow}.share({', '.join(given)})"
-
-
-def _shared_policy(flow: Conduit, overflow: Any, buffer: Any) -> OverflowPolicy:
-    """The policy of who listens to a shared flow, if these are one."""
-    if buffer is None:
-        buffer = 1 if overflow == "latest" else BUFFER
-    label = f"share() of {short(flow)}"
-    return OverflowPolicy.of("share()", label, "buffer", buffer, overflow, heeded=True)

@@ -17,13 +17,21 @@ from .._common.text import counted
 from .._errors import BufferOverflowError, InvalidFlowError, InvalidOptionError
 from .._loops.inbox import Wakeup
 from .._monitoring.meter import ItemCounter
+from .._streams.channel import BUFFER
 from .._streams.iteration import END, Cancellable
 from .._typing import T
 from .errors import as_exception
 from .intake import Intake
 from .scheduler import UNBOUNDED, FlowScheduler
 
-__all__ = ["BoundedIntake", "BufferedObservable", "Overflow", "OverflowPolicy", "UnboundedIntake"]
+__all__ = [
+    "BoundedIntake",
+    "BufferedObservable",
+    "Overflow",
+    "OverflowPolicy",
+    "UnboundedIntake",
+    "usual_size",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +75,11 @@ class OverflowPolicy(NamedTuple):
             " before (ops.sample, ops.throttle_first), or choose another overflow: 'keep' (no"
             " limit), 'drop_oldest', 'drop_newest' or 'latest'"
         )
+
+
+def usual_size(overflow: object) -> int:
+    """The items that wait at most where nobody says how many."""
+    return 1 if overflow == "latest" else BUFFER
 
 
 class BufferedObservable(Observable[T]):
