@@ -89,7 +89,7 @@ class Pipeline(CompositeStream[T]):
         """Have what it gives carried through all branches of a group, by workers that these have in
         common, and collected at the end of each path."""
         if not isinstance(self._last, FlatMap):
-            self._own(BUFFER)
+            self._own(1)  # branches have queues of their own
             scope = self.flow.scope
             self._add(
                 FlatMap(self._last, ForkStage(), owns_source=False, time_slice=scope.time_slice)

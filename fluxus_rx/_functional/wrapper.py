@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from .._common.encoding import printed
 from .._common.messages import shown
 from .._conduits.conduit import Conduit, options_repr, role_of
 from .._conduits.subclassing import fact
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Wrapper"]
 
 
+@printed
 class Wrapper(AsyncTransformer[A_contra, B_co]):
     """A transformer around another one, which may be a step, a chain, a group or one of a class.
 

@@ -97,6 +97,13 @@ class TestRepr:
         assert text.startswith("RunResult([{'src': {'x': 0, 'token': ***}, 'f': {'y': [0, 0, ")
         assert "and 29,992 more]" in text
         assert "sk-" not in text
+
+    def test_outputs_that_nobody_has_looked_at_are_not_made(self) -> None:
+        """They stay products, which have what their steps have added."""
+        again = step("f", lambda x: {"x": x + 1})  # its products have another one's for a parent
+        result = run(step("src", [{"x": x} for x in range(30_000)]) >> again >> again)
+
+        assert repr(result).startswith("RunResult([{'src': {'x': 0}, 'f': {'x': 1}, 'f#1': ")
         assert result._paths[0]._outputs is None
 
     @given(st.integers(0, 10**9))

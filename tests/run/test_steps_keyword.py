@@ -30,9 +30,6 @@ WAYS: dict[str, Any] = {
     "start()": lambda *flow, **settings: asyncio.run(result_of_start(*flow, **settings)),
 }
 
-#: how messages call those that have the words of another
-NAMED = {"arun()": "run()"}
-
 
 @pytest.mark.parametrize("who", WAYS)
 class TestSteps:
@@ -43,14 +40,13 @@ class TestSteps:
         """The message names both, and the way out."""
         with pytest.raises(InvalidFlowError) as caught:
             WAYS[who](FLOW, steps=FLOW)
-        assert str(caught.value).startswith(f"{NAMED.get(who, who)} got ")
+        assert str(caught.value).startswith(f"{who} got ")
         assert "steps=" in str(caught.value)
         assert "leave out one of the two" in str(caught.value)
 
     def test_without_either_both_ways_are_told(self, who: str) -> None:
         with pytest.raises(InvalidFlowError) as caught:
             WAYS[who]()
-        who = NAMED.get(who, who)
         call = who.removesuffix(")")
         text = f"{who} needs a flow made of steps, not None: {call}flow), or {call}steps=flow)"
         assert str(caught.value) == text

@@ -103,6 +103,11 @@ class RunResult(CoreResult):
         drawn: Any = style if out is None else TimelineTextStyle(out=out)
         TimelineDrawer(drawn).draw(self, title="Timeline")
 
+    def __repr__(self) -> str:
+        return f"RunResult({', '.join(map(repr, self))})"
+
+    __str__ = __repr__
+
     def to_expression(self) -> Expression:
         """This result as an expression of gamma-pytools, which has to be installed for it."""
         from .._expressions import result_expression
