@@ -232,13 +232,13 @@ class TestInterrupting:
             try:
                 run(step("src", {"x": 1}) >> step("s", wait))
             except KeyboardInterrupt:
-                print(run(step("src", {"x": 2})))
+                print(run(step("src", {"x": 2}))[0])
         """
 
         ended = python("-c", script, interrupt=1)
 
         assert (ended.code, ended.printed()) == (0, [])
-        assert ended.out == "ready\nRunResult([{'src': {'x': 2}}])\n"
+        assert ended.out == "ready\n[{'src': {'x': 2}}]\n"
 
     def test_ctrl_c_ends_a_run_within_a_run(self) -> None:
         """Also if a plain step has begun it, whose loop stands still meanwhile."""
