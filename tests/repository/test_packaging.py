@@ -102,13 +102,23 @@ def test_the_sdist_has_each_file_of_the_checkout(source: Path, unpacked: Path) -
     assert found == wanted | {"PKG-INFO"}
 
 
-def test_all_tests_of_the_sdist_are_collected(unpacked: Path) -> None:
-    """Their helpers are there: no file fails to be imported."""
-    found = run("-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", cwd=unpacked)
-    assert "error" not in found.splitlines()[-1]
-    assert {"tests/repository/test_packaging.py", "fluxus_rx/__init__.py"} <= {
-        line.partition("::")[0] for line in found.splitlines()
-    }
+#: Imports all modules of tests, which takes a fifth of the time that collecting the tests does.
+IMPORTS = """if True:
+    import importlib, pathlib, pytest
+    for path in sorted(pathlib.Path("tests").rglob("test_*.py")):
+        try:
+            importlib.import_module(".".join(path.with_suffix("").parts))
+        except pytest.skip.Exception:
+            pass
+        print(path)
+"""
+
+
+def test_all_tests_of_the_sdist_can_be_imported(unpacked: Path) -> None:
+    """Their helpers are there."""
+    found = {Path(line) for line in run("-c", IMPORTS, cwd=unpacked).splitlines()}
+    tests = CHECKOUT / "tests"
+    assert found == {path.relative_to(CHECKOUT) for path in tests.rglob("test_*.py")}
 
 
 def test_tests_of_the_sdist_pass(unpacked: Path) -> None:
