@@ -238,6 +238,7 @@ class TransformerStage(Conduit):
             given=call.replace,
             offload=offload,
             needs=needs,
+            trail=place.trail,
         )
 
     @property

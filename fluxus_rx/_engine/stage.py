@@ -132,7 +132,8 @@ class StageInRun(NamedTuple):
         bound_step = stage.bind(StepContext(scope, trail, owner, self.options, is_inner))
         if not stage.name:
             return opened_first(bound_step, None)
-        bound_step = bound_step._replace(depth=self.depth, trail=trail)
+        if self.depth or bound_step.trail is not trail:
+            bound_step = bound_step._replace(depth=self.depth, trail=trail)
         settings = RunSettings() if scope is None else scope.settings
         place = partial(settings.location_of or Location.outside, trail)
         leftover: Leftover | None = None

@@ -267,6 +267,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
             offload=call.offload,
             direct=call.direct(apply),
             needs=None if using is None else using.needs,
+            trail=place.trail,
         )
 
     def _flow_step_call(
