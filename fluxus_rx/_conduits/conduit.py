@@ -148,6 +148,12 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
                 object.__setattr__(made, name, value)
         return made
 
+    @property
+    def _flow_original(self) -> Self:
+        """What this is a passing copy of, with which it shares its limit and what a run opens."""
+        original: Self = vars(self).get("_flow_copied", self)
+        return original
+
     def describe(self) -> Part:
         """This conduit as data: all that drawings, checks and connections read of it.
 

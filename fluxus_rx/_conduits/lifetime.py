@@ -54,8 +54,9 @@ def conduit_in_run(conduit: _C, scope: Scope, offload: Offload | None) -> Condui
 
             number, needs = kept_processes(offload, conduit.name, scope)
             return ConduitInRun(conduit, needs, partial(_OpenedThere, number))
+    original = conduit._flow_original
     resource = scope.resources.get_or_create(
-        ("conduit", id(conduit)), partial(_conduit_resource, conduit, scope)
+        ("conduit", id(original)), partial(_conduit_resource, original, scope)
     )
     _, mine = resource.subject
     return ConduitInRun(mine, NeededResources([resource]))
