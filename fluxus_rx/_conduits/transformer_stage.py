@@ -200,7 +200,7 @@ class TransformerStage(Conduit):
         """The same without methods of its own for the whole stream."""
         calls = self._flow_copy()
         object.__setattr__(calls, "_flow_whole", (False, False))
-        object.__setattr__(calls, "_flow_copied", self)
+        object.__setattr__(calls, "_flow_copied", self._flow_original)
         return calls
 
     @property
