@@ -91,7 +91,8 @@ def check(flow: Describable, *, options: StepOptions | None = None) -> list[Find
       behind any other function anything may be there. Also what can't be sent to the processes of
       the run's `executor`.
     - warnings: steps without limit, observables that emit whether or not there is room, options
-      that contradict each other or have no effect.
+      that contradict each other or have no effect; attributes that a step in a `Wrapper` lacks,
+      unless that adds them.
     - infos: for each edge, the most products that wait there, in `run`, `arun`, `stream`, `astream`
       and the `run` of a `Flow`. A call counts as one product, that of a generator as those that it
       has ready; what a list still has in it is not counted, nor what operators in `rx_pipe` and
@@ -140,6 +141,8 @@ class _Checking(Wiring[Port]):
         self._seen: set[int] = set()
         #: steps with a queue in front of them whose size their `buffer` sets, or may set
         self._buffered: set[int] = set()
+        #: the conduit that calls all of this by itself, if one does
+        self._caller = ""
 
     def findings(self) -> _Findings:
         """What was found, the worst first."""
@@ -175,19 +178,26 @@ class _Checking(Wiring[Port]):
             settled, is_async = settled_options(one, self._options)
             ways = [way.known for way in ports]
             missing, known = missing_attributes(one, settled, ways, is_async=is_async)
-            self._tell(one.name, (Remark("error", *texts) for texts in missing))
+            self._tell(one.name, (self._lacking(*texts) for texts in missing))
         else:
             known = passed_attributes(one, [way.known for way in ports])
         if one.inner is not None:
-            self._check_inner(one.inner, ports)
+            self._check_inner(one.name, one.inner, ports)
         port = port._replace(known=known)
         return [port._replace(many=len(ports) > 1 or any(way.many for way in ports))]
 
-    def _check_inner(self, inner: Part, ports: list[Port]) -> None:
+    def _lacking(self, text: str, remedy: str) -> Remark:
+        """What is told of an attribute that is lacking; who calls a step by itself may add it."""
+        if not self._caller:
+            return Remark("error", text, remedy)
+        return Remark("warning", f"{text}, unless {self._caller!r} adds it in its calls", remedy)
+
+    def _check_inner(self, caller: str, inner: Part, ports: list[Port]) -> None:
         """Check what a conduit is around and calls by itself; of what waits in it, nothing is
         known."""
         inside = _Checking(self._options, self._has_consumer)
         inside._seen = self._seen
+        inside._caller = caller
         known = merged_attributes(port.known for port in ports)
         inside.lay(inner, [Port(None, next(port_keys), queues=(UNKNOWN,), known=known)])
         self._found += [(step, told) for step, told in inside._found if isinstance(told, Remark)]

@@ -148,6 +148,12 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
                 object.__setattr__(made, name, value)
         return made
 
+    @property
+    def _flow_original(self) -> Self:
+        """What this is a passing copy of, with which it shares its limit and what a run opens."""
+        original: Self = vars(self).get("_flow_copied", self)
+        return original
+
     def describe(self) -> Part:
         """This conduit as data: all that drawings, checks and connections read of it.
 
@@ -206,6 +212,10 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
     _flow_awaits = False
     #: what makes the resources that its calls are given, by name
     _flow_using: Mapping[str, Callable[[], Any]] = {}
+    #: the name of the class of the library that calls `call`, and neither half
+    _flow_caller: str | None = None
+    #: whether it is what a run has opened
+    _flow_is_open = False
 
     @property
     def _flow_is_async(self) -> bool:

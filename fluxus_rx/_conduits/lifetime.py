@@ -46,6 +46,7 @@ class ConduitInRun(NamedTuple, Generic[_C]):
 def conduit_in_run(conduit: _C, scope: Scope, offload: Offload | None) -> ConduitInRun[_C]:
     """How a conduit is called in one run, which has a copy of its own; the same for all places of
     the conduit there. Off the loop in processes, each process has one."""
+    original = conduit._flow_original
     if offload is not None:
         from .._options.processes import Processes
 
@@ -53,9 +54,11 @@ def conduit_in_run(conduit: _C, scope: Scope, offload: Offload | None) -> Condui
             from .._rx.process_resources import kept_processes
 
             number, needs = kept_processes(offload, conduit.name, scope)
-            return ConduitInRun(conduit, needs, partial(_OpenedThere, number))
+            return ConduitInRun(original, needs, partial(_OpenedThere, number))
+    if conduit._flow_is_open:  # a method of it calls itself
+        return ConduitInRun(conduit, NeededResources([]))
     resource = scope.resources.get_or_create(
-        ("conduit", id(conduit)), partial(_conduit_resource, conduit, scope)
+        ("conduit", id(original)), partial(_conduit_resource, original, scope)
     )
     _, mine = resource.subject
     return ConduitInRun(mine, NeededResources([resource]))
@@ -124,7 +127,7 @@ class _OpenedItems(AsyncIterator[Any]):
 
 
 def _conduit_resource(conduit: Conduit, scope: Scope) -> RunResource:
-    mine = conduit._flow_copy()
+    mine = _copy_to_open(conduit)
     return RunResource(
         scope.resources,
         conduit.name,
@@ -133,6 +136,14 @@ def _conduit_resource(conduit: Conduit, scope: Scope) -> RunResource:
         # The conduit too: as long as it lives, no other one has its id.
         subject=(conduit, mine),
     )
+
+
+def _copy_to_open(conduit: _C) -> _C:
+    """A copy that a run opens. What it calls of itself is a call of the same conduit, and open."""
+    mine = conduit._flow_copy()
+    object.__setattr__(mine, "_flow_copied", conduit._flow_original)
+    object.__setattr__(mine, "_flow_is_open", True)
+    return mine
 
 
 def _manager_of(conduit: Any) -> Any:
@@ -171,7 +182,7 @@ class ConduitBlock(Generic[_C]):
     opens it is. The block gives the copy that is opened, and keeps no error from being raised."""
 
     def __init__(self, conduit: _C) -> None:
-        self._mine = conduit._flow_copy()
+        self._mine = _copy_to_open(conduit)
         self._manager = _manager_of(self._mine)
         self._check = _value_check(self._mine)
         #: whether it has to be awaited

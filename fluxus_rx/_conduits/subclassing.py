@@ -163,6 +163,8 @@ def _refusals(cls: type, halves: tuple[str, str] | None) -> Iterator[str]:
         yield from _refused_fields(cls, halves)
         yield from _refused_kinds(cls, halves)
         yield from _refused_halves(cls, halves)
+        if not _is_of_library(cls):
+            yield from _refused_overrides(cls, halves)
     if halves == _TRANSFORMER:
         yield from _refused_whole(cls)
     for name in ("name", "input_type", "product_type"):
@@ -221,6 +223,30 @@ def _refused_halves(cls: type, halves: tuple[str, str]) -> Iterator[str]:
         f" has {has}() and no {lacks}(), and is {_a(base)}: make it {_a(other)}, or give it both,"
         f" {halves[0]}() for plain callers and {halves[1]}() for asynchronous ones"
     )
+
+
+def _refused_overrides(cls: Any, halves: tuple[str, str]) -> Iterator[str]:
+    """A half that no caller would call, or only some where the others call that of the library."""
+    said: dict[str, type] = {}
+    for half in halves:
+        found = _found(cls, half)
+        if found is not None and own_method(cls, half) is not None:
+            said[half] = found[0]
+    own = [half for half, kind in said.items() if not _is_of_library(kind)]
+    caller = cls._flow_caller
+    if own and caller is not None:
+        yield (
+            f" has {own[0]}(), which nobody would call, as {_a(caller)} makes its calls by call():"
+            f" override call(), or make the class {_a(_role_of(cls))}"
+        )
+    elif len(own) == 1 and len(said) == 2:
+        [other] = said.keys() - own
+        base = said[other].__name__
+        yield (
+            f" has {own[0]}(), and the {other}() of {base}, which other callers would call:"
+            f" override {other}() alone, which serves all, or give it both, {halves[0]}() for plain"
+            f" callers and {halves[1]}() for asynchronous ones"
+        )
 
 
 def _refused_whole(cls: type) -> Iterator[str]:

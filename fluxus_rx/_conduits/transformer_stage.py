@@ -200,13 +200,13 @@ class TransformerStage(Conduit):
         """The same without methods of its own for the whole stream."""
         calls = self._flow_copy()
         object.__setattr__(calls, "_flow_whole", (False, False))
-        object.__setattr__(calls, "_flow_original", self)
+        object.__setattr__(calls, "_flow_copied", self._flow_original)
         return calls
 
     @property
     def _flow_key(self) -> Hashable:
         """What tells its limit, and where its calls run, from those of others."""
-        return ("limit", id(vars(self).get("_flow_original", self)))
+        return ("limit", id(self._flow_original))
 
     def _flow_awaits_in(self, scope: Scope | None) -> bool:
         """Whether its calls in this run are those of its asynchronous half."""

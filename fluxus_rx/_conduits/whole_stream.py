@@ -30,6 +30,7 @@ from .._engine.execution import wait_out
 from .._engine.observable import FlowObservable, flow_observable
 from .._engine.stage import ForeignItems
 from .._loops.event_loop import call_soon
+from .._rx.run_resources import NeededResources
 from .._streams.channel import BUFFER, Channel
 from .._streams.context import unmistakable
 from .._streams.iteration import END, Cancellable, poller, relay
@@ -37,6 +38,7 @@ from .._streams.task_group import TaskGroup
 from .._streams.timing import TimeSlice
 from .conduit import Conduit
 from .iterables import iterator_of, not_iterable
+from .lifetime import conduit_in_run
 from .remaker import Remaker
 
 __all__ = ["seen_whole"]
@@ -56,9 +58,13 @@ def seen_whole(
     foreign = ForeignItems(name or upstream.foreign_items.label, trail.depth)
 
     def opened(before: Any, owner: object) -> AsyncIterator[Any]:
-        stream = _WholeStream(transformer, trail.path, before)
+        scope = before.flow.scope
+        called, needs = transformer, NeededResources([])
+        if transformer._flow_is_opened:
+            called, needs, _ = conduit_in_run(transformer, scope, None)
+        stream = _WholeStream(called, trail.path, before, needs)
         remaker = Remaker(foreign, has_products=not upstream.shows_items)
-        if plainly(before.flow.scope.settings):
+        if plainly(scope.settings):
             return _ProcessInThread(stream, remaker.product)
         return relay(stream.awaited(), remaker.product, time_slice=TimeSlice())
 
@@ -68,10 +74,14 @@ def seen_whole(
 class _WholeStream(AsyncIterator[Any]):
     """What comes to a transformer, given to its own method, and what that gives."""
 
-    def __init__(self, transformer: Any, path: str, before: AsyncIterator[Any]) -> None:
+    def __init__(
+        self, transformer: Any, path: str, before: AsyncIterator[Any], needs: NeededResources
+    ) -> None:
         self.transformer = transformer
         self._path = path
         self._before = before
+        #: what has to be open before the method is called
+        self.needs = needs
         self._poll = poller(before)
         #: what has come instead of a product
         self.error: BaseException | None = None
@@ -95,6 +105,7 @@ class _WholeStream(AsyncIterator[Any]):
 
     async def awaited(self) -> AsyncGenerator[Any, None]:
         """What `aprocess` gives."""
+        await self.needs.open()
         given: Any = None
         try:
             given = self.transformer.aprocess(self)
@@ -290,6 +301,7 @@ class _ProcessInThread(Cancellable[Any]):
 
     async def __anext__(self) -> Any:
         if not self._begun:
+            await self._stream.needs.open()
             self._begin()
         if not self._out.items and not await self._out.filled():
             return await self._out.__anext__()  # raises

@@ -75,6 +75,8 @@ class SourceStep(Producer[DictProduct]):
     RunResult([{'word': {'letter': 'a'}}, {'word': {'letter': 'b'}}])
     """
 
+    _flow_caller = "SourceStep"
+
     _flow_name = ""
     _flow_source: Any = MISSING
     _flow_is_function = False

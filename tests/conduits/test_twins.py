@@ -16,11 +16,15 @@ from fluxus_rx import (
     AsyncProducer,
     AsyncTransformer,
     Consumer,
+    DictConsumer,
     Producer,
     SimpleAsyncProducer,
     SimpleProducer,
+    SourceStep,
+    Step,
     StepOptions,
     Transformer,
+    Wrapper,
     arerun,
     arun,
     astream,
@@ -367,3 +371,30 @@ class TestRefusals:
             for name in (*(half.__name__ for half in halves), "describe"):
                 with pytest.raises(TypeError, match=rf"Own\.{name} must be a method"):
                     type("Own", (base,), {"__annotations__": {name: str}})
+
+    @pytest.mark.parametrize(
+        ("base", "method", "way_out"),
+        [
+            (DictConsumer, "aconsume", r"override consume\(\) alone"),
+            (SimpleProducer, "aproduce", r"override produce\(\) alone"),
+            (SimpleAsyncProducer, "produce", r"override aproduce\(\) alone"),
+            (Wrapper, "transform", r"override atransform\(\) alone"),
+            (Step, "transform", r"a Step makes its calls by call\(\): .* make the class a Transf"),
+            (Step, "atransform", r"a Step makes its calls by call\(\)"),
+            (SourceStep, "produce", r"a SourceStep makes its .* make the class a Producer"),
+            (SourceStep, "aproduce", r"a SourceStep makes its calls by call\(\)"),
+        ],
+    )
+    def test_a_half_beside_one_of_the_library_is_refused(
+        self, base: type, method: str, way_out: str
+    ) -> None:
+        """Some callers, or all, would call the other half; both together are taken, where a class
+        has them."""
+        for bases in ((base,), (type("Between", (base,), {}),)):
+            with pytest.raises(TypeError, match=rf"^Half has {method}\(\).* {way_out}"):
+                type("Half", bases, {method: plain})
+        if base not in (Step, SourceStep):
+            role = method.removeprefix("a")
+            type("Both", (base,), {role: plain, f"a{role}": plain})
+            other = f"a{role}" if role == method else role
+            type("Right", (base,), {other: plain})

@@ -469,6 +469,76 @@ def test_a_process_that_blocks_leaves_the_loop_alone() -> None:
     asyncio.run(main())
 
 
+class Opened(Transformer[int, int]):
+    """Counts how often it is opened."""
+
+    def __init__(self) -> None:
+        self.opening: list[str] = []
+        self.step = 0
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        self.opening.append("open")
+        self.step = 1
+        yield
+        self.opening.append("close")
+
+    def transform(self, product: int) -> Iterator[int]:
+        yield product + self.step
+
+
+class OfSuper(Opened):
+    def process(self, items: Any) -> Any:
+        yield from super().process(items)
+
+
+class OfASuper(Opened):
+    async def aprocess(self, items: Any) -> Any:
+        for item in await super().aprocess(items):
+            yield item
+
+
+class OfOneByOne(Opened):
+    async def aprocess(self, items: Any) -> Any:
+        async for item in items:
+            async for output in self.atransform(item):
+                yield output
+
+
+@pytest.mark.parametrize("kind", [OfSuper, OfASuper, OfOneByOne])
+def test_what_calls_itself_finds_itself_open(kind: type[Opened]) -> None:
+    """It is opened once in a run, also where its method for the whole stream calls the others."""
+    one = kind()
+    assert sorted(Numbers(3) >> one) == [1, 2, 3]
+    assert one.opening == ["open", "close"]
+    assert one.step == 0
+
+
+def test_a_call_in_its_own_call_finds_itself_open() -> None:
+    """However deep, and with the slot of the outer call."""
+
+    class Countdown(AsyncTransformer[int, int]):
+        def __init__(self) -> None:
+            self.opening: list[str] = []
+
+        @contextlib.asynccontextmanager
+        async def opened(self) -> AsyncIterator[None]:
+            self.opening.append("open")
+            yield
+            self.opening.append("close")
+
+        async def atransform(self, product: int) -> AsyncIterator[int]:
+            if product:
+                async for deeper in self.atransform(product - 1):
+                    yield deeper + 1
+            else:
+                yield 0
+
+    one = Countdown()
+    assert list(Numbers(6) >> one.options(concurrency=1)) == [*range(6)]
+    assert one.opening == ["open", "close"]
+
+
 def test_virtual_time_passes_while_its_thread_waits() -> None:
     """For products that take time, and for a reader that does."""
 

@@ -229,9 +229,11 @@ def test_drawings_and_checks_look_into_it() -> None:
     """One place, with the names of what is in it; what that lacks is found."""
     flow = src >> Twice(step("n", lambda x: {"n": x}) >> step("need", lambda q: {"y": q}))
     assert to_tree(flow).splitlines()[1] == "○ Twice  around n, need"
-    assert "error: need: needs the attribute 'q'" not in str(check(flow))  # n may give anything
+    assert "need: needs the attribute 'q'" not in str(check(flow))  # n may give anything
     lacking = src >> Twice(step("need", lambda q: {"y": q}).options(window=3))
-    assert "error: need: needs the attribute 'q'" in str(check(lacking))
+    assert "warning: need: needs the attribute 'q'" in str(check(lacking))
+    assert "unless 'Twice' adds it in its calls; give the parameter" in str(check(lacking))
+    assert "error" not in str(check(lacking))
     assert "warning: need: window=3 has no effect" in str(check(lacking))
     assert repr(Twice(double)) == "Twice(step('double', <lambda>))"
     assert repr(Twice(double).options(retry=2)).endswith(".options(retry=2)")
@@ -260,3 +262,16 @@ def test_what_takes_no_products_is_refused(mistake: Any) -> None:
     """With the class of the wrapper."""
     with refused(InvalidFlowError, "Twice: ", "takes no products"):
         Twice(mistake)
+
+
+def test_what_a_wrapper_adds_is_no_error_of_a_check() -> None:
+    """For the flow runs; only the wrapper knows what it calls the inner one with."""
+
+    class Adding(Wrapper[Any, Any]):
+        async def atransform(self, product: Any) -> AsyncIterator[Any]:
+            async for output in self.inner.atransform({**product, "q": 1}):
+                yield output
+
+    flow = src >> Adding(step("need", lambda q: {"y": q}))
+    assert {output["need"]["y"] for output in run(flow)[0]} == {1}
+    assert {finding.level for finding in check(flow)} == {"warning", "info"}

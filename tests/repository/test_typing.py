@@ -116,7 +116,8 @@ def test_a_wrong_chain_is_an_error(tmp_path: Path) -> None:
     first = FLOWS.count("\n") + 2
     assert len(errors) == len(WRONG_FLOWS)
     for number, error in enumerate(errors, first):
-        assert error.startswith(f"{file}:{number}: ")
+        # Not the folder: mypy's cache tells the one of an earlier run of the same text.
+        assert error.partition(": error: ")[0].endswith(f"{file.name}:{number}")
         assert error.endswith("[operator]")
 
 

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from fluxus_rx import AsyncTransformer, Transformer, step
+from fluxus_rx import AsyncTransformer, Step, Transformer, Wrapper, step
 
 
 class Record:
@@ -175,6 +175,55 @@ class _AsyncOpened(_Named, AsyncTransformer[Any, Any]):
         yield {"x": product["x"]}
 
 
+class _WholeStream(_Opened):
+    """Passes on what it gets, by a method of its own for all of it."""
+
+    def process(self, items: Any) -> Any:
+        for item in items:
+            yield from self.transform(item)
+
+
+class _WholeStreamAsync(_AsyncOpened):
+    """The same, asynchronously."""
+
+    async def aprocess(self, items: Any) -> Any:
+        async for item in items:
+            self.record.use(self.value)
+            yield {"x": item["x"]}
+
+
+class _Twin(_OpenedAsync):
+    """The same, with an asynchronous half that is another method."""
+
+    async def atransform(self, product: Any) -> AsyncIterator[dict[str, Any]]:
+        await asyncio.sleep(0)
+        for item in self.transform(product):
+            yield item
+
+
+class _OwnStep(Step):
+    """A step of a class."""
+
+    def __init__(self, record: Record, tag: str) -> None:
+        super().__init__(tag)
+        self.record, self.tag = record, tag
+        self.value = ""
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        async with self.record.asynchronous(self.tag) as self.value:
+            yield
+
+    async def call(self, x: Any) -> dict[str, Any]:
+        await asyncio.sleep(0)
+        self.record.use(self.value)
+        return {"x": x}
+
+
+def _wrapped(kind: Callable[[Record, str], Any]) -> Callable[[Record, str], Any]:
+    return lambda record, name: Wrapper(kind(record, name))
+
+
 def _using(manager: str, *, awaits: bool = False, **options: Any) -> Callable[[Record, str], Any]:
     """A step that uses what this method of a record gives."""
 
@@ -201,6 +250,12 @@ KINDS: dict[str, Callable[[Record, str], Any]] = {
     "opened, plain": _Opened,
     "opened": _OpenedAsync,
     "opened, of an AsyncTransformer": _AsyncOpened,
+    "opened, with a process of its own": _WholeStream,
+    "opened, with an aprocess of its own": _WholeStreamAsync,
+    "opened, with an asynchronous twin": _Twin,
+    "opened, of a Step": _OwnStep,
+    "opened, of a Step in a Wrapper": _wrapped(_OwnStep),
+    "opened, with a process of its own, in a Wrapper": _wrapped(_WholeStream),
     "using a plain manager": _using("plain"),
     "using a plain manager, in threads": _using("plain", executor="thread"),
     "using @contextmanager": _using("plain_function"),
@@ -211,3 +266,6 @@ KINDS: dict[str, Callable[[Record, str], Any]] = {
     "async, using an asynchronous manager": _using("asynchronous", awaits=True),
     "async, using what is awaited": _using("awaited", awaits=True),
 }
+
+#: those that are opened before the first product has come
+OPENED_AT_ONCE = ("opened, with a process of its own", "opened, with an aprocess of its own")
