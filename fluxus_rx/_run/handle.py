@@ -124,10 +124,8 @@ class _StartedRun(CollectedRun):
         if self._execution is None:
             return super()._arrived()
         if self._readable is not None and not self._execution.is_read:
-            paths: Sequence[Collector] = self._readable.paths
-            if self._execution.scope.closed:
-                return paths
-            return [path.copy() for path in paths]  # not what goes on to grow
+            # Not what goes on to grow, or may be read still when somebody has changed the result.
+            return [path.copy() for path in self._readable.paths]
         found = self._new_collectors(len(self._handed_on))
         for path, item in self._execution.arrived():
             found[path].add(item)

@@ -303,6 +303,25 @@ class TestStart:
         assert first.stats()["held"].done == 0
 
 
+class TestChangedResult:
+    @pytest.mark.parametrize("change", ["delete", "clear", "pop"])
+    @pytest.mark.parametrize(
+        "flow", [source(), source() >> (step("f", lambda x: {"y": x}) & passthrough())]
+    )
+    async def test_is_nothing_to_a_later_reader(self, flow: Any, change: str) -> None:
+        """Who reads a run that is over gets its outputs as they were."""
+        started = start(flow)
+        result = await started.result()
+        expected = [dict(output) for path in result for output in path]
+        outputs: Any = result[0]
+        if change == "delete":
+            del outputs[0]
+        else:
+            getattr(outputs[0], change)(*(["src"] if change == "pop" else []))
+        read = [output async for _, output in started]
+        assert sorted(map(str, read)) == sorted(map(str, expected))
+
+
 class TestBlock:
     async def test_cancels_a_run_that_goes_on(self) -> None:
         """At the end of the block all calls are cancelled and over."""
