@@ -73,6 +73,10 @@ def start(
             "start() needs a running event loop: call it in a coroutine (asyncio.run(main())), or"
             " use run(flow), which brings a loop along"
         ) from None
+    # Here, as it takes 2.5 ms of the import of the library (benchmark "startup, import"); before
+    # the time of the run begins, as it would count as work of its loop.
+    from .._monitoring import stats  # noqa: F401
+
     request = _StartedRun(
         flow,
         steps=steps,
@@ -120,10 +124,8 @@ class _StartedRun(CollectedRun):
         if self._execution is None:
             return super()._arrived()
         if self._readable is not None and not self._execution.is_read:
-            paths: Sequence[Collector] = self._readable.paths
-            if self._execution.scope.closed:
-                return paths
-            return [path.copy() for path in paths]  # not what goes on to grow
+            # Not what goes on to grow, or may be read still when somebody has changed the result.
+            return [path.copy() for path in self._readable.paths]
         found = self._new_collectors(len(self._handed_on))
         for path, item in self._execution.arrived():
             found[path].add(item)
@@ -354,7 +356,6 @@ class Run:
         settings = self._request.settings
         assert settings.meter is not None
         assert settings.failures is not None
-        # Here, as it takes 2.5 ms of the import of the library (benchmark "startup, import").
         from .._monitoring.stats import stats_of
 
         return stats_of(settings.meter, self.state, settings.failures.count)

@@ -24,6 +24,7 @@ from fluxus_rx import (
 from tests.support.errors import notes, refused, untyped
 from tests.support.failing import Journal
 from tests.support.probes import alone, turns, until
+from tests.support.subprocesses import python
 
 
 def source(n: int = 3) -> Any:
@@ -190,7 +191,37 @@ class TestResult:
         assert started.state == "failed"
 
 
+#: Starts a run in a process that has started none, and prints which parts of the library are loaded
+#: while it goes on.
+FIRST_RUN = """
+import asyncio, sys
+from fluxus_rx import passthrough, start, step
+
+def named():
+    return {name for name in sys.modules if name.startswith("fluxus_rx")}
+
+async def half(x):
+    await asyncio.sleep(0)
+    return {"half": x / 2}
+
+async def main():
+    source = step("src", [{"x": 1}, {"x": 2}])
+    plain = step("double", lambda x: {"double": 2 * x})
+    run = start(source >> (step("half", half) & plain & passthrough()))
+    before = named()
+    await run.result()
+    print(run.explain().stats.state, sorted(named() - before))
+
+asyncio.run(main())
+"""
+
+
 class TestStart:
+    def test_loads_what_the_run_is_told_by_before_its_time_begins(self) -> None:
+        """In the first run of a process, too: else that would count as work of its loop."""
+        ended = python("-c", FIRST_RUN)
+        assert (ended.code, ended.out.strip(), ended.printed()) == (0, "done []", [])
+
     def test_needs_a_loop(self) -> None:
         """Outside of a coroutine it is refused, and the message tells what to do."""
         with refused(UsageError, "start()", "asyncio.run(main())", "run(flow)"):
@@ -270,6 +301,25 @@ class TestStart:
         gate.opened.set()
         assert numbers(await second.result()) == [0, 1, 2]
         assert first.stats()["held"].done == 0
+
+
+class TestChangedResult:
+    @pytest.mark.parametrize("change", ["delete", "clear", "pop"])
+    @pytest.mark.parametrize(
+        "flow", [source(), source() >> (step("f", lambda x: {"y": x}) & passthrough())]
+    )
+    async def test_is_nothing_to_a_later_reader(self, flow: Any, change: str) -> None:
+        """Who reads a run that is over gets its outputs as they were."""
+        started = start(flow)
+        result = await started.result()
+        expected = [dict(output) for path in result for output in path]
+        outputs: Any = result[0]
+        if change == "delete":
+            del outputs[0]
+        else:
+            getattr(outputs[0], change)(*(["src"] if change == "pop" else []))
+        read = [output async for _, output in started]
+        assert sorted(map(str, read)) == sorted(map(str, expected))
 
 
 class TestBlock:
