@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 from ..._errors import InvalidOptionError
 from ..._results.run_result import RunResult as CoreResult
 from .._adapted import adapted, stands_for
+from ._layout import laid_out
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +107,8 @@ class RunResult(CoreResult):
     def __repr__(self) -> str:
         return f"RunResult({', '.join(map(repr, self))})"
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return laid_out("RunResult", [*self])
 
     def to_expression(self) -> Expression:
         """This result as an expression of gamma-pytools, which has to be installed for it."""
