@@ -5,7 +5,7 @@ Lies below all that knows flows, since gauges count by it, and the engine runs b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import FrozenInstanceError
 
 __all__ = ["Trail"]
@@ -33,13 +33,19 @@ class Trail:
     Trail('src → alpha: ask → score')
     """
 
-    __slots__ = ("before", "branch", "depth", "name")
+    __slots__ = ("_begun_in", "_inside", "_left", "before", "depth", "name")
 
     name: str
     before: Trail | None
     #: how many steps it has
     depth: int
-    branch: tuple[str, ...]
+    #: the named branches that the flow begins in, the innermost first; all trails from its first
+    #: step on have the same list, as the names come to be known from the inside out
+    _begun_in: list[str]
+    #: how many of these the way has left
+    _left: int
+    #: those that it has entered since
+    _inside: tuple[str, ...]
 
     # No dataclass: one would be 1.4 ms of the import of the library (benchmark "startup, import").
     def __init__(self, name: str, before: Trail | None = None) -> None:
@@ -47,40 +53,72 @@ class Trail:
         set_once(self, "name", name)
         set_once(self, "before", before)
         set_once(self, "depth", 1 if before is None else before.depth + 1)
-        set_once(self, "branch", () if before is None else before.branch)
+        set_once(self, "_begun_in", [] if before is None else before._begun_in)
+        set_once(self, "_left", 0 if before is None else before._left)
+        set_once(self, "_inside", () if before is None else before._inside)
 
     @classmethod
-    def _at_branch(cls, before: Trail | None, branch: tuple[str, ...]) -> Trail:
+    def _at_branch(cls, before: Trail | None, left: int, inside: tuple[str, ...]) -> Trail:
         """A step without a name, where a branch begins or ends."""
         trail = cls("", before)
-        object.__setattr__(trail, "branch", branch)
+        object.__setattr__(trail, "_left", left)
+        object.__setattr__(trail, "_inside", inside)
         return trail
+
+    @property
+    def branch(self) -> tuple[str, ...]:
+        """The named branches that the place is in, the outermost first."""
+        if len(self._begun_in) == self._left:
+            return self._inside
+        return (*reversed(self._begun_in[self._left :]), *self._inside)
 
     def into_branch(self, name: str) -> Trail:
         """The way on, into a branch of this name."""
-        return self._at_branch(self, (*self.branch, name))
+        return self._at_branch(self, self._left, (*self._inside, name))
 
     def out_of_branch(self) -> Trail:
         """The way on, out of the branch that this is in."""
-        return self._at_branch(self, self.branch[:-1])
+        left = self._left if self._inside else self._left + 1
+        return self._at_branch(self, left, self._inside[:-1])
 
     @classmethod
     def of_branch(cls, name: str) -> Trail:
         """The way from nowhere into a branch of this name."""
-        return cls._at_branch(None, (name,))
+        return cls._at_branch(None, 0, (name,))
 
-    def begin_in_branch(self, name: str, seen: set[Trail]) -> None:
-        """All steps up to here are in a branch of this name, outside of those that are known; but
-        for those that were `seen`.
+    def is_in(self, name: str) -> bool:
+        """Whether the place is in a branch of this name."""
+        if self._inside:
+            return name in self._inside or name in self.branch
+        # Most ask for the innermost one, and there may be thousands around it.
+        begun, left = self._begun_in, self._left
+        return left < len(begun) and (begun[left] == name or name in begun[left:])
+
+    @staticmethod
+    def begin_in_branch(name: str, trails: Iterable[Trail]) -> None:
+        """All steps up to these places are in a branch of this name, outside of those that are
+        known.
 
         While a flow is compiled, and nobody else has them: where a branch begins a flow, its steps
         are there before whoever knows its name.
         """
-        for step in self:
-            if step in seen:
-                break
-            seen.add(step)
-            object.__setattr__(step, "branch", (name, *step.branch))
+        for begun_in in {id(trail._begun_in): trail._begun_in for trail in trails}.values():
+            begun_in.append(name)
+
+    @property
+    def _entered(self) -> tuple[str, ...]:
+        """The branches that begin with this step."""
+        if self.before is None:
+            return self.branch
+        return self._inside[len(self.before._inside) :]
+
+    @property
+    def _leaves(self) -> bool:
+        """Whether a branch ends where this step is."""
+        before = self.before
+        if before is None:
+            return False
+        return self._left > before._left or len(self._inside) < len(before._inside)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise FrozenInstanceError(f"cannot assign to field {name!r}")
@@ -102,13 +140,7 @@ class Trail:
         >>> Trail("judge", Trail.of_branch("alpha").out_of_branch().into_branch("b")).branches
         ['alpha', 'b']
         """
-        found: list[str] = []
-        last: tuple[str, ...] = ()
-        for step in reversed([*self]):
-            if step.branch is not last:
-                found += _entered(last, step.branch)
-                last = step.branch
-        return found
+        return [name for step in reversed([*self]) for name in step._entered]
 
     def _texts(self, most: int | None = None) -> Iterator[str]:
         """The names of the steps that have one, from the last step to the first, each behind those
@@ -123,12 +155,9 @@ class Trail:
                     return
                 count += 1
                 behind = str(step.name)
-            before: tuple[str, ...] = () if step.before is None else step.before.branch
-            if step.branch is before:
-                continue
-            if entered := _entered(before, step.branch):
+            if entered := step._entered:
                 behind = ": ".join([*entered, behind] if behind else entered)
-            if behind and _entered(step.branch, before):  # out of one that may have no step
+            if behind and step._leaves:  # out of one that may have no step
                 yield behind
                 behind = ""
         if behind:
@@ -162,13 +191,3 @@ class Trail:
 
     def __repr__(self) -> str:
         return f"Trail({self.path!r})"
-
-
-def _entered(before: tuple[str, ...], branch: tuple[str, ...]) -> tuple[str, ...]:
-    """The branches that begin where the way leads from those on the left to those on the right."""
-    same = 0
-    for one, other in zip(before, branch, strict=False):
-        if one != other:
-            break
-        same += 1
-    return branch[same:]

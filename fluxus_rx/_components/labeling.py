@@ -176,11 +176,9 @@ class _NamedProducer(_NamedBranch, ChainedProducer[P_co]):
     """A branch that begins with producers, and has a name."""
 
     def _flow_ended(self, paths: list[Any]) -> list[Any]:
-        seen: set[Trail] = set()
         given = [*map(flow_observable, paths)]
-        for path in given:
-            if path.trail is not None:
-                path.trail.begin_in_branch(self._flow_branch, seen)
+        trails = (path.trail for path in given if path.trail is not None)
+        Trail.begin_in_branch(self._flow_branch, trails)
         return super()._flow_ended(given)
 
 
@@ -216,7 +214,7 @@ def _into_branch(source: Observable[T], name: str) -> FlowObservable[T]:
 def _out_of_branch(path: Observable[T], name: str) -> FlowObservable[T]:
     given = flow_observable(path)
     trail = given.trail
-    if trail is None or name not in trail.branch:  # what has no trail has lost that of its source
+    if trail is None or not trail.is_in(name):  # what has no trail has lost that of its source
         given = _into_branch(given, name)
         trail = given.trail
     assert trail is not None

@@ -15,7 +15,7 @@ from .._common.messages import short
 from .._errors import InvalidOptionError
 from .._graph.mistakes import cannot_chain, cannot_group, cannot_join, is_conduit
 from .._options.step_options import NO_OPTIONS, StepOptions
-from .subclassing import fact, prepare_class
+from .subclassing import Elsewhere, fact, prepare_class
 
 if TYPE_CHECKING:
     from .._check.check import Finding
@@ -340,6 +340,11 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         return bundle_of(self, include, exclude)
 
     if not TYPE_CHECKING:  # a type checker refuses what a role doesn't define; so do these
+        run, arun, start, stream, astream = (Elsewhere() for _ in range(5))
+
+        def __dir__(self):
+            kind = type(self)
+            return [name for name in super().__dir__() if not _is_elsewhere(kind, name)]
 
         def _flow_after(self, first):
             """`first >> self`; each role knows what may stand before it."""
@@ -380,6 +385,10 @@ def role_of(thing: object) -> ConduitRole | None:
     True
     """
     return thing._flow_role if isinstance(thing, Conduit) else None
+
+
+def _is_elsewhere(kind: type, name: str) -> bool:
+    return isinstance(inspect.getattr_static(kind, name, None), Elsewhere)
 
 
 def _holds_conduit(value: object) -> bool:

@@ -19,7 +19,7 @@ import typing_extensions
 
 from .._errors import InvalidFlowError
 
-__all__ = ["derived", "fact", "own_method", "prepare_class", "uncounted"]
+__all__ = ["Elsewhere", "derived", "fact", "own_method", "prepare_class", "uncounted"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -57,6 +57,26 @@ def derived(method: _F) -> _F:
     """Mark a method that follows from others: a class that has it has said nothing by it."""
     method._flow_derived = True  # type: ignore[attr-defined]
     return method
+
+
+class Elsewhere:
+    """A method that conduits of another role have, or a function: asked for here, it is absent, and
+    the error says where it is. A class may have the name for itself."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, thing: Any, kind: type) -> Any:
+        name = self._name
+        if thing is None:
+            raise AttributeError(f"type object {kind.__name__!r} has no attribute {name!r}")
+        raise AttributeError(
+            f"{thing._flow_label} has no attribute {name!r}: write {name}(flow), with the function"
+            f" {_LIBRARY}.{name}, for the outputs of steps; of flows of other products, those have"
+            " run() and arun() that end with a consumer, and producers are iterated over",
+            name=name,
+            obj=thing,
+        )
 
 
 class _Inherited:

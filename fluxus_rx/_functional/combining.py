@@ -82,6 +82,23 @@ def chain(
 ) -> Transformer[A, T]: ...
 @overload
 def chain(
+    first: Transformer[A, B],
+    second: Transformer[B, C],
+    third: Transformer[C, P],
+    fourth: Consumer[P, R],
+    /,
+) -> Consumer[A, R]: ...
+@overload
+def chain(
+    first: Transformer[A, B],
+    second: Transformer[B, C],
+    third: Transformer[C, P],
+    fourth: Transformer[P, T],
+    fifth: Consumer[T, R],
+    /,
+) -> Consumer[A, R]: ...
+@overload
+def chain(
     first: Conduit, b: Conduit, c: Conduit, d: Conduit, e: Conduit, f: Conduit, /, *more: Conduit
 ) -> Any: ...
 def chain(*steps: Any) -> Any:

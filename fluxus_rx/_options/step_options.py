@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar, Final, Literal, Self, TypeAlias, TypedDict, Unpack
+from typing import Any, ClassVar, Final, Literal, Never, Self, TypeAlias, TypedDict, Unpack, cast
 
 from .._common.encoding import printed
 from .._common.messages import check_seconds, check_whole_number, note, short, shown
@@ -110,7 +111,8 @@ class StepOptions:
     #: what was given, and not only its values: an option that is set to its default is set
     _given: ClassVar[tuple[str, ...]] = ()
 
-    def __new__(cls, **given: Unpack[OptionKeywords]) -> Self:
+    def __new__(cls, *misplaced: Never, **given: Unpack[OptionKeywords]) -> Self:
+        _check_names("StepOptions", misplaced, given)
         self = object.__new__(cls)
         object.__setattr__(self, "_given", tuple(given))
         return self
@@ -174,6 +176,15 @@ class StepOptions:
         """
         return {name: getattr(self, name) for name in _DEFAULTS if self.has(name)}
 
+    @staticmethod
+    def is_option(name: str) -> bool:
+        """Whether there is an option of this name.
+
+        >>> StepOptions.is_option("retry"), StepOptions.is_option("retries")
+        (True, False)
+        """
+        return name in _DEFAULTS
+
     def has(self, name: str) -> bool:
         """Whether this option is set.
 
@@ -189,11 +200,7 @@ class StepOptions:
         >>> StepOptions(concurrency=3).replaced({"ordered": True})
         StepOptions(concurrency=3, ordered=True)
         """
-        for name in options:
-            if name not in _DEFAULTS:
-                raise InvalidFlowError(
-                    f"{who}: no option {name!r}; there are {', '.join(_DEFAULTS)}"
-                )
+        _check_names(who, (), options)
         try:
             return StepOptions(**{**self.given(), **options})
         except ValueError as error:
@@ -234,27 +241,62 @@ class StepOptions:
 def shows_options(*names: str) -> Callable[[T], T]:
     """Have `inspect`, and so prompts and the reference, show the options of a method that takes
     them as `**options`: those of these names, or all. None has a default there, as what isn't given
-    stays as it is.
+    stays as it is. A call that gives something by position is refused.
 
     >>> @shows_options("window", "ordered")
-    ... def options(**options: Unpack[OptionKeywords]) -> None: ...
+    ... def options(self, **options: Unpack[OptionKeywords]) -> None: ...
     >>> print(inspect.signature(options))
-    (*, ordered: 'bool | str' = ..., window: 'int | None' = ...) -> 'None'
+    (self, *, ordered: 'bool | str' = ..., window: 'int | None' = ...) -> 'None'
     """
 
     def decorated(method: T) -> T:
-        shown: Any = method
-        own = inspect.signature(shown)
+        plain: Any = method
+
+        @functools.wraps(plain)
+        def shown(*positional: Any, **options: Any) -> Any:
+            if not positional:
+                raise InvalidFlowError(
+                    f"{plain.__qualname__}() was called on a class; options are set on what is made"
+                    f" of it: conduit.options({_as_keywords(options)})"
+                )
+            conduit, *misplaced = positional
+            if misplaced:
+                _check_names(getattr(conduit, "_flow_label", ""), misplaced, options)
+            return plain(conduit, **options)
+
+        own = inspect.signature(plain)
         parameters = [one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD]
         parameters += [
             inspect.Parameter(one.name, _KEYWORD, default=_AS_BEFORE, annotation=one.type)
             for one in dataclasses.fields(StepOptions)
             if one.name in names or not names
         ]
-        shown.__signature__ = own.replace(parameters=parameters)
-        return method
+        cast(Any, shown).__signature__ = own.replace(parameters=parameters)
+        return cast(T, shown)
 
     return decorated
+
+
+def _check_names(who: str, misplaced: Sequence[object], given: Mapping[str, Any]) -> None:
+    """Refuse what is given by position, and names that are no options."""
+    if misplaced:
+        value = misplaced[0]
+        meant = "concurrency=3"
+        if isinstance(value, StepOptions):
+            meant = f"**{short(value)}.given()"
+        elif isinstance(value, Mapping) and value and all(name in _DEFAULTS for name in value):
+            meant = _as_keywords(value)
+        raise InvalidFlowError(
+            f"{who}: options are given by their names, not as {shown(value)}; write"
+            f" {'StepOptions' if who == 'StepOptions' else '.options'}({meant})"
+        )
+    for name in given:
+        if name not in _DEFAULTS:
+            raise InvalidFlowError(f"{who}: no option {name!r}; there are {', '.join(_DEFAULTS)}")
+
+
+def _as_keywords(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={short(value, name)}" for name, value in options.items())
 
 
 def option_hint(step: str, given: Mapping[str, Any], *, of_source: bool = False) -> str:

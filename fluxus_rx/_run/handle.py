@@ -48,6 +48,7 @@ def start(
     max_failures: int | None = None,
     deadline: float | None = None,
     stop: Stopper | None = None,
+    **unknown: Never,
 ) -> Run:
     """Start a run of a flow of steps on the running loop, and go on.
 
@@ -65,7 +66,7 @@ def start(
     >>> asyncio.run(main())
     [{'src': {'x': 1}}, {'src': {'x': 2}}] done
     """
-    check_by_name("start()", misplaced)
+    check_by_name("start()", misplaced, unknown)
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:

@@ -40,6 +40,7 @@ def rerun(
     deadline: float | None = None,
     stop: Stopper | None = None,
     partial: PartialReceiver = None,
+    **unknown: Never,
 ) -> RunResult:
     """Run exactly the products that failed once more, from the step that they failed in to the end.
 
@@ -66,7 +67,7 @@ def rerun(
     >>> rerun(source >> step("inverse", inverse, by=2), result.failures)[0]
     [{'src': {'x': 0}, 'inverse': {'y': 0.5}}]
     """
-    check_by_name("rerun()", misplaced, "flow, failures")
+    check_by_name("rerun()", misplaced, unknown, "flow, failures")
     replay = _Rerun(
         flow,
         failures,
@@ -97,6 +98,7 @@ async def arerun(
     deadline: float | None = None,
     stop: Stopper | None = None,
     partial: PartialReceiver = None,
+    **unknown: Never,
 ) -> RunResult:
     """The same as `rerun`, on the running loop; cancelling it cancels and cleans up the run.
 
@@ -105,7 +107,7 @@ async def arerun(
     >>> asyncio.run(arerun(step("src", {"x": 1}), []))
     RunResult([])
     """
-    check_by_name("arerun()", misplaced, "flow, failures")
+    check_by_name("arerun()", misplaced, unknown, "flow, failures")
     replay = _Rerun(
         flow,
         failures,

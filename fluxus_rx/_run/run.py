@@ -52,6 +52,7 @@ def run(
     deadline: float | None = None,
     stop: Stopper | None = None,
     partial: PartialReceiver = None,
+    **unknown: Never,
 ) -> RunResult:
     """Run a flow of steps to its end, and give its outputs path by path.
 
@@ -104,7 +105,7 @@ def run(
     >>> run(step("double", lambda x: {"x": 2 * x}), input=[{"x": 1}, {"x": 2}])[0]
     [{'input': {'x': 1}, 'double': {'x': 2}}, {'input': {'x': 2}, 'double': {'x': 4}}]
     """
-    check_by_name("run()", misplaced)
+    check_by_name("run()", misplaced, unknown)
     request = CollectedRun(
         flow,
         steps=steps,
@@ -139,6 +140,7 @@ async def arun(
     deadline: float | None = None,
     stop: Stopper | None = None,
     partial: PartialReceiver = None,
+    **unknown: Never,
 ) -> RunResult:
     """The same as `run`, on the running loop; cancelling it cancels and cleans up the run.
 
@@ -147,7 +149,7 @@ async def arun(
     >>> asyncio.run(arun(step("src", {"x": 1})))
     RunResult([{'src': {'x': 1}}])
     """
-    check_by_name("arun()", misplaced)
+    check_by_name("arun()", misplaced, unknown)
     request = CollectedRun(
         flow,
         steps=steps,
@@ -181,6 +183,7 @@ def stream(
     deadline: float | None = None,
     stop: Stopper | None = None,
     on_failure: Callable[[Failure], object] | None = None,
+    **unknown: Never,
 ) -> Outputs:
     """Run a flow of steps, and give each output as it is complete, with the number of its path.
 
@@ -206,7 +209,7 @@ def stream(
     0 {'src': {'x': 1}, 'double': {'x': 2}}
     0 {'src': {'x': 2}, 'double': {'x': 4}}
     """
-    check_by_name("stream()", misplaced)
+    check_by_name("stream()", misplaced, unknown)
     request = RunRequest(
         flow,
         steps=steps,
@@ -249,6 +252,7 @@ def astream(
     deadline: float | None = None,
     stop: Stopper | None = None,
     on_failure: Callable[[Failure], object] | None = None,
+    **unknown: Never,
 ) -> AsyncOutputs:
     """The same as `stream`, on the running loop: `async for path, output in astream(flow)`.
 
@@ -265,7 +269,7 @@ def astream(
     >>> asyncio.run(main())
     0 {'src': {'x': 1}}
     """
-    check_by_name("astream()", misplaced)
+    check_by_name("astream()", misplaced, unknown)
     request = RunRequest(
         flow,
         steps=steps,

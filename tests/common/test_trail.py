@@ -68,6 +68,27 @@ def test_it_is_equal_to_itself_alone() -> None:
     assert len({one: 1, other: 2}) == 2
 
 
+def test_branches_that_begin_a_flow_are_known_from_the_inside_out() -> None:
+    """All steps in front of the end of a branch are in it, those behind it are not."""
+    first = Trail("first")
+    second = Trail("second", first)
+    for place in (second, Trail("beside", first)):
+        assert not place.is_in("inner")
+    Trail.begin_in_branch("inner", [second, first])
+    behind = Trail("behind", second.out_of_branch())
+    Trail.begin_in_branch("outer", [behind])
+    last = Trail("last", behind.out_of_branch().into_branch("end"))
+    assert [one.branch for one in (first, second, behind, last)] == [
+        ("outer", "inner"),
+        ("outer", "inner"),
+        ("outer",),
+        ("end",),
+    ]
+    assert last.branches == ["outer", "inner", "end"]
+    assert last.path == "outer: inner: first → second → behind → end: last"
+    assert [one.is_in("outer") for one in (first, behind, last)] == [True, True, False]
+
+
 @pytest.mark.parametrize("name", ["name", "before", "depth"])
 def test_it_does_not_change(name: str) -> None:
     """A step is where it is."""

@@ -14,6 +14,7 @@ DIFFERENCES: dict[str, list[str]] = {
         "steps: run with no inputs",
         "steps: the last branch gives nothing",
     ],
+    "A generator that is run again": ["steps: a generator that is run again"],
     "A step that adds nothing": ["steps: a step that adds nothing, and occurs again"],
     "Objects that are called": [
         "steps: a partial without parameters",
@@ -30,6 +31,7 @@ DIFFERENCES: dict[str, list[str]] = {
     "Chains in brackets": ["classes: a chain in brackets"],
     "The classes of ``fluxus.core``": ["structure: a class of a role"],
     "The text of a flow": ["structure: the text of a step"],
+    "A tuple of one value in the text of a result": ["results: the text of a tuple of one"],
     "The look of a graph": ["structure: the look of a graph"],
     "Timelines of outputs without times": [
         "structure: a timeline with pyplot where an output has no times",

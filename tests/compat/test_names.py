@@ -128,12 +128,14 @@ def test_a_drawing_is_written_in_the_characters_that_there_are() -> None:
 
 
 def test_results_and_products_stay_what_they_are() -> None:
-    """Copied, pickled and merged."""
+    """Copied, pickled, merged and chosen from."""
     from fluxus_rx.compat.functional import RunResult, run, step
     from fluxus_rx.compat.functional.product import DictProduct
 
     result = run(step("src", {"x": 1}))
-    for same in (copy.copy(result), copy.deepcopy(result), pickle.loads(pickle.dumps(result))):
+    chosen = result.where(lambda output: True)
+    copied = copy.copy(result), copy.deepcopy(result), pickle.loads(pickle.dumps(result))
+    for same in (*copied, chosen):
         assert type(same) is RunResult
         assert same == result
     made = DictProduct(

@@ -17,6 +17,7 @@ from fluxus_rx import (
     chain,
     parallel,
     passthrough,
+    path,
     run,
     step,
     stream,
@@ -142,3 +143,14 @@ class Ints(Transformer[int, int]):
 class Texts(Transformer[str, int]):
     def transform(self, product: str) -> list[int]:
         return [len(product)]
+
+
+def test_named_branches_around_sources_are_nested_deeply() -> None:
+    """Each path has the names of all branches around it; what they cost doesn't grow with their
+    depth to a power: this took a minute."""
+    flow: Any = step("src", [{"x": 1}])
+    for number in range(2 * DEPTH):
+        flow = path(f"p{number}", flow & step("other", [{"x": 2}]))
+    result = run(flow)
+    assert len(result.paths) == 2 * DEPTH + 1
+    assert [len(result["p0"]), len(result[f"p{2 * DEPTH - 1}"])] == [2, 2 * DEPTH + 1]

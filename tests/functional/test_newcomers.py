@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import unittest.mock
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,6 +18,7 @@ from reactivex import operators as ops
 from fluxus_rx import (
     Passthrough,
     StepOptions,
+    Transformer,
     arerun,
     arun,
     astream,
@@ -68,18 +70,18 @@ async def started(flow: Any, *more: Any, **settings: Any) -> None:
         await running.result()
 
 
-async def iterated(flow: Any, *more: Any) -> None:
-    async for _ in untyped(astream)(flow, *more):
+async def iterated(flow: Any, *more: Any, **settings: Any) -> None:
+    async for _ in untyped(astream)(flow, *more, **settings):
         raise AssertionError
 
 
 #: each way to run a flow, with the name that a message has for it
 RUNS: list[tuple[str, Callable[..., object]]] = [
     ("run()", run),
-    ("arun()", lambda *given: asyncio.run(untyped(arun)(*given))),
-    ("stream()", lambda *given: [*untyped(stream)(*given)]),
-    ("astream()", lambda *given: asyncio.run(iterated(*given))),
-    ("start()", lambda *given: asyncio.run(started(*given))),
+    ("arun()", lambda *given, **more: asyncio.run(untyped(arun)(*given, **more))),
+    ("stream()", lambda *given, **more: [*untyped(stream)(*given, **more)]),
+    ("astream()", lambda *given, **more: asyncio.run(iterated(*given, **more))),
+    ("start()", lambda *given, **more: asyncio.run(started(*given, **more))),
 ]
 
 MISTAKES: dict[str, tuple[Callable[[], object], list[str]]] = {
@@ -196,6 +198,60 @@ MISTAKES: dict[str, tuple[Callable[[], object], list[str]]] = {
         lambda: asyncio.run(untyped(arerun)(src >> a, [], a)),
         ["arerun()", "step('a', up)"],
     ),
+    # options by another way than theirs
+    "an option for a run": (
+        lambda: do(src, concurrency=3),
+        ["run()", "step.options(concurrency=3)", "run(flow, options=StepOptions(concurrency=3))"],
+    ),
+    "options for a rerun": (
+        lambda: untyped(rerun)(src >> a, [], retry=3, window=9),
+        ["rerun()", "rerun(flow, failures, options=StepOptions(retry=3, window=9))"],
+    ),
+    "a keyword that is nearly right": (
+        lambda: do(a, inputs=rows),
+        ["run()", "'inputs'", "did you mean input=…?"],
+    ),
+    "a keyword that is none": (
+        lambda: do(src, max_workers=3),
+        ["run()", "'max_workers'", "there are steps, input, timestamps"],
+    ),
+    "a keyword of another way": (
+        lambda: untyped(stream)(src, timestamps=True),
+        ["stream()", "'timestamps'", "there are steps, input, progress"],
+    ),
+    "options as a mapping": (
+        lambda: a.options({"concurrency": 3}),
+        ["'a'", "by their names", ".options(concurrency=3)"],
+    ),
+    "options as a mapping, of a chain": (
+        lambda: (src >> a).options({"ordered": True}),
+        ["by their names", ".options(ordered=True)"],
+    ),
+    "options as a mapping, of a source": (
+        lambda: src.options({"executor": "thread"}),
+        ["'src'", ".options(executor='thread')"],
+    ),
+    "options as a mapping, of a flow": (
+        lambda: (Numbers(1) >> sink).options({"ordered": True}),
+        ["Collect", ".options(ordered=True)"],
+    ),
+    "options as an object": (
+        lambda: a.options(StepOptions(retry=3)),
+        ["'a'", ".options(**StepOptions(retry=3).given())"],
+    ),
+    "a number as options": (lambda: a.options(3), ["'a'", "3 (int)", ".options(concurrency=3)"]),
+    "options of a class": (
+        lambda: untyped(Fetch).options(concurrency=3),
+        ["called on a class", "conduit.options(concurrency=3)"],
+    ),
+    "a mapping for StepOptions": (
+        lambda: untyped(StepOptions)({"retry": 3}),
+        ["StepOptions(retry=3)"],
+    ),
+    "no option of StepOptions": (
+        lambda: untyped(StepOptions)(max_conc=3),
+        ["'max_conc'", "there are concurrency"],
+    ),
     "function as a flow": (lambda: do(up), ["run()", "step('name', up)"]),
     "data as a flow": (lambda: do(rows), ["run()", "step('name', [{'x': 1}])"]),
     "result as a flow": (lambda: do(run(src)), ["run()", "RunResult"]),
@@ -226,6 +282,30 @@ def test_a_mistake_is_told_with_the_way_out(mistake: str) -> None:
         make_it()
 
 
+#: what is a function, or of another role, asked of a conduit
+ELSEWHERE: dict[str, tuple[Callable[[], object], list[str]]] = {
+    "run of a step": (lambda: a.run(), ["'a'", "'run'", "run(flow)", "fluxus_rx.run"]),
+    "run of a chain": (lambda: (src >> a).run(), ["'run'", "run(flow)"]),
+    "run of a group": (lambda: (a & b).arun(), ["'arun'", "arun(flow)"]),
+    "run of a consumer": (lambda: sink.run(), ["Collect", "'run'", "that end with a consumer"]),
+    "stream of a source": (
+        lambda: untyped(Numbers(1)).stream(),
+        ["Numbers", "'stream'", "iterated over"],
+    ),
+    "run of a passthrough": (lambda: untyped(passthrough()).run(), ["'run'", "run(flow)"]),
+    "run of a class": (lambda: untyped(Fetch).run(), ["'Fetch' has no attribute 'run'"]),
+}
+
+
+@pytest.mark.parametrize("mistake", ELSEWHERE)
+def test_a_method_that_is_elsewhere_is_absent_and_told(mistake: str) -> None:
+    """By the error of Python for what is absent, which says where it is."""
+    make_it, words = ELSEWHERE[mistake]
+    with pytest.raises(AttributeError) as caught:
+        make_it()
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
 @pytest.mark.parametrize(("name", "way"), RUNS)
 class TestEachWayToRun:
     def test_input_by_position_is_told_its_name(
@@ -252,6 +332,37 @@ class TestEachWayToRun:
             with refused(ValueError, *words):
                 way(flow)
         assert not called
+
+    def test_an_option_of_steps_is_told_its_place(
+        self, name: str, way: Callable[..., object]
+    ) -> None:
+        """It is no keyword of the run."""
+        words = [name, "'timeout'", f"{name[:-1]}flow, options=StepOptions(timeout=3))"]
+        with refused(TypeError, *words):
+            way(a, timeout=3)
+
+
+def test_a_class_may_have_names_of_functions_for_itself() -> None:
+    """As a method, as an attribute, and as a field without a default; nobody is offered others."""
+
+    @dataclasses.dataclass
+    class Own(Transformer[int, int]):
+        run: int
+        start: int = 5
+
+        def transform(self, product: int) -> Iterator[int]:
+            yield product + self.run
+
+        def stream(self) -> str:
+            return "own"
+
+    own = Own(3)
+    assert (own.run, own.start, own.stream(), [*Numbers(1) >> own]) == (3, 5, "own", [3])
+    assert {"run", "start", "stream"} <= {*dir(own)}
+    assert not {"run", "arun", "start", "stream", "astream"} & {*dir(a)}
+    assert not hasattr(a, "run")
+    with pytest.raises(TypeError, match="run"):
+        untyped(Own)()
 
 
 def test_a_flow_that_can_do_without_input_runs_without() -> None:

@@ -39,7 +39,7 @@ EXPECTED: dict[str, str] = {}
 BY_PYTHON = {
     "__abstractmethods__", "__annotations__", "__annotations_cache__",
     "__callable_proto_members_only__", "__dataclass_fields__", "__dataclass_params__", "__dict__",
-    "__doc__", "__firstlineno__", "__module__", "__mutable_keys__",
+    "__dir__", "__doc__", "__firstlineno__", "__module__", "__mutable_keys__",
     "__non_callable_proto_members__", "__optional_keys__", "__orig_bases__",
     "__parameters__", "__protocol_attrs__", "__qualname__", "__readonly_keys__", "__replace__",
     "__required_keys__", "__slots__",
@@ -132,7 +132,9 @@ def attributes(cls: type) -> dict[str, Any]:
             special = name.startswith("__") and name.endswith("__") and name not in BY_PYTHON
             if special or not name.startswith("_"):
                 found.setdefault(name, value)
-    return found
+    # What a class says of a name that it doesn't have is no attribute of it. By its name, as older
+    # versions, which are read as well, have no such class.
+    return {name: value for name, value in found.items() if type(value).__name__ != "Elsewhere"}
 
 
 def facts_of_attribute(name: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -319,6 +319,8 @@ def chain_keeps_the_types() -> None:
     assert_type(chain(Double(), Half(), Describe()), Transformer[int, str])
     assert_type(chain(Double(), Half(), Total()), Consumer[int, complex])
     assert_type(chain(Double(), Double(), Half(), Describe()), Transformer[int, str])
+    assert_type(chain(Double(), Double(), Half(), Total()), Consumer[int, complex])
+    assert_type(chain(Double(), Double(), Half(), Describe(), Join()), Consumer[int, str])
     assert_type(chain(step("src", rows), step("add", added)), Producer[DictProduct])
     assert_type(chain(step("add", added), step("fetch", fetched)), StepOfRows)
     assert_type(chain(step("src", rows), parallel(step("a", added), passthrough())), Producer[Any])

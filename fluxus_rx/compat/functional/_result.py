@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from ..._errors import InvalidOptionError
+from ..._results.rows import Output
 from ..._results.run_result import RunResult as CoreResult
 from .._adapted import adapted, stands_for
+from ._layout import laid_out
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +31,15 @@ class RunResult(CoreResult):
         """This result, with what a run of its failures has given in their place; see
         `fluxus_rx.RunResult.merged`."""
         return adapted(super().merged(other))  # type: ignore[no-any-return]
+
+    def where(
+        self,
+        predicate: Callable[[Output], object] | None = None,
+        /,
+        **attributes: Any,
+    ) -> RunResult:
+        """The outputs with these attributes; see `fluxus_rx.RunResult.where`."""
+        return adapted(super().where(predicate, **attributes))  # type: ignore[no-any-return]
 
     def __copy__(self) -> RunResult:
         return adapted(super().__copy__())  # type: ignore[no-any-return]
@@ -106,7 +118,8 @@ class RunResult(CoreResult):
     def __repr__(self) -> str:
         return f"RunResult({', '.join(map(repr, self))})"
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return laid_out("RunResult", [*self])
 
     def to_expression(self) -> Expression:
         """This result as an expression of gamma-pytools, which has to be installed for it."""

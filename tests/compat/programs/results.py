@@ -121,6 +121,22 @@ def programs():
             .label(mode="train")
             .get_lineage_attributes()
         ),
+        "the text of a short result": lambda: str(result({"a": {"x": 1}})),
+        "the text of a result without outputs": lambda: [str(result()), str(RunResult())],
+        "the text of a tuple of one": lambda: repr(result({"a": {"x": (1,)}})),
+        "the text of two paths": lambda: str(
+            RunResult([{"a": {"x": "1" * 20}}], [{"a": {"x": "2" * 20}}])
+        ),
+        "the text of a long result": lambda: str(
+            result({"a": {"x": "x" * 70, "y": ["y" * n for n in (30, 50, 9)]}}, {"a": {"x": 1}})
+        ),
+        "the text of a result that is deep": lambda: str(
+            RunResult([{"a": {"x": {"b": [("c" * 80,), {1}, {}, [{"d": "e" * 49}] * 2]}}}], [])
+        ),
+        "the text of texts as wide as a line": lambda: [
+            str(result({"a": {"x": "x" * n, "y": ["y" * n]}}, {"b": {"z": (n, n)}}))
+            for n in range(40, 64)
+        ],
         "an origin has no precursor": lambda: City("Rome").precursor,
         "a product without a name is abstract": lambda: LineageOrigin(),
         "a producer labels": lambda: [

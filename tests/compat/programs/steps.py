@@ -154,7 +154,11 @@ def programs():
             {name: sorted(step) for name, step in output.items()} for output in result.get_outputs()
         ]
 
+    def twice(flow):
+        return [list(run(flow).get_outputs()) for _ in range(2)]
+
     return {
+        "a generator that is run again": lambda: twice(step("s", ({"x": n} for n in (1, 2)))),
         # Sources
         "one mapping": lambda: run(one()),
         "a list of mappings": lambda: run(two()),
