@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from fluxus_rx import Consumer, step
+from fluxus_rx import Consumer, Flow, step
 
 
 class Insert(Consumer[Mapping[str, Any], int]):
@@ -34,7 +34,7 @@ def reciprocal(n: int) -> dict[str, float]:
     return {"reciprocal": 1 / n}
 
 
-def flow(path: Path, numbers: Iterable[int]):
+def flow(path: Path, numbers: Iterable[int]) -> Flow[int]:
     source = step("numbers", [{"n": n} for n in numbers])
     insert = Insert(path, "reciprocals", ("n", "reciprocal"))
     return source >> step("reciprocal", reciprocal) >> insert

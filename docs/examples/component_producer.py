@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from fluxus_rx import SourceStep, run, step
+from fluxus_rx import DictProduct, Producer, SourceStep, run, step
 
 
 class Lines(SourceStep):
@@ -31,7 +31,7 @@ def parse(line: str) -> dict[str, object]:
     return {"sensor": sensor, "value": float(value)}
 
 
-def flow(port: int):
+def flow(port: int) -> Producer[DictProduct]:
     return Lines("lines", "127.0.0.1", port) >> step("parse", parse)
 
 

@@ -23,12 +23,7 @@ if TYPE_CHECKING:
     from .._rx.run_settings import RunSettings
     from ..viz._output import File
 
-__all__ = [
-    "Conduit",
-    "ConduitRole",
-    "options_repr",
-    "role_of",
-]
+__all__ = ["Conduit", "ConduitRole", "options_repr", "role_of"]
 
 #: what a conduit is in a flow; one of none of the roles is a conduit, and stands nowhere
 ConduitRole: TypeAlias = Literal[
