@@ -116,8 +116,8 @@ class CallCounter(Protocol):
         outcome of that."""
         ...
 
-    def failed(self, error: BaseException) -> None:
-        """The call that holds the thread has raised this, if one does."""
+    def failed(self, error: BaseException, item: Any) -> None:
+        """The call with this item has raised an error, if one holds the thread."""
         ...
 
 

@@ -102,7 +102,8 @@ class _StepCalls:
             try:
                 given = (function if plain.inline_seconds < plain.due else look)(value)
             except BaseException as error:
-                self.failed(error)
+                gauge.leave_inline(since)
+                self._meter.begin(gauge, since=since).end(error)
                 raise
             if given.__class__ is dict:
                 plain.ended = end = now()
@@ -134,12 +135,12 @@ class _StepCalls:
         """The seconds after which it may be once more."""
         return inf if self._gauge.loop_time is None else SECONDS_PER_SAMPLE
 
-    def failed(self, error: BaseException) -> None:
-        """The call that holds the thread has raised this, if one does."""
+    def failed(self, error: BaseException, item: Any) -> None:
+        """See `CallCounter`."""
         since = self.plain.entered
         if since is not None:
             self._gauge.leave_inline(since)
-            self._meter.begin(self._gauge, since=since).end(error)
+            self._begun(item, since).end(error, item)
 
     def direct_outcome(self, outcome: Callable[[Any, Any], Any], given: Any, item: Any) -> Any:
         """The outcome of a call that has given no plain dictionary, and is not over; or one whose

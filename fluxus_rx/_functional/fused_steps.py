@@ -233,8 +233,9 @@ class CountedSteps(FusedSteps):
             else:
                 return by_step
         except BaseException as error:
-            self._counters[index].failed(error)
-            raised = self._explained(error, index, source.product_of(by_step, position))
+            product = source.product_of(by_step, position)
+            self._counters[index].failed(error, product)
+            raised = self._explained(error, index, product)
             if raised is error:
                 raise
             raise raised from error
@@ -334,8 +335,9 @@ class TimedSteps(CountedSteps):
             else:
                 return by_step
         except BaseException as error:
-            self._counters[index].failed(error)
-            raised = self._explained(error, index, self._timed_product(source, by_step, position))
+            product = self._timed_product(source, by_step, position)
+            self._counters[index].failed(error, product)
+            raised = self._explained(error, index, product)
             if raised is error:
                 raise
             raise raised from error

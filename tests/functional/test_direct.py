@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from fluxus_rx import Progress, RunResult, StepOptions, chain, run, step, stream
@@ -134,6 +134,9 @@ def test_steps_that_are_called_as_one_do_what_each_does_by_itself(
     count=st.integers(0, 5),
     looked_up=st.sampled_from(["x", "y"]),
     is_list=st.booleans(),
+)
+@example(  # one that fails behind one that doesn't is told with its item
+    chained=[Answering("a", "y", ("next", "error"))], count=2, looked_up="y", is_list=False
 )
 def test_calls_that_are_made_as_one_are_counted_like_others(
     chained: list[Answering], count: int, looked_up: str, is_list: bool
