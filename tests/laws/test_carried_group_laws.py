@@ -160,7 +160,7 @@ def both_ways(seed: int, run: Callable[[Branching], Any], **arguments: Any) -> l
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=as_many(40, thoroughly=500))
+@settings(max_examples=as_many(15, thoroughly=500))
 @example(0)
 def test_carried_products_are_those_of_branches_with_workers_of_their_own(seed: int) -> None:
     """The same outputs and failures in the same order, by the same calls, within the same limits,
@@ -177,7 +177,7 @@ def test_carried_products_are_those_of_branches_with_workers_of_their_own(seed: 
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=as_many(40, thoroughly=500))
+@settings(max_examples=as_many(15, thoroughly=500))
 def test_an_error_ends_a_carried_run_as_any_other(seed: int) -> None:
     """With an error of a call, and with all that was complete by then: no output is lost that is
     none of the flow, no call and no task is left."""
@@ -199,7 +199,7 @@ def test_an_error_ends_a_carried_run_as_any_other(seed: int) -> None:
 
 
 @given(st.integers(0, 2**32), st.integers(0, 30))
-@settings(max_examples=as_many(40, thoroughly=500))
+@settings(max_examples=as_many(15, thoroughly=500))
 def test_a_carried_run_that_is_cancelled_cleans_up(seed: int, turns: int) -> None:
     """At any moment: no call and no task is left, and what was complete is there."""
 
