@@ -22,7 +22,7 @@ from .._streams.context import CALLER
 from .._streams.iteration import aclose_all, iterate
 from .._streams.ordering import Arrival
 from .._streams.resumable import Resumable
-from .._typing import T
+from .._typing import T, Waiter
 from .execution import Execution, close_scope
 from .observable import FlowObservable, flow_observable
 
@@ -186,24 +186,29 @@ def arrivals(execute: Callable[[], Execution]) -> Generator[Arrival, None, None]
     """What arrives, as it comes, for a synchronous reader; the loop runs while it waits."""
 
     # Entered and left by hand: each is a call of its own into the loop.
-    async def enter() -> tuple[Execution, Channel[Arrival]]:
+    entered: list[tuple[Execution, Channel[Arrival]]] = []
+
+    async def enter() -> None:
         execution = execute()
-        return execution, await execution.__aenter__()
+        entered.append((execution, await execution.__aenter__()))
+
+    def tell(waiter: Waiter) -> None:
+        # The time of the reader, while the calls in flight stood still.
+        execution.scope.skip(execution.scope.loop.time() - left)
+        channel.tell(waiter)
 
     with Loop() as loop:
-        execution, channel = loop.call(enter)
         error: BaseException | None = None
         try:
-            now, skip = execution.scope.loop.time, execution.scope.skip
-            loop.wait(channel.tell)
-            while batch := channel.take_all():
-                left = now()
+            loop.call(enter)
+            ((execution, channel),) = entered
+            left = execution.scope.loop.time()
+            while batch := loop.wait(tell, channel.take_all):
+                left = execution.scope.loop.time()
                 yield from batch
-                # The time of the reader, while the calls in flight stood still.
-                skip(now() - left)
-                loop.wait(channel.tell)
         except BaseException as raised:
             error = raised
-        loop.call(partial(execution.__aexit__, None, error, None))
+        for execution, _ in entered:
+            loop.call(partial(execution.__aexit__, None, error, None))
         if error is not None:
             raise error

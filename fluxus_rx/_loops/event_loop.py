@@ -16,7 +16,7 @@ from typing import Any
 
 from .._common.messages import note, notes_of
 from .._typing import T, Waiter
-from .kept_loop import homes
+from .kept_loop import KeptLoop, homes
 from .loop_errors import in_foreign_loop
 
 __all__ = ["Loop", "call_soon", "new_loop"]
@@ -47,12 +47,20 @@ class Loop:
         self._context = contextvars.copy_context()
         #: whether the last call came to its end; what it has left undone ends with the loop
         self._is_intact = True
+        #: the loop, until it is left
+        self._lent: KeptLoop | None = None
 
     def __enter__(self) -> Loop:
-        if homes.orphans:
-            _off_loop(homes.close_orphans, _Interrupt())
-        self._home = homes.here()
-        self._kept = self._home.lease(self._make_loop)
+        try:
+            # Ctrl-C waits until the loop is made, or its sockets would be nobody's.
+            with _Interrupt() as interrupt:
+                if homes.orphans:
+                    _off_loop(homes.close_orphans, interrupt)
+                self._home = homes.here()
+                self._lent = self._kept = self._home.lease(self._make_loop)
+        except KeyboardInterrupt:
+            self._leave(_Interrupt())
+            raise
         return self
 
     def __exit__(
@@ -62,24 +70,44 @@ class Loop:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if self._is_intact and not self._kept.is_at_rest():
-                self.call(self._kept.settle)
+            with _Interrupt() as interrupt:
+                self._leave(interrupt)
+        except KeyboardInterrupt:
+            self._leave(_Interrupt())  # should Ctrl-C have come before that
+            raise
+
+    def _leave(self, interrupt: _Interrupt) -> None:
+        """Return the loop to the thread, or close it; once."""
+        lent, self._lent = self._lent, None
+        if lent is None:
+            return
+        try:
+            if self._is_intact and not lent.is_at_rest():
+                self.call(lent.settle)
         finally:
-            if not (self._is_intact and self._home.release(self._kept)):
-                _off_loop(self._kept.close, _Interrupt())
+            if not (self._is_intact and self._home.release(lent)):
+                _off_loop(lent.close, interrupt)
 
     def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine to its end."""
         with _Interrupt() as interrupt:
             return _off_loop(partial(self._run, work, interrupt), interrupt)
 
-    def wait(self, tell: Callable[[Waiter], object]) -> None:
+    def wait(self, tell: Callable[[Waiter], object], take: Callable[[], T]) -> T:
         """Run the loop until the one that `tell` is given is told that it has waited for long
-        enough; by something on the loop. A call without the price of a task."""
-        with _Interrupt() as interrupt:
-            _off_loop(partial(self._wait, tell, interrupt), interrupt)
+        enough, by something on the loop; then what `take` returns. A call without the price of a
+        task.
 
-    def _wait(self, tell: Callable[[Waiter], object], interrupt: _Interrupt) -> None:
+        Whatever a reader does to the loop, or to who waits on it, it does in these two: Ctrl-C
+        between the result of a future and the call of who waits for it would leave that one waiting
+        for ever.
+        """
+        with _Interrupt() as interrupt:
+            return _off_loop(partial(self._wait, tell, take, interrupt), interrupt)
+
+    def _wait(
+        self, tell: Callable[[Waiter], object], take: Callable[[], T], interrupt: _Interrupt
+    ) -> T:
         loop, self._is_intact = self._kept.loop, False
         waiter = _Stopping(loop)
         interrupt.watch(waiter)
@@ -94,6 +122,7 @@ class Loop:
             waiter.is_done = True  # or it would stop the loop in the midst of what comes next
         if interrupt.came:
             raise KeyboardInterrupt
+        return take()
 
     def _run(self, work: Callable[[], Coroutine[Any, Any, T]], interrupt: _Interrupt) -> T:
         # In a box, and not as the result of the main task, for a result may be large, and what
