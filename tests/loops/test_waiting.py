@@ -69,6 +69,6 @@ def test_one_that_was_told_at_once_or_too_late_stops_nothing() -> None:
         return 1
 
     with Loop() as loop:
-        loop.wait(tell)
+        assert loop.wait(tell, lambda: "taken") == "taken"
         assert waiters[0].done()
         assert loop.call(tell_again) == 1

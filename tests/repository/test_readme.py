@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import doctest
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
+import first_job
 import pytest
+from stand_ins.serving import serve
+
+from tests.support.subprocesses import python
 
 CHECKOUT = Path(__file__).parents[2]
-DOCUMENTS = [CHECKOUT / "README.rst", *sorted((CHECKOUT / "docs").glob("*.rst"))]
+README = CHECKOUT / "README.rst"
+FIRST_JOB = Path(first_job.__file__)
+DOCUMENTS = [README, *sorted((CHECKOUT / "docs").glob("*.rst"))]
 
 BLOCK = re.compile(
     r"^(?P<indent> *)\.\. code-block:: python\n"
@@ -34,10 +41,17 @@ def commands(text: str) -> dict[str, str]:
     return {name: dedent(block) for name, block in found}
 
 
+@pytest.fixture
+def shop() -> Iterator[str]:
+    """The address of the service of the first job, which README.rst calls `url`."""
+    with serve(first_job.Shop()) as url:
+        yield url
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_each_python_block_runs(path: Path) -> None:
+def test_each_python_block_runs(path: Path, shop: str) -> None:
     """In the order of the document and in one namespace; with `>>>`, the outputs are compared."""
-    names: dict[str, object] = {"__name__": "__main__"}
+    names: dict[str, object] = {"__name__": "__main__", "url": shop}
     runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
     complaints: list[str] = []
     for line, code in python_blocks(path.read_text(encoding="utf-8")):
@@ -61,13 +75,45 @@ def test_no_python_block_is_overlooked() -> None:
 
 def test_the_readme_names_its_two_commands() -> None:
     """The names that `.ci/run` looks for, so that it runs what is written there."""
-    found = commands((CHECKOUT / "README.rst").read_text(encoding="utf-8"))
+    found = commands(README.read_text(encoding="utf-8"))
     assert found.keys() == {"main-job", "tests"}
-    assert "docs/examples/stdlib_census.py" in found["main-job"]
+    assert "docs/examples/first_job.py" in found["main-job"]
     assert "'.[test]'" in found["tests"]
 
 
-@pytest.mark.parametrize("name", ["README.rst", "docs/index.rst", "docs/first_steps.rst"])
+def test_the_first_block_is_a_part_of_the_first_job() -> None:
+    """What a newcomer reads is what the main command runs."""
+    _, code = python_blocks(README.read_text(encoding="utf-8"))[0]
+    ran = FIRST_JOB.read_text(encoding="utf-8")
+    imports, functions = code.split("\n\n\n", 1)
+    functions, _, last = functions.rpartition("\n\n\n")
+    assert functions in ran
+    assert {line for line in imports.splitlines() if line} <= {*ran.splitlines()}
+    assert last.strip() == "result = run(prices(url), progress=True, timestamps=True)"
+    assert "result = run(flow, progress=True, timestamps=True)" in ran
+
+
+def test_the_output_of_the_first_job_is_what_it_prints(tmp_path: Path) -> None:
+    """But for figures and folders; and it is at least ten times as fast as one after the other."""
+    promised = re.search(
+        r":name: first-job-output\n\n((?:   .*\n)+)", README.read_text(encoding="utf-8")
+    )
+    ended = python(str(FIRST_JOB), "--out", str(tmp_path))
+    assert ended.code == 0, ended.err
+    printed = ended.out.strip()
+    assert promised is not None
+    assert masked(printed) == masked(dedent(promised[1]).strip())
+    times = re.search(r"(\d+) times as fast", printed)
+    assert times is not None
+    assert int(times[1]) >= 10
+    assert {file.name for file in tmp_path.iterdir()} == {"flow.md", "timeline.html"}
+
+
+def masked(printed: str) -> list[str]:
+    return re.sub(r"(?<= )/\S*/|[\d.]+(?= s)|\d+(?= times)", "…", printed).splitlines()
+
+
+@pytest.mark.parametrize("name", ["README.rst", "docs/index.rst", "docs/start.rst"])
 def test_precedence_is_on_the_first_screen(name: str) -> None:
     """The one thing that surprises everybody comes before anything else."""
     first = (CHECKOUT / name).read_text(encoding="utf-8").splitlines()[:25]
