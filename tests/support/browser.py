@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
+import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,21 +34,46 @@ FLAGS = (
 
 @contextlib.contextmanager
 def browser(page: Path, *, size: tuple[int, int] = (1200, 900)) -> Iterator[Chrome]:
-    """The driver of a browser that has opened a local file; skips where there is no browser."""
+    """The driver of a browser that has opened a local file in a tab of its own, of this size; skips
+    where there is no browser.
+
+    The browser is one for all tests of a process, as to start one takes a second.
+    """
+    driver = _started()
+    first = driver.current_window_handle
+    driver.switch_to.new_window("tab")
+    driver.set_window_size(*size)
+    console_errors(driver)
+    try:
+        driver.get(page.resolve().as_uri())
+        yield driver
+    finally:
+        driver.close()
+        driver.switch_to.window(first)
+
+
+@functools.cache
+def _started() -> Chrome:
     options = ChromeOptions()
     options.binary_location = str(tools.chromium())
     service = ChromeService(str(tools.chromedriver()))
+    profile = tempfile.mkdtemp()
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = Chrome(options=options, service=service)
+    atexit.register(_end, driver, profile)
+    return driver
+
+
+def _end(driver: Chrome, profile: str) -> None:
+    driver.quit()
     # Chromium may still write to its profile when it is told to quit.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        for flag in (*FLAGS, f"--user-data-dir={profile}", f"--window-size={size[0]},{size[1]}"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        driver = Chrome(options=options, service=service)
-        try:
-            driver.get(page.resolve().as_uri())
-            yield driver
-        finally:
-            driver.quit()
+    for _ in range(50):
+        shutil.rmtree(profile, ignore_errors=True)
+        if not os.path.exists(profile):
+            break
+        time.sleep(0.02)
 
 
 def console_errors(driver: Chrome) -> list[str]:
