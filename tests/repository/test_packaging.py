@@ -123,7 +123,7 @@ def test_all_tests_of_the_sdist_can_be_imported(unpacked: Path) -> None:
 
 def test_tests_of_the_sdist_pass(unpacked: Path) -> None:
     """With the package that is beside them: a fast choice, one with golden files among it."""
-    chosen = ("tests/common", "tests/products", "tests/viz/test_tree.py")
+    chosen = ("tests/products", "tests/viz/test_tree.py")
     run("-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", *chosen, cwd=unpacked)
 
 
