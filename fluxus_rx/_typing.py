@@ -67,7 +67,7 @@ class Waiter(Protocol):
         ...
 
 
-#: as above, for the roles: what a conduit takes is contravariant, what it gives covariant
+#: as above, for the roles: what a conduit takes is contravariant, what it emits covariant
 A_contra = TypeVar("A_contra", contravariant=True)
 B_co = TypeVar("B_co", covariant=True)
 P_co = TypeVar("P_co", covariant=True)

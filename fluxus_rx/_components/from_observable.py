@@ -26,7 +26,7 @@ __all__ = ["ForeignProducer", "ObservableProducer", "from_observable"]
 
 @printed
 class ForeignProducer(Producer[T]):
-    """Gives what something of another library emits, under a name."""
+    """Emits what something of another library emits, under a name."""
 
     _flow_awaits = True
     #: the function that makes it, and the field's word for what it takes
@@ -47,7 +47,7 @@ class ForeignProducer(Producer[T]):
 
     @property
     def _flow_why_source(self) -> str:
-        return f"(it gives what {self._flow_kind[1]} emits)"
+        return f"(it emits what {self._flow_kind[1]} emits)"
 
     @derived
     def produce(self) -> Iterable[T]:
@@ -61,7 +61,7 @@ class ForeignProducer(Producer[T]):
 
 
 class ObservableProducer(ForeignProducer[T]):
-    """Gives what an observable emits."""
+    """Emits what an observable emits, as products."""
 
     _flow_kind = ("from_observable", "an observable")
 
@@ -124,12 +124,12 @@ def from_observable(
     buffer: int | None = None,
     overflow: Overflow = "keep",
 ) -> Producer[Any]:
-    """A producer of what an observable emits, in its order; each run subscribes afresh.
+    """A producer of what an observable emits, in its order; each run subscribes again.
 
     Items are given as they are. A step takes in a mapping as a product named `name` (`input`
     without one); of anything else, it takes in a product with the attribute `name`.
 
-    A cold flow, and whatever else heeds demand, is asked for no more than there is room for:
+    A cold flow, and whatever else respects demand, is asked for no more than there is room for:
     `buffer` items (16). For a source that doesn't wait (a subject, a timer, another thread), and
     emits one more, `overflow` says what becomes of it:
 
@@ -145,11 +145,11 @@ def from_observable(
     them emits; they wake the loop at once. The statistics of a run (`start`) tell how many were
     dropped; so does the library's logger, at the end of a run, on the level INFO.
 
-    An error of the observable ends the run, after the items that wait; one that is no exception is
-    in an `ObservableError`. A run that ends disposes of the subscription.
+    An error of the observable ends the run, after the items that wait; one that isn't an exception
+    is in an `ObservableError`. A run that ends disposes of the subscription.
 
-    Raises TypeError for what is no observable, ValueError for a `name` that is no identifier, for
-    a `buffer` below 1, and for another `overflow`.
+    Raises TypeError for anything but an observable, ValueError for a `name` that isn't an
+    identifier, for a `buffer` below 1, and for another `overflow`.
 
     >>> import reactivex
     >>> from fluxus_rx import run, step

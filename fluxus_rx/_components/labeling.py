@@ -1,4 +1,4 @@
-"""Conduits that label what they give, and branches that have a name."""
+"""Conduits that label what they emit, and branches that have a name."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class _Labeling(Conduit):
         """A copy of this conduit that adds these labels, and those it has, to all its products.
 
         Products are labelled in the flow, as copies (`copy.copy`), so that one that is held
-        elsewhere keeps its own labels; `produce` and `transform` themselves give them as they are.
-        A run raises ValueError if a label has the name of an attribute, TypeError for a product
-        without lineage.
+        elsewhere keeps its own labels; `produce` and `transform` themselves return them as they
+        are. A run raises ValueError if a label has the name of an attribute, TypeError for a
+        product without lineage.
         """
         labelled = self._flow_copy()
         object.__setattr__(labelled, "_flow_labels", {**self._flow_labels, **labels})
@@ -110,7 +110,7 @@ class _LabelCall(ItemCall):
         """A labelled copy of a product."""
         if not isinstance(item, HasLineage):
             raise InvalidProductError(
-                f"{self._giver} gave {shown(item)}, which can't be labelled; products that are"
+                f"{self._giver} emitted {shown(item)}, which can't be labelled; products that are"
                 " labelled have a lineage: make their class a HasLineage, or leave out label()"
             )
         # With the labels that it has, which the copies of a class with slots of its own lose.

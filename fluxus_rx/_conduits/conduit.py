@@ -130,7 +130,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         return _init_arguments(self)
 
     def _flow_arguments(self) -> Mapping[str, Any]:
-        """What `get_repr_attributes` of its class gives, if that is one of ours by its kind."""
+        """What `get_repr_attributes` of its class returns, if that is one of ours by its kind."""
         method = getattr(type(self), "get_repr_attributes", None)
         found = method(self) if callable(method) else None
         return found if isinstance(found, Mapping) else _init_arguments(self)
@@ -152,7 +152,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
     def describe(self) -> Part:
         """This conduit as data: all that drawings, checks and connections read of it.
 
-        An atomic conduit gives a `Description`, a chain a `Series`, a group a `Parallel` of those
+        An atomic conduit returns a `Description`, a chain a `Series`, a group a `Parallel` of those
         of its conduits, a passthrough a `Through` (`fluxus_rx.graph`). That of a class follows from
         its methods, its name and its options. A class overrides it to say more. It has the values
         themselves, secrets as well; only its `repr` masks those.
@@ -189,7 +189,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
     @property
     def _flow_entries(self) -> list[Conduit]:
         """Those of its first conduits that show products to users, one for each type."""
-        # A step takes any mapping, and a passthrough beside it gives it on as a product.
+        # A step takes any mapping, and a passthrough beside it passes it on as a product.
         return [self] if getattr(self, "_flow_shows_items", True) else []
 
     @property

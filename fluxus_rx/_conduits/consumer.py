@@ -47,13 +47,13 @@ __all__ = ["AsyncConsumer", "Consumer", "Flow"]
 
 
 class Consumer(Conduit, Generic[A_contra, R_co]):
-    """Ends a flow: takes all products, gives the result of the run.
+    """Ends a flow: takes all products, and returns the result of the run.
 
     A subclass implements `consume`, which is fed while the flow runs, with backpressure: the flow
     is ahead of it by its buffers and limits at most. It may stop early, which ends the run. In
     `Flow.run()` its iterable drives the loop; in `Flow.arun()` it runs in a thread of its own. Once
     the run is cancelled, the iterable raises CancelledError in place of a product. What each run
-    needs open, a method `opened` gives: a context manager that sets it on `self`.
+    needs open, a method `opened` returns: a context manager that sets it on `self`.
 
     >>> class Total(Consumer[int, int]):
     ...     def consume(self, products):
@@ -66,7 +66,7 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
 
     @abstractmethod
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
-        """Take pairs of a path index and a product, as they come, and give the result."""
+        """Take pairs of a path index and a product, as they come, and return the result."""
 
     @fact
     def input_type(self) -> Any:
@@ -124,7 +124,7 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
 
 
 def _consumed_in(block: ConduitBlock[Any], products: Iterable[Any]) -> Any:
-    """What a consumer gives in its block, which is told of an error that comes with the products
+    """What a consumer returns in its block, which is told of an error that comes with the products
     also where the consumer has caught it."""
     errors: list[BaseException] = []
     with block as mine:
@@ -148,7 +148,7 @@ class AsyncConsumer(Consumer[A_contra, R_co]):
 
     @abstractmethod
     async def aconsume(self, products: AsyncIterable[tuple[int, A_contra]]) -> R_co:
-        """Take pairs of a path index and a product, as they come, and give the result."""
+        """Take pairs of a path index and a product, as they come, and return the result."""
 
     @derived
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
@@ -197,7 +197,7 @@ class _ChainedConsumer(Chain, Consumer[A_contra, R_co]):
 
     @derived
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
-        """Take products, as those of one path each, and give the result."""
+        """Take products, as those of one path each, and return the result."""
         from_start = reduce(lambda chain, one: chain >> one, self.conduits[:-1])
         outputs = from_start._flow_process([product for _, product in products])
         return cast(R_co, self.conduits[-1].consume((0, output) for output in outputs))
@@ -280,7 +280,7 @@ class Flow(Conduit, Generic[R_co]):
         stop: Stopper | None = None,
         on_failure: Callable[[Failure], object] | None = None,
     ) -> R_co:
-        """Run the flow, and give what the consumer gives.
+        """Run the flow, and return what the consumer returns.
 
         `options`, `max_failures`, `deadline` and `stop` are those of `fluxus_rx.run`; at a deadline
         the consumer gets what is done, and then the end. `on_failure` is called with the failures
@@ -406,7 +406,7 @@ def _watched(products: Iterable[T], errors: list[BaseException]) -> Generator[T,
 
 
 def _check_result(consumer: Conduit, result: object) -> None:
-    """Refuse the result of a `consume` that is no plain method."""
+    """Refuse the result of a `consume` that isn't a plain method."""
     if inspect.iscoroutine(result):
         result.close()
     elif not inspect.isasyncgen(result):

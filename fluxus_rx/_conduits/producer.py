@@ -50,15 +50,15 @@ __all__ = ["AsyncProducer", "Producer", "SharedFlow"]
 
 
 class Producer(Conduit, Generic[P_co]):
-    """Starts a flow: gives products.
+    """Starts a flow: emits products.
 
     A subclass implements `produce`. Products come in the order in which they are made; several
-    producers side by side take turns, or give theirs as they come if anything in the flow awaits.
+    producers side by side take turns, or emit theirs as they come if anything in the flow awaits.
     Nothing starts before the first product is asked for, and the producer is asked for a product
     only as far as the flow has room: the buffers and limits of its steps.
 
     Iterate over a producer with `for` or `async for`; leaving early ends the run and cleans up.
-    What each run needs open, a method `opened` gives: a context manager that sets it on `self`.
+    What each run needs open, a method `opened` returns: a context manager that sets it on `self`.
 
     >>> class Numbers(Producer[int]):
     ...     def produce(self):
@@ -69,7 +69,7 @@ class Producer(Conduit, Generic[P_co]):
 
     @abstractmethod
     def produce(self) -> Iterable[P_co]:
-        """Give the products; a plain generator, or anything iterable but text and mappings."""
+        """Yield the products; a plain generator, or anything iterable but text and mappings."""
 
     @fact
     def product_type(self) -> Any:
@@ -105,7 +105,7 @@ class Producer(Conduit, Generic[P_co]):
         those of the steps behind them.
 
         Raises TypeError for any other option, for an asynchronous producer, and for one that can't
-        go to another process; ValueError for what is no executor.
+        go to another process; ValueError for anything but an executor.
         """
         return self._flow_with_options(options)
 
@@ -153,7 +153,7 @@ class Producer(Conduit, Generic[P_co]):
     @overload
     def to_observable(self, *, paths: Literal[True]) -> list[Observable[P_co]]: ...
     def to_observable(self, *, paths: bool = False) -> Any:
-        """The products of all paths as they come; cold: each subscription runs afresh.
+        """The products of all paths as they come; cold: each subscription starts a new run.
 
         Needs an asyncio loop: that of the scheduler it is subscribed with, else the running one;
         raises `UsageError` (a RuntimeError) where there is none. Disposing of the subscription ends
@@ -161,10 +161,10 @@ class Producer(Conduit, Generic[P_co]):
         the error of the observable, the very object; the end, or the error, comes when all has been
         cleaned up.
 
-        With `paths`, gives a list of observables, one for each path, in path order. Those that are
-        subscribed to within one turn of the loop share one run, in which the steps that they share
-        run once, and hear the end together; a later subscription runs afresh. Paths that nobody
-        subscribes to don't run.
+        With `paths`, returns a list of observables, one for each path, in path order. Those that
+        are subscribed to within one turn of the loop share one run, in which the steps that they
+        share run once, and hear the end together; a later subscription starts a new run. Paths that
+        nobody subscribes to don't run.
 
         >>> import asyncio
         >>> from reactivex import operators as ops
@@ -210,10 +210,10 @@ class Producer(Conduit, Generic[P_co]):
         - `"drop_oldest"`, `"drop_newest"`: the oldest of those that wait is dropped, or the new one
         - `"latest"`: one waits, the newest; takes no `buffer`
 
-        With any but "keep", whoever is slow loses items, `hub.dropped` tells how many, and neither
-        the source nor anybody else waits. `hub.subscriber(overflow=…, buffer=…)` is the same hub
-        with another policy. At most `buffer` items wait for each who listens, and `replay` items in
-        the hub.
+        With any but "keep", a slow subscriber loses items, `hub.dropped` tells how many, and
+        neither the source nor anybody else waits. `hub.subscriber(overflow=…, buffer=…)` is the
+        same hub with another policy. At most `buffer` items wait for each who listens, and `replay`
+        items in the hub.
 
         An error of the source is the error of all who listen, and of those who come later. If
         nobody listens, the end of the block raises it, or else the loop's exception handler has it.
@@ -317,7 +317,7 @@ class AsyncProducer(Producer[P_co]):
 
     @abstractmethod
     def aproduce(self) -> AsyncIterable[P_co]:
-        """Give the products; an asynchronous generator, or anything asynchronously iterable."""
+        """Yield the products; an asynchronous generator, or anything asynchronously iterable."""
 
     @derived
     def produce(self) -> Iterable[P_co]:
@@ -343,7 +343,7 @@ class SharedFlow(Producer[P_co]):
     """One run of a flow, for all who listen to it; `Producer.share` makes it, and tells the rules.
 
     A producer: each run that begins with it, and each iteration over it, listens to that one run.
-    `subscriber` gives the same with another policy for items that come too fast.
+    `subscriber` returns the same with another policy for items that come too fast.
     """
 
     _flow_awaits = True
@@ -382,7 +382,7 @@ class SharedFlow(Producer[P_co]):
 
     def close(self) -> Awaitable[None]:
         """Tell the run to end; from any thread, and more than once. All who listen get what waits
-        for them, and come to their end. Await what this gives to know that all is cleaned up."""
+        for them, and come to their end. Await what this returns to know that all is cleaned up."""
         return self._source.close()
 
     async def __aenter__(self) -> Self:

@@ -45,18 +45,18 @@ __all__ = [
 
 
 class Transformer(TransformerStage, Generic[A_contra, B_co]):
-    """Takes products one by one, and gives zero or more for each.
+    """Takes products one by one, and emits zero or more for each.
 
     A subclass implements `transform`, which runs on the loop's thread: one product at a time, the
     outputs in the order of the inputs. Steps that wait for something are an `AsyncTransformer`.
-    What each run needs open, a method `opened` gives: a context manager that sets it on `self`.
+    What each run needs open, a method `opened` returns: a context manager that sets it on `self`.
 
-    In a flow of steps, a mapping that it gives becomes a product that comes of the one that it was
-    called with. It has the `name` of the transformer; its keys must be identifiers. What is passed
-    on, is no mapping, or has a lineage of its own stays what it is.
+    In a flow of steps, a mapping that it yields becomes a product that descends from its input. It
+    has the `name` of the transformer; its keys must be identifiers. What is passed on, isn't a
+    mapping, or has a lineage of its own stays what it is.
 
-    A transformer is an operator in Rx and in aiostream too: called with an Observable it gives an
-    Observable, called with an asynchronous iterable it gives a Stream.
+    A transformer is an operator in Rx and in aiostream too: called with an Observable it returns an
+    Observable, called with an asynchronous iterable it returns a Stream.
 
     >>> class Half(Transformer[float, float]):
     ...     def transform(self, product):
@@ -67,7 +67,7 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
 
     @abstractmethod
     def transform(self, product: A_contra) -> Iterable[B_co]:
-        """Give the outputs for one product; a plain generator, or anything iterable but text and
+        """Yield the outputs for one product; a plain generator, or anything iterable but text and
         mappings."""
 
     @fact
@@ -95,8 +95,8 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         The statistics of a run (`start`) tell how many were dropped, in the row `buffered`; so does
         the library's logger, at the end of a run, on the level INFO.
 
-        Raises ValueError or TypeError for a size that is no whole number from 1 on, ValueError for
-        another overflow.
+        Raises ValueError or TypeError for a size that isn't a whole number from 1 on, ValueError
+        for another overflow.
 
         >>> from fluxus_rx import rx_pipe
         >>> from reactivex import operators as ops
@@ -136,9 +136,9 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         that they are made in, and have the options of this transformer. A call inside of a call of
         the same transformer has the slot of that one. Elsewhere it is a run of its own.
 
-        Whoever leaves it early closes it, with `contextlib.aclosing`, or it is cleaned up only when
-        the loop gets to it, or the run ends. Raises `UsageError` where calls would wait for each
-        other for ever.
+        A reader that leaves early closes it, with `contextlib.aclosing`; otherwise it is cleaned up
+        only when the loop gets to it, or the run ends. Raises `UsageError` where calls would wait
+        for each other for ever.
 
         >>> import asyncio
         >>> from fluxus_rx import step
@@ -164,10 +164,10 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
         """Run this transformer over `items`, and list the outputs: path by path, each path in the
         order of the items. Raises the first error of any call.
 
-        A class may have a method `process` of its own, which takes all items and gives all outputs,
-        to batch or to sort them: in a flow it is called once, in a thread, and reads the stream as
-        it comes. What this method gives it then, by `super().process(items)`, is what `transform`
-        gives for these items.
+        A class may have a method `process` of its own, which takes all items and yields all
+        outputs, to batch or to sort them: in a flow it is called once, in a thread, and reads the
+        stream as it comes. Inside it, `super().process(items)` yields what `transform` yields for
+        these items.
 
         >>> class Largest(Transformer[int, int]):
         ...     def transform(self, product):
@@ -228,7 +228,7 @@ class AsyncTransformer(Transformer[A_contra, B_co]):
 
     @abstractmethod
     def atransform(self, product: A_contra) -> AsyncIterable[B_co]:
-        """Give the outputs for one product; an asynchronous generator."""
+        """Yield the outputs for one product; an asynchronous generator."""
 
     @derived
     def transform(self, product: A_contra) -> Iterable[B_co]:
@@ -252,7 +252,7 @@ class Passthrough(Conduit):
             raise passthrough_chained()
 
     def describe(self) -> Part:
-        """A `Through`: it is no node of a graph."""
+        """A `Through`: it isn't a node of a graph."""
         from .._graph.parts import Through
 
         return Through()
@@ -424,7 +424,7 @@ def group(conduits: Collection[Conduit]) -> Transformer[Any, Any]:
             if not fits(taken, made.product_type):
                 raise InvalidFlowError(
                     f"a passthrough beside {made._flow_label} would pass on {type_name(taken)}, but"
-                    f" the group gives {type_name(made.product_type)}; widen its product type"
+                    f" the group emits {type_name(made.product_type)}; widen its product type"
                 )
     return made
 

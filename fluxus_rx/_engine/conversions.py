@@ -137,9 +137,9 @@ class _InnerPipelines:
 
 @operator
 def to_stream(source: Observable[T]) -> AsyncIterator[T]:
-    """An observable as an aiostream Stream; each iteration subscribes afresh.
+    """An observable as an aiostream Stream; each iteration subscribes again.
 
-    Items come in the order in which they are emitted. At most 16 wait here if the source heeds
+    Items come in the order in which they are emitted. At most 16 wait here if the source respects
     demand, as a flow does. From a source that can't wait nothing is lost. An error is raised as it
     is, after the items before it. Leaving early disposes of the subscription.
 
@@ -157,7 +157,7 @@ def to_stream(source: Observable[T]) -> AsyncIterator[T]:
 
 def to_observable(source: AsyncIterable[T]) -> Observable[T]:
     """A stream, or any asynchronous iterable, as an Observable; cold: each subscription iterates
-    afresh.
+    again.
 
     Needs an asyncio loop: that of the scheduler it is subscribed with, else the running one. Items
     are emitted as far as a flow downstream has room for them; to an observer that takes whatever
@@ -177,7 +177,7 @@ def to_observable(source: AsyncIterable[T]) -> Observable[T]:
     if not isinstance(source, AsyncIterable):
         raise InvalidFlowError(
             f"to_observable() takes an asynchronous iterable, not {shown(source)}; of a plain one,"
-            " SimpleProducer(items).to_observable() makes an observable that heeds demand"
+            " SimpleProducer(items).to_observable() makes an observable that respects demand"
         )
     return FlowObservable(lambda flow, owner: iterate(source))
 

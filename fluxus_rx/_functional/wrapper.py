@@ -64,7 +64,7 @@ class Wrapper(AsyncTransformer[A_contra, B_co]):
         self.inner = inner
 
     async def atransform(self, product: A_contra) -> AsyncIterator[B_co]:
-        """Give the outputs for one product: those of the inner one, unless a subclass overrides
+        """Yield the outputs for one product: those of the inner one, unless a subclass overrides
         it."""
         inner: Any = self.inner
         async with contextlib.aclosing(inner.atransform(product)) as outputs:
@@ -78,7 +78,7 @@ class Wrapper(AsyncTransformer[A_contra, B_co]):
 
     @fact
     def product_type(self) -> Any:
-        """Any: a subclass may give others than the inner one."""
+        """Any: a subclass may emit others than the inner one."""
         return Any
 
     @property

@@ -153,7 +153,7 @@ def whole_of(flow: Describable) -> Series:
     """The whole of a flow as it is drawn, with a start where no producer begins it and an end where
     no consumer ends it.
 
-    Raises TypeError for what is no flow.
+    Raises TypeError for anything but a flow.
     """
     if not is_describable(flow):
         raise InvalidFlowError(f"a drawing shows a flow, not {shown(flow)}{meant_by(flow)}")
@@ -199,7 +199,7 @@ def _node_of(one: Description, key: str) -> Node:
 
 
 def _content(one: Description) -> str:
-    """What a step calls, unless it has the step's name or none; or the data that it gives, unless
+    """What a step calls, unless it has the step's name or none; or the data that it emits, unless
     that is one of its arguments."""
     if one.inner is not None:
         names = one.inner_names

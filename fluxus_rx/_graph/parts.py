@@ -42,7 +42,7 @@ class Description:
     - `role`, `name`; `kind`: the name of its class
     - `function`: what it calls, for each product or for all; of a class, its method. `parameters`
       are those of the function of a step, which is called with attributes by name; None for others
-    - `data`: what it gives, if that is there already
+    - `data`: what it emits, if that is there already
     - `arguments`: the fixed arguments of a step's function; of a class, the arguments that differ
       from the defaults, and labels as `#label`
     - `using`: what makes other arguments of the function for each run, by name
@@ -57,7 +57,7 @@ class Description:
     - `emission`: how its data emits, if that is an observable: `"with demand"`, `"thinned out"` by
       an operator, or `"hot"`, whether or not anybody takes it
     - `inner`: what it is around, and calls by itself; its products are those of the conduit alone
-    - `passes_on`: whether it gives products that it was given, as they are, and no others
+    - `passes_on`: whether it passes on products as they are, and emits no others
     - `source`: the conduit, to tell by identity whether two descriptions are of the same one
     """
 
@@ -95,13 +95,13 @@ class Description:
 
     @property
     def product_type(self) -> Any:
-        """The type of what the conduit gives, as far as that tells."""
+        """The type of what the conduit emits, as far as that tells."""
         return getattr(self.source, "product_type", Any)
 
     @property
     def is_step(self) -> bool:
-        """Whether its function is called with attributes by name, and may give what it likes: a
-        product, several, or something to await. The method of a class always gives several.
+        """Whether its function is called with attributes by name, and may return what it likes: a
+        product, several, or something to await. The method of a class always yields any number.
 
         >>> Description(role="producer", name="numbers").is_step
         False
@@ -138,7 +138,7 @@ class Node:
     """One occurrence of a conduit in a flow, or one of the points that a drawing adds.
 
     All texts are printable and on one line. `content` is what a step calls, where that has another
-    name, or the data that it gives; `arguments` and `options` are short representations by name.
+    name, or the data that it emits; `arguments` and `options` are short representations by name.
     `description` has the values themselves; a point that a drawing adds has none.
     """
 
@@ -230,7 +230,7 @@ class Parallel(_Composite):
         return any(part._passes for part in self.parts)
 
 
-#: What `describe()` gives has descriptions at its ends, and what is drawn has nodes.
+#: What `describe()` returns has descriptions at its ends, and what is drawn has nodes.
 Part: TypeAlias = Description | Node | Through | Series | Parallel
 
 
@@ -250,7 +250,7 @@ def is_describable(flow: object) -> bool:
 def part_of(flow: Describable) -> Part:
     """What a conduit, or any other part of a flow, says of itself.
 
-    Raises TypeError if that is no description.
+    Raises TypeError if that isn't a description.
     """
     part = flow.describe()
     if not isinstance(part, Description | Through | Series | Parallel):
@@ -265,7 +265,7 @@ def part_of(flow: Describable) -> Part:
 
 
 def in_series(parts: Iterable[Part]) -> Series:
-    """The parts one behind the other, series in them taken apart that are no named branches.
+    """The parts one behind the other, series in them taken apart unless they are named branches.
 
     >>> in_series([Series((Through(), Through())), Through()]) == Series((Through(),) * 3)
     True

@@ -25,7 +25,7 @@ class Wiring(ABC, Generic[T]):
     most_edges: float = inf
 
     def lay(self, part: Part, ports: list[T]) -> list[T]:
-        """Feed a part from these ports, and give its own."""
+        """Feed a part from these ports, and return its own."""
         return trampoline(self._lay(part, ports))
 
     def _lay(self, part: Part, ports: list[T]) -> Generator[Any, Any, list[T]]:
@@ -44,7 +44,7 @@ class Wiring(ABC, Generic[T]):
 
     @abstractmethod
     def reach(self, one: Description | Node, ports: list[T]) -> list[T]:
-        """Feed one conduit from these ports, and give its own; none of one that ends the flow."""
+        """Feed one conduit from these ports, and return its own; none of one that ends the flow."""
 
     @abstractmethod
     def pass_by(self, through: Through, ports: list[T]) -> list[T]:

@@ -44,7 +44,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
 
     Where several steps set one attribute, the latest value counts. `product_name`,
     `product_attributes` and `precursor` tell what the last step added, `get_lineage()` the steps.
-    Labels are no attributes: steps don't see them, results show them with what the step added.
+    Labels aren't attributes: steps don't see them, results show them with what the step added.
 
     >>> first = DictProduct("src", {"x": 1})
     >>> second = DictProduct("double", {"x": 2, "y": 0}, first)
@@ -79,7 +79,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
     #: where attributes are looked up that its last step hasn't added, once one was
     _layer: AttributeLayer | None
 
-    #: how far down its path, from 1 on, operators have made it anew; of any other product 0
+    #: how far down its path, from 1 on, operators have created it; of any other product 0
     depth = 0
 
     def __init_subclass__(cls, **keywords: Any) -> None:
@@ -145,7 +145,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
     def find(self, name: str) -> Any:
         """The latest value of an attribute, under whichever of the names that are the same to
         Python, or MISSING."""
-        # Asked here, because a default that is taken each time is no reason for another call.
+        # Asked here, because a default that is taken each time isn't a reason for another call.
         if name in known_spellings or not name.isascii():
             spellings = spellings_of(name)
             if len(spellings) > 1:
@@ -181,7 +181,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
 
     @property
     def product_name(self) -> str:
-        """The name of the step that gave this product."""
+        """The name of the step that made this product."""
         return next(reversed(_of_step(self).by_step))
 
     @property
@@ -195,7 +195,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         product = _of_step(self)
         steps = [*product.by_step.items()][:-1]
         if len(steps) == 1 and not any(steps[0]):
-            steps = []  # it has only taken in another: that is no product of a step
+            steps = []  # it has only taken in another: that isn't a product of a step
         if not steps:
             return None if product.parent is None else _of_step(product.parent)
         name, attributes = steps[0]
@@ -382,7 +382,7 @@ def _of_step(product: DictProduct) -> DictProduct:
 
 
 class RemadeProduct(DictProduct):
-    """One that operators have made anew: it begins a lineage of its own.
+    """One that operators have created: it begins a lineage of its own.
 
     Its position is one among those that were made at the same depth of the path, and says nothing
     of positions in front of that.

@@ -78,7 +78,7 @@ class HasLineage(ABC, Generic[Precursor_co]):
         return dict(getattr(self, "_lineage_labels", None) or ())
 
     def label(self, /, **labels: Any) -> Self:
-        """Add labels to this product, and give it back; a label that is there already is replaced.
+        """Add labels to this product, and return it; a label that is there already is replaced.
 
         Labels are part of the lineage, under the name of the product. Raises ValueError if one has
         the name of an attribute of this product.
@@ -93,7 +93,8 @@ class HasLineage(ABC, Generic[Precursor_co]):
             if name in attributes:
                 raise InvalidNameError(
                     f"{self.product_name!r}: the label {name!r} would override the attribute"
-                    f" {name!r}, which is {shown(attributes[name])}; give the label another name"
+                    f" {name!r}, which is {shown(attributes[name])}; choose another name for the"
+                    " label"
                 )
         try:
             # Not by plain assignment, which a frozen dataclass refuses.

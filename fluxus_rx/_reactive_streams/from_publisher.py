@@ -1,4 +1,4 @@
-"""Producers of what a publisher of the Reactive Streams protocol gives."""
+"""Producers of what a publisher of the Reactive Streams protocol publishes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["FromPublisher", "from_publisher"]
 
 
 class FromPublisher(ForeignProducer[T]):
-    """Gives what a publisher publishes."""
+    """Emits what a publisher publishes."""
 
     _flow_kind = ("from_publisher", "a publisher")
 
@@ -71,7 +71,7 @@ def from_publisher(
 def from_publisher(
     publisher: Publisher[Any], name: str | None = None, *, buffer: int = BUFFER
 ) -> Producer[Any]:
-    """A producer of what a Publisher of the Reactive Streams protocol gives, in its order.
+    """A producer of what a Publisher of the Reactive Streams protocol publishes, in its order.
 
     Each run subscribes once, when it asks for its first product. It requests `buffer` items (16),
     and more as they are taken, half of them at a time; so no more than `buffer` items ever wait
@@ -84,14 +84,14 @@ def from_publisher(
     the attribute `name`.
 
     A publisher that breaks a rule of the protocol ends the run, after the items that wait, and its
-    subscription is cancelled: with `BufferOverflowError` (a RuntimeError) if it gives more than was
-    requested, with `UsageError` (a RuntimeError) if it signals anything before `on_subscribe`, and
-    with a TypeError, which it gets itself as well, if it signals None. What it signals after its
-    end is dropped, and logged. A subscription that comes after the first is cancelled. If
+    subscription is cancelled: with `BufferOverflowError` (a RuntimeError) if it publishes more than
+    was requested, with `UsageError` (a RuntimeError) if it signals anything before `on_subscribe`,
+    and with a TypeError, which it gets itself as well, if it signals None. What it signals after
+    its end is dropped, and logged. A subscription that comes after the first is cancelled. If
     `on_subscribe` isn't called within 5 seconds, the library's logger warns.
 
-    Raises TypeError for what has no `subscribe` or is an Observable, and for a `buffer` that is no
-    whole number; ValueError for one below 1, and for a `name` that is no identifier.
+    Raises TypeError for what has no `subscribe` or is an Observable, and for a `buffer` that isn't
+    a whole number; ValueError for one below 1, and for a `name` that isn't an identifier.
 
     >>> from fluxus_rx import SimpleProducer, run, step
     >>> from fluxus_rx.reactive_streams import to_publisher

@@ -24,7 +24,7 @@ class Subscription(Protocol):
 
 @runtime_checkable
 class Subscriber(Protocol[A_contra]):
-    """What a publisher gives its items to; any object with these four methods.
+    """What a publisher passes its items to; any object with these four methods.
 
     It hears `on_subscribe` first, then `on_next` at most as often as it has asked for, then
     `on_error` or `on_complete`, unless it cancels before; one at a time, and nothing after the end.
@@ -49,7 +49,7 @@ class Subscriber(Protocol[A_contra]):
 
 @runtime_checkable
 class Publisher(Protocol[P_co]):
-    """What gives items to whoever subscribes, as they ask for them; any object with this method."""
+    """What sends items to its subscribers, as they request them; any object with this method."""
 
     def subscribe(self, subscriber: Subscriber[P_co], /) -> None:
         """Have `subscriber` given the items."""

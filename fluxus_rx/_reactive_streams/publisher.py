@@ -230,8 +230,8 @@ class _PublisherSubscription(Generic[T]):
                 return
             if product is None:
                 self._fault = InvalidProductError(
-                    "to_publisher(): the flow gave None, which is no item of a publisher (rule"
-                    " 2.13): drop it, or wrap it"
+                    "to_publisher(): the flow emitted None, which can't be an item of a publisher"
+                    " (rule 2.13): drop it, or wrap it"
                 )
             elif self._requested < UNLIMITED:
                 self._requested -= 1
@@ -286,7 +286,7 @@ def to_publisher(
     *,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Publisher[T]:
-    """A flow as a Publisher of the Reactive Streams protocol: it gives what is asked for.
+    """A flow as a Publisher of the Reactive Streams protocol: it emits what is requested.
 
     `flow` is a producer (also with steps behind it), an Observable, or an asynchronous iterable. It
     is cold: each `subscribe` is a run of its own, on the running loop or on that of `scheduler`.
@@ -300,14 +300,14 @@ def to_publisher(
 
     `request` and `cancel` may be called from any thread, and from within a signal. `cancel` ends
     the run, which cleans up, and lets go of the subscriber; nothing is signalled afterwards but
-    what is under way. What goes wrong in cleaning up then is given to the exception handler of the
-    loop; so is what a subscriber raises, which counts as a `cancel`.
+    what is on its way already. What goes wrong in cleaning up then is given to the exception
+    handler of the loop; so is what a subscriber raises, which counts as a `cancel`.
 
-    A product None is an error of the run: no publisher may give it. Where no loop is running and no
-    `scheduler` is given, the subscriber gets a `UsageError` (a RuntimeError).
+    A product None is an error of the run: no publisher may publish it. Where no loop is running and
+    no `scheduler` is given, the subscriber gets a `UsageError` (a RuntimeError).
 
-    Raises TypeError for anything else than a flow that gives products; `subscribe` raises it for
-    None, and for what is no subscriber.
+    Raises TypeError for anything but a flow that emits products; `subscribe` raises it for
+    None, and for anything but a subscriber.
 
     >>> import asyncio
     >>> from fluxus_rx import SimpleProducer
@@ -336,6 +336,6 @@ def to_publisher(
     if isinstance(flow, AsyncIterable):
         return _FlowPublisher(flow, SimpleAsyncProducer(flow), scheduler)
     raise InvalidFlowError(
-        "to_publisher() takes a flow that gives products (a producer, with or without steps behind"
+        "to_publisher() takes a flow that emits products (a producer, with or without steps behind"
         f" it), an Observable or an asynchronous iterable, not {shown(flow)}"
     )

@@ -103,7 +103,7 @@ class FlowScheduler(AsyncIOScheduler):
                 "an asynchronous step needs an event loop, and none is running here: subscribe"
                 " inside a coroutine (asyncio.run(main())), pass"
                 " scheduler=AsyncIOThreadSafeScheduler(loop), or call run(flow). Behind an operator"
-                " of Rx that waits, such as ops.debounce(), give that scheduler to the outermost"
+                " of Rx that waits, such as ops.debounce(), pass that scheduler to the outermost"
                 " subscribe(): without one, it goes on in a thread of its own"
             ) from None
 
@@ -121,7 +121,7 @@ class FlowScheduler(AsyncIOScheduler):
 
     @classmethod
     def of_run(cls, scheduler: abc.SchedulerBase | None) -> FlowScheduler | None:
-        """The scheduler itself, if it is that of a run that is under way; one that a user has made,
+        """The scheduler itself, if it is that of a run that is going on; one that a user has made,
         or of a run that has ended, is worth no more than its loop."""
         if isinstance(scheduler, cls):
             scope = scheduler.scope

@@ -11,13 +11,13 @@ from .._common.text import counted
 
 __all__ = ["GRACE", "Stopper"]
 
-#: Seconds that calls under way have to end where nothing else is said.
+#: Seconds that calls in flight have to end where nothing else is said.
 GRACE: Final = 10.0
 
 
 @printed
 class Stopper:
-    """Ends runs well, from any thread or from a signal handler; give it to them as `stop`.
+    """Ends runs well, from any thread or from a signal handler; pass it to them as `stop`.
 
     Any number of runs may have the same one, at once or one after the other.
 
@@ -46,11 +46,11 @@ class Stopper:
         return self._within is not None
 
     def stop(self, within: float = GRACE) -> None:
-        """Have the runs begin nothing new, and end as soon as the calls under way have ended, or
+        """Have the runs begin nothing new, and end as soon as the calls in flight have ended, or
         after so many seconds. A run that begins later ends at once.
 
-        The runs give what they have, as after `Run.drain`. Returns at once; called again, it may
-        shorten the time. Raises ValueError for `within` that is no number of seconds.
+        The runs return what they have, as after `Run.drain`. Returns at once; called again, it may
+        shorten the time. Raises ValueError for `within` that isn't a number of seconds.
         """
         check_seconds("within", within, zero_fits=True)
         self._within = within
@@ -62,8 +62,8 @@ class Stopper:
         return f"<Stopper: {state}, of {counted(len(self._runs), 'run')}>"
 
     def _flow_add(self, stop_run: Callable[[float], None]) -> Callable[[], object]:
-        """Have `stop_run` called, in whatever thread, with the seconds that calls have; gives what
-        takes it away again."""
+        """Have `stop_run` called, in whatever thread, with the seconds that calls have; returns
+        what takes it away again."""
         key = id(stop_run)
         self._runs[key] = stop_run
         if self._within is not None:

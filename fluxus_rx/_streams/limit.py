@@ -46,7 +46,7 @@ class Limit:
         #: the limits of a run that calls inside of calls wait for, by which calls they do
         self._rivals = rivals
         self._inner: dict[asyncio.Future[None], Caller | None] = {}
-        #: changed by whoever makes calls, since a method for it costs 2 % of an item and step
+        #: changed by the code that makes calls, since a method for it costs 2 % of an item and step
         #: (benchmark "async"): one more where fewer are in flight than `size`, and nobody waits;
         #: one less at the end, and then those that wait are admitted
         self.in_flight = 0
@@ -58,7 +58,7 @@ class Limit:
         self._queues: dict[tuple[bool, float], deque[asyncio.Future[None]]] = {}
 
     def open_up(self) -> None:
-        """Let in all that wait, and whatever comes."""
+        """Admit all that wait, and whatever comes."""
         self.size = inf
         self.admit()
 
@@ -68,10 +68,10 @@ class Limit:
             return False
         if self.in_flight < self.size:
             return True
-        # A parked call keeps its place from those that are no further down than itself. One that
+        # A parked call keeps its slot from those that are no further down than itself. One that
         # resumes has a place already, and so have those beside it: any of these places will do.
         first = depth + 1 if resuming else depth
-        # What is inside of a call keeps none: whoever reads it may be who waits for the place.
+        # What is inside of a call keeps none: its reader may be the one that waits for the slot.
         kept = sum(count for at, count in self._parked_at.items() if first <= at < inf)
         return running + kept < self.size
 
@@ -164,7 +164,8 @@ class Limit:
             self._rivals.discard(self)
 
     def admit(self) -> None:
-        """Let in whom there is room for: first those that resume, then those nearest the source."""
+        """Admit those that there is room for: first those that resume, then those nearest the
+        source."""
         for (new, depth), queue in sorted(self._queues.items(), key=itemgetter(0)):
             while queue and (queue[0].done() or self._free(depth, not new)):
                 future = queue.popleft()

@@ -45,10 +45,10 @@ def flat_map(
 ) -> AsyncIterator[B]:
     """Call `function` with each item of `source`, up to `concurrency` calls at once.
 
-    `function` gives an awaitable of one item, or an asynchronous iterable of any number. Items come
-    in the order of completion; with `ordered`, in the order of the source, and then a slow call
-    holds back at most `window` items behind it (4 times `concurrency` by default). A slow call
-    delays nothing else. None for `concurrency` is no limit.
+    `function` returns an awaitable of one item, or an asynchronous iterable of any number. Items
+    come in the order of completion; with `ordered`, in the order of the source, and then a slow
+    call holds back at most `window` items behind it (4 times `concurrency` by default). A slow call
+    delays nothing else. `concurrency=None` sets no limit.
 
     The source is never read further ahead than the calls in flight and 16 items that are ready (and
     16 more where it is not one of these operators, because one task reads it for all). Each call
@@ -70,7 +70,7 @@ def flat_map(
     [0, 2, 4]
     """
     if not callable(function):
-        raise InvalidFlowError(f"flat_map(): {shown(function)} is no function")
+        raise InvalidFlowError(f"flat_map(): {shown(function)} isn't a function")
     _check_size("flat_map()", "concurrency", concurrency, "calls", none="no limit")
     _check_size("flat_map()", "window", window, "calls", none="the default")
 
@@ -101,7 +101,8 @@ def merge(*sources: AsyncIterable[T]) -> AsyncIterator[T]:
 
     One task a source, which keeps the order of its items. Sources share the room for 16 items, at
     least one each, so that one which is always ready can't starve another. The first error cancels
-    the other sources, and is raised after the items that were ready. No sources give no items.
+    the other sources, and is raised after the items that were ready. Without sources, nothing comes
+    out.
 
     >>> import asyncio
     >>> from aiostream import pipe, stream

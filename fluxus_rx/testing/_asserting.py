@@ -1,4 +1,4 @@
-"""Asserts that a flow gives what a marble diagram shows."""
+"""Asserts that a flow emits what a marble diagram shows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def assert_marbles(
     unit: float = 1.0,
     source: str | Observable[Any] | None = None,
 ) -> None:
-    """Assert that a flow gives what a marble diagram shows, at the times that it shows.
+    """Assert that a flow emits what a marble diagram shows, at the times that it shows.
 
     The notation is that of `marbles`. The flow is run in virtual time, with all that it awaits: a
     producer or a chain that begins with one, of steps or of classes; an Observable; an aiostream

@@ -105,13 +105,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     What is called by a timer of Rx that would be a thread finds no running loop, as in that thread,
     and may use no more than `call_soon_threadsafe` of this one.
 
-    What happens outside takes no virtual time. While a call in a thread or process is under way
+    What happens outside takes no virtual time. While a call in a thread or process is in flight
     (steps with an `executor`, `asyncio.to_thread`, `run_in_executor`), the loop waits for it, in
     real time: for as long as the next timer would take, and `patience` seconds at most; only then
     does time jump. A thread that waits in its turn for a coroutine of this loop
-    (`run_coroutine_threadsafe`) doesn't count. Sockets work; while one is open, the loop gives it
-    20 ms before time jumps. Threads that you start yourself hold up nothing: a time-out may well
-    come before what they send.
+    (`run_coroutine_threadsafe`) doesn't count. Sockets work; while one is open, the loop waits 20
+    ms for it before time jumps. Threads that you start yourself hold up nothing: a time-out may
+    well come before what they send.
 
     If nothing is ready and there is no timer, `DeadlockError` is raised out of the loop, and names
     the tasks that wait and where; after `patience` seconds, if a socket or another thread may still
@@ -201,7 +201,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         if is_outside_of(self):
             raise RuntimeError(
                 "Non-thread-safe operation invoked on an event loop other than the current one: a"
-                " timer of Rx that is given no scheduler calls from a thread of its own. Give the"
+                " timer of Rx that is given no scheduler calls from a thread of its own. Pass the"
                 " operator, or subscribe(), scheduler=AsyncIOThreadSafeScheduler(loop), or call"
                 " loop.call_soon_threadsafe()"
             )
@@ -315,7 +315,7 @@ def run_virtual(main: Main[T], *, patience: float = PATIENCE) -> T:
     """Run a coroutine to its end in virtual time, as `asyncio.run` does in real time.
 
     On a new `VirtualTimeLoop`, whose time begins at 0. Takes a coroutine, or a function that makes
-    one. Gives what it gives, raises what it raises, and cancels what it leaves running.
+    one. Returns what it returns, raises what it raises, and cancels what it leaves running.
 
     Raises `DeadlockError` (an AssertionError) if the coroutine waits for what can't come, and
     RuntimeError inside of a running loop.

@@ -113,22 +113,22 @@ def faulty(
       fault comes before the call itself. A retry is another call: `at=1` fails the first attempt
       and lets the second one pass, `at=range(1, 4)` fails three.
     - Of a source, events are its items: any iterable, asynchronous iterable or Observable, each of
-      which stays what it is. The fault comes before the item; after an error there are no more. Who
-      iterates or subscribes again gets what the source gives then, and the count goes on.
+      which stays what it is. The fault comes before the item; after an error there are no more.
+      Another iteration or subscription gets what the source emits then, and the count goes on.
 
-    The count is that of the object which this gives, over all its calls, runs and subscriptions; to
-    begin anew, call `faulty` anew. `at` may be several numbers. For different faults at different
-    events, call `faulty` on what `faulty` has given: the outer one counts all events, the inner one
-    those that the outer one lets through.
+    The count is that of the object which this returns, over all its calls, runs and subscriptions;
+    to start counting again, call `faulty` again. `at` may be several numbers. For different faults
+    at different events, call `faulty` on what `faulty` has given: the outer one counts all events,
+    the inner one those that the outer one lets through.
 
     `error` is raised: the object itself, or a new one of that class. `delay` is in seconds: of what
     is asynchronous, on the clock of its loop; a plain function or iterable holds its loop for so
-    long, in virtual time where there is any, else by sleeping. What an Observable gives behind a
+    long, in virtual time where there is any, else by sleeping. What an Observable emits behind a
     delayed item waits for that. `cancel` raises CancelledError, as where something that is awaited
     was cancelled. With a `delay`, the others come after it.
 
-    Not for functions that run in processes. Raises TypeError for what is no function and no source,
-    ValueError if nothing is to go wrong, or at no event.
+    Not for functions that run in processes. Raises TypeError for anything but a function or a
+    source, ValueError if nothing is to go wrong, or at no event.
 
     >>> from fluxus_rx import run, step
     >>> fetch = faulty(lambda x: {"y": x}, at=2, error=OSError("down"))
@@ -174,7 +174,7 @@ def _checked(at: Any, error: Any, delay: Any, cancel: bool) -> _Fault:
     if error is not None and cancel:
         raise InvalidOptionError("error= and cancel=: what is cancelled can't fail as well")
     if error is None and not delay and not cancel:
-        raise InvalidOptionError("nothing is to go wrong: give an error, a delay, or cancel=True")
+        raise InvalidOptionError("nothing is to go wrong: pass an error, a delay, or cancel=True")
     return _Fault(frozenset(numbers), error, delay, bool(cancel))
 
 
@@ -221,8 +221,8 @@ def _relay_function(
     at_start: Callable[[], Awaitable[None]] | None = None,
     at_item: Callable[[], Awaitable[None]] | None = None,
 ) -> Callable[..., AsyncGenerator[Any, None]]:
-    """An asynchronous generator function for what `opens` gives; what is thrown into it, such as by
-    a time-out around a `yield`, is thrown in there."""
+    """An asynchronous generator function for what `opens` yields; what is thrown into it, such as
+    by a time-out around a `yield`, is thrown in there."""
 
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
         if at_start is not None:

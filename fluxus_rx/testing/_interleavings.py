@@ -111,16 +111,16 @@ def interleavings(
     check: Callable[[T], object] | None = None,
     patience: float = PATIENCE,
 ) -> dict[int, T]:
-    """Run a coroutine function under many orders of its tasks, and give its results by seed.
+    """Run a coroutine function under many orders of its tasks, and return its results by seed.
 
-    `main` is called anew for each seed, on an `InterleavingLoop` with that seed: in virtual time,
+    `main` is called again for each seed, on an `InterleavingLoop` with that seed: in virtual time,
     with the tasks that are ready together woken in an order of that seed's own. A number of seeds
     means 0, 1, 2 and so on. Nothing that `main` uses may go from one run to the next, or the seed
     is not all that a run depends on; so build the flow, its locks and its counters inside. During
     a run the functions of the module `random` go by the seed, too, and with them the waits between
     retries; afterwards they go on as if nothing had been.
 
-    `check` is called with each result, outside of the loop; it fails by raising, or by giving
+    `check` is called with each result, outside of the loop; it fails by raising, or by returning
     False. The first run that fails ends all: its own error is raised, as the object it is, with a
     note that names the seed, and how to run that one alone. A run that can't end is one that fails,
     with `DeadlockError`.
@@ -146,7 +146,7 @@ def interleavings(
     ... except AssertionError as error:
     ...     print(error)
     ...     print(*error.__notes__)
-    check(2) gave False
+    check(2) returned False
     under the order of seed ...; to run that one alone: interleavings(main, seeds=[...])
     """
     if not callable(main):
@@ -166,7 +166,7 @@ def interleavings(
         try:
             results[seed] = result = _run(main, seed, patience)
             if check is not None and check(result) is False:
-                raise AssertionError(f"check({shown(result).rpartition(' (')[0]}) gave False")
+                raise AssertionError(f"check({shown(result).rpartition(' (')[0]}) returned False")
         except BaseException as error:
             name = getattr(main, "__name__", "main")
             note(
@@ -199,7 +199,7 @@ def _run(main: Callable[[], Coroutine[Any, Any, T]], seed: int, patience: float)
             if not inspect.iscoroutine(coroutine):
                 raise InvalidFlowError(
                     f"interleavings() takes a coroutine function (async def), but {shown(main)}"
-                    f" gave {shown(coroutine)}"
+                    f" returned {shown(coroutine)}"
                 )
             result: T = runner.run(coroutine)
             return result

@@ -144,7 +144,7 @@ def marbles(
     error: BaseException | None = None,
     unit: float = 1.0,
 ) -> Marbles:
-    """An Observable that gives what a marble diagram shows, when it shows it.
+    """An Observable that emits what a marble diagram shows, when it shows it.
 
     Each character takes one `unit` of seconds. The notation is that of reactivex's own marbles, and
     a diagram means the same there:
@@ -159,14 +159,14 @@ def marbles(
     An item is what `values` has for it, by the element as it is written, or as a number. Without
     `values` it stands for itself: the string `"a"`, or the number `12` where it reads as one.
 
-    Cold: each subscription begins anew, at the first character. It goes by the clock of the
+    Cold: each subscription begins again, at the first character. It goes by the clock of the
     scheduler that it is subscribed with, else by that of the running loop; on a `VirtualTimeLoop`
     it takes no real time. It stands wherever an Observable does: in `step("src", marbles(...))`,
     where values are mappings, before Rx operators, and before a transformer. It waits for nobody: a
     slow step behind it finds the items waiting. Without `|` or `#` it never ends.
 
     Raises `InvalidDiagramError` (a ValueError) that shows the place in a bad diagram, ValueError
-    for a bad `unit`, `values` or `error`, and TypeError for a diagram that is no string.
+    for a bad `unit`, `values` or `error`, and TypeError for a diagram that isn't a string.
 
     >>> from reactivex import operators as ops
     >>> from fluxus_rx.testing import run_virtual
@@ -245,7 +245,7 @@ def parse(
 ) -> tuple[list[Event], float]:
     """The events of a diagram, and its length in seconds.
 
-    Raises InvalidDiagramError (a ValueError), and TypeError for what is no string.
+    Raises InvalidDiagramError (a ValueError), and TypeError for anything but a string.
 
     >>> parse("-a(b,c)|", unit=0.5)[0][2:]
     [Event(time=1.0, kind='next', value='c'), Event(time=3.5, kind='|', value=None)]
@@ -381,7 +381,7 @@ def number(element: str) -> Any:
 
 
 def drawn_diagram(events: Iterable[Event], name_of: Callable[[Any], str], unit: float = 1.0) -> str:
-    """The diagram of these events; `name_of` gives the element for an item.
+    """The diagram of these events; `name_of` returns the element for an item.
 
     Raises NoRoom where a character per unit is too little: an element takes as many units as it has
     characters, and a group as many as it has with its brackets and commas.

@@ -142,7 +142,7 @@ def _show_flow(conduit: Describable, style: str | None, paths: bool) -> None:
         style = picture if notebook else "tree"
     if FORMATS[style] is PICTURES and not notebook:
         raise UsageError(
-            f"style={style!r} is a picture, and there is no notebook to show it; give a file, such"
+            f"style={style!r} is a picture, and there is no notebook to show it; pass a file, such"
             f" as draw({style!r}, file='flow.svg'), or use draw('tree')"
         )
     if FORMATS[style] is TEXT or not notebook:

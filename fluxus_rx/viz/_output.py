@@ -68,7 +68,7 @@ class Target:
         if is_text and not found.is_text:
             raise InvalidOptionError(
                 f"format={found.name!r} is binary, but file={shown(file)} takes text; open it in"
-                " binary mode, or give a path"
+                " binary mode, or pass a path"
             )
         return cls(file, found, is_text)
 
@@ -106,7 +106,7 @@ def _format_of_path(path: str, format: str | None, formats: Sequence[Format], wh
 def takes_text(file: Any) -> bool:
     """Whether a stream takes text, not bytes; found by writing nothing to it.
 
-    Raises TypeError for what is no stream, is closed, or can't be written to.
+    Raises TypeError for anything but a stream, or one that is closed or can't be written to.
     """
     write: Callable[[Any], object] | None = getattr(file, "write", None)
     if not callable(write):
@@ -134,5 +134,5 @@ def print_text(text: str) -> None:
     """Print a drawing; in an encoding without its characters, with plain ones of the same width."""
     stream = sys.stdout
     if stream is None:  # pyright: ignore[reportUnnecessaryComparison]  # in pythonw it is None
-        raise UsageError("there is no stdout to draw on; give a file, such as file='flow.txt'")
+        raise UsageError("there is no stdout to draw on; pass a file, such as file='flow.txt'")
     print(encodable(text, stream))

@@ -138,9 +138,9 @@ def test_what_nothing_provides_is_told_with_the_way_out() -> None:
         " add; it is given 'y' (from 'one'), 'x' (from 'src'), 'w' (from 'src')"
     )
     assert finding.remedy == (
-        "give the parameter a default, or a fixed value: step('add', <lambda>, at=2, by=…)"
+        "set a default for the parameter, or pass a fixed value: step('add', <lambda>, at=2, by=…)"
     )
-    with pytest.raises(MissingAttributeError, match="Give the parameter a default"):
+    with pytest.raises(MissingAttributeError, match="Set a default for the parameter"):
         run(flow)
 
 

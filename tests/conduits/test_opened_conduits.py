@@ -302,7 +302,7 @@ def test_opened_gives_a_block_whose_value_nobody_takes() -> None:
     """What it yields by mistake is refused, with the way out, and what was entered is left."""
     assert _opened_as(lambda conduit: giving(conduit)).process([1]) == [1]
     for mistake, told in [
-        (lambda _: None, "Odd.opened() gave None (NoneType); it must give a context manager"),
+        (lambda _: None, "Odd.opened() returned None (NoneType); it must return a context manager"),
         (lambda _: asyncio.sleep(0), "put @contextlib.asynccontextmanager"),
         (lambda _: giving(5), "Odd.opened() yielded 5 (int), which no call would get"),
     ]:

@@ -326,7 +326,7 @@ def anything(**attributes: Any) -> dict[str, Any]:
 MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: step("s", give, using=5), "using=5 (int): expected a mapping"),
     (lambda: step("s", give, using={1: Client}), "expected a mapping of the names"),
-    (lambda: step("s", give, using={"a b": Client}), "'a b' in using is no identifier"),
+    (lambda: step("s", give, using={"a b": Client}), "'a b' in using isn't an identifier"),
     (lambda: step("s", give, using={"other": Client}), "has no parameter 'other'"),
     (lambda: step("s", give, using={"client": Client()}), "lambda: Client(…)"),
     (lambda: step("s", give, client=1, using={"client": Client}), "is a fixed keyword"),

@@ -249,7 +249,7 @@ async def test_2_13_none_is_no_item() -> None:
     numbers = Numbers(9)
     flow = numbers >> Nothing(at=1)
     probe = Probe(first=9).of(to_publisher(flow))
-    with refused(TypeError, "gave None", "2.13"):
+    with refused(TypeError, "emitted None", "2.13"):
         await probe.all()
     assert probe.items == [0]
     assert numbers.opened == numbers.closed == 1

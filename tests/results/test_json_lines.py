@@ -279,7 +279,7 @@ class TestValues:
     @pytest.mark.parametrize("default", [lambda value: value, lambda value: (value,)])
     def test_a_function_that_gives_no_json_is_told_of(self, default: Any) -> None:
         """Also one that never comes to an end."""
-        with refused(InvalidProductError, "'x' of step 'src'", "default= gave"):
+        with refused(InvalidProductError, "'x' of step 'src'", "default= returned"):
             failing([b"x"]).to_json(io.StringIO(), default=default)
 
     def test_what_an_own_transformer_was_given_is_an_item(self) -> None:
@@ -297,7 +297,7 @@ class TestReading:
         """By its number."""
         file = io.StringIO()
         failing([1]).to_json(file)
-        with refused(InvalidOptionError, "line 2 is no failure"):
+        with refused(InvalidOptionError, "line 2 isn't a failure"):
             Failures.from_json(io.StringIO(file.getvalue() + line))
 
     def test_a_newer_version_is_told_of(self) -> None:

@@ -114,7 +114,7 @@ async def test_the_table_says_what_a_flow_refuses(name: str) -> None:
         write({**table(), cell(name): row})
     assert table().get(cell(name)) == row
     flow = step("numbers", [{"x": 1}]) >> rx_pipe(getattr(ops, name)())
-    with pytest.raises(InvalidFlowError, match="no Observable"):
+    with pytest.raises(InvalidFlowError, match="not an Observable"):
         flow.to_observable()
 
 

@@ -182,10 +182,10 @@ def test_what_ends_a_program_is_itself(kind: type[BaseException]) -> None:
 
 def test_the_message_says_what_came_and_what_to_give_instead() -> None:
     assert str(as_exception(404)) == (
-        "an observable ended with on_error(404 (int)), which is no exception; give it one, such as"
+        "an observable ended with on_error(404 (int)), which isn't an exception; pass one, such as"
         " RuntimeError(404)"
     )
-    assert str(as_exception(OSError)).endswith("give it an instance of it: OSError(...)")
+    assert str(as_exception(OSError)).endswith("pass an instance of it: OSError(...)")
 
 
 def test_an_error_that_is_none_can_be_pickled() -> None:

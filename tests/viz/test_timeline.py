@@ -274,7 +274,7 @@ class TestWhereItGoes:
     @pytest.mark.parametrize("style", ["matplot", "matplot_dark", "html"])
     def test_a_picture_needs_a_place(self, style: str) -> None:
         """The message names both ways out."""
-        with pytest.raises(UsageError, match=rf"give a file, such as draw_timeline\('{style}', f"):
+        with pytest.raises(UsageError, match=rf"pass a file, such as draw_timeline\('{style}', f"):
             small().draw_timeline(style)
 
     @pytest.mark.parametrize(
