@@ -56,7 +56,7 @@ class Demand(Protocol):
 
 
 class Waiter(Protocol):
-    """Who waits for something: a future of asyncio, or what serves as one."""
+    """A waiter: a future of asyncio, or an object that serves as one."""
 
     def done(self) -> bool:
         """Whether the wait is over."""

@@ -35,12 +35,11 @@ class _Labeling(Conduit):
     _flow_labels: Mapping[str, Any] = {}
 
     def label(self, /, **labels: Any) -> Self:
-        """A copy of this conduit that adds these labels, and those it has, to all its products.
+        """A copy of this conduit that adds these labels to all its products, beside those it has.
 
-        Products are labelled in the flow, as copies (`copy.copy`), so that one that is held
-        elsewhere keeps its own labels; `produce` and `transform` themselves return them as they
-        are. A run raises ValueError if a label has the name of an attribute, TypeError for a
-        product without lineage.
+        Products are labelled in the flow, as copies (`copy.copy`), so that the original keeps its
+        own labels; `produce` and `transform` themselves return products as they are. A run raises
+        ValueError if a label has the name of an attribute, TypeError for a product without lineage.
         """
         labelled = self._flow_copy()
         object.__setattr__(labelled, "_flow_labels", {**self._flow_labels, **labels})

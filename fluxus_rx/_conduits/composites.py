@@ -35,7 +35,7 @@ __all__ = [
 
 @printed
 class Composite(Conduit):
-    """What is made of other conduits."""
+    """A conduit that is made of other conduits."""
 
     _flow_set_on: tuple[Self, StepOptions] | None = None
 
@@ -51,11 +51,11 @@ class Composite(Conduit):
 
     @shows_options()
     def options(self, **options: Unpack[OptionKeywords]) -> Self:
-        """A copy with these options for all steps in it that have none of their own, and none from
-        a chain or a group further inside; see `StepOptions` for their names.
+        """A copy with these options for all steps in it that set none themselves, nor inherit any
+        from a chain or group further inside; `StepOptions` has their meaning.
 
-        Options set on this chain or group before stay, except those set again. Raises TypeError
-        for an unknown option, ValueError for a value out of its range.
+        Options set on this chain or group before stay, except those set again. Raises TypeError for
+        an unknown option, ValueError for a value out of its range.
         """
         return self._flow_with_options(options)
 

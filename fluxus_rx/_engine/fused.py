@@ -181,7 +181,7 @@ class Fused(CompositeStream[Any]):
     """What neighbouring synchronous steps emit, as a stream.
 
     Where a step turns out to be asynchronous, it is a stage from there on, and the steps behind it
-    read from that; this stream goes over to them, so that 500 such steps are no recursion.
+    read from that; this stream goes over to them, so that 500 such steps don't recurse.
     """
 
     __slots__ = ("_flow", "_section", "poll")

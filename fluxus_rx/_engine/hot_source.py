@@ -40,7 +40,7 @@ _HUB_LOOP_ENDED = (
 
 
 class _Listener(NamedTuple):
-    """Who listens, and the room there is for items; on another loop, nobody waits for it."""
+    """An observer, and its room for items; on another loop, the source doesn't wait for it."""
 
     observer: abc.ObserverBase[Any]
     demand: Demand
@@ -243,7 +243,7 @@ class Closing:
 
 
 def _look_at(task: asyncio.Task[None]) -> None:
-    """Who was to be told of its error has been; asyncio would complain that nobody looked."""
+    """Its error has been passed on; asyncio would complain that nobody looked at it."""
     if not task.cancelled():
         task.exception()
 

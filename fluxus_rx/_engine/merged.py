@@ -288,7 +288,7 @@ def _together(
     roots = _roots_of(paths)
     inline = {id(root) for root in _distinct_parts(roots.values()) if _is_inline(root, settings)}
     found = {index: root for index, root in roots.items() if id(root) in inline}
-    # Who counts wants to know for how long each step has waited.
+    # A run that counts has to know for how long each step has waited.
     is_plain = is_collected and settings.meter is None and not settings.drainable
     carried: set[int] = set()
     if is_plain:

@@ -74,7 +74,7 @@ def resilient(
             " flow, or set on_error to a function"
         )
     resilience = _Resilience(work, step, place, log, lends, leftover, clock)
-    # A function that replaces what has failed may turn out to be asynchronous.
+    # A function that replaces products of failed calls may turn out to be asynchronous.
     may_wait = work.may_wait or callable(options.on_error)
     return work._replace(apply=resilience.apply, acall=resilience.acall, may_wait=may_wait)
 
@@ -293,7 +293,7 @@ class _Resilience:
         finally:
             await aclose(replacements)
 
-    # What failed
+    # Failed calls
 
     def _handle(self, error: Exception, item: Any, attempts: int, given: int) -> Any:
         """What a failure comes to, after a call has given so many products: an outcome, or the

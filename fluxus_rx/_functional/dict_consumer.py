@@ -18,8 +18,8 @@ __all__ = ["DictConsumer"]
 class DictConsumer(Consumer[Mapping[str, Any], RunResult]):
     """Ends a flow of steps, and returns its outputs as `run` does.
 
-    A subclass overrides `consume`, to look at products as they come or at the result in the end. It
-    has no failures and no times: those are of `run`.
+    A subclass overrides `consume`, to look at products as they come or at the result in the end.
+    The result has neither failures nor times: those are of `run`.
 
     Raises TypeError for products that aren't mappings.
 

@@ -58,11 +58,10 @@ class SourceStep(Producer[DictProduct]):
 
     A subclass is a kind of source of your own. It may have an `__init__`, fields and a `name` of
     its own, and override `call`, which returns the items of each run. `options` returns copies of
-    the subclass. A class whose `__init__` doesn't call that of `SourceStep` has the name of the
+    the subclass. If its `__init__` doesn't call that of `SourceStep`, the step has the name of the
     class.
 
-    Raises TypeError or ValueError for what can't work, as `step` does; TypeError for a function
-    that takes attributes.
+    Raises TypeError or ValueError as `step` does; TypeError for a function that takes attributes.
 
     >>> from fluxus_rx import run
     >>> class Letters(SourceStep):
@@ -151,7 +150,7 @@ class SourceStep(Producer[DictProduct]):
 
     @fact
     def name(self) -> str:
-        """The name of the step; that of the class, if none was given."""
+        """The name of the step; that of the class if none was set."""
         return self._flow_name or type(self).__name__
 
     @property

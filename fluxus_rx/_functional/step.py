@@ -41,15 +41,15 @@ _log = logging.getLogger(__name__)
 
 @printed
 class Step(Transformer[Mapping[str, Any], DictProduct]):
-    """A step that takes products, and calls a function of their attributes; `step` makes one.
+    """A step that calls a function with attributes of each product; `step` makes one.
 
     A subclass is a kind of step of your own. It may have an `__init__`, fields and a `name` of its
     own, and override `call`, which makes each call, however the step is run. Without a function,
-    its parameters are those of `call`. `options` returns copies of the subclass. A class whose
-    `__init__` doesn't call that of `Step` has the name of the class, and no function.
+    its parameters are those of `call`. `options` returns copies of the subclass. If its `__init__`
+    doesn't call that of `Step`, the step has the name of the class, and no function.
 
-    Raises TypeError or ValueError for what can't work, as `step` does; TypeError for a function
-    without parameters, which is that of a `SourceStep`.
+    Raises TypeError or ValueError as `step` does; TypeError for a function without parameters,
+    which is that of a `SourceStep`.
 
     >>> from fluxus_rx import run, step
     >>> class Translate(Step):
@@ -132,13 +132,13 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
 
     # With positional ones, which there are none of: so type checkers let an override have any.
     def call(self, /, *nothing: Any, **attributes: Any) -> Any:
-        """Make one call, with the arguments that were found by name, and the fixed ones: the
-        function's, unless a subclass overrides it.
+        """Make one call, with the arguments that were found by name and the fixed ones: call the
+        function, unless a subclass overrides this.
 
         An override returns what the function of a step may return: a mapping, an iterable or
         asynchronous iterable of mappings, or an awaitable of one of these. It may be asynchronous.
-        With parameters of its own it is called with those; with `**attributes`, with those of the
-        function as well, or if there is none, with all attributes.
+        If it has parameters, it is called with those; with `**attributes`, with those of the
+        function as well, or without a function, with all attributes.
 
         >>> from fluxus_rx import run
         >>> class Rounded(Step):
@@ -156,7 +156,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
 
     @fact
     def name(self) -> str:
-        """The name of the step; that of the class, if none was given."""
+        """The name of the step; that of the class if none was set."""
         return self._flow_name or type(self).__name__
 
     @property
@@ -231,12 +231,12 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         )
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
-        """The fixed arguments."""
+        """The fixed arguments, by name."""
         return dict(self._flow_fixed)
 
     @derived
     def transform(self, product: Mapping[str, Any]) -> Iterable[DictProduct]:
-        """The products for one product, for a synchronous caller."""
+        """The products that the step makes of one product, for a synchronous caller."""
         return self._flow_process([product])
 
     def _flow_bind(self, place: StepContext) -> BoundStep:

@@ -18,7 +18,7 @@ class Wiring(ABC, Generic[T]):
     """Walks once through a flow from its sources on, and feeds each part from the ports of those
     before it.
 
-    A port is where the next part is fed from; what it knows is up to the subclass.
+    A port is the point that feeds the next part; a subclass decides what it knows.
     """
 
     #: above, the edges of a junction from several ports into a group meet in one
@@ -56,11 +56,11 @@ class Wiring(ABC, Generic[T]):
 
     @abstractmethod
     def origin(self, port: T) -> Hashable:
-        """Where a port comes from; two that come from one place are one port."""
+        """The origin of a port; two ports with one origin are one port."""
 
     @abstractmethod
     def meet(self, ports: list[T]) -> T:
-        """Ports that come from one place, as one."""
+        """Ports with one origin, as one."""
 
     def fan_out(self, ports: list[T]) -> list[T]:
         """The ports as a group reads from them."""
@@ -159,7 +159,7 @@ class _Place:
         self.exits = exits
 
     def take(self, given: Collection[Any]) -> None:
-        """What the part that comes next has given."""
+        """Take what the next part emits."""
         if self.exits is None:
             self.feeding = given
         else:

@@ -390,7 +390,7 @@ def from_foreign(
 
     Of a product, one that comes of it and adds nothing; of any other mapping, one named `label`, or
     `input`. What isn't a mapping becomes the attribute `label` of a product of that name. `depth`
-    tells how far down their path operators have made such items anew, `made_of` of which products.
+    tells how far down their path operators have created such items, `made_of` from which products.
     `recipient` begins the message for what can be no product, such as `"step 'double' was given"`.
     """
     if item.__class__ is not dict and isinstance(item, DictProduct):

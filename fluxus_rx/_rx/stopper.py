@@ -1,4 +1,4 @@
-"""Ends runs well from outside: from another thread, or from a signal handler."""
+"""Drains runs from outside: from another thread, or from a signal handler."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ GRACE: Final = 10.0
 
 @printed
 class Stopper:
-    """Ends runs well, from any thread or from a signal handler; pass it to them as `stop`.
+    """Drains runs from any thread or from a signal handler; pass it to `run` and its kin as `stop`.
 
-    Any number of runs may have the same one, at once or one after the other.
+    Any number of runs may share one, at once or one after the other.
 
     >>> from fluxus_rx import run, step
     >>> stopper = Stopper()
@@ -46,11 +46,12 @@ class Stopper:
         return self._within is not None
 
     def stop(self, within: float = GRACE) -> None:
-        """Have the runs begin nothing new, and end as soon as the calls in flight have ended, or
-        after so many seconds. A run that begins later ends at once.
+        """Have the runs begin no new calls, and end when the calls in flight have ended, or after
+        so many seconds. A run that begins later ends at once.
 
-        The runs return what they have, as after `Run.drain`. Returns at once; called again, it may
-        shorten the time. Raises ValueError for `within` that isn't a number of seconds.
+        The runs return their outputs so far, as after `Run.drain`; unfinished products are
+        `pending`. Returns at once; called again, it may shorten the time. Raises ValueError if
+        `within` isn't a number of seconds.
         """
         check_seconds("within", within, zero_fits=True)
         self._within = within

@@ -286,7 +286,7 @@ class CallStage:
             self._explain(raised, item)
         return raised
 
-    # What calls give
+    # What calls return
 
     async def _room(self) -> None:
         """Wait until there is room for an item."""

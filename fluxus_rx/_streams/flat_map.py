@@ -139,7 +139,8 @@ class FlatMap(Cancellable[B]):
                     turns.ready or turns.listed or (not self._is_exhausted and first.takes)
                 ):
                     # As many as are there, so that many calls begin soon; but one where a call
-                    # merely gives way, as it goes on soon itself (benchmark "async, yielding").
+                    # merely yields to the loop, as it goes on soon itself (benchmark "async,
+                    # yielding").
                     self._pass_turn(1 if value is None else self._missing())
                 try:
                     sent = yield value

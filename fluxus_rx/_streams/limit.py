@@ -68,8 +68,8 @@ class Limit:
             return False
         if self.in_flight < self.size:
             return True
-        # A parked call keeps its slot from those that are no further down than itself. One that
-        # resumes has a place already, and so have those beside it: any of these places will do.
+        # A parked call keeps its slot from those that are not further down than itself. One that
+        # resumes has a slot already, and so have those beside it: any of these slots will do.
         first = depth + 1 if resuming else depth
         # What is inside of a call keeps none: its reader may be the one that waits for the slot.
         kept = sum(count for at, count in self._parked_at.items() if first <= at < inf)

@@ -41,7 +41,7 @@ __all__ = [
 
 
 class Marbles(Observable[Any]):
-    """An Observable that a diagram describes; see `marbles` and `hot_marbles`."""
+    """An Observable that a diagram describes; `marbles` and `hot_marbles` make it."""
 
     def __init__(
         self,
@@ -156,17 +156,18 @@ def marbles(
       takes a unit of time, too;
     - spaces mean nothing, and are there to align diagrams.
 
-    An item is what `values` has for it, by the element as it is written, or as a number. Without
-    `values` it stands for itself: the string `"a"`, or the number `12` where it reads as one.
+    `values` maps each element, as it is written or as a number, to its item. Without `values` an
+    element stands for itself: the string `"a"`, or the number `12` if it reads as one.
 
-    Cold: each subscription begins again, at the first character. It goes by the clock of the
-    scheduler that it is subscribed with, else by that of the running loop; on a `VirtualTimeLoop`
-    it takes no real time. It stands wherever an Observable does: in `step("src", marbles(...))`,
-    where values are mappings, before Rx operators, and before a transformer. It waits for nobody: a
-    slow step behind it finds the items waiting. Without `|` or `#` it never ends.
+    Cold: each subscription begins again, at the first character. It follows the clock of the
+    scheduler that it is subscribed with, else that of the running loop; on a `VirtualTimeLoop` it
+    takes no real time. It can stand wherever an Observable can: in `step("src", marbles(...))`,
+    where values are mappings, before Rx operators, and before a transformer. It has no
+    backpressure: a slow step behind it finds the items waiting. Without `|` or `#` it never ends.
 
-    Raises `InvalidDiagramError` (a ValueError) that shows the place in a bad diagram, ValueError
-    for a bad `unit`, `values` or `error`, and TypeError for a diagram that isn't a string.
+    Raises `InvalidDiagramError` (a ValueError), which shows the position in a bad diagram,
+    ValueError for a bad `unit`, `values` or `error`, and TypeError for a diagram that isn't a
+    string.
 
     >>> from reactivex import operators as ops
     >>> from fluxus_rx.testing import run_virtual
@@ -191,11 +192,12 @@ def hot_marbles(
     error: BaseException | None = None,
     unit: float = 1.0,
 ) -> Marbles:
-    """The same as `marbles`, hot: its time goes on whether anybody is subscribed or not.
+    """The same as `marbles`, hot: its time goes on with or without subscribers.
 
-    Who subscribes later gets what is still to come, from that moment on; after the end, the end
-    alone. Its time begins when it is made, inside of a coroutine; made elsewhere, with the clock of
-    the virtual time in which it is used (at 0), or, in real time, with its first subscription.
+    A later subscriber gets the items still to come, from that moment on; after the end, the end
+    alone. Its time begins when it is made, inside a coroutine. Made elsewhere, it begins with the
+    clock of the virtual time in which it is used (at 0), or, in real time, with its first
+    subscription.
 
     >>> import asyncio
     >>> from reactivex import operators as ops
@@ -219,7 +221,7 @@ EXACT: Final = 1e-3
 
 
 class InvalidDiagramError(FlowError, ValueError):
-    """A marble diagram that can't be read; the message shows where."""
+    """A marble diagram that can't be read; the message shows the position, and what is expected."""
 
 
 class NoRoom(Exception):

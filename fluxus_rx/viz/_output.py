@@ -1,4 +1,4 @@
-"""Where a drawing goes: a file by its ending, a stream, a notebook, or stdout."""
+"""The destination of a drawing: a file by its ending, a stream, a notebook, or stdout."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Target:
     def of(cls, file: File, format: str | None, formats: Sequence[Format], what: str) -> Target:
         """The target that the arguments of a call name.
 
-        `formats` are those that `what` (the words for it in messages) can be written in, the first
-        of them the one for streams. Raises ValueError for a format or an ending that is none of
-        them, or that belies the other; TypeError for what can't be written to.
+        `formats` are those that `what` (its name in messages) can be written in, the first of them
+        the one for streams. Raises ValueError for an unknown format or ending, or two that don't
+        fit each other; TypeError for anything that can't be written to.
         """
         if isinstance(file, str | os.PathLike):
             path = os.fspath(file)

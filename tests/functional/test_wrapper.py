@@ -253,7 +253,7 @@ def test_types_are_those_of_the_inner_one() -> None:
             yield "a"
 
     assert Wrapper(Half()).process([4]) == [2.0]
-    with refused(InvalidFlowError, "gives str, but the second takes int"):
+    with refused(InvalidFlowError, "emits str, but the second takes int"):
         Words() >> untyped(Wrapper(Half()))
 
 
