@@ -77,6 +77,15 @@ class LabelingTransformer(_Labeling, Transformer[A_contra, B_co]):
 
     For an asynchronous one, name both bases: `class Fetch(AsyncTransformer[City, Page],
     LabelingTransformer[City, Page])`.
+
+    >>> from fluxus_rx.lineage import LineageOrigin
+    >>> class City(LineageOrigin):
+    ...     product_name = "city"
+    >>> class Keep(LabelingTransformer[City, City]):
+    ...     def transform(self, product):
+    ...         yield product
+    >>> [city.product_labels for city in Keep().label(kept=True).process([])]
+    []
     """
 
     def _flow_connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:

@@ -38,6 +38,11 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
     """A part of a flow: a producer, a transformer, a consumer, or a chain or group of them.
 
     Running doesn't change a conduit: it may stand in many flows, and run many times, also at once.
+
+    >>> from fluxus_rx import step
+    >>> flow = step("src", [{"x": 1}]) >> (step("a", lambda x: {}) & step("b", lambda x: {}))
+    >>> flow.n_concurrent_conduits, flow.is_chained, [end.name for end in flow.get_final_conduits()]
+    (2, True, ['a', 'b'])
     """
 
     def __init_subclass__(cls, **given: Any) -> None:
@@ -77,8 +82,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         return self._flow_links[-1]
 
     def get_final_conduits(self) -> Iterator[Conduit]:
-        """The atomic conduits that end the paths of this one, branch by branch; none of a
-        passthrough."""
+        """The atomic conduits that end the paths, branch by branch; none of a passthrough."""
         return self._flow_finals()
 
     @fact
@@ -116,9 +120,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         self, *, ingoing: Collection[Conduit] = ()
     ) -> Iterator[tuple[Conduit, Conduit]]:
         """The edges of the graph, as pairs of atomic conduits; `ingoing` are those that feed it.
-
-        Raises ValueError for conduits that would feed a producer.
-        """
+        Raises ValueError if these would feed a producer."""
         from .._graph.parts import part_of
         from .._graph.wiring import connections
 

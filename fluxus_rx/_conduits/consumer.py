@@ -289,6 +289,13 @@ class Flow(Conduit, Generic[R_co]):
 
         Works wherever `fluxus_rx.run` works, and any number of times. The first error ends the run
         and is raised as it is.
+
+        >>> from fluxus_rx import SimpleProducer
+        >>> class Total(Consumer[int, int]):
+        ...     def consume(self, products):
+        ...         return sum(product for path, product in products)
+        >>> (SimpleProducer([1, 2]) >> Total()).run(deadline=60)
+        3
         """
         settings = self._flow_settings(
             options=options,

@@ -243,6 +243,10 @@ class Passthrough(Conduit):
     """A branch of a group that passes products on as they are; `passthrough()` makes one.
 
     It can't be chained, and a group has at most one: a second would duplicate the outputs.
+
+    >>> from fluxus_rx import passthrough, step
+    >>> step("ask", lambda x: {"y": x}) & passthrough()
+    step('ask', <lambda>) & Passthrough()
     """
 
     _flow_role: ConduitRole = "passthrough"

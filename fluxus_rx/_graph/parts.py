@@ -60,6 +60,11 @@ class Description:
     - `inner`: the conduit inside it that it calls by itself; the products of that are its own
     - `passes_on`: whether it passes on products as they are, and emits no others
     - `source`: the conduit, to tell by identity whether two descriptions are of the same one
+
+    >>> from fluxus_rx import step
+    >>> ask = step("ask", lambda x, by: {"y": x * by}, by=2).options(retry=3).describe()
+    >>> ask.role, ask.name, ask.arguments, ask.options
+    ('transformer', 'ask', {'by': 2}, {'retry': 3})
     """
 
     role: Literal["producer", "transformer", "consumer"]
@@ -141,6 +146,11 @@ class Node:
     All texts are printable and on one line. `content` is the function that a step calls, if that
     has another name, or the data that it emits; `arguments` and `options` are short representations
     by name. `description` has the values themselves; a point that a drawing adds has none.
+
+    >>> from fluxus_rx import step
+    >>> from fluxus_rx.graph import FlowGraph
+    >>> [node.name for node in FlowGraph.of(step("src", [{"x": 1}])).nodes]
+    ['src', 'end']
     """
 
     key: str
@@ -169,7 +179,12 @@ class Node:
 @printed
 @dataclasses.dataclass(frozen=True)
 class Through:
-    """A passthrough; `key` distinguishes its places in a drawing."""
+    """A passthrough; `key` distinguishes its places in a drawing.
+
+    >>> from fluxus_rx import passthrough
+    >>> passthrough().describe()
+    Through(key='')
+    """
 
     key: str = ""
     n_paths = n_entries = 1
@@ -194,7 +209,12 @@ class _Composite:
 
 # Neither is a dataclass of its own, as each of them would make the import of the library longer.
 class Series(_Composite):
-    """Parts in series; `branch` is the name that `path` has set for them, if any."""
+    """Parts in series; `branch` is the name that `path` has set for them, if any.
+
+    >>> from fluxus_rx import step
+    >>> (step("src", [{"x": 1}]) >> step("add", lambda x: {"y": x + 1})).describe().n_paths
+    1
+    """
 
     @functools.cached_property
     def n_paths(self) -> int:
@@ -213,7 +233,12 @@ class Series(_Composite):
 
 
 class Parallel(_Composite):
-    """Parts in parallel."""
+    """Parts in parallel.
+
+    >>> from fluxus_rx import step
+    >>> (step("a", [{"x": 1}]) & step("b", [{"x": 2}])).describe().n_paths
+    2
+    """
 
     @functools.cached_property
     def n_paths(self) -> int:
@@ -236,7 +261,13 @@ Part: TypeAlias = Description | Node | Through | Series | Parallel
 
 
 class Describable(Protocol):
-    """Any object that describes itself as a flow, or as a part of one."""
+    """Any object that describes itself as a flow, or as a part of one.
+
+    >>> from fluxus_rx import step
+    >>> flow: Describable = step("src", [{"x": 1}])
+    >>> flow.describe().n_paths
+    1
+    """
 
     def describe(self) -> Part:
         """The description: a `Description`, `Series`, `Parallel` or `Through`."""

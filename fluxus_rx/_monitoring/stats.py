@@ -38,6 +38,10 @@ class StepStats:
       threads and processes doesn't
     - `computing`: the part, 0 to 1, of them in which it computed rather than waited, as for a file;
       None if it took too little to be measured
+
+    >>> fetch = StepStats("fetch", 3, 3, 16, 40, 2, 5, 0, 9.5, 0.0, 0.1, 0.0, 0.99)
+    >>> fetch.done, fetch.failed, fetch.retried, fetch.load
+    (40, 2, 5, 0.99)
     """
 
     step: str
@@ -201,6 +205,19 @@ class Explanation:
     - `stats`: all numbers, as `RunStats`
 
     Its `str` is the sentence, with the table below it.
+
+    >>> import asyncio
+    >>> from fluxus_rx import start, step
+    >>> from fluxus_rx.testing import run_virtual
+    >>> async def fetch(x):
+    ...     await asyncio.sleep(1)
+    ...     return {"y": x}
+    >>> async def main():
+    ...     run = start(step("src", [{"x": 1}] * 9) >> step("fetch", fetch).options(concurrency=3))
+    ...     await run.result()
+    ...     return run.explain().bottleneck
+    >>> run_virtual(main)
+    'fetch'
     """
 
     bottleneck: str | None
@@ -308,9 +325,9 @@ class _Explaining:
             return f"it was busy {part} with making products"
         if step.limit is None:
             return f"it was never without a product {part}, and has no limit"
-        places = "its one place was" if step.limit == 1 else f"all of its {step.limit} places were"
+        slots = "its one slot was" if step.limit == 1 else f"all of its {step.limit} slots were"
         waiting = f", with {counted(step.waiting, 'product')} waiting" if step.waiting else ""
-        return f"{places} taken {part}{waiting}"
+        return f"{slots} taken {part}{waiting}"
 
     def _why_on_loop(self, step: StepStats) -> str:
         held = step.on_loop or step.busy

@@ -28,6 +28,11 @@ class StepSummary:
       rank: the shortest measured time that 50 or 95 % of the calls did not exceed.
     - `share`: the part of the run's time, 0 to 1, in which at least one call was at work
     - `peak`: the most calls in flight at once
+
+    >>> from fluxus_rx import run, step
+    >>> summary = run(step("src", [{"x": 1}, {"x": 2}]), timestamps=True).summary()
+    >>> [(step.step, step.calls, step.failures) for step in summary.steps]
+    [('src', 2, 0)]
     """
 
     step: str
@@ -111,7 +116,11 @@ class Summary:
 
     @property
     def speedup(self) -> float:
-        """How many times as fast the run was as its calls one after the other; 0 without calls."""
+        """How many times as fast the run was as its calls one after the other; 0 without calls.
+
+        >>> Summary(elapsed=2.0, busy=61.0, steps=()).speedup
+        30.5
+        """
         return self.busy / self.elapsed if self.elapsed else 0.0
 
     @property

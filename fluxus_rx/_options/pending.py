@@ -45,7 +45,12 @@ class Pending:
     @property
     def lineage(self) -> Any:
         """The attributes by step, as a result shows them; a product of a type of your own as it
-        is."""
+        is.
+
+        >>> from fluxus_rx import DictProduct
+        >>> Pending("fetch", "src → fetch", DictProduct("src", {"x": 1})).lineage
+        {'src': {'x': 1}}
+        """
         nested = getattr(self.product, "nested", None)
         return self.product if nested is None else nested()
 

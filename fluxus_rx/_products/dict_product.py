@@ -216,7 +216,12 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         return () if precursor is None else (precursor,)
 
     def get_lineage(self) -> list[HasLineage[Any]]:
-        """The products that led to this one, the first one first, and this one last."""
+        """The products that led to this one, the first one first, and this one last.
+
+        >>> add = DictProduct("add", {"y": 2}, DictProduct("src", {"x": 1}))
+        >>> [product.product_name for product in add.get_lineage()]
+        ['src', 'add']
+        """
         product: DictProduct | None = _of_step(self)
         lineage: list[HasLineage[Any]] = [_of_step(self)]
         while product is not None:

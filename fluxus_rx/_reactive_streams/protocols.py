@@ -29,6 +29,17 @@ class Subscriber(Protocol[A_contra]):
     It gets `on_subscribe` first, then `on_next` at most as often as it has requested, then
     `on_error` or `on_complete`, unless it cancels before; one signal at a time, and none after the
     end.
+
+    >>> class Printer:
+    ...     def on_subscribe(self, subscription):
+    ...         subscription.request(10)
+    ...     def on_next(self, value):
+    ...         print(value)
+    ...     def on_error(self, exception):
+    ...         print("failed:", exception)
+    ...     def on_complete(self):
+    ...         print("done")
+    >>> printer: Subscriber[object] = Printer()
     """
 
     def on_subscribe(self, subscription: Subscription, /) -> None:

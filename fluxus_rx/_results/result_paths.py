@@ -39,12 +39,22 @@ class ResultPaths(Sequence[list[Output]]):
         return self._names.texts
 
     def get_outputs(self) -> Iterator[Mapping[str, Mapping[str, Any]]]:
-        """All outputs, path by path."""
+        """All outputs, path by path.
+
+        >>> from fluxus_rx import RunResult
+        >>> list(RunResult([{"src": {"x": 1}}], [{"src": {"x": 2}}]).get_outputs())
+        [{'src': {'x': 1}}, {'src': {'x': 2}}]
+        """
         for path in self:
             yield from path
 
     def get_outputs_per_path(self) -> list[Iterator[Mapping[str, Mapping[str, Any]]]]:
-        """An iterator over the outputs of each path."""
+        """An iterator over the outputs of each path.
+
+        >>> from fluxus_rx import RunResult
+        >>> [list(path) for path in RunResult([{"src": {"x": 1}}], []).get_outputs_per_path()]
+        [[{'src': {'x': 1}}], []]
+        """
         return [iter(path) for path in self]
 
     @overload

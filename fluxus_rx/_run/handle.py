@@ -158,6 +158,14 @@ class Run:
     at the end of the block, unless it has ended by then; the block begins when the run has
     subscribed to its sources, so a source that doesn't wait loses nothing. If nobody takes the
     `result`, an error of the run goes to the loop's exception handler, like that of a task.
+
+    >>> import asyncio
+    >>> from fluxus_rx import start, step
+    >>> async def main():
+    ...     async with start(step("src", [{"x": 1}]) >> step("add", lambda x: {"y": x + 1})) as run:
+    ...         return [output["add"] async for path, output in run], run.state
+    >>> asyncio.run(main())
+    ([{'y': 2}], 'done')
     """
 
     def __init__(self, request: _StartedRun, loop: asyncio.AbstractEventLoop) -> None:
@@ -234,6 +242,12 @@ class Run:
 
         Raises the error that ended the run, and CancelledError after `cancel()`. Cancelling the
         wait leaves the run as it is.
+
+        >>> from fluxus_rx import step
+        >>> async def main():
+        ...     return await start(step("src", [{"x": 1}])).result()
+        >>> asyncio.run(main())
+        RunResult([{'src': {'x': 1}}])
         """
         self._waiting += 1
         self._go_ahead()
@@ -299,6 +313,14 @@ class Run:
         is lost. A paused run goes on. A call that never ends keeps the run going;
         `cancel(within=…)` cuts it short. A step of the run itself can't wait for the end of its own
         run: it uses a `Stopper`.
+
+        >>> from fluxus_rx import step
+        >>> async def main():
+        ...     run = start(step("src", lambda: iter(lambda: {"x": 1}, None)))  # without end
+        ...     await anext(run)
+        ...     return (await run.drain()).complete, run.state
+        >>> asyncio.run(main())
+        (False, 'done')
         """
         self._drain()
         return await self.result()
@@ -318,6 +340,14 @@ class Run:
 
         Has no effect once the run has ended. Raises an error that comes up in cleaning up, and
         ValueError if `within` isn't a number of seconds.
+
+        >>> from fluxus_rx import step
+        >>> async def main():
+        ...     run = start(step("src", {"x": 1}) >> step("hang", lambda x: asyncio.Event().wait()))
+        ...     await run.cancel()
+        ...     return run.state, run.partial
+        >>> asyncio.run(main())
+        ('cancelled', RunResult([]))
         """
         check_seconds("within", within, zero_fits=True, none="no time")
         if not self._task.done():
@@ -351,7 +381,16 @@ class Run:
 
     def stats(self) -> RunStats:
         """What each step does now, and has done so far; once the run has ended, up to its end.
-        Takes O(steps)."""
+        Takes O(steps).
+
+        >>> from fluxus_rx import step
+        >>> async def main():
+        ...     run = start(step("src", [{"x": 1}, {"x": 2}]))
+        ...     await run.result()
+        ...     return run.stats()["src"].done
+        >>> asyncio.run(main())
+        2
+        """
         if self._ended is not None:
             return self._ended
         settings = self._request.settings

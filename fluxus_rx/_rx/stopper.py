@@ -52,6 +52,11 @@ class Stopper:
         The runs return their outputs so far, as after `Run.drain`; unfinished products are
         `pending`. Returns at once; called again, it may shorten the time. Raises ValueError if
         `within` isn't a number of seconds.
+
+        >>> stopper = Stopper()
+        >>> stopper.stop()
+        >>> stopper.stopped
+        True
         """
         check_seconds("within", within, zero_fits=True)
         self._within = within

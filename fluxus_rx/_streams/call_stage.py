@@ -200,7 +200,7 @@ class CallStage:
 
     @property
     def places(self) -> float:
-        """How many calls may begin. What has found no room keeps the place of its call."""
+        """How many calls may begin. What has found no room keeps the slot of its call."""
         over = max(0, -self.out.room)
         self.is_overfull = over > 0
         return self.concurrency - self.busy - over
@@ -394,7 +394,7 @@ class CallStage:
     ) -> None:
         """The same, waiting.
 
-        While it waits, the call's place is lent, and its permit where another call may have to take
+        While it waits, the call's slot is lent, and its permit where another call may have to take
         it first: one further down, or an earlier one in the same line. A call that waits for a slot
         holds no permit, so that all take the two in the same order.
         """

@@ -26,7 +26,7 @@ from .._errors import UsageError
 
 __all__ = ["Claim", "Permit"]
 
-#: The places of the call that runs here, and of those that it was called by, the outermost first.
+#: The slots of the call that runs here, and of those that it was called by, the outermost first.
 _OF_CALLERS: Final[ContextVar[tuple[Claim, ...]]] = ContextVar("_OF_CALLERS", default=())
 
 
@@ -51,7 +51,7 @@ class _Ledger:
 
 
 class _Ledgers:
-    """All of them, by the id of what is shared, while places in it are held or waited for. Not by
+    """All of them, by the id of what is shared, while slots of it are held or waited for. Not by
     run, nor by thread: a call may begin a run, in a thread of its own."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class Claim(ABC):
             _OF_CALLERS.set((*callers, self))
 
     def await_place(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        """Begin to wait; raises `UsageError` where that would be for ever, or where a place is held
+        """Begin to wait; raises `UsageError` where that would be for ever, or where a slot is held
         or awaited on another `loop`."""
         callers = tuple(claim for claim in _OF_CALLERS.get() if claim is not self)
         with _ledgers.lock:
@@ -150,12 +150,12 @@ class Claim(ABC):
         )
 
     def _deadlock(self, callers: tuple[Claim, ...]) -> UsageError:
-        # The same step may need several places.
+        # The same step may need several slots.
         way = dict.fromkeys(claim._who for claim in (*callers, self))
         shared, advice = self._texts
         return UsageError(
-            f"{self._who} would wait for ever: each place in {shared} is held by a call that waits"
-            " for a call inside of itself, which waits for a place that is held in the same way,"
+            f"{self._who} would wait for ever: each slot of {shared} is held by a call that waits"
+            " for a call inside of itself, which waits for a slot that is held in the same way,"
             f" as here: {' → '.join(way)}. {advice}"
         )
 

@@ -58,6 +58,13 @@ class DeadlockError(FlowError, AssertionError):
     All waiting tasks would wait for ever. The message names them, and where they wait; notes have
     errors of Rx timers, the first of which is the cause. Look for a lock that is never released, a
     queue that is never filled, or an observable that never ends.
+
+    >>> import asyncio
+    >>> try:
+    ...     run_virtual(asyncio.Event().wait)
+    ... except DeadlockError as error:
+    ...     print(error)
+    nothing is left to wait for at 0 s of virtual time...
     """
 
 

@@ -41,7 +41,11 @@ __all__ = [
 
 
 class Marbles(Observable[Any]):
-    """An Observable that a diagram describes; `marbles` and `hot_marbles` make it."""
+    """An Observable that a diagram describes; `marbles` and `hot_marbles` make it.
+
+    >>> marbles("-a-|")
+    marbles('-a-|')
+    """
 
     def __init__(
         self,
@@ -221,7 +225,16 @@ EXACT: Final = 1e-3
 
 
 class InvalidDiagramError(FlowError, ValueError):
-    """A marble diagram that can't be read; the message shows the position, and what is expected."""
+    """A marble diagram that can't be read; the message shows the position, and what is expected.
+
+    >>> try:
+    ...     marbles("-a-(b")
+    ... except InvalidDiagramError as error:
+    ...     print(error)
+    this bracket is never closed, or another one is opened inside
+      -a-(b
+         ^
+    """
 
 
 class NoRoom(Exception):

@@ -444,7 +444,9 @@ class TestInsideOfACall:
     @pytest.mark.parametrize("size", [1, 3])
     def test_a_permit_that_only_callers_hold_is_an_error(self, in_time: InTime, size: int) -> None:
         """It would never come; the error names the steps, whatever becomes of their failures."""
-        with pytest.raises(UsageError, match=r"step 'crawl' → step 'fetch'. Use another limiter for the flow"):
+        with pytest.raises(
+            UsageError, match=r"step 'crawl' → step 'fetch'. Use another limiter for the flow"
+        ):
             in_time(lambda: self.nested(asyncio.Semaphore(size), size))
 
     def test_a_lock_is_no_different(self, in_time: InTime) -> None:
@@ -501,7 +503,9 @@ class TestInsideOfACall:
 
     def test_limiters_that_are_taken_in_two_orders_are_an_error(self, in_time: InTime) -> None:
         """Each call holds what the flow inside of the other one waits for."""
-        with pytest.raises(UsageError, match=r"step '(a|b)' → step 'in_(a|b)'. Use another limiter for the flow"):
+        with pytest.raises(
+            UsageError, match=r"step '(a|b)' → step 'in_(a|b)'. Use another limiter for the flow"
+        ):
             in_time(lambda: self.crosswise(asyncio.Semaphore(1), asyncio.Lock(), True))
 
     def test_limiters_that_are_taken_in_one_order_are_waited_for(self, in_time: InTime) -> None:

@@ -196,7 +196,9 @@ def test_plain_functions_may_return_awaitables_later_than_those_behind_them() ->
 @pytest.mark.parametrize("pipe", [rx_pipe, stream_pipe])
 def test_an_operator_that_gives_something_else_is_named(pipe: Callable[..., Any]) -> None:
     """What an operator of a pipe gave is shown, with the pipe."""
-    with pytest.raises(TypeError, match=rf"the operators of {pipe.__name__}\(.*\) returned 3 \(int\)"):
+    with pytest.raises(
+        TypeError, match=rf"the operators of {pipe.__name__}\(.*\) returned 3 \(int\)"
+    ):
         list(SimpleProducer([1]) >> pipe(lambda source: 3))
 
 

@@ -232,7 +232,9 @@ def test_drawings_and_checks_look_into_it() -> None:
     assert "need: needs the attribute 'q'" not in str(check(flow))  # n may give anything
     lacking = src >> Twice(step("need", lambda q: {"y": q}).options(window=3))
     assert "warning: need: needs the attribute 'q'" in str(check(lacking))
-    assert "unless 'Twice' adds it in its calls; set a default for the parameter" in str(check(lacking))
+    assert "unless 'Twice' adds it in its calls; set a default for the parameter" in str(
+        check(lacking)
+    )
     assert "error" not in str(check(lacking))
     assert "warning: need: window=3 has no effect" in str(check(lacking))
     assert repr(Twice(double)) == "Twice(step('double', <lambda>))"
