@@ -215,7 +215,7 @@ def test_options_that_do_not_go_together_are_told(case: str) -> None:
     ],
 )
 def test_options_that_go_together_are_not_told(conduit: Any) -> None:
-    """What is well set gives no finding."""
+    """Options that are well set lead to no finding."""
     before: Any = step("g", fetch) if "step" in repr(conduit) else Fetch()
     assert told(before >> conduit) == []
 
@@ -348,5 +348,6 @@ def test_a_source_that_says_what_may_be_dropped_is_not_told(overflow: Any) -> No
     ],
 )
 def test_a_source_that_waits_or_is_thinned_out_is_not_told(source: Any) -> None:
-    """Flows heed demand, through operators too; and there are operators that make less of more."""
+    """Flows respect demand, through operators too; and there are operators that make less of
+    more."""
     assert told(step("src", source) >> FETCH) == []

@@ -213,7 +213,8 @@ WAYS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("flow", STUCK_FLOWS)
 async def test_a_task_group_that_fails_ends_the_run(flow: str, way: str) -> None:
-    """It is entered and left by one task; and the run ends by its error, whoever waits for what."""
+    """It is entered and left by one task; and the run ends by its error, whatever its tasks wait
+    for."""
     with pytest.raises(ExceptionGroup) as caught:
         await WAYS[way](STUCK_FLOWS[flow]())
     assert [str(error) for error in caught.value.exceptions] == ["lost"]

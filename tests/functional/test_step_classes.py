@@ -57,7 +57,7 @@ class Shout(Step):
 
 
 class Quoted(Step):
-    """Changes what any function gives."""
+    """Changes what any function returns."""
 
     def call(self, **attributes: Any) -> Any:
         """In quotation marks."""
@@ -123,7 +123,7 @@ KINDS: dict[str, tuple[Callable[[], Step], str, list[str]]] = {
 
 
 def collected(flow: Any) -> list[Any]:
-    """What `start` gives."""
+    """What `start` returns."""
 
     async def main() -> RunResult:
         async with start(flow) as running:

@@ -222,7 +222,7 @@ def test_a_step_that_is_not_reached_opens_nothing() -> None:
 
 
 def test_options_are_about_calls_and_not_about_opening() -> None:
-    """What could not be opened ends the run, and is not tried again, replaced or timed."""
+    """What could not be opened ends the run, and is not retried, replaced or timed."""
     tried = []
 
     def broken() -> Any:

@@ -95,7 +95,7 @@ def test_outputs_of_the_inner_one_keep_their_lineage(kind: str, options: dict[st
 
 
 def test_the_paths_of_an_inner_group_are_one() -> None:
-    """What it gives comes product by product."""
+    """What it yields comes product by product."""
     group = parallel(double, step("minus", lambda x: {"y": -x}), passthrough())
     result = run(step("src", {"x": 1}) >> Twice(group))
     assert len(result) == 1

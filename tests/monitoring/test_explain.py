@@ -1,4 +1,4 @@
-"""explain() names what holds a run up, and gives the numbers that prove it."""
+"""explain() names what holds a run up, with the numbers that prove it."""
 
 from __future__ import annotations
 

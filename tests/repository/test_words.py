@@ -20,7 +20,7 @@ import pytest
 CHECKOUT = Path(__file__).parents[2]
 
 #: Where prose is looked at: files, and folders with all their modules and pages.
-ROOTS = ("CONTRIBUTING.rst", "fluxus_rx")
+ROOTS = ("CONTRIBUTING.rst", "benchmarks", "fluxus_rx", "tests")
 
 #: What isn't ours, or tells of the past as it was told then.
 LEFT_OUT = ("docs/_build/", "docs/changelog.rst", "docs/notebooks/", "tests/compat/programs/")
@@ -47,7 +47,7 @@ WORDS = {
         "the caller, the reader, code that …: a noun",
     ),
     "is no": Word(
-        r"(?<!there\s)(?:is|are|was|were)\s+no(?!\s+(?:longer|more|less|fewer)\b)(?!-)",
+        r"(?<!there\s)(?:is|are|was|were)\s+no(?!\s+(?:longer|more|less|fewer|further|wider|other)\b)(?!-)",
         "isn't a, aren't, anything but",
     ),
     "what failed": Word(r"what\s+(?:has\s+|have\s+)?fail(?:s|ed)", "failed calls: a noun"),

@@ -1,5 +1,5 @@
-"""Whatever an observable gives to `on_error` ends a run as an exception: it is no success, and no
-run hangs."""
+"""Whatever an observable passes to `on_error` ends a run as an exception: it isn't a success, and
+no run hangs."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_the_message_says_what_came_and_what_to_give_instead() -> None:
 
 
 def test_an_error_that_is_none_can_be_pickled() -> None:
-    """With what the observable gave."""
+    """With what the observable passed."""
     error = pickle.loads(pickle.dumps(as_exception("lost")))
     assert (type(error), error.error) == (ObservableError, "lost")
     assert "lost" in str(error)

@@ -67,7 +67,7 @@ def source(diagram: str = "-a-b|") -> Any:
 
 
 class TestAgreement:
-    """It gives None, whatever kind of flow it is."""
+    """It returns None, whatever kind of flow it is."""
 
     @pytest.mark.parametrize(
         ("flow", "expected"),
@@ -239,7 +239,7 @@ class TestDifferences:
         assert "expected the end at 3 s, got 1" in told(reactivex.interval(2), "--0|")
 
     def test_of_items_that_compare_as_they_please_are_differences(self) -> None:
-        """Such as arrays, whose `==` is no answer."""
+        """Such as arrays, whose `==` isn't an answer."""
 
         class Odd:
             def __eq__(self, other: object) -> Any:

@@ -62,7 +62,7 @@ class TestOrders:
 
     @given(st.integers())
     def test_callbacks_keep_their_order(self, seed: int) -> None:
-        """asyncio promises it of all that is no task."""
+        """asyncio promises it of all but tasks."""
 
         async def main() -> list[int]:
             loop, called = asyncio.get_running_loop(), list[int]()
