@@ -13,7 +13,7 @@
 # _graph, _loops, _streams          a flow as data; event loops; asynchronous streams, on aiostream
 # _monitoring, _options             the numbers of a run; what can be set on a step
 # _products, _rx, viz               what travels; streams and observables joined; drawings
-# _check, _engine, _results         what is known before a run; steps as stages; what a run gives
+# _check, _engine, _results         what is known before a run; steps as stages; results of a run
 # _conduits                         producers, transformers, consumers, chains and groups
 # _components                       conduits that are ready to be used: data, observables, operators
 # _functional, _reactive_streams    steps on dictionaries; flows as publishers and subscribers

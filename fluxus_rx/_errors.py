@@ -1,19 +1,19 @@
-"""The errors that the library raises of its own accord.
+"""The errors that the library itself raises.
 
 FlowError
 ├── InvalidFlowError        TypeError     a flow, a step or a call of run() is written wrongly
-├── InvalidNameError        ValueError    a name that can't be one
+├── InvalidNameError        ValueError    a name that can't be used
 ├── InvalidOptionError      ValueError    an option out of its range
-├── InvalidProductError     TypeError     a step gave something that is no product
-├── InvalidAttributeError   ValueError    a step gave an attribute whose name can't be one
-├── MissingAttributeError   ValueError    a step needs what nothing before it provides
-├── UsageError              RuntimeError  used up, or used in the wrong place
-├── FailureLimitError       RuntimeError  more calls failed than the run was to put up with
-├── BufferOverflowError     RuntimeError  a source that doesn't wait gave more than its buffer holds
-└── ObservableError         RuntimeError  an observable ended with what is no exception
+├── InvalidProductError     TypeError     a step returned something that isn't a product
+├── InvalidAttributeError   ValueError    a step returned an attribute with an invalid name
+├── MissingAttributeError   ValueError    a step needs an attribute that nothing before it provides
+├── UsageError              RuntimeError  an object is used up, or used in the wrong place
+├── FailureLimitError       RuntimeError  more calls failed than the run allows
+├── BufferOverflowError     RuntimeError  a source that doesn't wait overflowed its buffer
+└── ObservableError         RuntimeError  an observable ended with an error that isn't an exception
 
-What a user's function raises is none of these: it surfaces as the object it is, with notes.
-`RecordedError` stands in for one of them that was written down and can't be made again.
+Exceptions of users' functions aren't among them: each surfaces as the object that was raised, with
+notes. `RecordedError` stands in for an exception that was written down and can't be loaded.
 """
 
 from __future__ import annotations
@@ -66,11 +66,14 @@ def encodable(text: str, stream: object) -> str:
 
 
 class FlowError(Exception):
-    """Any error that the library raises of its own accord.
+    """The base of all errors that the library itself raises; catch it to catch them all.
 
-    `result` is what the run that it ended had given by then, a `RunResult`, where outputs are
-    collected: by `run`, `arun`, `rerun`, `arerun` and `start`. It is None elsewhere. Where a step
-    runs a flow of its own, it is the result of that.
+    Each is a TypeError, ValueError or RuntimeError as well. Exceptions of users' functions are not
+    wrapped in it.
+
+    `result` is the `RunResult` of the run that the error ended, with the outputs up to then, where
+    outputs are collected: by `run`, `arun`, `rerun`, `arerun` and `start`. It is None elsewhere. If
+    a step runs a flow of its own, it is the result of that flow.
 
     >>> import fluxus_rx
     >>> try:
@@ -83,7 +86,7 @@ class FlowError(Exception):
     result: Any = None
 
     def _flow_complete(self, result: Any) -> None:
-        """Take what the run had given, which only the run as a whole knows."""
+        """Take the outputs up to now, which only the run as a whole knows."""
         if self.result is None:
             self.result = result
 
@@ -96,44 +99,117 @@ class FlowError(Exception):
 
 
 class InvalidFlowError(FlowError, TypeError):
-    """A flow, a step or a call of `run` is written wrongly."""
+    """A flow, a step or a call of `run` is written wrongly.
+
+    Raised when the flow is built or before the run begins, so no call has been made. The message
+    names the step and the correct line; correct the code. `check` finds such mistakes too.
+
+    >>> from fluxus_rx import step
+    >>> step("fetch", 5)
+    Traceback (most recent call last):
+    fluxus_rx.InvalidFlowError: step 'fetch': 5 (int) is neither data nor a function; ...
+    """
 
 
 class InvalidNameError(FlowError, ValueError):
-    """A name that can't be the name of a step."""
+    """A name can't be used for a step, an attribute, a label or a branch.
+
+    Raised when the step is built. Names of steps and attributes are Python identifiers, since they
+    become parameters and columns; the message proposes one.
+
+    >>> from fluxus_rx import step
+    >>> step("my step", lambda x: {"y": x})
+    Traceback (most recent call last):
+    fluxus_rx.InvalidNameError: 'my step' isn't a valid step name: names must be identifiers...
+    """
 
 
 class InvalidOptionError(FlowError, ValueError):
-    """An option out of its range."""
+    """An option, or another argument, is out of its range or of the wrong type.
+
+    Raised when the option is set, before anything runs. The message has the argument, the value and
+    what is expected.
+
+    >>> from fluxus_rx import StepOptions
+    >>> StepOptions(concurrency=0)
+    Traceback (most recent call last):
+    fluxus_rx.InvalidOptionError: concurrency=0 (int): expected a whole number of calls from 1 on...
+    """
 
 
 class InvalidProductError(FlowError, TypeError):
-    """A step gave something that is no product."""
+    """A step, a source or an operator returned something that isn't a product.
+
+    Raised during the run, and never retried. A step returns a mapping of attributes, an iterable of
+    mappings, or an awaitable of one of these; to drop a product, return `[]`. For other items, pass
+    `name=` to `from_observable`, `rx_pipe` or `stream_pipe`.
+
+    >>> from fluxus_rx import run, step
+    >>> run(step("src", [{"x": 1}]) >> step("double", lambda x: 2 * x))
+    Traceback (most recent call last):
+    fluxus_rx.InvalidProductError: step 'double' returned 2 (int); return a mapping, ...
+    """
 
 
 class InvalidAttributeError(FlowError, ValueError):
-    """A step gave an attribute whose name is no identifier."""
+    """A step or a source returned an attribute whose name isn't a Python identifier.
+
+    Raised during the run, and never retried. Later steps take attributes as parameters, so rename
+    the key; the message proposes a name.
+
+    >>> from fluxus_rx import run, step
+    >>> run(step("src", [{"my key": 1}]))
+    Traceback (most recent call last):
+    fluxus_rx.InvalidAttributeError: step 'src' yielded an item with the key 'my key'; ...
+    """
 
 
 class MissingAttributeError(FlowError, ValueError):
     """A step needs an attribute that nothing before it provides.
 
-    It ends the run also where `on_error` says that failures don't, and no attempt is made again:
-    the flow is wired wrongly, and not a call gone wrong. An attribute that only some products have
-    is a parameter with a default.
+    Raised during the run, at the first product that lacks it. It ends the run whatever `on_error`
+    says, and is never retried: the flow is wired wrongly. If only some products have the attribute,
+    set a default for the parameter. `check` finds a missing attribute before the run.
+
+    >>> from fluxus_rx import run, step
+    >>> run(step("src", [{"x": 1}]) >> step("add", lambda x, y: {"z": x + y}))
+    Traceback (most recent call last):
+    fluxus_rx.MissingAttributeError: step 'add' needs the attribute 'y', ...
     """
 
 
 class UsageError(FlowError, RuntimeError):
-    """Something is used up, or used where it can't be."""
+    """An object is used up, or is used where it can't be.
+
+    Raised for a source that can be iterated only once and is run again, for `run` inside a
+    coroutine, for calls that would wait for each other for ever, and the like. The message tells
+    what to use instead.
+
+    >>> from fluxus_rx import run, step
+    >>> flow = step("src", iter([{"x": 1}]))
+    >>> len(run(flow)[0])
+    1
+    >>> run(flow)
+    Traceback (most recent call last):
+    fluxus_rx.UsageError: step 'src': its generator was used up by an earlier run; ...
+    """
 
 
 class FailureLimitError(FlowError, RuntimeError):
     """More calls failed than `max_failures` of the run allows.
 
-    `failures` are all of them, as `Failure` objects; `result` is what the run had given by then,
-    a `RunResult`, or None for a run whose outputs were handed on as they came. The cause is the
-    exception of the last one.
+    `failures` are the failed calls, as `Failure` objects. `result` is a `RunResult` with the
+    outputs up to then, or None if the outputs were read as they came, as by `stream`. The cause is
+    the exception of the last failed call. Correct what made the calls fail, and pass the failures
+    to `rerun`; or allow more.
+
+    >>> from fluxus_rx import run, step
+    >>> invert = step("invert", lambda x: {"y": 1 / x}).options(on_error="collect")
+    >>> try:
+    ...     run(step("src", [{"x": 0}] * 9) >> invert, max_failures=2)
+    ... except FailureLimitError as error:
+    ...     print(len(error.failures), repr(error.__cause__))
+    3 ZeroDivisionError('division by zero')
     """
 
     def __init__(self, text: str, failures: Sequence[Any] = ()) -> None:
@@ -150,12 +226,36 @@ class FailureLimitError(FlowError, RuntimeError):
 
 
 class BufferOverflowError(FlowError, RuntimeError):
-    """A source that doesn't wait gave more than its buffer holds, under `overflow="error"`, or a
-    publisher more than was requested."""
+    """A source that doesn't wait emitted more than its buffer holds, with `overflow="error"`; or a
+    publisher sent more than was requested.
+
+    Raised during the run, after the items in the buffer. Enlarge `buffer`, raise the `concurrency`
+    of the slow step, thin out the source, or choose another `overflow`, which drops items or sets
+    no bound.
+
+    >>> import reactivex
+    >>> from fluxus_rx import from_observable, run
+    >>> run(from_observable(reactivex.of(1, 2, 3), name="n", buffer=1, overflow="error"))
+    Traceback (most recent call last):
+    fluxus_rx.BufferOverflowError: source 'n': 1 item waits, and one more has come ...
+    """
 
 
 class ObservableError(FlowError, RuntimeError):
-    """An observable ended with something that is no exception; `error` is what it gave."""
+    """An observable ended with an object that isn't an exception; `error` is the object.
+
+    Rx lets an observable call `on_error` with any object. The run raises this error after the items
+    before it. If you write the observable, pass an exception to `on_error`: it surfaces as it is.
+
+    >>> import reactivex
+    >>> from fluxus_rx import from_observable, run
+    >>> broken = reactivex.create(lambda observer, _: observer.on_error(404))
+    >>> try:
+    ...     run(from_observable(broken, name="n"))
+    ... except ObservableError as error:
+    ...     print(error.error)
+    404
+    """
 
     def __init__(self, text: str, error: Any = None) -> None:
         super().__init__(text)
@@ -166,14 +266,15 @@ class ObservableError(FlowError, RuntimeError):
 
 
 class RecordedError(Exception):
-    """An exception that was written down, where it can't be made again.
+    """Stands in for an exception that was written down and can't be loaded.
 
-    Failures that were pickled, or written as JSON, have it for an exception that can't be loaded:
-    its class is not there, takes other arguments, or held something that stays in its process.
+    Failures that are unpickled, or read from JSON, have it if the class of the exception isn't
+    there, takes other arguments, or held an object that can't leave its process. It isn't a
+    `FlowError`.
 
-    - `class_name`: the name of the class, behind that of its module: `"httpx.HTTPStatusError"`
-    - `text`: what `str()` gave; of a very long one the first 10,000 characters
-    - `traceback`: the frames that it came through, as text; empty where there were none
+    - `class_name`: the name of the class, with its module in front: `"httpx.HTTPStatusError"`
+    - `text`: the message, as by `str()`; of a very long one the first 10,000 characters
+    - `traceback`: the frames that the exception came through, as text; empty if there were none
 
     Its notes, its cause and its context are those of the exception.
 

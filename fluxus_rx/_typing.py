@@ -56,7 +56,7 @@ class Demand(Protocol):
 
 
 class Waiter(Protocol):
-    """Who waits for something: a future of asyncio, or what serves as one."""
+    """A waiter: a future of asyncio, or an object that serves as one."""
 
     def done(self) -> bool:
         """Whether the wait is over."""
@@ -67,7 +67,7 @@ class Waiter(Protocol):
         ...
 
 
-#: as above, for the roles: what a conduit takes is contravariant, what it gives covariant
+#: as above, for the roles: what a conduit takes is contravariant, what it emits covariant
 A_contra = TypeVar("A_contra", contravariant=True)
 B_co = TypeVar("B_co", covariant=True)
 P_co = TypeVar("P_co", covariant=True)

@@ -1,8 +1,8 @@
 """A flow as data, for drawings and reports of your own.
 
-`flow.describe()` tells what a flow consists of: a `Description` of each conduit, in `Series` and in
-`Parallel`, with a `Through` for each passthrough. `FlowGraph.of(flow)` tells the same as it is
-drawn: a `Node` with short texts for each place where a conduit stands, and the edges between them.
+`flow.describe()` returns its parts: a `Description` of each conduit, in `Series` and in `Parallel`,
+with a `Through` for each passthrough. `FlowGraph.of(flow)` has the same as it is drawn: a `Node`
+with short texts for each place of a conduit, and the edges between them.
 
 >>> from fluxus_rx import parallel, passthrough, step
 >>> flow = step("src", [{"x": 1}]) >> parallel(step("f", lambda x: {"y": x}), passthrough())

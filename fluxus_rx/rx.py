@@ -1,4 +1,4 @@
-"""What joins streams, observables and runs."""
+"""Conversions between aiostream streams and observables, and the scheduler of a run."""
 
 from __future__ import annotations
 

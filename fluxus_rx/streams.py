@@ -1,4 +1,4 @@
-"""aiostream operators, usable in any aiostream pipeline."""
+"""aiostream operators for any aiostream pipeline: concurrent calls, merging, reading ahead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who enters a run: what is installed, where, and what was asked for."""
+"""The contenders of a run: what is installed, where, and what was asked for."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ CANT = {
 
 
 async def async_chain(items: Any, functions: Any, limit: int, ordered: bool) -> Any:
-    """`run_on_each`, which has no results to hand on: these are in the lineages."""
+    """`run_on_each`, which has no results to pass on: these are in the lineages."""
     outputs = [{"src": item} for item in items]
     carry = adapters.carrying_async(functions)
     await aiometer.run_on_each(carry, outputs, max_at_once=limit)

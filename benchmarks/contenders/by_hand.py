@@ -1,7 +1,7 @@
 """By hand: the best code that we know of that keeps the same promises. Beat it.
 
-Each function does what is asked and nothing else; whoever finds a cheaper way to keep the promises
-of the list below changes this file. `x` is looked up by name, through the lineage; each call of a
+Each function does what is asked and nothing else; if you find a cheaper way to keep the promises of
+the list below, change this file. `x` is looked up by name, through the lineage; each call of a
 coroutine function has a context of its own, as in a flow. What else was tried is told with what it
 took: µs of CPU for an item and step, on CPython 3.11, of a chain of five steps at limit 100 that
 return at once, and (in brackets) that yield once.
@@ -96,7 +96,7 @@ class _Crew:
             self._news.set_result(None)
 
     def put(self, output: Any) -> asyncio.Future[None] | None:
-        """Whoever puts an output waits for what this returns."""
+        """Code that puts an output waits for what this returns."""
         self.outputs.append(output)
         if len(self.outputs) == 1:
             self.tell()
@@ -156,8 +156,8 @@ class _Workers(_Crew):
     merely yields. So one makes all calls that return at once, which are not even counted. What
     finds no place is left, and so are copies of what goes to several steps. What was left last is
     taken up first; the source is read when nothing is left. `take` is told of each lineage when its
-    item is taken, `emit` at its end. With `tries`, a call that raises is made so often; what has
-    `failed` are the items for which that was no use.
+    item is taken, `emit` at its end. With `tries`, a call that raises is made so often; `failed`
+    has the items that failed each time.
 
     A worker that sends to each coroutine itself, and catches StopIteration, takes 0.93 (3.9); one
     that awaits them, without contexts and places, 0.42 (2.0). As many workers for calls that yield
@@ -236,7 +236,7 @@ class _Workers(_Crew):
     @coroutine
     def _carry(self) -> Generator[Any, Any, None]:
         """What calls wait for; True after each call, which is when the context may change, as a
-        generator runs in that of whoever sends to it; False when there is nothing to do."""
+        generator runs in that of the code that sends to it; False when there is nothing to do."""
         left, root, take, emit, tried = self._left, self._root, self._take, self.emit, 0
         while True:
             if left:

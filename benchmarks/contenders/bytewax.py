@@ -22,8 +22,8 @@ NOTE = "no concurrency in a worker"
 CANT = {
     "async_chain": "one call after the other",
     "fan_out": "one call after the other",
-    "stream": "gives outputs to sinks only",
-    "merge": "gives outputs to sinks only",
+    "stream": "passes outputs to sinks only",
+    "merge": "passes outputs to sinks only",
     "retrying": "one call after the other",
     "paced": "one call after the other",
 }

@@ -21,7 +21,7 @@ GROUP = "bench-more"
 PROMISES = ("lineage", "limit", "order")
 NOTE = "threads; a partition for each of them"
 CANT = {
-    "stream": "gives nothing before the end",
+    "stream": "returns nothing before the end",
     "merge": "is for data that is there",
     "paced": "keeps no pace",
 }

@@ -15,8 +15,8 @@ REQUIRES = "fluxus==1.0.3"
 PROMISES = ("lineage",)
 NOTE = "no limit"
 CANT = {
-    "stream": "gives nothing before the end",
-    "merge": "gives nothing before the end",
+    "stream": "returns nothing before the end",
+    "merge": "returns nothing before the end",
     "expand": "can't reduce",
     "batches": "one input for each call",
     "retrying": "an error ends all",

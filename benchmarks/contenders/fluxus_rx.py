@@ -47,7 +47,7 @@ def fan_out(items: Any, groups: Any, limit: int) -> Any:
 
 
 async def stream(items: Any, functions: Any, limit: int) -> AsyncIterator[Any]:
-    """The chain again; outputs are handed on as they come."""
+    """The chain again; outputs are yielded as they come."""
     async with aclosing(astream(_chain(items, functions).options(concurrency=limit))) as outputs:
         async for _, output in outputs:
             yield output
@@ -77,7 +77,7 @@ def batches(items: Any, size: int) -> Any:
 
 
 def retrying(items: Any, function: Any, limit: int, attempts: int) -> Any:
-    """A step that tries again without waiting, and collects what fails for good."""
+    """A step that retries without waiting, and collects failed calls."""
     return _try(items, {"step1": function}, attempts, concurrency=limit)
 
 

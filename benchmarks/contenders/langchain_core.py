@@ -41,7 +41,7 @@ async def async_chain(items: Any, functions: Any, limit: int, ordered: bool) -> 
 
 
 async def fan_out(items: Any, groups: Any, limit: int) -> Any:
-    """`abatch` of a group of branches, and of the join for all that it gives."""
+    """`abatch` of a group of branches, and of the join for all that it returns."""
     lineages: list[Any] = [{"src": item} for item in items]
     for branches, join in groups:
         steps = {
@@ -58,7 +58,7 @@ async def fan_out(items: Any, groups: Any, limit: int) -> Any:
 
 
 async def retrying(items: Any, function: Any, limit: int, attempts: int) -> Any:
-    """`with_retry`, which tries again what has failed when all are through."""
+    """`with_retry`, which retries failed calls when all are through."""
     step = RunnableLambda(adapters.remembering_async("step1", function))
     trying = step.with_retry(stop_after_attempt=attempts, wait_exponential_jitter=False)
     return await _parted(trying, items, limit)

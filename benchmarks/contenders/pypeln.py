@@ -47,7 +47,7 @@ async def stream(items: Any, functions: Any, limit: int) -> AsyncIterator[Any]:
 
 
 async def fan_out(items: Any, groups: Any, limit: int) -> Any:
-    """A stage for each branch, all at once, and one for what they give: `concat` loses some."""
+    """A stage for each branch, all at once, and one for what they return: `concat` loses some."""
     lineages: list[Any] = [{"src": item} for item in items]
     for branches, join in groups:
         stages = [

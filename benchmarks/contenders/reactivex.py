@@ -40,7 +40,7 @@ async def stream(items: Any, functions: Any, limit: int) -> AsyncIterator[Any]:
 
 
 async def fan_out(items: Any, groups: Any, limit: int) -> Any:
-    """Each group publishes its inputs, merges the branches, and maps what they give."""
+    """Each group publishes its inputs, merges the branches, and maps what they emit."""
     products: Any = rx.from_iterable({"src": item} for item in items)
     for branches, join in groups:
         steps = [_limited(adapters.branching_async(*step), limit) for step in branches.items()]

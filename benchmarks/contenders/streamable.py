@@ -44,7 +44,7 @@ async def stream(items: Any, functions: Any, limit: int) -> AsyncIterator[Any]:
 
 
 async def fan_out(items: Any, groups: Any, limit: int) -> Any:
-    """A concurrent map for each branch, all at once, and one for what they give."""
+    """A concurrent map for each branch, all at once, and one for what they return."""
 
     async def mapped(given: Any, function: Any) -> Any:
         calls = _mapped(streamable.stream(given), function, limit)

@@ -79,7 +79,7 @@ async def fan_out(items: Any, groups: Any, limit: int) -> list[Any]:
 
 
 async def retrying(items: Any, function: Any, limit: int, attempts: int) -> tuple[Any, Any]:
-    """A task for each item tries again, in the place that it has."""
+    """A task for each item retries, in the slot that it has."""
     outputs, failed = [], []
     places = asyncio.Semaphore(limit)
 

@@ -87,7 +87,7 @@ def stream(items: Any, functions: Any, limit: int) -> Any:
 
 
 def retrying(items: Any, function: Any, limit: int, attempts: int) -> tuple[Any, Any]:
-    """Each thread tries again itself."""
+    """Each thread retries its calls itself."""
 
     def attempt(x: Any) -> Any:
         for _ in range(attempts):

@@ -1,7 +1,7 @@
 """Workers by hand, as most would write them: tasks that take items, and carry each to the end.
 
-`by-hand` does more, and costs more: it gives each call a context of its own, as a flow does, and
-limits the calls of each step instead of the items that are under way.
+`by-hand` does more, and costs more: it makes each call a context of its own, as a flow does, and
+limits the calls of each step instead of the items that are in flight.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Nursery:
         loop: str = LOOPS[0],
     ) -> None:
         self._control, theirs = socket.socketpair()
-        # A file, as a pipe that nobody reads would stop whoever says too much.
+        # A file, as a pipe that nobody reads would stop a process that says too much.
         self._said = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 see close()
         command = [python, "-m", "benchmarks.measuring.worker", str(theirs.fileno())]
         with theirs:
@@ -135,7 +135,7 @@ class Child:
         self._socket.close()
 
     def kill(self) -> None:
-        """End the process: whoever waits for an answer, in whatever thread, gets an error."""
+        """End the process: callers that wait for an answer, in whatever thread, get an error."""
         if self._pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)

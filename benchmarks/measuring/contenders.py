@@ -1,4 +1,5 @@
-"""Who can take part: read from the files of contenders, without importing what they import."""
+"""The contenders that can take part: read from the files of contenders, without importing what they
+import."""
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ class Contender:
     - `promises`: see `PROMISES`. `note` is what keeps a comparison from being quite even.
     - `calls` is what its functions must be: "asyncio" (coroutine functions), "trio" (those of
       trio), or "threads" (plain functions that block).
-    - `cant` gives reasons for what it can't do; `group` is the environment that it lives in.
+    - `cant` has reasons for what it can't do; `group` is the environment that it lives in.
     - `yardstick`: it does a part of the work only, and takes part where a workload names it.
     """
 
@@ -76,7 +77,7 @@ class Contender:
         tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
         told = dict(_constants(tree))
         if not isinstance(told.get("NAME"), str):
-            raise Refused(f"{path} is no contender: it needs NAME, a string")
+            raise Refused(f"{path} isn't a contender: it needs NAME, a string")
         promises = frozenset(told.get("PROMISES", ()))
         if unknown := promises - PROMISES.keys():
             raise Refused(
@@ -201,7 +202,7 @@ class Contenders:
         if len(self._by_name) != len(read):
             names = [one.name for one in read]
             twice = next(name for name in names if names.count(name) > 1)
-            raise Refused(f"two contenders are called {twice!r}; give yours another NAME")
+            raise Refused(f"two contenders are called {twice!r}; choose another NAME for yours")
 
     def __iter__(self) -> Iterator[Contender]:
         return iter(self._by_name.values())
@@ -213,7 +214,7 @@ class Contenders:
         return name in self._by_name
 
     def offering(self, operation: str, *promises: str) -> tuple[list[Contender], dict[str, str]]:
-        """Who can do this and promises that, and why others can't."""
+        """The contenders that can do this and promise that, and why others can't."""
         able: list[Contender] = []
         absent: dict[str, str] = {}
         for one in self:

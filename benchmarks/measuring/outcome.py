@@ -36,7 +36,7 @@ class RowOutcome:
 
     @property
     def is_bound(self) -> bool:
-        """Whether it is no work of its contender, but what others are held against: it isn't called
+        """Whether it isn't work of its contender, but what others are held against: it isn't called
         by the contender's name."""
         return not self.name.startswith(self.contender)
 

@@ -29,7 +29,7 @@ _MORE = 3
 
 @dataclass(frozen=True)
 class Entrants:
-    """Who takes part, and with which interpreter; why others don't, if nobody has left them out."""
+    """The contenders, and their interpreters; why others don't, if nobody has left them out."""
 
     contenders: Contenders
     pythons: Mapping[str, str]
@@ -40,7 +40,7 @@ class Entrants:
 
 @dataclass
 class _Running:
-    """A contest under way: what is asked, and what has come of it."""
+    """A contest that goes on: what is asked, and what has come of it."""
 
     workload: Workload
     contest: Contest

@@ -50,7 +50,7 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
     """The median of the ratios within a round, with its interval.
 
     A slow spell falls on both sides of a ratio within a round. A bootstrap of a median can only
-    give rounds that there are, and with 7 of them its ends cover far less, or far more, than it
+    return rounds that there are, and with 7 of them its ends cover far less, or far more, than it
     says. The interval lies between such rounds, where it covers 95 % (Hettmansperger and Sheather
     1986), and beyond all rounds where there are fewer than six. Of one round nothing is known.
     Raises ValueError without any.

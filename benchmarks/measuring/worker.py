@@ -185,7 +185,7 @@ def _maker(contender: str, size: Size, files: list[Path]) -> Callable[[str], Wor
     contenders = Contenders(files)
     try:
         module = contenders[contender].load()
-        # As the documentation of `gc.freeze` advises before a fork. And what is imported is no
+        # As the documentation of `gc.freeze` advises before a fork. And what is imported isn't
         # garbage: looking through it before each value would take longer than most runs do.
         gc.collect()
         gc.freeze()

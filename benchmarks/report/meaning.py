@@ -34,7 +34,7 @@ def meaning(run: RunOutcome) -> list[str]:
 
 
 def in_short(run: RunOutcome) -> str:
-    """Lines for whoever reads no more than the first page; raises ValueError where their contests
+    """Lines for readers of the first page alone; raises ValueError where their contests
     weren't measured."""
     lines = [*_lines(run)]
     if len(lines) != 3:

@@ -10,7 +10,7 @@ from ..measuring.contest import Refused
 __all__ = ["END", "escaped", "list_table", "updated"]
 
 #: A comment of reStructuredText. What is between the mark where a table begins and this one is
-#: written anew; what is around is by hand.
+#: written again; what is around is by hand.
 END = ".. benchmarks: up to here"
 
 

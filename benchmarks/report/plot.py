@@ -191,7 +191,7 @@ def check(path: Path) -> None:
     """Refuse what can't be drawn to, before anything is measured for it; ImportError without
     matplotlib."""
     if path.suffix not in (".svg", ".png"):
-        raise Refused(f"a picture is .svg or .png, which {path.name} is not; give it such a name")
+        raise Refused(f"a picture is .svg or .png, which {path.name} is not; choose such a name")
     try:
         import matplotlib  # noqa: F401 whether it can be
     except ImportError as error:

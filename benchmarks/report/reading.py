@@ -112,7 +112,7 @@ def failed(contest: ContestOutcome) -> list[RowOutcome]:
 
 
 def went_wrong(row: RowOutcome) -> bool:
-    """Whether something is to be put right; that one can't do something is no such thing."""
+    """Whether something is to be put right; an inability isn't."""
     return bool(row.error) and row.error != "can't"
 
 
@@ -142,11 +142,11 @@ def judged(contest: ContestOutcome) -> list[Judged]:
 
 
 def lead(contest: ContestOutcome, versions: Mapping[str, str]) -> Lead | None:
-    """Who is the cheapest library of those that keep lineage and a limit; None where that is no
+    """The cheapest library of those that keep lineage and a limit; None where that isn't a
     question: where all do or nobody does, or where no time is compared.
 
-    `versions` are those of the contenders in the run: what has none is no library, but code by
-    hand. Each library counts once: another API of ours isn't another library.
+    `versions` are those of the contenders in the run: those without one aren't libraries, but code
+    by hand. Each library counts once: another API of ours isn't another library.
     """
     rows = [
         row

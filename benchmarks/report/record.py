@@ -31,7 +31,7 @@ Json = dict[str, Any]
 
 
 def save(outcome: RunOutcome, path: Path) -> None:
-    """Write a run to a file; whoever reads meanwhile sees the old one, or the new one.
+    """Write a run to a file; a reader meanwhile sees the old one, or the new one.
 
     Raises ValueError where there is no such folder.
     """
@@ -46,7 +46,7 @@ def save(outcome: RunOutcome, path: Path) -> None:
 
 
 def load(path: Path) -> RunOutcome:
-    """A run that was saved; raises ValueError where the file is no such thing."""
+    """A run that was saved; raises ValueError where the file isn't one."""
     document = _document(path)
     schema = document[_OURS].get("schema")
     if schema != SCHEMA:
@@ -77,8 +77,8 @@ def _document(path: Path) -> Json:
         ) from error
     if not isinstance(document, dict) or not isinstance(document.get(_OURS), dict):
         raise Refused(
-            f"{path} is no run of these benchmarks: it has no part {_OURS!r}; name a file that was"
-            " written with --json"
+            f"{path} isn't a run of these benchmarks: it has no part {_OURS!r}; name a file that"
+            " was written with --json"
         )
     return document
 

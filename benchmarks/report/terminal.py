@@ -80,10 +80,10 @@ def legend() -> str:
         ),
         *_entry(
             "by-hand",
-            "is no library, but the best code for just this work that we know of which keeps all"
+            "isn't a library, but the best code for just this work that we know of which keeps all"
             " that a flow keeps: a limit for each step, and for each call a context of its own."
-            " Workers by hand, tasks by hand and threads are no libraries either; they keep less,"
-            " as their remarks say.",
+            " Workers by hand, tasks by hand and threads aren't libraries either; they keep"
+            " less, as their remarks say.",
         ),
     ]
     return _joined(lines, colour=False)

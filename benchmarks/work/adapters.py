@@ -108,7 +108,7 @@ def attempting(
     function: Function, attempts: int, failed: list[Attributes]
 ) -> Callable[[Attributes], Lineage | None]:
     """A step "step1" that calls again at once after an error; an item that runs out of attempts
-    goes to `failed`, and gives None."""
+    goes to `failed`, and returns None."""
 
     def step(item: Attributes) -> Lineage | None:
         for _ in range(attempts):
@@ -140,7 +140,7 @@ def attempting_async(
 
 
 def cleaning(clean: Function, rejected: list[str]) -> Callable[[str], Attributes | None]:
-    """What `clean` makes of a line; a line that it doesn't take goes to `rejected`, and gives
+    """What `clean` makes of a line; a line that it doesn't take goes to `rejected`, and returns
     None."""
 
     def cleaned(line: str) -> Attributes | None:

@@ -26,7 +26,7 @@ class Workers:
         return receive
 
     def merged(self, sources: Iterable[AsyncIterable[Any]]) -> Any:
-        """The receiver of what all sources give."""
+        """The receiver of what all sources emit."""
         send, receive = self._open(self._limit)
         with send:
             for source in sources:

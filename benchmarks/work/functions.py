@@ -37,7 +37,7 @@ STEPS = 5
 
 
 def items(count: int) -> list[Attributes]:
-    """What the source gives."""
+    """What the source emits."""
     return [{"x": number} for number in range(count)]
 
 
@@ -66,7 +66,7 @@ def step_function(
     """A function that adds `number` to `x`.
 
     `calls` is "plain" (synchronous), or what a contender's `CALLS` says: "asyncio", "trio",
-    "threads". With `seconds` it waits so long before; with 0 it gives others their turn.
+    "threads". With `seconds` it waits so long before; with 0 it lets others run.
     """
     function = _FUNCTIONS[calls](number, seconds)
     return function if probe is None else probe.watched(calls, name, function)

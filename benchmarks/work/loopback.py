@@ -30,7 +30,7 @@ _CHUNK = 65_536
 
 @dataclass(frozen=True)
 class Seen:
-    """What the server has seen: requests for each path, and those under way at once, at most."""
+    """What the server has seen: requests for each path, and those in flight at once, at most."""
 
     requests: Counter[str]
     highest: int
@@ -53,7 +53,7 @@ class Server:
         self.port = int(self._line())
 
     def lay_out(self, answers: Answers) -> None:
-        """Answer so from now on, and count anew."""
+        """Answer so from now on, and start counting again."""
         self._ask(answers)
 
     def seen(self) -> Seen:

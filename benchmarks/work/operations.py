@@ -30,9 +30,9 @@ class Work:
     """What one call of an operation gets, and what must come of it.
 
     - `expected` makes the outputs, with lineage and in the order of the items.
-    - `plain` makes of one of these what a contender gives that keeps no lineage.
+    - `plain` makes of one of these what a contender returns that keeps no lineage.
     - `ordered`: whether outputs must come in that order.
-    - `judge` looks at what was returned first, where it is no list of such outputs; it returns
+    - `judge` looks at what was returned first, where it isn't a list of such outputs; it returns
       the outputs in it, which are then compared, or None where nothing is left to look at.
     - `calls`: how many calls of functions are needed, for probes; `limit` calls in flight of each.
     """
@@ -172,7 +172,8 @@ class _Prepared:
 
 
 def call(operation: Callable[..., Any], work: Work) -> Any:
-    """What an operation gives, run to its end: a function, a coroutine function or a generator."""
+    """What an operation returns, run to its end: a function, a coroutine function or a
+    generator."""
     if inspect.isasyncgenfunction(operation) or inspect.iscoroutinefunction(operation):
         return _in_loop(operation, work)
     outputs = operation(**work.arguments)
@@ -189,7 +190,7 @@ def _in_loop(operation: Callable[..., Any], work: Work) -> Any:
 
 
 def expected_of(work: Work, contender: Contender) -> list[Any]:
-    """What this contender must give."""
+    """What this contender must return."""
     outputs = work.expected()
     if "lineage" in contender.promises:
         return outputs

@@ -49,7 +49,7 @@ class _Site:
         self._highest = 0
 
     def seen(self) -> dict[str, Any]:
-        """How often each path was asked for, and how many requests were under way at most."""
+        """How often each path was asked for, and how many requests were in flight at most."""
         return {"requests": self._requests, "highest": self._highest}
 
     def begin(self, path: str, transport: asyncio.Transport) -> None:

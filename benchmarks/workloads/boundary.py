@@ -2,7 +2,7 @@
 
 A flow keeps the lineage, and its result is read as nested dictionaries; operators of Rx and
 aiostream do neither, except where a row says so. That a flow as an Observable costs less than its
-result is no feat: nothing is collected and sorted then.
+result isn't a feat: nothing is collected and sorted then.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _contest(
     goals: Sequence[Goal],
     added: int = 1,
 ) -> Contest:
-    """The entries give the numbers from 0, `added` to each."""
+    """The entries emit the numbers from 0, `added` to each."""
     check = same_as(lambda: [number + added for number in range(count)])
     rows = [row(name, make, check, note=note, units=count) for name, make, note in entries]
     by_hand = any(row.name == BY_HAND for row in rows)
@@ -128,7 +128,7 @@ def _listed(observable: Callable[[], Any], read: Callable[[Any], int] = _x) -> F
 
 
 def _read(stream: Callable[[], Any], read: Callable[[Any], int] = _x) -> Function:
-    """What a stream gives."""
+    """What a stream yields."""
 
     async def main() -> list[int]:
         async with stream().stream() as streamer:
@@ -138,7 +138,7 @@ def _read(stream: Callable[[], Any], read: Callable[[Any], int] = _x) -> Functio
 
 
 def _run(flow: Callable[[], Any]) -> Function:
-    """What the last step of a flow gives, read from its result."""
+    """What the last step of a flow returns, read from its result."""
     from fluxus_rx import arun
 
     async def main() -> list[int]:

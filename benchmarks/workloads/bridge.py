@@ -53,7 +53,7 @@ def _listed(observable: Callable[[], Any]) -> Function:
 
 
 def _read(stream: Callable[[], Any]) -> Function:
-    """What a stream gives."""
+    """What a stream yields."""
 
     async def main() -> list[int]:
         async with stream().stream() as streamer:

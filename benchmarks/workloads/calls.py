@@ -19,7 +19,7 @@ SECONDS = 0.01
 #: At most so many times as long as sleeping takes, by limit: with 1,000 in flight it computes.
 _GOALS = {10: 1.05, 100: 1.25, 1_000: 2.5}
 _COUNTS = {10: (500, 100, 50), 100: (2_000, 300, 200), 1_000: (20_000, 2_000, 1_000)}
-#: Who takes far longer with so many calls in flight.
+#: Contenders that take far longer with so many calls in flight.
 _SLOW = {1_000: ("aiostream", "anyio", "reactivex", "threads")}
 
 

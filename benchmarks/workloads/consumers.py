@@ -20,7 +20,7 @@ Make = Callable[[Any], Callable[[], Any]]
 
 
 def contests(size: Size, contenders: Contenders) -> Iterable[Contest]:
-    """Consumers that add up what a flow of one synchronous step gives, in `run()` and `arun()`;
+    """Consumers that add up what a flow of one synchronous step emits, in `run()` and `arun()`;
     and the same by a loop."""
     count = size.pick(10_000, 1_000, 100)
     # In arun() a Consumer has a thread of its own.
@@ -49,7 +49,7 @@ def _row(name: str, make: Make, count: int) -> Row:
 
 
 def _flow(count: int) -> Any:
-    """Gives the numbers from 1 on."""
+    """Emits the numbers from 1 on."""
     from fluxus_rx import SimpleProducer, Transformer
 
     class Increase(Transformer[int, int]):

@@ -17,15 +17,15 @@ WIDTH = 8
 LIMIT = 100
 #: What a step adds that joins branches.
 _JOINED = 100
-#: Who takes far longer; the last where a group comes after another.
+#: Contenders that take far longer; the last where a group comes after another.
 _SLOW = ("aiostream", "anyio", "reactivex")
 #: Items and limit where promises are checked: enough to meet the limit.
 _CHECKED = 8, 5
 
 
 def contests(size: Size, contenders: Contenders) -> Iterable[Contest]:
-    """One group, and two in series: whoever runs the source, or a group, again for each branch
-    makes more calls than the graph needs."""
+    """One group, and two in series: a contender that runs the source, or a group, again for each
+    branch makes more calls than the graph needs."""
     for groups, title, count, slow, goals in (
         (1, "fan-out, joined", size.pick(500, 60, 20), _SLOW[:2], (8, 1)),
         (2, "fan-out, two groups in series", size.pick(60, 15, 3), _SLOW, (16, 2)),

@@ -23,7 +23,7 @@ __all__ = ["WORKLOAD"]
 BURST = 10
 BUFFER = 100
 
-#: Subscribes with an observer, and emits so many numbers to it, heeding nobody.
+#: Subscribes with an observer, and emits so many numbers to it, respecting no demand.
 Emit = Callable[[int, Any], None]
 #: Reads an Observable by hand.
 Queued = Callable[[Any], AsyncIterator[int]]

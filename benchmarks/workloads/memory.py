@@ -80,7 +80,7 @@ def _outputs(count: int) -> Contest:
 
 def _kept(count: int, make: Callable[[ModuleType, int], Any], module: ModuleType) -> float:
     """Bytes for each of so many outputs that are there when all have come."""
-    make(module, 10)  # what is made once is no part of an output
+    make(module, 10)  # what is made once isn't part of an output
     gc.collect()
     tracemalloc.start()
     try:
@@ -232,7 +232,7 @@ def _peak(kind: str, count: int, module: ModuleType) -> float:
     make, per_item = _KINDS[kind][:2]
     source = _Counted(count)
     for _ in make(_Counted(10)):
-        pass  # what is made once is no part of a run
+        pass  # what is made once isn't part of a run
     gc.collect()
     tracemalloc.start()
     try:
@@ -261,7 +261,7 @@ def _ahead(kind: str, count: int) -> Contest:
     ]
     return Contest(
         f"memory, ahead of a slow reader, {kind}",
-        "How many items have been made that whoever reads the outputs isn't done with?",
+        "How many items have been made that the reader of the outputs isn't done with?",
         "items at most",
         rows,
         clock=Clock.VALUE,
@@ -286,7 +286,7 @@ def _items_ahead(kind: str, count: int) -> float:
     async def main() -> float:
         ahead, read = 0.0, 0
         async for _ in make(source):
-            for _ in range(20):  # turns in which whoever can runs ahead
+            for _ in range(20):  # turns in which all that can run ahead
                 await asyncio.sleep(0)
             ahead = max(ahead, source.made - read / per_item)
             read += 1

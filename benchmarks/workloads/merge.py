@@ -17,7 +17,7 @@ from ..work.yardsticks import bound_row
 __all__ = ["WORKLOAD"]
 
 SOURCES = 8
-#: Items that the bursty source gives at once; then it rests for as many turns.
+#: Items that the bursty source emits at once; then it rests for as many turns.
 BURST = 50
 EVEN = "even shares"
 

@@ -46,7 +46,7 @@ class Refused(Exception):
 
 
 def _work(count: int, limit: int, calls: str, probe: Probe | None) -> Work:
-    """Work of which all is accounted for: what came, what failed for good, each call made."""
+    """Work of which all is accounted for: what came, failed calls, each call made."""
     fails = failures(count)
     made = [0] * count
     function = _function(calls, fails, made)

@@ -256,7 +256,7 @@ def _ours(name: str, calls: _Calls, check: Check, **options: Any) -> Row:
 
 
 def _prepare_by_hand(calls: _Calls, check: Check, _: ModuleType) -> Trial:
-    """Workers; an output waits behind those of its key that are under way."""
+    """Workers; an output waits behind those of its key that are in flight."""
     source, function = _keyed(calls.count), _step("asyncio", calls.latencies())
 
     async def main() -> list[Lineage]:

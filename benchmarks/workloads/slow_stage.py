@@ -123,7 +123,7 @@ class _Reader:
         elif inspect.isgeneratorfunction(self._stream):
             self._read(count)
         else:
-            raise CannotDo("gives nothing before the end")
+            raise CannotDo("returns nothing before the end")
 
     def _begun(self, count: int) -> Any:
         self.began = time.process_time()
@@ -234,7 +234,7 @@ def _costs(count: int, contenders: Contenders, without: Reasons) -> Contest:
     )
     return Contest(
         f"{_NAME}, streamed",
-        "What does a step cost whose outputs are handed on as they come, the second of 2 slow?",
+        "What does a step cost whose outputs are yielded as they come, the second of 2 slow?",
         "µs per item and step",
         rows,
         absent=absent,
@@ -284,7 +284,7 @@ def _peaks(count: int, contenders: Contenders, without: Reasons) -> Contest:
 def _peak(count: int, contender: Contender, module: ModuleType) -> float:
     """Bytes that Python's allocator sees at most."""
     reader = _Reader(contender, module)
-    reader.run(10)  # what is made once is no part of it
+    reader.run(10)  # what is made once isn't part of it
     gc.collect()
     tracemalloc.start()
     try:
@@ -386,7 +386,7 @@ def _items_ahead(count: int, contender: Contender, module: ModuleType) -> float:
 def _firsts(count: int, contenders: Contenders, without: Reasons) -> Contest:
     return _contest(
         f"{_NAME}, first output",
-        "How soon does a stream give its first output, whose second stage is slow?",
+        "How soon does a stream yield its first output, whose second stage is slow?",
         "ms of CPU",
         1e3,
         partial(_first, count),

@@ -173,7 +173,7 @@ class _Ledger:
     def failure(self, step: str, lineage: Lineage, attempts: int) -> None:
         """A call has failed for good."""
         if attempts != ATTEMPTS:
-            raise WrongOutputs(f"{step} gave {lineage} up after {attempts} attempts")
+            raise WrongOutputs(f"{step} failed for {lineage} after {attempts} attempts")
         self._settle(lineage["src"]["x"], int(step.removeprefix("step")))
 
     def _settle(self, number: int, failed: int) -> None:
@@ -337,7 +337,7 @@ class _Marks:
         return self._middle(self._blocks, is_first)
 
     def _middle(self, values: array[Any], is_first: bool) -> float:
-        """The median of stretches, drawn anew for each round: the long run is made once, and it is
+        """The median of stretches, drawn again for each round: the long run is made once, and it is
         the spread over its stretches that tells how sure a median is."""
         part = values[: self._tenth] if is_first else values[self._tenth :]
         return float(statistics.median(self._random.choices(part, k=len(part))))
@@ -357,7 +357,7 @@ class _Marks:
 @cache
 def _soaked(count: int, marks: int) -> _Marks:
     """The long run, which is made once."""
-    in_loop(_reading(_needs_tenacity, _astreamed, FAILING))  # imports and caches are no growth
+    in_loop(_reading(_needs_tenacity, _astreamed, FAILING))  # imports and caches aren't growth
 
     async def main() -> _Marks:
         ledger = _Ledger(count)

@@ -105,7 +105,7 @@ def _imports(modules: str, allowed: tuple[str, ...]) -> Callable[[], float]:
 @cache
 def _compiling() -> Mapping[str, str]:
     """An environment in which compiled files are kept: in a place of their own, where they can't be
-    written beside the sources. A checkout would be compiled anew each time, and an installed
+    written beside the sources. A checkout would be compiled again each time, and an installed
     library not."""
     environment = {**os.environ}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -132,7 +132,7 @@ def _source() -> Any:
 
 
 def _groups_in_series(count: int) -> Any:
-    """Groups of two branches, of which the second gives nothing: there is one output."""
+    """Groups of two branches, of which the second emits nothing: there is one output."""
     from fluxus_rx import chain, parallel, step
 
     groups = (
@@ -155,7 +155,7 @@ def _groups_side_by_side(count: int) -> Any:
 
 
 def _groups_nested(depth: int) -> Any:
-    """Groups of two branches, of which the first has the next group; the second gives nothing."""
+    """Groups of two branches, of which the first has the next group; the second emits nothing."""
     from fluxus_rx import chain, parallel, step
 
     flow: Any = step("inner", step_function("plain", 1))

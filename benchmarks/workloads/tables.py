@@ -30,7 +30,7 @@ __all__ = ["WORKLOAD"]
 NAMES = ("src", *(f"step{number}" for number in range(1, STEPS + 1)))
 FEW = f"{OURS}, a tenth of them"
 
-#: Gives outputs, which are there before anyone asks for a table; and makes a table of them.
+#: Returns outputs, which are there before anyone asks for a table; and makes a table of them.
 Outputs = Callable[[int], Any]
 Table = Callable[[Any], Any]
 

@@ -26,12 +26,12 @@ WITHOUT_CONTEXT = f"{BY_HAND}, no contextvars"
 IN_THREADS = f"{OURS} in threads"
 BY_HAND_IN_THREADS = f"{BY_HAND} in threads"
 
-#: What a generator in a thread gives last, by hand.
+#: What a generator in a thread yields last, by hand.
 _END: Any = object()
 
 
 def contests(size: Size, contenders: Contenders) -> Iterable[Contest]:
-    """Functions that do nothing, and generators that do nothing but give, in 20 threads."""
+    """Functions that do nothing, and generators that do nothing but yield, in 20 threads."""
     yield _functions(size.pick(2_000, 200, 50))
     yield _generators(size.pick(100, 20, 4), 50)
 
@@ -127,7 +127,7 @@ def _given(options: dict[str, Any], count: int, per_item: int) -> Callable[[], l
 
 
 def _given_by_hand(count: int, per_item: int) -> Callable[[], Awaitable[list[Any]]]:
-    """A thread for each generator that is under way, ahead of its reader by a few products."""
+    """A thread for each generator that runs, ahead of its reader by a few products."""
     source = items(count)
 
     async def give(pool: Executor, item: Attributes) -> AsyncIterator[Attributes]:

@@ -42,8 +42,8 @@ class KnownAttributes(NamedTuple):
 
     `sure` are the attributes that they have whichever way they came, `perhaps` those that some of
     them have: some items of the data do, or some ways lead through a step that adds them and some
-    through one of whose products that is not known. `adds` is what the step of this place gives;
-    without a step, ways come together here.
+    through one of whose products that is not known. `adds` are the attributes that the step here
+    adds; without a step, ways come together here.
     """
 
     step: str | None
@@ -55,7 +55,7 @@ class KnownAttributes(NamedTuple):
 
 
 class _AnnotatedAttributes(NamedTuple):
-    """What a function says that it gives: the names, and whether it may give nothing at all."""
+    """What a function says that it returns: the names, and whether it may return no product."""
 
     names: tuple[str, ...]
     drops: bool
@@ -158,7 +158,7 @@ _ORDERED_BY: Final = "name one that is there, or keep the order of all by ordere
 def passed_attributes(
     step: Description, ways: Iterable[KnownAttributes | None]
 ) -> KnownAttributes | None:
-    """What is known behind a step that is no function of attributes, and is reached by these ways;
+    """What is known behind a step whose function takes no attributes, and which these ways lead to;
     nothing, unless the step passes products on."""
     known = tuple(way for way in ways if way is not None)
     return _after(step.name, (), known, drops=True) if step.passes_on and known else None
@@ -226,7 +226,7 @@ def _way_out(step: Description, name: str) -> str:
         return "have a step before it provide that"
     fixed = "".join(f", {key}={short(value, key)}" for key, value in step.arguments.items())
     call = f"step({step.name!r}, {function_name(step.function)}{fixed}, {name}=…)"
-    return f"give the parameter a default, or a fixed value: {call}"
+    return f"set a default for the parameter, or pass a fixed value: {call}"
 
 
 def _name_list(texts: Iterable[str]) -> str:
@@ -243,7 +243,7 @@ def _path_text(names: list[str]) -> str:
 
 
 def _annotated_attributes(function: Callable[..., Any]) -> _AnnotatedAttributes | None:
-    """What the annotation of a function says that it gives, if that is a TypedDict, or any number
+    """What the annotation of a function says that it returns, if that is a TypedDict, or any number
     of them.
 
     >>> class Row(typing_extensions.TypedDict):

@@ -1,4 +1,4 @@
-"""What can be known of a flow before it runs: what it can hold, and what is wrong with it.
+"""What is known of a flow before it runs: how much it can hold, and what is wrong with it.
 
 Follows how `_engine.observable` and `_engine.pipeline` put stages together; a test holds each
 number to what a run does.
@@ -49,12 +49,12 @@ _SEVERITIES: Final = ("error", "warning", "info")
 @printed
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Something that is known of a flow before it runs.
+    """Something that `check` found in a flow before it runs.
 
-    - `level`: `"error"` for what makes the run fail as soon as a product comes there, `"warning"`
-      for what is hardly meant, `"info"` for what is good to know
-    - `step`: the name of the step concerned; of what lies between two, `"a → b"`
-    - `text`: what was found; `remedy`: the way out, empty where none is needed
+    - `level`: `"error"` if the run will fail as soon as a product comes there, `"warning"` for a
+      likely mistake, `"info"` for what is good to know
+    - `step`: the name of the step; of an edge between two steps, `"a → b"`
+    - `text`: what was found; `remedy`: what to do, empty if nothing is needed
 
     >>> print(Finding("warning", "fetch", "has no limit", "set concurrency="))
     warning: fetch: has no limit; set concurrency=
@@ -83,34 +83,35 @@ class _Findings(list[Finding]):
 
 
 def check(flow: Describable, *, options: StepOptions | None = None) -> list[Finding]:
-    """What can be known of a flow, or of a part of one, before it runs: errors first, then
-    warnings, then infos, each in the order of the flow.
+    """Find mistakes in a flow, or in a part of one, before it runs: errors first, then warnings,
+    then infos, each in the order of the flow. Returns a list of `Finding`s that prints one to a
+    line; it is empty for a flow without edges and mistakes.
 
     - errors: attributes that a step needs, or keeps its order by, and nothing before it provides.
-      Known are the keys of data, and of the TypedDict that a function is annotated to return;
-      behind any other function anything may be there. Also what can't be sent to the processes of
-      the run's `executor`.
-    - warnings: steps without limit, observables that emit whether or not there is room, options
-      that contradict each other or have no effect; attributes that a step in a `Wrapper` lacks,
-      unless that adds them.
+      Known attributes are the keys of data, and of the TypedDict that a function is annotated to
+      return; behind any other function all attributes may be there. Also what can't be sent to the
+      processes of the run's `executor`.
+    - warnings: steps without a concurrency limit, observables that emit whether or not there is
+      room, options that contradict each other or have no effect; attributes that a step in a
+      `Wrapper` lacks, unless the wrapper adds them.
     - infos: for each edge, the most products that wait there, in `run`, `arun`, `stream`, `astream`
-      and the `run` of a `Flow`. A call counts as one product, that of a generator as those that it
-      has ready; what a list still has in it is not counted, nor what operators in `rx_pipe` and
-      `stream_pipe` hold. On 25 edges between two groups and more, there is one info for each step
-      behind them.
+      and the `run` of a `Flow`. A call counts as one product, that of a generator as the products
+      that it has ready; items that are still in a list aren't counted, nor those that operators in
+      `rx_pipe` and `stream_pipe` hold. If 25 or more edges join two groups, there is one info per
+      downstream step instead of one per edge.
 
-    `options` are those of the run. Nothing is run: no function is called, no iterator touched. A
-    plain function counts as what its signature says, though what it returns may turn out to be
-    awaitable. A transformer alone is checked without knowing its input. Takes time in proportion to
-    the length of the flow.
+    `options` are those of the run. No function is called and no iterator is read. A plain function
+    is taken for what its signature says, though it may turn out to return an awaitable. A
+    transformer alone is checked without knowing its input. Takes time in proportion to the length
+    of the flow.
 
-    Raises TypeError for what is no conduit, ValueError for `options` that are none.
+    Raises TypeError for anything but a conduit, ValueError for invalid `options`.
 
     >>> from fluxus_rx import step
     >>> check(step("src", [{"x": 1}]) >> step("add", lambda x, y: {"z": x + y}))
     error: add: needs the attribute 'y', which nothing before it provides on the path src → add; it
-    is given 'x' (from 'src'); give the parameter a default, or a fixed value: step('add', <lambda>,
-    y=…)
+    is given 'x' (from 'src'); set a default for the parameter, or pass a fixed value: step('add',
+    <lambda>, y=…)
     info: src → add: no products wait; 'add' takes them one at a time
     """
     if not is_describable(flow):
@@ -187,7 +188,8 @@ class _Checking(Wiring[Port]):
         return [port._replace(many=len(ports) > 1 or any(way.many for way in ports))]
 
     def _lacking(self, text: str, remedy: str) -> Remark:
-        """What is told of an attribute that is lacking; who calls a step by itself may add it."""
+        """What is told of an attribute that is missing; a caller of a single step may provide
+        it."""
         if not self._caller:
             return Remark("error", text, remedy)
         return Remark("warning", f"{text}, unless {self._caller!r} adds it in its calls", remedy)
@@ -239,7 +241,7 @@ class _Checking(Wiring[Port]):
             case "with demand":
                 held = Capacity(producer.buffer or BUFFER, f"in the queue behind {name!r}")
             case _:
-                return port._replace(parts=(Capacity(inf, "emitted without heeding demand"),))
+                return port._replace(parts=(Capacity(inf, "emitted without respecting demand"),))
         return port._replace(parts=(held,), queues=(held,))
 
     def _end(self, consumer: Description, ports: list[Port]) -> None:
@@ -254,7 +256,7 @@ class _Checking(Wiring[Port]):
             self._found.append((f"{port.source} → {target}", CheckedEdge(port, taken).told))
 
     def _pass(self, one: Description, ports: list[Port]) -> Port:
-        """Lay the edges to a transformer, and give the port behind it."""
+        """Lay the edges to a transformer, and return the port behind it."""
         name = one.name
         port = Port(name, next(port_keys))
         taken = f"{name!r} takes them one at a time"

@@ -59,7 +59,7 @@ def producer_remarks(producer: Description) -> Iterator[Remark]:
     if producer.emission == "hot":
         yield Remark(
             "warning",
-            f"its {type(producer.data).__name__} emits without heeding demand: what comes faster"
+            f"its {type(producer.data).__name__} emits without respecting demand: what comes faster"
             " than it is taken queues up without bound",
             "say what may be dropped: from_observable(…, overflow='drop_oldest'); or emit more"
             " slowly, thin it out before (ops.sample, ops.throttle_first), or let the slow step run"
@@ -109,7 +109,7 @@ def step_remarks(one: Description, run: StepOptions, has_consumer: bool) -> Iter
         yield Remark(
             "warning",
             "on_error='collect' puts failures into a result that a flow with a consumer hasn't got",
-            "give the flow's run() or arun() on_failure=…, or have a function for on_error",
+            "pass on_failure=… to the flow's run() or arun(), or set on_error to a function",
         )
 
 
@@ -182,14 +182,14 @@ def _of_loop(one: Description, settled: StepOptions) -> Iterator[Remark]:
         yield Remark(
             "warning",
             f"concurrency={own.concurrency} has no effect with executor=None: a plain function runs"
-            " one call at a time on the loop, unless what it gives is awaited",
+            " one call at a time on the loop, unless what it returns is awaited",
             "set executor='thread', or leave executor out",
         )
     if settled.timeout is not None:
         yield Remark(
             "warning",
             f"timeout={settled.timeout:g} can't interrupt it: it is a plain function that runs on"
-            " the loop, so only what it gives is timed, if that is awaited",
+            " the loop, so only what it returns is timed, if that is awaited",
             "set executor='thread', or the timeout on the step itself",
         )
 
@@ -223,5 +223,5 @@ def _of_attempts(one: Description, settled: StepOptions) -> Iterator[Remark]:
         yield Remark(
             "warning",
             "may try for ever: its policy of tenacity never stops",
-            "give it stop=stop_after_attempt(…), or stop_after_delay(…)",
+            "set its stop=stop_after_attempt(…), or stop_after_delay(…)",
         )

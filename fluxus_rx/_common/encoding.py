@@ -37,7 +37,7 @@ class PrintedText(str):
         return format(str(self), how)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return str, (super().__str__(),)  # plain, for whoever reads it
+        return str, (super().__str__(),)  # plain, for the reader
 
 
 def printed(kind: type[T]) -> type[T]:

@@ -1,6 +1,6 @@
 """Item types: read from a class, and compared.
 
-`Producer[int]` says what it gives; these functions find it through inheritance and generics, and
+`Producer[int]` says what it emits; these functions find it through inheritance and generics, and
 tell whether a product of one type fits where another is taken. What a type checker accepts fits,
 and so does what can't be known: a chain that works must not be refused.
 """
@@ -39,7 +39,7 @@ _MOST_FITTING: Final = 1_000
 #: What everything is: also a dataclass, for a type checker, is hashable.
 _ALL: Final = (object, Hashable, typing_extensions.Buffer)
 
-#: Whose arguments are no items alone: what goes in may be wider.
+#: Whose arguments aren't items alone: what goes in may be wider.
 _TWO_WAYS: Final = (AsyncGenerator, Callable, Coroutine, Generator)
 
 #: Where containers are defined whose arguments are their items, in whatever class.

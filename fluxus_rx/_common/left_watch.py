@@ -21,8 +21,8 @@ class LeftWatch:
     """Gives up, with `UsageError`, those who wait for LEFT_SECONDS while left calls hold all that
     they wait for.
 
-    `left` tells how many calls that were left hold it, 0 if anybody else holds some of it too. Who
-    changes that calls `look`, from whatever thread; those who wait may be on several loops.
+    `left` tells how many calls that were left hold it, 0 if anybody else holds some of it too. Code
+    that changes that calls `look`, from whatever thread; those who wait may be on several loops.
     """
 
     def __init__(self, left: Callable[[], int]) -> None:
@@ -42,7 +42,7 @@ class LeftWatch:
         return bool(self._waits)
 
     async def watched(self, awaitable: Awaitable[T], what: Callable[[], str]) -> T:
-        """Await it; the error begins with what `what` gives: who waits, and for what."""
+        """Await it; the error begins with what `what` returns: who waits, and for what."""
         wait = _Wait(self)
         try:
             async with wait.scope:
@@ -73,7 +73,7 @@ class LeftWatch:
 
 class LimiterPlaces:
     """How many calls of all steps and runs are inside of one limiter, and how many of them were
-    left; who waits for it is watched."""
+    left; calls that wait for it are watched."""
 
     def __init__(self, limiter: object) -> None:
         self._limiter = limiter
@@ -166,7 +166,7 @@ def _held_by_left(what: str, left: int) -> UsageError:
     return UsageError(
         f"{what} but {counted(left, 'call')} left after a time-out, and none of them has ended for"
         f" {LEFT_SECONDS:g} s; the next call waits for one. What runs in a thread can't be stopped:"
-        " give what the function waits for a time-out of its own (its request, its query), raise"
+        " set a time-out on what the function waits for (its request, its query), raise"
         " concurrency, or use executor='process', where such a call ends with its process"
     )
 

@@ -52,8 +52,8 @@ class LoadCheck:
             if why is not None:
                 raise InvalidProductError(
                     f"{where()} has {shown(value)}, which can't be pickled and loaded again:"
-                    f" {short(why)}; leave it out of what the step gives, or give what it is made"
-                    " of"
+                    f" {short(why)}; leave it out of what the step returns, or return what"
+                    " it is made of"
                 ) from why
 
 

@@ -74,8 +74,9 @@ def place_note(error: BaseException, place: str, detail: str) -> str:
     """Add a note that tells at which `place` an exception came up, and in what `detail`; the note.
 
     One object may be raised again and again: a constant, or an error that somebody keeps. It does
-    not gather what it had been told of earlier calls. If it is raised anew, the notes of this place
-    and the traceback before are dropped; notes of calls inside each other stay, five of a place.
+    not gather what it had been told of earlier calls. If it is raised again, the notes of this
+    place and the traceback before are dropped; notes of calls inside each other stay, five of a
+    place.
 
     >>> error = ValueError("no")
     >>> place_note(error, "in step 's', ", "item 3"), error.__notes__
@@ -94,7 +95,7 @@ def place_note(error: BaseException, place: str, detail: str) -> str:
 
 #: Notes of one place: of a flow that runs itself in a step, each level has one.
 _MOST_NOTES: Final = 5
-#: Where these raise an exception, they hand on one that was raised elsewhere.
+#: Where these raise an exception, they pass on one that was raised elsewhere.
 _HAND_ON: Final = frozenset({"asyncio", "concurrent", "fluxus_rx", "reactivex", "tenacity"})
 _RAISE: Final = opmap["RAISE_VARARGS"]
 
@@ -137,10 +138,10 @@ def check_whole_number(
     none: str | None = None,
     wrong_type: type[FlowError] = InvalidOptionError,
 ) -> None:
-    """Refuse what is no whole number of `unit` from `least` on; with `none`, the words for what
+    """Refuse anything but a whole number of `unit` from `least` on; with `none`, the words for what
     None means, None is one as well.
 
-    Raises `InvalidOptionError` (a ValueError); for what is no int, `wrong_type`.
+    Raises `InvalidOptionError` (a ValueError); for anything but an int, `wrong_type`.
 
     >>> check_whole_number("window", None, "calls", none="the default")
     >>> check_whole_number("size", 0, "items", who="buffer()")
@@ -162,8 +163,8 @@ def check_whole_number(
 def check_seconds(
     argument: str, value: object, *, zero_fits: bool = False, none: str | None = None
 ) -> None:
-    """Refuse what is no number of seconds above 0, or with `zero_fits` from 0 on; with `none`, the
-    words for what None means, None is one as well.
+    """Refuse anything but a number of seconds above 0, or with `zero_fits` from 0 on; with `none`,
+    the words for what None means, None is one as well.
 
     Raises `InvalidOptionError` (a ValueError).
 
@@ -175,7 +176,7 @@ def check_seconds(
     if value is None and none is not None:
         return
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else nan
-    # Written so that NaN, and what is no number, fails as well.
+    # Written so that NaN, and what isn't a number, fails as well.
     if 0 < number < _TOO_MANY_SECONDS or (zero_fits and number == 0):
         return
     least = "from 0 on" if zero_fits else "above 0"

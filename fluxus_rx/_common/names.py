@@ -103,7 +103,7 @@ def check_name(who: str, name: object) -> None:
         raise InvalidFlowError(f"{who}: name={shown(name)}: expected a string")
     if not name.isidentifier():
         raise InvalidNameError(
-            f"{who}: {name!r} is no valid name: names must be identifiers{identifier(name)}"
+            f"{who}: {name!r} isn't a valid name: names must be identifiers{identifier(name)}"
         )
     know_spelling(name)
 
@@ -114,7 +114,7 @@ def check_step_name(name: object, hint: str = "") -> None:
         raise InvalidFlowError(f"the name of a step must be a string, not {shown(name)}{hint}")
     if not name.isidentifier():
         raise InvalidNameError(
-            f"{name!r} is no valid step name: names must be identifiers{identifier(name)}"
+            f"{name!r} isn't a valid step name: names must be identifiers{identifier(name)}"
         )
 
 

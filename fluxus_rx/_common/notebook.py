@@ -70,7 +70,7 @@ def _headings(row: Sequence[tuple[str, int]], styles: Sequence[str]) -> str:
 
 
 def folded(title: str, body: str, is_open: bool = False) -> str:
-    """HTML that folds, below a title that is no HTML yet.
+    """HTML that folds, below a title that isn't HTML yet.
 
     >>> folded("2 < 3", "<p>yes</p>")
     '<details><summary>2 &lt; 3</summary><p>yes</p></details>'

@@ -52,7 +52,7 @@ def short_repr(value: object, name: str = "") -> str:
 
 def show_by(kind: type, show: Callable[[Any], str]) -> None:
     """Have objects of a class of another library, and of what inherits its `repr`, shown by a
-    function: where that `repr` is no text for people.
+    function: where that `repr` isn't written for people.
 
     >>> class Policy:
     ...     def __repr__(self):
@@ -235,7 +235,7 @@ def _show_text(_: _Writer, value: Any, level: int) -> str:
     if kind is str:
         value = masked_text(value)
     else:
-        # Each byte is a character there; what is no text stays what it is.
+        # Each byte is a character there; what isn't text stays what it is.
         value = kind(masked_text(kind.decode(value, "latin-1")).encode("latin-1"))
     text = repr(kind.__getitem__(value, slice(_MOST_CHARACTERS)))
     if len(text) <= _MOST_CHARACTERS:

@@ -46,7 +46,7 @@ def is_generator(function: Any) -> bool:
 
 
 def is_coroutine_function(function: Any) -> bool:
-    """Whether a function says that what it gives must be awaited: one by itself, a partial or a
+    """Whether a function says that what it returns must be awaited: one by itself, a partial or a
     bound method of one, an object whose `__call__` is one, or a mock of one.
 
     >>> from unittest.mock import AsyncMock
@@ -64,7 +64,7 @@ def is_coroutine_function(function: Any) -> bool:
 
 
 def is_async_function(function: Any) -> bool:
-    """Whether a function says that it is asynchronous: that it gives what must be awaited, or an
+    """Whether a function says that it is asynchronous: that it returns an awaitable or an
     asynchronous generator."""
     if type(function) is BuiltinFunctionType:
         return False
@@ -217,7 +217,7 @@ def _signature_of_mock(mock: Any) -> inspect.Signature:
         if isinstance(known, inspect.Signature):
             return known
     for called in (own.get("_mock_wraps"), own.get("_mock_side_effect")):
-        # A class is one of exceptions to raise, and what is iterated gives the results.
+        # A class is one of exceptions to raise, and what is iterated yields the results.
         if callable(called) and not isinstance(called, type):
             with contextlib.suppress(TypeError, ValueError):
                 return _signature_of(called)

@@ -9,7 +9,7 @@ __all__ = ["is_single_value", "is_text"]
 
 
 def is_text(value: object) -> bool:
-    """Whether this is text, or bytes, whose items are no products.
+    """Whether this is text, or bytes, whose items aren't products.
 
     >>> is_text("ab"), is_text(bytearray(b"ab")), is_text(["ab"])
     (True, True, False)

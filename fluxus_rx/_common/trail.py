@@ -100,7 +100,7 @@ class Trail:
         known.
 
         While a flow is compiled, and nobody else has them: where a branch begins a flow, its steps
-        are there before whoever knows its name.
+        are there before any code that knows its name.
         """
         for begun_in in {id(trail._begun_in): trail._begun_in for trail in trails}.values():
             begun_in.append(name)

@@ -1,5 +1,5 @@
-"""How an observable emits, and what operators are called, guessed from the inside of reactivex, and
-of aiostream.
+"""How an observable emits, and the names of operators, guessed from the inside of reactivex, and of
+aiostream.
 
 An observable doesn't say what it was made of. That of an operator subscribes by a function that has
 what it was put on in its closure, and whose module is the operator's. An operator itself is a
@@ -67,7 +67,7 @@ def _closed_over(function: Any) -> dict[str, Any]:
 
 
 def operator_names(operators: Iterable[Any]) -> tuple[str, ...]:
-    """What operators of reactivex and aiostream are called; any other function by its own name.
+    """The names of operators of reactivex and aiostream; any other function by its own name.
 
     >>> from aiostream import pipe
     >>> from reactivex import operators as ops

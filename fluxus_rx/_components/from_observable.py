@@ -1,4 +1,4 @@
-"""Producers of what an observable emits."""
+"""Producers of the items that an observable emits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["ForeignProducer", "ObservableProducer", "from_observable"]
 
 @printed
 class ForeignProducer(Producer[T]):
-    """Gives what something of another library emits, under a name."""
+    """Emits the items of a source of another library, under a name."""
 
     _flow_awaits = True
     #: the function that makes it, and the field's word for what it takes
@@ -42,12 +42,12 @@ class ForeignProducer(Producer[T]):
 
     @property
     def product_type(self) -> Any:
-        """Any: nobody says."""
+        """Any: the source doesn't say."""
         return Any
 
     @property
     def _flow_why_source(self) -> str:
-        return f"(it gives what {self._flow_kind[1]} emits)"
+        return f"(it emits what {self._flow_kind[1]} emits)"
 
     @derived
     def produce(self) -> Iterable[T]:
@@ -61,7 +61,7 @@ class ForeignProducer(Producer[T]):
 
 
 class ObservableProducer(ForeignProducer[T]):
-    """Gives what an observable emits."""
+    """Emits the items of an observable."""
 
     _flow_kind = ("from_observable", "an observable")
 
@@ -124,32 +124,32 @@ def from_observable(
     buffer: int | None = None,
     overflow: Overflow = "keep",
 ) -> Producer[Any]:
-    """A producer of what an observable emits, in its order; each run subscribes afresh.
+    """A producer of the items that an observable emits, in their order; each run subscribes again.
 
-    Items are given as they are. A step takes in a mapping as a product named `name` (`input`
-    without one); of anything else, it takes in a product with the attribute `name`.
+    Items are emitted as they are. A step takes a mapping as a product named `name` (`input` without
+    one), and any other item as a product with the attribute `name`.
 
-    A cold flow, and whatever else heeds demand, is asked for no more than there is room for:
-    `buffer` items (16). For a source that doesn't wait (a subject, a timer, another thread), and
-    emits one more, `overflow` says what becomes of it:
+    Demand travels to a cold flow, and to any other source that respects demand: it is asked for at
+    most `buffer` items (16) ahead. If a source that doesn't wait (a subject, a timer, another
+    thread) emits one more, `overflow` says what becomes of it:
 
-    - `"keep"`: all wait, however many, which is the contract of Rx itself; past 10,000 the
+    - `"keep"`: all items wait, without bound, which is the contract of Rx itself; past 10,000 the
       library's logger warns once
     - `"error"`: `BufferOverflowError` ends the run, after the items that wait
-    - `"drop_oldest"`: the one that has waited longest is dropped
-    - `"drop_newest"`: the one that has come is dropped
-    - `"latest"`: one waits, the newest; takes no `buffer`
+    - `"drop_oldest"`: the item that has waited longest is dropped
+    - `"drop_newest"`: the new item is dropped
+    - `"latest"`: only the newest item waits; takes no `buffer`
 
-    With any but "keep", the source is never asked to wait, and no more than `buffer` items wait,
-    however long the loop is busy. Items may come from any thread, in the order in which each of
-    them emits; they wake the loop at once. The statistics of a run (`start`) tell how many were
-    dropped; so does the library's logger, at the end of a run, on the level INFO.
+    With any but "keep", there is no backpressure: the source never waits, and at most `buffer`
+    items wait, however long the loop is busy. Items may come from any thread, in the order in which
+    each thread emits; they wake the loop at once. The statistics of a run (`start`) count dropped
+    items; the library's logger reports them at the end of a run, on the level INFO.
 
-    An error of the observable ends the run, after the items that wait; one that is no exception is
-    in an `ObservableError`. A run that ends disposes of the subscription.
+    An error of the observable ends the run, after the items that wait; an error that isn't an
+    exception is in an `ObservableError`. The end of a run disposes of the subscription.
 
-    Raises TypeError for what is no observable, ValueError for a `name` that is no identifier, for
-    a `buffer` below 1, and for another `overflow`.
+    Raises TypeError for anything but an observable, ValueError for a `name` that isn't an
+    identifier, for a `buffer` below 1, and for any other `overflow`.
 
     >>> import reactivex
     >>> from fluxus_rx import run, step

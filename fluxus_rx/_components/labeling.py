@@ -1,4 +1,4 @@
-"""Conduits that label what they give, and branches that have a name."""
+"""Conduits that label what they emit, and branches that have a name."""
 
 from __future__ import annotations
 
@@ -35,12 +35,11 @@ class _Labeling(Conduit):
     _flow_labels: Mapping[str, Any] = {}
 
     def label(self, /, **labels: Any) -> Self:
-        """A copy of this conduit that adds these labels, and those it has, to all its products.
+        """A copy of this conduit that adds these labels to all its products, beside those it has.
 
-        Products are labelled in the flow, as copies (`copy.copy`), so that one that is held
-        elsewhere keeps its own labels; `produce` and `transform` themselves give them as they are.
-        A run raises ValueError if a label has the name of an attribute, TypeError for a product
-        without lineage.
+        Products are labelled in the flow, as copies (`copy.copy`), so that the original keeps its
+        own labels; `produce` and `transform` themselves return products as they are. A run raises
+        ValueError if a label has the name of an attribute, TypeError for a product without lineage.
         """
         labelled = self._flow_copy()
         object.__setattr__(labelled, "_flow_labels", {**self._flow_labels, **labels})
@@ -78,6 +77,15 @@ class LabelingTransformer(_Labeling, Transformer[A_contra, B_co]):
 
     For an asynchronous one, name both bases: `class Fetch(AsyncTransformer[City, Page],
     LabelingTransformer[City, Page])`.
+
+    >>> from fluxus_rx.lineage import LineageOrigin
+    >>> class City(LineageOrigin):
+    ...     product_name = "city"
+    >>> class Keep(LabelingTransformer[City, City]):
+    ...     def transform(self, product):
+    ...         yield product
+    >>> [city.product_labels for city in Keep().label(kept=True).process([])]
+    []
     """
 
     def _flow_connect(self, source: Observable[A_contra]) -> list[FlowObservable[B_co]]:
@@ -110,7 +118,7 @@ class _LabelCall(ItemCall):
         """A labelled copy of a product."""
         if not isinstance(item, HasLineage):
             raise InvalidProductError(
-                f"{self._giver} gave {shown(item)}, which can't be labelled; products that are"
+                f"{self._giver} emitted {shown(item)}, which can't be labelled; products that are"
                 " labelled have a lineage: make their class a HasLineage, or leave out label()"
             )
         # With the labels that it has, which the copies of a class with slots of its own lose.

@@ -68,7 +68,7 @@ class _Pipe(Transformer[Any, Any]):
         )
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
-        """The names of the operators, and that of products that they make anew."""
+        """The names of the operators, and that of products that they create."""
         named = {} if self._name is None else {"name": self._name}
         return {"operators": operator_names(self._operators), **named}
 
@@ -93,7 +93,7 @@ class _RxPipe(_Pipe):
         if is_one_by_one(self._operators):
             one_by_one = YieldedProducts(self.name, None, None)
         make = partial(self._piping, source, foreign, not upstream.shows_items, one_by_one)
-        # The first one now: what is no Observable, or subscribes too early, is told at once.
+        # The first one now: what isn't an Observable, or subscribes too early, is told at once.
         ready = deque([make()])
 
         def subscribe(
@@ -126,7 +126,9 @@ class _RxPipe(_Pipe):
         if not isinstance(piped, Observable):
             if isinstance(piped, asyncio.Future) and piped.done():
                 piped.exception()  # which says the same, and now counts as looked at
-            raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no Observable")
+            raise InvalidFlowError(
+                f"the operators of {self!r} returned {shown(piped)}, not an Observable"
+            )
         piping.piped = remaker.remade(piped) if remakes else piped
         return piping
 
@@ -156,7 +158,9 @@ class _StreamPipe(_Pipe):
         items = streams.iterate(_IteratedOnce(before))
         piped = reduce(lambda stream, operator: operator(stream), self._operators, items)
         if not isinstance(piped, AsyncIterable):
-            raise InvalidFlowError(f"the operators of {self!r} gave {shown(piped)}, no stream")
+            raise InvalidFlowError(
+                f"the operators of {self!r} returned {shown(piped)}, not a stream"
+            )
         if self._name is None:
             return iterate(piped)
         remaker = Remaker(foreign, has_products=has_products)
@@ -210,7 +214,7 @@ class _Piping:
     def subscribe(
         self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
-        """Subscribe to what the operators give."""
+        """Subscribe to what the operators emit."""
         self._is_subscribed = True
         if isinstance(scheduler, FlowScheduler):
             self._scheduler = scheduler
@@ -220,21 +224,23 @@ class _Piping:
 def rx_pipe(*operators: Callable[[Any], Any], name: str | None = None) -> Transformer[Any, Any]:
     """Rx operators as a transformer, to stand in a flow.
 
-    What comes out is what the operators give, in their order; their errors end the run. Demand
-    passes through operators that hand their scheduler on, as nearly all do; the page on demand
-    tells how far each of them lets a source run ahead.
+    It emits what the operators emit, in their order; their errors end the run. Demand travels
+    through operators that pass their scheduler on, as nearly all do; the page on demand tells how
+    far each of them lets a source run ahead.
 
-    In a flow of dictionaries, products that pass keep their lineage. A mapping that `map` makes of
-    a product comes of that one, if beside `map` there are only operators that pass items on
-    (`filter`, `take`, `skip`, `distinct`, `do_action`, `first` and their kin); it is named `name`,
-    or `rx_pipe`, and with a `name` so is anything else. What other operators make anew begins a
-    lineage of its own, as a product named `name`: a mapping with the attributes that it
-    has, anything else (a list, a number) as the attribute `name`. Its `precursors` are the products
-    that are in it; if there are none, the product that the operators were given when they gave it,
-    as far as there is one. Without a `name`, items that are no products have that of a source in
-    front, such as `from_observable(…, name="tick")`.
+    In a flow of dictionaries, products that pass through keep their lineage. A mapping that `map`
+    makes of a product descends from that one, if all other operators pass items on (`filter`,
+    `take`, `skip`, `distinct`, `do_action`, `first` and their kin); it is named `name`, or
+    `rx_pipe`, and with a `name` so is anything else that `map` makes.
 
-    Raises TypeError for what is no operator, ValueError for a `name` that is no identifier.
+    Values that other operators create, such as lists or sums, start a new lineage. Pass `name=` so
+    later steps can use them: a mapping becomes a product with its attributes, any other value a
+    product with the one attribute `name`. `precursors` lists the products that it contains; if
+    there are none, the product that the operators had last received, if that is known. Without a
+    `name`, items that aren't products have that of a source in front, such as
+    `from_observable(…, name="tick")`.
+
+    Raises TypeError for anything but an operator, ValueError for a `name` that isn't an identifier.
 
     >>> from reactivex import operators as ops
     >>> rx_pipe(ops.filter(lambda x: x > 1), ops.take(2)).process([1, 2, 3, 4])
@@ -252,11 +258,11 @@ def rx_pipe(*operators: Callable[[Any], Any], name: str | None = None) -> Transf
 def stream_pipe(*operators: Callable[[Any], Any], name: str | None = None) -> Transformer[Any, Any]:
     """aiostream operators (`aiostream.pipe`) as a transformer, to stand in a flow.
 
-    What comes out is what the operators give, in their order; their errors end the run. `name` is
-    that of products that they make anew, as with `rx_pipe`; the `precursors` of such a product are
-    those in it.
+    It emits what the operators emit, in their order; their errors end the run. Products that pass
+    through keep their lineage. `name` is that of the products that the operators create, as with
+    `rx_pipe`; `precursors` of such a product lists the products that it contains.
 
-    Raises TypeError for what is no operator, ValueError for a `name` that is no identifier.
+    Raises TypeError for anything but an operator, ValueError for a `name` that isn't an identifier.
 
     >>> from aiostream import pipe
     >>> stream_pipe(pipe.chunks(2)).process([1, 2, 3])

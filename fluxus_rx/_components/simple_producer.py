@@ -1,4 +1,4 @@
-"""Producers of what is there already."""
+"""Producers of items that are there already."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["SimpleAsyncProducer", "SimpleProducer"]
 
 
 class SimpleProducer(Producer[T]):
-    """A producer of the items of an iterable, in its order.
+    """A producer of the items of an iterable, in its order; an empty one emits nothing.
 
-    An iterator is used up by the first run; a second one raises `UsageError` (a RuntimeError).
-    Raises TypeError for what isn't iterable, and for text and mappings, whose characters and keys
-    are hardly meant.
+    The first run uses an iterator up; a second run raises `UsageError` (a RuntimeError). Raises
+    TypeError for anything but an iterable, and for text and mappings, whose characters and keys are
+    hardly meant.
 
     >>> list(SimpleProducer([1, 2]))
     [1, 2]
@@ -39,8 +39,8 @@ class SimpleProducer(Producer[T]):
 class SimpleAsyncProducer(AsyncProducer[T]):
     """A producer of the items of an asynchronous iterable, in its order.
 
-    An asynchronous iterator is used up by the first run; a second one raises `UsageError` (a
-    RuntimeError). Raises TypeError for what isn't asynchronously iterable.
+    The first run uses an asynchronous iterator up; a second run raises `UsageError` (a
+    RuntimeError). Raises TypeError for anything but an asynchronous iterable.
 
     >>> async def numbers():
     ...     yield 1

@@ -35,7 +35,7 @@ __all__ = [
 
 @printed
 class Composite(Conduit):
-    """What is made of other conduits."""
+    """A conduit that is made of other conduits."""
 
     _flow_set_on: tuple[Self, StepOptions] | None = None
 
@@ -51,11 +51,11 @@ class Composite(Conduit):
 
     @shows_options()
     def options(self, **options: Unpack[OptionKeywords]) -> Self:
-        """A copy with these options for all steps in it that have none of their own, and none from
-        a chain or a group further inside; see `StepOptions` for their names.
+        """A copy with these options for all steps in it that set none themselves, nor inherit any
+        from a chain or group further inside; `StepOptions` has their meaning.
 
-        What was set on this chain or group before stays, but for what is set anew. Raises TypeError
-        for a name that is no option, ValueError for a value out of its range.
+        Options set on this chain or group before stay, except those set again. Raises TypeError for
+        an unknown option, ValueError for a value out of its range.
         """
         return self._flow_with_options(options)
 
@@ -86,7 +86,7 @@ class Composite(Conduit):
         return any(one._flow_keeps_failures(defaults) for one in self._flow_atoms())
 
     def _flow_atoms(self) -> Iterator[Conduit]:
-        """The conduits in it that are no composites."""
+        """The conduits in it that aren't composites."""
         inside: list[Conduit] = [self]
         while inside:
             one = inside.pop()
@@ -258,7 +258,7 @@ class Chain(Composite):
         return source
 
     def _flow_ended(self, paths: list[Any]) -> list[Any]:
-        """What it gives, given the paths that its last conduit gives."""
+        """What it emits, given the paths that its last conduit emits."""
         return paths
 
     @property
@@ -342,7 +342,7 @@ def entries_of(conduits: Iterable[Conduit]) -> list[Conduit]:
 
 
 def union_of_products(conduits: Iterable[Any]) -> Any:
-    """The union of the types of products that these conduits give."""
+    """The union of the types of products that these conduits emit."""
     return union_of(one.product_type for one in conduits if hasattr(one, "product_type"))
 
 
@@ -401,7 +401,7 @@ def flat(conduits: Iterable[Conduit]) -> tuple[Conduit, ...]:
         twice = next(name for name in names if names.count(name) > 1)
         raise InvalidNameError(
             f"two branches of a group have the name {twice!r}, so that nobody could tell their"
-            " outputs apart; give each path() another name"
+            " outputs apart; name each path() differently"
         )
     return tuple(found)
 
@@ -425,7 +425,7 @@ def check_types(first: Conduit, second: Conduit) -> None:
             taken = getattr(target, "input_type", Any)
             if not fits(given, taken):
                 raise InvalidFlowError(
-                    f"cannot chain {final._flow_label} into {target._flow_label}: the first gives"
+                    f"cannot chain {final._flow_label} into {target._flow_label}: the first emits"
                     f" {type_name(given)}, but the second takes {type_name(taken)}"
                 )
 

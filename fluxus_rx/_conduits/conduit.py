@@ -35,10 +35,14 @@ _NOT_KEPT: Any = object()
 
 @printed
 class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
-    """An element of a flow, or a composition of such elements.
+    """A part of a flow: a producer, a transformer, a consumer, or a chain or group of them.
 
-    Conduits are never changed by running them: one may stand in many flows, and run many times, at
-    once if need be.
+    Running doesn't change a conduit: it may stand in many flows, and run many times, also at once.
+
+    >>> from fluxus_rx import step
+    >>> flow = step("src", [{"x": 1}]) >> (step("a", lambda x: {}) & step("b", lambda x: {}))
+    >>> flow.n_concurrent_conduits, flow.is_chained, [end.name for end in flow.get_final_conduits()]
+    (2, True, ['a', 'b'])
     """
 
     def __init_subclass__(cls, **given: Any) -> None:
@@ -54,12 +58,12 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
 
     @fact
     def is_chained(self) -> bool:
-        """Whether there is a chain of conduits in this."""
+        """Whether this contains a chain of conduits."""
         return self._flow_is_chained
 
     @fact
     def is_concurrent(self) -> bool:
-        """Whether there is a group of parallel conduits in this."""
+        """Whether this contains a group of parallel conduits."""
         return self._flow_is_concurrent
 
     @fact
@@ -78,8 +82,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         return self._flow_links[-1]
 
     def get_final_conduits(self) -> Iterator[Conduit]:
-        """The atomic conduits that end the paths of this one, one branch after the other; none of a
-        passthrough, which what comes before it does."""
+        """The atomic conduits that end the paths, branch by branch; none of a passthrough."""
         return self._flow_finals()
 
     @fact
@@ -117,20 +120,18 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         self, *, ingoing: Collection[Conduit] = ()
     ) -> Iterator[tuple[Conduit, Conduit]]:
         """The edges of the graph, as pairs of atomic conduits; `ingoing` are those that feed it.
-
-        None lead into a producer: a ValueError tells of conduits that would.
-        """
+        Raises ValueError if these would feed a producer."""
         from .._graph.parts import part_of
         from .._graph.wiring import connections
 
         yield from connections(part_of(self), ingoing)
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
-        """The arguments that make this conduit, as far as they differ from the defaults."""
+        """The arguments that make this conduit, where they differ from the defaults."""
         return _init_arguments(self)
 
     def _flow_arguments(self) -> Mapping[str, Any]:
-        """What `get_repr_attributes` of its class gives, if that is one of ours by its kind."""
+        """What `get_repr_attributes` of its class returns, if that is one of ours by its kind."""
         method = getattr(type(self), "get_repr_attributes", None)
         found = method(self) if callable(method) else None
         return found if isinstance(found, Mapping) else _init_arguments(self)
@@ -150,12 +151,12 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         return original
 
     def describe(self) -> Part:
-        """This conduit as data: all that drawings, checks and connections read of it.
+        """This conduit as data, which drawings, checks and connections read.
 
-        An atomic conduit gives a `Description`, a chain a `Series`, a group a `Parallel` of those
-        of its conduits, a passthrough a `Through` (`fluxus_rx.graph`). That of a class follows from
-        its methods, its name and its options. A class overrides it to say more. It has the values
-        themselves, secrets as well; only its `repr` masks those.
+        An atomic conduit returns a `Description`, a chain a `Series`, a group a `Parallel` of those
+        of its conduits, a passthrough a `Through` (`fluxus_rx.graph`). The description of a class
+        follows from its methods, its name and its options; a class overrides `describe` to say
+        more. It has the values themselves, also secrets; only its `repr` masks those.
 
         >>> from fluxus_rx import step
         >>> description = step("add", lambda x, by: {"y": x + by}, by=3).describe()
@@ -189,7 +190,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
     @property
     def _flow_entries(self) -> list[Conduit]:
         """Those of its first conduits that show products to users, one for each type."""
-        # A step takes any mapping, and a passthrough beside it gives it on as a product.
+        # A step takes any mapping, and a passthrough beside it passes it on as a product.
         return [self] if getattr(self, "_flow_shows_items", True) else []
 
     @property
@@ -299,7 +300,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         format: str | None = None,
         paths: bool = False,
     ) -> None:
-        """Draw this conduit and all in it; `fluxus_rx.viz.draw` tells what can be given.
+        """Draw this conduit and all in it; `fluxus_rx.viz.draw` has the styles and files.
 
         >>> from fluxus_rx import step
         >>> step("double", lambda x: {"x": 2 * x}).draw()
@@ -312,7 +313,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         viz.draw(self, style, file=file, format=format, paths=paths)
 
     def check(self, *, options: StepOptions | None = None) -> list[Finding]:
-        """What can be known of this conduit before it runs; `fluxus_rx.check` tells what that is.
+        """Find mistakes in this conduit before it runs; `fluxus_rx.check` has the details.
 
         >>> from fluxus_rx import step
         >>> step("fetch", lambda x: {"y": x}).options(window=3, concurrency=9).check()

@@ -47,13 +47,14 @@ __all__ = ["AsyncConsumer", "Consumer", "Flow"]
 
 
 class Consumer(Conduit, Generic[A_contra, R_co]):
-    """Ends a flow: takes all products, gives the result of the run.
+    """Ends a flow: takes all products, and returns the result of the run.
 
-    A subclass implements `consume`, which is fed while the flow runs, with backpressure: the flow
-    is ahead of it by its buffers and limits at most. It may stop early, which ends the run. In
+    A subclass implements `consume`, which is called while the flow runs, with backpressure: the
+    flow is ahead of it by its buffers and limits at most. Returning early ends the run. In
     `Flow.run()` its iterable drives the loop; in `Flow.arun()` it runs in a thread of its own. Once
-    the run is cancelled, the iterable raises CancelledError in place of a product. What each run
-    needs open, a method `opened` gives: a context manager that sets it on `self`.
+    the run is cancelled, the iterable raises CancelledError in place of a product. Resources that
+    each run needs are opened by a method `opened`, which returns a context manager that sets them
+    on `self`.
 
     >>> class Total(Consumer[int, int]):
     ...     def consume(self, products):
@@ -66,11 +67,11 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
 
     @abstractmethod
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
-        """Take pairs of a path index and a product, as they come, and give the result."""
+        """Take pairs of a path index and a product, as they come, and return the result."""
 
     @fact
     def input_type(self) -> Any:
-        """The type of what is taken, as the class says it; Any if it doesn't."""
+        """The type of the products it takes, as the class says it; Any if it doesn't say."""
         return type_arguments(self, Consumer)[0]
 
     def describe(self) -> Part:
@@ -124,7 +125,7 @@ class Consumer(Conduit, Generic[A_contra, R_co]):
 
 
 def _consumed_in(block: ConduitBlock[Any], products: Iterable[Any]) -> Any:
-    """What a consumer gives in its block, which is told of an error that comes with the products
+    """What a consumer returns in its block, which is told of an error that comes with the products
     also where the consumer has caught it."""
     errors: list[BaseException] = []
     with block as mine:
@@ -137,7 +138,7 @@ def _consumed_in(block: ConduitBlock[Any], products: Iterable[Any]) -> Any:
 class AsyncConsumer(Consumer[A_contra, R_co]):
     """A consumer that awaits: a subclass implements `aconsume`, a coroutine function.
 
-    One that has a `consume` as well, whatever its base, has that called by `Flow.run()`.
+    If a subclass defines `consume` as well, whatever its base, `Flow.run()` calls that.
 
     >>> class Total(AsyncConsumer[int, int]):
     ...     async def aconsume(self, products):
@@ -148,7 +149,7 @@ class AsyncConsumer(Consumer[A_contra, R_co]):
 
     @abstractmethod
     async def aconsume(self, products: AsyncIterable[tuple[int, A_contra]]) -> R_co:
-        """Take pairs of a path index and a product, as they come, and give the result."""
+        """Take pairs of a path index and a product, as they come, and return the result."""
 
     @derived
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
@@ -197,7 +198,7 @@ class _ChainedConsumer(Chain, Consumer[A_contra, R_co]):
 
     @derived
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:
-        """Take products, as those of one path each, and give the result."""
+        """Take products, as those of one path each, and return the result."""
         from_start = reduce(lambda chain, one: chain >> one, self.conduits[:-1])
         outputs = from_start._flow_process([product for _, product in products])
         return cast(R_co, self.conduits[-1].consume((0, output) for output in outputs))
@@ -264,7 +265,7 @@ class Flow(Conduit, Generic[R_co]):
 
     @shows_options()
     def options(self, **options: Unpack[OptionKeywords]) -> Flow[R_co]:
-        """A copy with these options for all steps in it that have none of their own; as that of a
+        """A copy with these options for all steps in it that set none themselves; as that of a
         chain."""
         return Flow(self.producer._flow_with_options(options), self.consumer)
 
@@ -280,14 +281,21 @@ class Flow(Conduit, Generic[R_co]):
         stop: Stopper | None = None,
         on_failure: Callable[[Failure], object] | None = None,
     ) -> R_co:
-        """Run the flow, and give what the consumer gives.
+        """Run the flow, and return what the consumer returns.
 
         `options`, `max_failures`, `deadline` and `stop` are those of `fluxus_rx.run`; at a deadline
-        the consumer gets what is done, and then the end. `on_failure` is called with the failures
-        of steps that have `on_error="collect"`, which need it.
+        the consumer gets the products that are done, and then the end. Steps with
+        `on_error="collect"` need `on_failure`, a function that is called with each `Failure`.
 
         Works wherever `fluxus_rx.run` works, and any number of times. The first error ends the run
         and is raised as it is.
+
+        >>> from fluxus_rx import SimpleProducer
+        >>> class Total(Consumer[int, int]):
+        ...     def consume(self, products):
+        ...         return sum(product for path, product in products)
+        >>> (SimpleProducer([1, 2]) >> Total()).run(deadline=60)
+        3
         """
         settings = self._flow_settings(
             options=options,
@@ -337,7 +345,7 @@ class Flow(Conduit, Generic[R_co]):
         stop: Stopper | None = None,
         on_failure: Callable[[Failure], object] | None = None,
     ) -> R_co:
-        """The same on the running loop."""
+        """The same as `run`, on the running loop."""
         settings = self._flow_settings(
             options=options,
             max_failures=max_failures,
@@ -406,7 +414,7 @@ def _watched(products: Iterable[T], errors: list[BaseException]) -> Generator[T,
 
 
 def _check_result(consumer: Conduit, result: object) -> None:
-    """Refuse the result of a `consume` that is no plain method."""
+    """Refuse the result of a `consume` that isn't a plain method."""
     if inspect.iscoroutine(result):
         result.close()
     elif not inspect.isasyncgen(result):

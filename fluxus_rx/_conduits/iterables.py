@@ -1,4 +1,4 @@
-"""What the methods of conduits may give: an iterable of products."""
+"""What the methods of conduits may return: an iterable of products."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def iterator_of(products: Any, conduit: Conduit, method: str) -> Iterator[Any]:
 
 
 class MethodCall:
-    """A call of a method of a conduit off the loop: it gives an iterator, to be read there as well,
-    or a list or tuple, which is made already."""
+    """A call of a method of a conduit off the loop: it returns an iterator, to be read there as
+    well, or a list or tuple, which is made already."""
 
     __slots__ = ("_arguments", "_method", "conduit")
 
@@ -73,7 +73,7 @@ OpenedThere: TypeAlias = Callable[[MethodCall], Callable[[], Any]]
 
 
 async def items_elsewhere(offload: Offload, call: Callable[[], Any]) -> AsyncGenerator[Any, None]:
-    """The items of what a call off the loop gives, each of them made there as well."""
+    """The items of what a call off the loop returns, each of them made there as well."""
     items = await offload.call(call)
     if isinstance(items, list | tuple):
         for item in items:
@@ -104,7 +104,7 @@ def not_iterable(conduit: Conduit, method: str, products: Any, wanted: str) -> I
 
 
 def check_items(who: str, items: object) -> None:
-    """Refuse what is no iterable of products.
+    """Refuse anything but an iterable of products.
 
     >>> check_items("process()", "ab")
     Traceback (most recent call last):

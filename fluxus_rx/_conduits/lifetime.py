@@ -94,7 +94,7 @@ def opened_products(producer: Any, scope: Scope, awaits: bool, offload: Offload 
 
 
 class _OpenedItems(AsyncIterator[Any]):
-    """The items of what `make` gives, which is called when all that it needs is open."""
+    """The items of what `make` returns, which is called when all that it needs is open."""
 
     def __init__(self, needs: NeededResources, make: Callable[[], Any]) -> None:
         self._needs = needs
@@ -155,9 +155,9 @@ def _manager_of(conduit: Any) -> Any:
         if inspect.iscoroutine(manager):
             manager.close()  # or it complains that it was never awaited
         raise InvalidFlowError(
-            f"{conduit.name}.opened() gave {shown(manager)}; it must give a context manager: put"
-            " @contextlib.asynccontextmanager, or @contextlib.contextmanager, in front of it, and"
-            " `yield` once in it"
+            f"{conduit.name}.opened() returned {shown(manager)}; it must return a context manager:"
+            " put @contextlib.asynccontextmanager, or @contextlib.contextmanager, in front of it,"
+            " and `yield` once in it"
         )
     return manager
 
@@ -179,7 +179,7 @@ def _value_check(conduit: Any) -> Callable[[Any], None] | None:
 
 class ConduitBlock(Generic[_C]):
     """A conduit while one run of it lasts: a block around its calls, plain or asynchronous as what
-    opens it is. The block gives the copy that is opened, and keeps no error from being raised."""
+    opens it is. The block yields the copy that is opened, and keeps no error from being raised."""
 
     def __init__(self, conduit: _C) -> None:
         self._mine = _copy_to_open(conduit)

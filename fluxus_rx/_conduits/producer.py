@@ -1,4 +1,4 @@
-"""Producers: what a flow begins with, and one run of it for all who listen."""
+"""Producers: the sources of flows, and one run of a flow for several listeners."""
 
 from __future__ import annotations
 
@@ -50,15 +50,16 @@ __all__ = ["AsyncProducer", "Producer", "SharedFlow"]
 
 
 class Producer(Conduit, Generic[P_co]):
-    """Starts a flow: gives products.
+    """Starts a flow: emits products.
 
-    A subclass implements `produce`. Products come in the order in which they are made; several
-    producers side by side take turns, or give theirs as they come if anything in the flow awaits.
-    Nothing starts before the first product is asked for, and the producer is asked for a product
-    only as far as the flow has room: the buffers and limits of its steps.
+    A subclass implements `produce`. Products come in the order in which they are made. Producers in
+    parallel take turns, or emit theirs as they come if anything in the flow awaits. Nothing starts
+    before the first product is asked for. Backpressure: the producer is asked for no more products
+    than the buffers and limits of the flow have room for.
 
     Iterate over a producer with `for` or `async for`; leaving early ends the run and cleans up.
-    What each run needs open, a method `opened` gives: a context manager that sets it on `self`.
+    Resources that each run needs are opened by a method `opened`, which returns a context manager
+    that sets them on `self`.
 
     >>> class Numbers(Producer[int]):
     ...     def produce(self):
@@ -69,16 +70,16 @@ class Producer(Conduit, Generic[P_co]):
 
     @abstractmethod
     def produce(self) -> Iterable[P_co]:
-        """Give the products; a plain generator, or anything iterable but text and mappings."""
+        """Yield the products: a plain generator, or return any iterable but text and mappings."""
 
     @fact
     def product_type(self) -> Any:
-        """The type of the products, as the class says it; Any if it doesn't."""
+        """The type of the products, as the class says it; Any if it doesn't say."""
         return type_arguments(self, Producer)[0]
 
     @fact
     def input_type(self) -> Any:
-        """A producer takes nothing."""
+        """None: a producer takes no products."""
         return Never
 
     def describe(self) -> Part:
@@ -96,16 +97,17 @@ class Producer(Conduit, Generic[P_co]):
 
     @shows_options("executor")
     def options(self, **options: Unpack[OptionKeywords]) -> Self:
-        """A copy of this producer that makes its products elsewhere: `executor` is its only option.
+        """A copy of this producer that makes its products off the loop: `executor` is its only
+        option.
 
         With `"thread"`, `"process"` or an `Executor`, `produce` is called there, and each product
-        is asked for there, so that one that blocks, on a file or a database, doesn't hold up the
-        loop. In a process all products are made before the first one is given. Other options are
-        of calls with products. Of a chain or a group that begins with producers, `options` are
-        those of the steps behind them.
+        is made there, so that a blocking call, on a file or a database, doesn't hold the loop. In a
+        process, all products are made before the first one is emitted. All other options are of
+        steps that are called with products. For a chain or a group that begins with producers,
+        `options` sets those of the steps behind them.
 
         Raises TypeError for any other option, for an asynchronous producer, and for one that can't
-        go to another process; ValueError for what is no executor.
+        go to another process; ValueError for anything but an executor.
         """
         return self._flow_with_options(options)
 
@@ -153,18 +155,17 @@ class Producer(Conduit, Generic[P_co]):
     @overload
     def to_observable(self, *, paths: Literal[True]) -> list[Observable[P_co]]: ...
     def to_observable(self, *, paths: bool = False) -> Any:
-        """The products of all paths as they come; cold: each subscription runs afresh.
+        """The products of all paths as they come, as an Observable; cold: each subscription starts
+        a new run.
 
         Needs an asyncio loop: that of the scheduler it is subscribed with, else the running one;
-        raises `UsageError` (a RuntimeError) where there is none. Disposing of the subscription ends
-        the run: what is in flight is cancelled, and generators are closed. An error of the flow is
-        the error of the observable, the very object; the end, or the error, comes when all has been
-        cleaned up.
+        raises `UsageError` (a RuntimeError) without one. Disposing of the subscription ends the
+        run: calls in flight are cancelled, and generators are closed. The observable ends with the
+        same error object as the flow; the end, or the error, comes when all has been cleaned up.
 
-        With `paths`, gives a list of observables, one for each path, in path order. Those that are
-        subscribed to within one turn of the loop share one run, in which the steps that they share
-        run once, and hear the end together; a later subscription runs afresh. Paths that nobody
-        subscribes to don't run.
+        `paths=True` returns a list of observables, one for each path, in path order. Those that are
+        subscribed to within one turn of the loop share one run, in which shared steps run once, and
+        end together; a later subscription starts a new run. Paths without subscribers don't run.
 
         >>> import asyncio
         >>> from reactivex import operators as ops
@@ -187,39 +188,39 @@ class Producer(Conduit, Generic[P_co]):
         return paths()[0] if self._flow_n_paths == 1 else Merged(lambda: [*paths()], True, self)
 
     def to_stream(self) -> Stream[P_co]:
-        """The products of all paths as they come, as an aiostream Stream."""
+        """The products of all paths as they come, as an aiostream Stream; each iteration starts a
+        run."""
         return to_stream(self._flow_merged())
 
     def share(
         self, *, overflow: Overflow = "keep", buffer: int | None = None, replay: int = 0
     ) -> SharedFlow[P_co]:
-        """One run of this flow, for all who listen to it: a hub.
+        """A hub: one run of this flow for any number of listeners (multicast).
 
-        The hub begins flows, and is iterated over, like any producer; each run, and each iteration,
-        listens from the moment when it begins, and gets the last `replay` items first. The source
-        is hot: its run begins with the block `async with flow.share() as hub`, or else with the
-        first who listens. It goes on when nobody listens, and ends when the source does, or by the
-        end of the block, or by `hub.close()`. Then all who listen come to their end.
+        The hub is a producer: it begins flows, and can be iterated over. Each run and each
+        iteration listens from its own beginning on, and gets the last `replay` items first. The
+        source is hot: its run begins with the block `async with flow.share() as hub`, or with the
+        first listener. It goes on without listeners, and ends with the source, at the end of the
+        block, or by `hub.close()`. Then all listeners end.
 
-        Each who listens has a buffer of its own, of `buffer` items (16), and `overflow` says what
-        becomes of one more:
+        Each listener has a buffer of `buffer` items (16). `overflow` says what becomes of one more:
 
-        - `"keep"`: it waits; a source that can wait is asked for no more than all who keep items
-          have room for, so the slowest of them sets the pace of all
+        - `"keep"`: it waits; a source that can wait is asked for no more items than all such
+          listeners have room for, so the slowest of them sets the pace
         - `"error"`: `BufferOverflowError` ends the run that listens
-        - `"drop_oldest"`, `"drop_newest"`: the oldest of those that wait is dropped, or the new one
-        - `"latest"`: one waits, the newest; takes no `buffer`
+        - `"drop_oldest"`, `"drop_newest"`: the oldest item that waits is dropped, or the new one
+        - `"latest"`: only the newest item waits; takes no `buffer`
 
-        With any but "keep", whoever is slow loses items, `hub.dropped` tells how many, and neither
-        the source nor anybody else waits. `hub.subscriber(overflow=…, buffer=…)` is the same hub
-        with another policy. At most `buffer` items wait for each who listens, and `replay` items in
-        the hub.
+        With any but "keep", a slow listener loses items, `hub.dropped` counts them, and neither the
+        source nor other listeners wait. `hub.subscriber(overflow=…, buffer=…)` is the same hub with
+        another policy. At most `buffer` items wait for each listener, and `replay` items in the
+        hub.
 
-        An error of the source is the error of all who listen, and of those who come later. If
-        nobody listens, the end of the block raises it, or else the loop's exception handler has it.
-        The run has none of the settings of the runs that listen, such as `on_error="collect"`.
+        An error of the source is raised for all listeners, also for later ones. Without listeners,
+        the end of the block raises it, or it goes to the loop's exception handler. The run of the
+        hub has none of the settings of the listening runs, such as `on_error="collect"`.
 
-        Raises ValueError for a `buffer` below 1, a `replay` below 0, and for another `overflow`.
+        Raises ValueError for a `buffer` below 1, a `replay` below 0, and for any other `overflow`.
 
         >>> import asyncio
         >>> from fluxus_rx import step
@@ -304,7 +305,7 @@ class Producer(Conduit, Generic[P_co]):
 class AsyncProducer(Producer[P_co]):
     """A producer that awaits: a subclass implements `aproduce`, an asynchronous generator.
 
-    One that has a `produce` as well, whatever its base, has that called by plain callers.
+    If a subclass defines `produce` as well, whatever its base, plain callers call that.
 
     >>> class Numbers(AsyncProducer[int]):
     ...     async def aproduce(self):
@@ -317,7 +318,7 @@ class AsyncProducer(Producer[P_co]):
 
     @abstractmethod
     def aproduce(self) -> AsyncIterable[P_co]:
-        """Give the products; an asynchronous generator, or anything asynchronously iterable."""
+        """Yield the products: an asynchronous generator, or return any asynchronous iterable."""
 
     @derived
     def produce(self) -> Iterable[P_co]:
@@ -340,10 +341,10 @@ class _ParallelProducers(Group, Producer[P_co]):
 
 @printed
 class SharedFlow(Producer[P_co]):
-    """One run of a flow, for all who listen to it; `Producer.share` makes it, and tells the rules.
+    """One run of a flow for any number of listeners; `Producer.share` makes it, and has the rules.
 
     A producer: each run that begins with it, and each iteration over it, listens to that one run.
-    `subscriber` gives the same with another policy for items that come too fast.
+    `subscriber` returns the same hub with another policy for items that come too fast.
     """
 
     _flow_awaits = True
@@ -359,7 +360,7 @@ class SharedFlow(Producer[P_co]):
     def subscriber(
         self, *, overflow: Overflow | None = None, buffer: int | None = None
     ) -> SharedFlow[P_co]:
-        """The same run for those who want another policy; what isn't given is as it was.
+        """The same hub with another policy; arguments that are left out stay as they are.
 
         >>> from fluxus_rx import step
         >>> hub = step("src", [{"x": 1}]).share(replay=3)
@@ -377,12 +378,12 @@ class SharedFlow(Producer[P_co]):
 
     @property
     def dropped(self) -> int:
-        """How many items have found no room, with all who have listened by this object."""
+        """How many items were dropped, over all that have listened by this object."""
         return self._dropped
 
     def close(self) -> Awaitable[None]:
-        """Tell the run to end; from any thread, and more than once. All who listen get what waits
-        for them, and come to their end. Await what this gives to know that all is cleaned up."""
+        """Tell the run to end; from any thread, and more than once. All listeners get the items
+        that wait for them, and end. Await the returned object to wait for the clean-up."""
         return self._source.close()
 
     async def __aenter__(self) -> Self:

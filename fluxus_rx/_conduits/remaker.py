@@ -1,4 +1,4 @@
-"""Products of what operators on a stream make anew."""
+"""Products of what operators on a stream create."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Remaker", "is_one_by_one"]
 _PLAIN_TYPES: Final = frozenset({bool, bytes, complex, float, int, str, type(None)})
 
 
-#: Modules of operators that pass items on, and of those that give one of their own for each.
+#: Modules of operators that pass items on, and of those that emit one of their own for each.
 _PASSING: Final = frozenset({
     "distinct", "distinctuntilchanged", "do", "filter", "first", "skip", "skipwhile", "take",
     "takewhile",
@@ -73,7 +73,7 @@ class Remaker:
             self._current = before
 
     def remade(self, piped: Observable[Any]) -> Observable[Any]:
-        """What the operators give, as products."""
+        """What the operators emit, as products."""
         # Not by `ops.map`: the operators of Rx are 3 ms of the import of the library, where nobody
         # uses them (benchmark "startup, import").
         return Observable(partial(self._subscribe_remade, piped))
@@ -125,8 +125,8 @@ class Remaker:
 
 
 def is_one_by_one(operators: Iterable[Any]) -> bool:
-    """Whether operators of Rx give at most one item for each that they are given, at once, and of
-    that item alone; false of those that are not known. Some of them give items of their own.
+    """Whether operators of Rx emit at most one item for each that they are given, at once, and of
+    that item alone; false of those that are not known. Some of them emit items of their own.
 
     >>> from reactivex import operators as ops
     >>> is_one_by_one([ops.filter(bool), ops.map(abs)]), is_one_by_one([ops.scan(max)])

@@ -191,7 +191,7 @@ def _refusals(cls: type, halves: tuple[str, str] | None) -> Iterator[str]:
         if inspect.isfunction(vars(cls).get(name)) and name not in _annotations(cls):
             yield (
                 f".{name} is a method, and conduits have it as a value: make it a @property, or"
-                " give it another name"
+                " choose another name"
             )
 
 
@@ -240,7 +240,7 @@ def _refused_halves(cls: type, halves: tuple[str, str]) -> Iterator[str]:
     role = _role_of(cls)
     base, other = (f"Async{role}", role) if plain else (role, f"Async{role}")
     yield (
-        f" has {has}() and no {lacks}(), and is {_a(base)}: make it {_a(other)}, or give it both,"
+        f" has {has}() and no {lacks}(), and is {_a(base)}: make it {_a(other)}, or write both,"
         f" {halves[0]}() for plain callers and {halves[1]}() for asynchronous ones"
     )
 
@@ -264,7 +264,7 @@ def _refused_overrides(cls: Any, halves: tuple[str, str]) -> Iterator[str]:
         base = said[other].__name__
         yield (
             f" has {own[0]}(), and the {other}() of {base}, which other callers would call:"
-            f" override {other}() alone, which serves all, or give it both, {halves[0]}() for plain"
+            f" override {other}() alone, which serves all, or write both, {halves[0]}() for plain"
             f" callers and {halves[1]}() for asynchronous ones"
         )
 

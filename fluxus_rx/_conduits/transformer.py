@@ -45,18 +45,19 @@ __all__ = [
 
 
 class Transformer(TransformerStage, Generic[A_contra, B_co]):
-    """Takes products one by one, and gives zero or more for each.
+    """Takes products one by one, and emits any number of products for each.
 
     A subclass implements `transform`, which runs on the loop's thread: one product at a time, the
-    outputs in the order of the inputs. Steps that wait for something are an `AsyncTransformer`.
-    What each run needs open, a method `opened` gives: a context manager that sets it on `self`.
+    outputs in the order of the inputs. Steps that wait for something are an `AsyncTransformer`. An
+    error of `transform` ends the run, unless `on_error` says otherwise. Resources that each run
+    needs are opened by a method `opened`, which returns a context manager that sets them on `self`.
 
-    In a flow of steps, a mapping that it gives becomes a product that comes of the one that it was
-    called with. It has the `name` of the transformer; its keys must be identifiers. What is passed
-    on, is no mapping, or has a lineage of its own stays what it is.
+    In a flow of steps, a mapping that it yields becomes a product that descends from its input,
+    with the `name` of the transformer; its keys must be identifiers. A product that is passed on,
+    that isn't a mapping, or that has a lineage of its own stays as it is.
 
-    A transformer is an operator in Rx and in aiostream too: called with an Observable it gives an
-    Observable, called with an asynchronous iterable it gives a Stream.
+    A transformer is an operator in Rx and in aiostream, too: called with an Observable it returns
+    an Observable, called with an asynchronous iterable it returns a Stream.
 
     >>> class Half(Transformer[float, float]):
     ...     def transform(self, product):
@@ -67,36 +68,36 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
 
     @abstractmethod
     def transform(self, product: A_contra) -> Iterable[B_co]:
-        """Give the outputs for one product; a plain generator, or anything iterable but text and
+        """Yield the outputs for one product: a plain generator, or return any iterable but text and
         mappings."""
 
     @fact
     def input_type(self) -> Any:
-        """The type of what is taken, as the class says it; Any if it doesn't."""
+        """The type of the products it takes, as the class says it; Any if it doesn't say."""
         return type_arguments(self, Transformer)[0]
 
     @fact
     def product_type(self) -> Any:
-        """The type of what is given, as the class says it; Any if it doesn't."""
+        """The type of the products it emits, as the class says it; Any if it doesn't say."""
         return type_arguments(self, Transformer)[1]
 
     def buffered(self, size: int, overflow: Overflow) -> Transformer[A_contra, B_co]:
-        """This transformer behind a buffer that never asks what comes before it to wait.
+        """This transformer behind a buffer that takes products without backpressure.
 
-        In a group, a slow branch behind one doesn't slow the others. Up to `size` products wait
-        here, in their order; for one more, `overflow` says what becomes of it:
+        In a group, a slow branch behind a buffer doesn't slow the others. Up to `size` products
+        wait here, in their order; `overflow` says what becomes of one more:
 
-        - `"drop_oldest"`: the one that has waited longest is dropped
-        - `"drop_newest"`: the one that has come is dropped
-        - `"latest"`: one waits, the newest; `size` is 1
+        - `"drop_oldest"`: the product that has waited longest is dropped
+        - `"drop_newest"`: the new product is dropped
+        - `"latest"`: only the newest product waits; `size` is 1
         - `"error"`: `BufferOverflowError` ends the run
-        - `"keep"`: all wait, however many; past 10,000 the library's logger warns once
+        - `"keep"`: all products wait, without bound; past 10,000 the library's logger warns once
 
-        The statistics of a run (`start`) tell how many were dropped, in the row `buffered`; so does
-        the library's logger, at the end of a run, on the level INFO.
+        The statistics of a run (`start`) count dropped products in the row `buffered`; the
+        library's logger reports them at the end of a run, on the level INFO.
 
-        Raises ValueError or TypeError for a size that is no whole number from 1 on, ValueError for
-        another overflow.
+        Raises ValueError or TypeError for a size that isn't a whole number from 1 on, ValueError
+        for any other overflow.
 
         >>> from fluxus_rx import rx_pipe
         >>> from reactivex import operators as ops
@@ -115,7 +116,8 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
     @overload
     def __call__(self, source: AsyncIterable[A_contra]) -> Stream[B_co]: ...
     def __call__(self, source: Any) -> Any:
-        """This transformer as an operator."""
+        """This transformer as an operator: an Observable becomes an Observable, any other
+        asynchronous iterable a Stream."""
         if isinstance(source, Observable):
             return self._flow_on(source)
         if hasattr(source, "__aiter__"):
@@ -131,14 +133,14 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
     def atransform(self, product: A_contra) -> AsyncIterable[B_co]:
         """The outputs for one product, on the running loop, as an asynchronous iterable.
 
-        Inside of a run, in a step, a transformer or a consumer, the calls are calls of that run:
-        they count for its limits, in its statistics and for its failures, with the path of the call
-        that they are made in, and have the options of this transformer. A call inside of a call of
-        the same transformer has the slot of that one. Elsewhere it is a run of its own.
+        Inside a run, in a step, a transformer or a consumer, the calls are calls of that run: they
+        count for its limits, in its statistics and for its failures, with the path of the calling
+        step, and have the options of this transformer. A call inside a call of the same transformer
+        shares the slot of that call. Elsewhere, this is a run of its own.
 
-        Whoever leaves it early closes it, with `contextlib.aclosing`, or it is cleaned up only when
-        the loop gets to it, or the run ends. Raises `UsageError` where calls would wait for each
-        other for ever.
+        Use `contextlib.aclosing` if you may leave early; otherwise it is cleaned up only when the
+        loop gets to it, or the run ends. Raises `UsageError` if calls would wait for each other for
+        ever.
 
         >>> import asyncio
         >>> from fluxus_rx import step
@@ -161,13 +163,12 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
 
     @derived
     def process(self, items: Iterable[A_contra]) -> list[B_co]:
-        """Run this transformer over `items`, and list the outputs: path by path, each path in the
-        order of the items. Raises the first error of any call.
+        """Run this transformer over `items`, and return a list of the outputs: path by path, each
+        path in the order of the items. Raises the first error of any call.
 
-        A class may have a method `process` of its own, which takes all items and gives all outputs,
-        to batch or to sort them: in a flow it is called once, in a thread, and reads the stream as
-        it comes. What this method gives it then, by `super().process(items)`, is what `transform`
-        gives for these items.
+        A class may override `process`, which takes all items and yields all outputs, to batch or to
+        sort them: in a flow it is called once, in a thread, and reads the stream as it comes.
+        Inside it, `super().process(items)` yields what `transform` yields for these items.
 
         >>> class Largest(Transformer[int, int]):
         ...     def transform(self, product):
@@ -184,8 +185,8 @@ class Transformer(TransformerStage, Generic[A_contra, B_co]):
     async def aprocess(self, items: Iterable[A_contra] | AsyncIterable[A_contra]) -> list[B_co]:
         """The same as `process`, on the running loop; `items` may be asynchronous.
 
-        A class may have a method `aprocess` of its own: an asynchronous generator that takes an
-        asynchronous iterable of all items. If it has a `process` too, that is for plain callers.
+        A class may override `aprocess`: an asynchronous generator that takes an asynchronous
+        iterable of all items. If it has a `process` too, plain callers call that.
         """
         one = self._flow_by_calls() if self._flow_whole[1] else self
         return await one._flow_aprocess(items)
@@ -216,8 +217,8 @@ class AsyncTransformer(Transformer[A_contra, B_co]):
     Up to `concurrency` calls (256 by default) are in flight at once, over all paths of a run. The
     outputs come in the order of completion, or of the inputs with `.options(ordered=True)`.
 
-    One that has a `transform` of its own as well, whatever its base, has that called by plain
-    callers (`run`, `stream`, `process`, `for`), as that of a plain transformer is.
+    If a subclass defines `transform` as well, whatever its base, plain callers (`run`, `stream`,
+    `process`, `for`) call that, as they call that of a plain transformer.
 
     >>> class Fetch(AsyncTransformer[str, str]):
     ...     async def atransform(self, product):
@@ -228,7 +229,7 @@ class AsyncTransformer(Transformer[A_contra, B_co]):
 
     @abstractmethod
     def atransform(self, product: A_contra) -> AsyncIterable[B_co]:
-        """Give the outputs for one product; an asynchronous generator."""
+        """Yield the outputs for one product; an asynchronous generator."""
 
     @derived
     def transform(self, product: A_contra) -> Iterable[B_co]:
@@ -239,9 +240,13 @@ class AsyncTransformer(Transformer[A_contra, B_co]):
 
 
 class Passthrough(Conduit):
-    """Stands in a group of parallel transformers, and passes products on as they are.
+    """A branch of a group that passes products on as they are; `passthrough()` makes one.
 
-    It can't be chained, and there can be one in a group at most: a second would double the outputs.
+    It can't be chained, and a group has at most one: a second would duplicate the outputs.
+
+    >>> from fluxus_rx import passthrough, step
+    >>> step("ask", lambda x: {"y": x}) & passthrough()
+    step('ask', <lambda>) & Passthrough()
     """
 
     _flow_role: ConduitRole = "passthrough"
@@ -252,7 +257,7 @@ class Passthrough(Conduit):
             raise passthrough_chained()
 
     def describe(self) -> Part:
-        """A `Through`: it is no node of a graph."""
+        """A `Through`: it isn't a node of a graph."""
         from .._graph.parts import Through
 
         return Through()
@@ -424,7 +429,7 @@ def group(conduits: Collection[Conduit]) -> Transformer[Any, Any]:
             if not fits(taken, made.product_type):
                 raise InvalidFlowError(
                     f"a passthrough beside {made._flow_label} would pass on {type_name(taken)}, but"
-                    f" the group gives {type_name(made.product_type)}; widen its product type"
+                    f" the group emits {type_name(made.product_type)}; widen its product type"
                 )
     return made
 

@@ -60,15 +60,15 @@ class TransformerStage(Conduit):
 
     @abstractmethod
     def transform(self, product: Any) -> Iterable[Any]:
-        """Give the outputs for one product."""
+        """Yield the outputs for one product."""
 
     @shows_options()
     def options(self, **options: Unpack[OptionKeywords]) -> Self:
         """A copy of this transformer with other options; see `StepOptions` for their names.
 
-        What was set before stays, but for what is set anew. Raises TypeError for a name that is no
-        option, for what can't go to another process, and for an executor of what awaits; ValueError
-        for a value out of its range.
+        Options set before stay, except those set again. Raises TypeError for an unknown option, for
+        what can't go to another process, and for an executor of what awaits; ValueError for a value
+        out of its range.
         """
         changed = self._flow_copy()
         replaced = self._flow_options.replaced(options, self._flow_label)
@@ -256,13 +256,13 @@ class TransformerStage(Conduit):
 
 
 #: what a message calls the outputs of a call
-_OUTPUTS: Final = "products it gave"
+_OUTPUTS: Final = "products it yielded"
 
 
 class _TransformerCall:
     """The calls of a transformer in one run, each with a product.
 
-    In a flow of dictionaries, a mapping that it gives is a product that comes of that one.
+    In a flow of dictionaries, a mapping that it yields is a product that descends from that one.
     """
 
     __slots__ = (

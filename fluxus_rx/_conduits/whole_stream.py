@@ -72,7 +72,7 @@ def seen_whole(
 
 
 class _WholeStream(AsyncIterator[Any]):
-    """What comes to a transformer, given to its own method, and what that gives."""
+    """What comes to a transformer, passed to its own method, and what that yields."""
 
     def __init__(
         self, transformer: Any, path: str, before: AsyncIterator[Any], needs: NeededResources
@@ -104,7 +104,7 @@ class _WholeStream(AsyncIterator[Any]):
             yield item
 
     async def awaited(self) -> AsyncGenerator[Any, None]:
-        """What `aprocess` gives."""
+        """What `aprocess` yields."""
         await self.needs.open()
         given: Any = None
         try:
@@ -145,7 +145,7 @@ async def _each(items: Iterator[Any]) -> AsyncGenerator[Any, None]:
 
 
 class _ProcessInThread(Cancellable[Any]):
-    """What `process` gives, in a thread of its own: a daemon, as Python waits at its exit for any
+    """What `process` yields, in a thread of its own: a daemon, as Python waits at its exit for any
     other."""
 
     # A stream that can be told to end, as what it reads is: or it would take that for the end.

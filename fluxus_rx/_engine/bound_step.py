@@ -42,12 +42,12 @@ __all__ = [
 class BoundStep(NamedTuple):
     """What a step does to one item, bound to a run.
 
-    `apply` gives an item, or `Items`. It is called for an asynchronous step too, whose outcome is
-    then awaited: a coroutine gives an item or `Items`. `explain` adds to an error where it came
-    up, and gives that note. `may_wait` tells whether `apply` may give `Items` of a `Deferred`.
-    `locate` tells the position of an item in the flow, where items have one; `kept` gives an item
-    as it is now, for one who holds it while the flow goes on. `given` makes an outcome of what
-    stands in for that of an item, after the call has given so many products. `arguments` gives
+    `apply` returns an item, or `Items`. It is called for an asynchronous step too, whose outcome is
+    then awaited: a coroutine returns an item or `Items`. `explain` adds to an error where it came
+    up, and returns that note. `may_wait` tells whether `apply` may return `Items` of a `Deferred`.
+    `locate` tells the position of an item in the flow, where items have one; `kept` returns an item
+    as it is now, for code that holds it while the flow goes on. `given` makes an outcome of what
+    stands in for that of an item, after the call has given so many products. `arguments` returns
     those of the call with an item, by name. `gauge` counts its calls, in a run that counts.
     `calls_users` tells whether it calls what users wrote; else it goes on in a run that is drained.
     `offload` is where its calls run, if that isn't the loop. `direct` is how the step may be called
@@ -84,7 +84,8 @@ class CallCounter(Protocol):
 
     @property
     def plain(self) -> PlainCalls:
-        """Those that give one product each; who makes one may count it here, if none `is_due`."""
+        """Those that return one product each; code that makes one may count it here, if none
+        `is_due`."""
         ...
 
     @property
@@ -112,8 +113,8 @@ class CallCounter(Protocol):
         ...
 
     def direct_outcome(self, outcome: Callable[[Any, Any], Any], given: Any, item: Any) -> Any:
-        """What comes of an item for which a function gave no plain dictionary, by what makes an
-        outcome of that."""
+        """What comes of an item for which a function returned anything but a plain dictionary, by
+        what makes an outcome of that."""
         ...
 
     def failed(self, error: BaseException, item: Any) -> None:
@@ -139,7 +140,7 @@ class DirectCall(Protocol):
 
 
 class Stopped(NamedTuple):
-    """Where calls that are fused don't go on: the step at this position gave `Items`."""
+    """Where calls that are fused don't go on: the step at this position returned `Items`."""
 
     position: int
     outcome: Items[Any]
@@ -153,8 +154,8 @@ class FusedCalls(ABC):
 
     @abstractmethod
     def carry(self, item: Any, first: int = 0) -> Any:
-        """What the last step gives for an item of the one with the index `first`, if none of them
-        gives `Items`; else `Stopped`.
+        """What the last step returns for an item of the one with the index `first`, if none of them
+        returns `Items`; else `Stopped`.
 
         An error is explained by the step in which it came up.
         """
@@ -163,14 +164,14 @@ class FusedCalls(ABC):
     def rows(
         self, source: Iterator[Any], collector: Collector, time_slice: TimeSlice
     ) -> CollectedRows | None:
-        """The steps on all that a source gives, collected as rows; None if it gives no rows."""
+        """The steps on all that a source emits, collected as rows; None if it has no rows."""
 
 
 class CollectedRows(Iterator[Any]):
-    """Collects what a source and the steps behind it give.
+    """Collects what a source and the steps behind it emit.
 
-    As an iterator, it gives `Stopped`, where a step gives `Items`, and `YIELD_TO_LOOP`, where the
-    event loop is due a turn. What is left then is left in the `source`.
+    As an iterator, it yields `Stopped`, where a step returns `Items`, and `YIELD_TO_LOOP`, where
+    the event loop is due a turn. What is left then is left in the `source`.
     """
 
     __slots__ = ("_progress", "source")
@@ -228,7 +229,7 @@ class ItemCall(ABC):
 
 
 class Deferred:
-    """What a synchronous step gives, in `Items`, if its function is asynchronous after all."""
+    """What a synchronous step returns, in `Items`, if its function is asynchronous after all."""
 
     __slots__ = ("_closed", "_finish", "_source")
 
@@ -320,8 +321,8 @@ class _OpenedFirst:
 
 
 class Opening:
-    """What a synchronous step gives, in `Items`, in place of an outcome: `wait` gives what has to
-    be awaited, and then the step is called again with the same item."""
+    """What a synchronous step returns, in `Items`, in place of an outcome: `wait` returns what has
+    to be awaited, and then the step is called again with the same item."""
 
     __slots__ = ("wait",)
 
@@ -338,8 +339,8 @@ def offloaded(
 ) -> Offload | None:
     """Where the plain function of a step runs in this run, if that isn't the loop's thread.
 
-    The same for all places of the step that has this `key`; `label` gives what messages call it.
-    Products of a generator are read ahead, each as `snapshot` gives it.
+    The same for all places of the step that has this `key`; `label` returns what messages call it.
+    Products of a generator are read ahead, each as `snapshot` returns it.
     """
     executor = options.executor
     if scope is None or executor is None:

@@ -86,7 +86,7 @@ def outputs_for(
 ) -> AsyncGenerator[Any, None]:
     """The outputs of a transformer for one product; `connect` puts it on an observable.
 
-    Inside of a run, its calls are of that run, and further down than all: its limits, counts and
+    Inside a run, its calls belong to that run, further down than all others: its limits, counts and
     failures are those of the run. Elsewhere it is a run of its own.
     """
     caller = CALLER.get()
@@ -137,11 +137,12 @@ class _InnerPipelines:
 
 @operator
 def to_stream(source: Observable[T]) -> AsyncIterator[T]:
-    """An observable as an aiostream Stream; each iteration subscribes afresh.
+    """An observable as an aiostream Stream; each iteration subscribes again.
 
-    Items come in the order in which they are emitted. At most 16 wait here if the source heeds
-    demand, as a flow does. From a source that can't wait nothing is lost. An error is raised as it
-    is, after the items before it. Leaving early disposes of the subscription.
+    Items come in the order in which they are emitted. If the source respects demand, as a flow
+    does, at most 16 items wait here; the items of a source that can't wait queue up, and none is
+    lost. An error is raised as it is, after the items before it. Leaving early disposes of the
+    subscription.
 
     >>> import asyncio, reactivex
     >>> from aiostream import pipe
@@ -157,12 +158,12 @@ def to_stream(source: Observable[T]) -> AsyncIterator[T]:
 
 def to_observable(source: AsyncIterable[T]) -> Observable[T]:
     """A stream, or any asynchronous iterable, as an Observable; cold: each subscription iterates
-    afresh.
+    again.
 
-    Needs an asyncio loop: that of the scheduler it is subscribed with, else the running one. Items
-    are emitted as far as a flow downstream has room for them; to an observer that takes whatever
-    comes, as fast as they come. Disposing of the subscription closes the iteration. An error of the
-    source is the error of the Observable, the very object.
+    Needs an asyncio loop: that of the scheduler it is subscribed with, else the running one. It
+    emits only as many items as a flow downstream has room for; to an observer without backpressure,
+    it emits at full speed. Disposing of the subscription closes the iteration. The Observable ends
+    with the same error object as the source.
 
     >>> import asyncio
     >>> from reactivex import operators as ops
@@ -177,7 +178,7 @@ def to_observable(source: AsyncIterable[T]) -> Observable[T]:
     if not isinstance(source, AsyncIterable):
         raise InvalidFlowError(
             f"to_observable() takes an asynchronous iterable, not {shown(source)}; of a plain one,"
-            " SimpleProducer(items).to_observable() makes an observable that heeds demand"
+            " SimpleProducer(items).to_observable() makes an observable that respects demand"
         )
     return FlowObservable(lambda flow, owner: iterate(source))
 

@@ -62,7 +62,7 @@ class Execution:
     A run that is drainable may be told to end: by `drain`, by its deadline, or from outside.
 
     At the end of the block, however it ends, everything is cancelled, awaited and closed; an error
-    in doing so is raised, or becomes a note of the one that is under way.
+    in doing so is raised, or becomes a note of the one that is being raised.
     """
 
     # No generator with contextlib's decorator: that assigns the traceback of what it passes on,
@@ -147,7 +147,7 @@ class Execution:
 
     def drain(self, within: float | None = None) -> None:
         """Take no more from the sources, and begin no call; with `within`, end after so many
-        seconds whatever is under way then."""
+        seconds whatever is in flight then."""
         if self.scope.closing:
             return
         self.scope.drain()
@@ -158,7 +158,7 @@ class Execution:
             self._leaves.append(cut.cancel)
 
     def serve_reader(self, waits: bool) -> None:
-        """Have the channel give what was collected, and what comes. If the run `waits` for the
+        """Have the channel deliver what was collected, and what comes. If the run `waits` for the
         reader, be ahead by the buffer at most, and keep the order that steps keep."""
         readable, self._readable = self._readable, None
         if readable is not None:
@@ -200,7 +200,7 @@ class Execution:
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether it has ended although calls were under way."""
+        """Whether it has ended although calls were in flight."""
         return self.scope.draining.cut_short
 
     @property
@@ -283,7 +283,7 @@ class Execution:
 
 
 async def close_scope(scope: Scope, error: BaseException | None) -> BaseException | None:
-    """Close the scope; give what there is to raise."""
+    """Close the scope; return what there is to raise."""
     try:
         await scope.close(error)
     except asyncio.CancelledError as cancelled:
@@ -302,7 +302,7 @@ async def close_scope(scope: Scope, error: BaseException | None) -> BaseExceptio
 async def collect(
     paths: Sequence[Observable[Any]], settings: RunSettings | None = None
 ) -> list[list[Any]]:
-    """Run the paths of a flow to their end, and collect what each of them gives, in order of
+    """Run the paths of a flow to their end, and collect what each of them emits, in order of
     completion."""
     results: list[list[Any]] = [[] for _ in paths]
     async with Execution(paths, settings, [result.append for result in results]) as channel:
@@ -376,7 +376,7 @@ class _ThreadFeed:
     # in the thread
 
     def consumed_by(self, consume: Callable[[Iterator[Arrival]], T]) -> T:
-        """What the consumer gives for all that arrives."""
+        """What the consumer returns for all that arrives."""
         arrivals = self._arrivals()
         try:
             return consume(arrivals)

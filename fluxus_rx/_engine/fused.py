@@ -23,9 +23,9 @@ __all__ = ["Fused", "pending_stage"]
 
 class _Section:
     """Neighbouring steps as one loop, for what is left to do at `cursors`, then for what `base`
-    gives."""
+    yields."""
 
-    # Not an asynchronous generator: who polls gets a product that is there without a coroutine,
+    # Not an asynchronous generator: a poll returns a product that is there without a coroutine,
     # which is 0.5 µs less (benchmark "async").
     __slots__ = (
         "_base", "_idle_times", "_is_blocked", "_loop", "_poll_base", "_products", "_run",
@@ -53,7 +53,7 @@ class _Section:
         self._idle_times = idle_times
         #: whether the last product waits to be taken
         self._is_blocked = False
-        #: what the loop gives for what is left to do; None at the end
+        #: what the loop yields for what is left to do; None at the end
         self._products: Iterator[Any] | None = self._loop.products()
         #: what else has come instead of a product
         self._stopped: Any = None
@@ -69,7 +69,7 @@ class _Section:
         )
 
     def poll(self) -> Any:
-        """What the steps give, if nothing has to be waited for; else END."""
+        """What the steps return, if nothing has to be waited for; else END."""
         if self._stopped is not None or self._products is None or self._time_slice.gate is not None:
             return END
         if self._is_blocked and self._idle_times is not None:
@@ -91,7 +91,7 @@ class _Section:
         return product
 
     async def next(self) -> Any:
-        """What the steps give; where a call is pending that `PendingCall`, as the last. Raises
+        """What the steps return; where a call is pending that `PendingCall`, as the last. Raises
         StopAsyncIteration at the end."""
         try:
             while self._products is not None:
@@ -178,10 +178,10 @@ def pending_stage(
 
 
 class Fused(CompositeStream[Any]):
-    """What neighbouring synchronous steps give, as a stream.
+    """What neighbouring synchronous steps emit, as a stream.
 
     Where a step turns out to be asynchronous, it is a stage from there on, and the steps behind it
-    read from that; this stream goes over to them, so that 500 such steps are no recursion.
+    read from that; this stream goes over to them, so that 500 such steps don't recurse.
     """
 
     __slots__ = ("_flow", "_section", "poll")
@@ -200,7 +200,7 @@ class Fused(CompositeStream[Any]):
         collector: Collector | None = None,
     ) -> Fused:
         """The steps on the items of `source`, an iterator or an asynchronous one; their gauges are
-        told of it. With a `collector`, what they give goes there."""
+        told of it. With a `collector`, what they emit goes there."""
         gauges = [bound_step.gauge for bound_step in bound_steps if bound_step.gauge is not None]
         idle_times = None
         if gauges:

@@ -1,7 +1,7 @@
 """Synchronous steps as one loop: no task, no queue, no recursion.
 
 Items are taken through the steps depth first, with a stack of what is left to do, so that 2,000
-steps in a row are fine, and a step that gives a million products gives them one by one.
+steps in a row are fine, and a step that yields a million products emits them one by one.
 
 In plain Rx the same is done in the emitter's thread and at its time, without an event loop.
 """
@@ -28,18 +28,19 @@ from .bound_step import BoundStep, CollectedRows, Deferred, FusedCalls, Opening,
 __all__ = ["YIELD_TO_LOOP", "Cursor", "FusedLoop", "PendingCall", "PlainSteps"]
 
 _CANNOT_WAIT: Final = (
-    "a synchronous step gave something to be awaited, but stands in plain Rx, where nothing can"
+    "a synchronous step returned an awaitable, but stands in plain Rx, where nothing can"
     " wait: write its function with async def"
 )
 
 
 class Cursor(NamedTuple):
-    """How far the loop has come in the items of a source, or in what a step gave for one item."""
+    """How far the loop has come in the items of a source, or in what a step returned for one
+    item."""
 
     #: the index of the step that takes the items
     taker: int
     items: Iterator[Any]
-    #: who gave them, and for which item; None for those of a source
+    #: who returned them, and for which item; None for those of a source
     caller: BoundStep | None = None
     argument: Any = None
 
@@ -89,7 +90,7 @@ def _passed_on(item: Any) -> Any:
 class FusedLoop:
     """Takes items through synchronous steps, depth first, with a stack instead of recursion.
 
-    With a `collector`, what the last step gives goes there.
+    With a `collector`, what the last step emits goes there.
     """
 
     __slots__ = (
@@ -125,7 +126,7 @@ class FusedLoop:
             self._cursors = [Cursor(end, rows)]
 
     async def yield_to_loop(self) -> None:
-        """Give the event loop its turn, or wait for what a step needs to be open."""
+        """Yield to the event loop, or wait for what a step needs to be open."""
         opening, self.opening = self.opening, None
         if opening is not None:
             await opening.wait()
@@ -138,8 +139,8 @@ class FusedLoop:
 
     @property
     def whole(self) -> Callable[[Any], Any] | None:
-        """What takes an item through all steps in one call, and gives what the last one gives, or
-        `Stopped`; None if there is no such call."""
+        """What takes an item through all steps in one call, and returns what the last one returns,
+        or `Stopped`; None if there is no such call."""
         if not self._calls:
             return _passed_on
         call, end = self._calls[0]
@@ -163,7 +164,7 @@ class FusedLoop:
         return cursors
 
     def products(self) -> Iterator[Any]:
-        """What the steps give for all that is left to do; `YIELD_TO_LOOP`, where the event loop
+        """What the steps return for all that is left to do; `YIELD_TO_LOOP`, where the event loop
         is due a turn; and where a call is pending that `PendingCall`, as the last."""
         cursors, calls, time_slice = self._cursors, self._calls, self._time_slice
         collector, end, new_cursor = self._collector, len(calls), tuple.__new__
@@ -281,7 +282,7 @@ class PlainSteps(Generic[T]):
         self._stopped = True
 
     def on_next(self, item: Any) -> None:
-        # Without a loop as long as each step gives one item, which is the usual case: 5.9 µs an
+        # Without a loop as long as each step returns one item, which is the usual case: 5.9 µs an
         # item are 3.2 then.
         for index, apply in enumerate(self._applies):
             if self._stopped:
@@ -304,7 +305,7 @@ class PlainSteps(Generic[T]):
             self._observer.on_next(item)
 
     def _take_items(self, index: int, items: Any, given: Any) -> None:
-        """On from a step that gave several."""
+        """On from a step that returned several."""
         if items.__class__ is Deferred:
             items.close()
             self._observer.on_error(UsageError(_CANNOT_WAIT))

@@ -1,6 +1,6 @@
 """The synchronous steps of a flow that branches as one loop, so that order is always the same.
 
-In turn, each source gives one product; it goes through all branches, depth first and in the order
+In turn, each source emits one product; it goes through all branches, depth first and in the order
 in which the flow is written, before another product is asked for. These are nested loops: nothing
 here depends on who is ready first, on how long a step takes, or on when the reader asks.
 """
@@ -25,7 +25,7 @@ __all__ = ["FusedTree", "TreeNode"]
 
 
 class TreeNode:
-    """Neighbouring steps; what they give goes to all `children`, or out, by the path `index`."""
+    """Neighbouring steps; what they emit goes to all `children`, or out, by the path `index`."""
 
     __slots__ = (
         "_item", "_items", "_last_first", "_loop", "_run", "_whole", "bound_steps", "channel",
@@ -45,12 +45,12 @@ class TreeNode:
         self.index = index
         self._loop = FusedLoop(bound_steps, [])
         self._run: Callable[..., Any] | None = None
-        #: what the loop gives; None where nothing is left to do
+        #: what the loop yields; None where nothing is left to do
         self._items: Iterator[Any] | None = None
         #: what takes an item through the steps in one call, if there is such a call, and its item
         self._whole: Callable[[Any], Any] | None = None
         self._item: Any = END
-        #: where what they give goes instead, once a step behind them has turned out to await
+        #: where what they emit goes instead, once a step behind them has turned out to await
         self.channel = channel
 
     def add(self, items: Iterator[Any]) -> None:
@@ -94,7 +94,7 @@ class TreeNode:
         self._items = self._loop.products()
 
     def next(self) -> Any:
-        """What the steps give next; END where nothing is left to do."""
+        """What the steps emit next; END where nothing is left to do."""
         assert self._run is not None
         if self._item is not END:
             assert self._whole is not None
@@ -114,7 +114,7 @@ class TreeNode:
         return product
 
     async def yield_to_loop(self) -> None:
-        """Give the event loop the turn that it is due."""
+        """Yield to the event loop when that is due."""
         await self._loop.yield_to_loop()
 
     def branch(self, product: Any) -> Sequence[TreeNode]:
@@ -125,7 +125,8 @@ class TreeNode:
         return children
 
     def cut(self, position: int, flow: FlowScheduler) -> Channel[Any]:
-        """Only go as far as this step; what gets there waits in a channel for whoever goes on."""
+        """Only go as far as this step; what gets there waits in a channel for the stage that goes
+        on."""
         self.channel = Channel()
         cursors = self._loop.release()
         self._loop = FusedLoop(self.bound_steps[:position], cursors, flow.scope.time_slice)
@@ -144,13 +145,13 @@ class TreeNode:
 
 
 class FusedTree(CompositeStream[tuple[int, Any]]):
-    """What the steps of a tree give, each with the index of its path.
+    """What the steps of a tree emit, each with the index of its path.
 
     `roots` have the products of their sources to do; or the one root reads `base`. Where a step
     turns out to be asynchronous, it and what is behind it become a tree of their own, which `start`
     has read by somebody else: order is that of completion from there on. `parts` are closed with
-    the tree, `channels` at its end. With `receivers`, one for each path, what the steps give goes
-    there at once, and who reads is told of the end alone.
+    the tree, `channels` at its end. With `receivers`, one for each path, what the steps emit goes
+    there at once, and the reader is told of the end alone.
     """
 
     def __init__(

@@ -1,12 +1,12 @@
-"""One run of a flow for all who listen to it, whoever comes and leaves.
+"""One run of a flow for all who listen to it, while listeners come and leave.
 
 Rules of this file:
 
 1. The run belongs to nobody who listens: it ends when its source does, or when it is told to.
-2. Items are emitted on the loop of the run, to whoever listens then; subscribing and leaving is for
+2. Items are emitted on the loop of the run, to all who listen then; subscribing and leaving is for
    any thread.
-3. An error is told to all who listen. Where nobody does, whoever ends the run is told, or else the
-   loop's exception handler.
+3. An error is told to all who listen. Where nobody does, the code that ends the run is told, or
+   else the loop's exception handler.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _HUB_LOOP_ENDED = (
 
 
 class _Listener(NamedTuple):
-    """Who listens, and the room there is for items; on another loop, nobody waits for it."""
+    """An observer, and its room for items; on another loop, the source doesn't wait for it."""
 
     observer: abc.ObserverBase[Any]
     demand: Demand
 
 
 class HotSource(Generic[T]):
-    """Runs the paths of a flow once, and emits what they give to all who listen.
+    """Runs the paths of a flow once, and emits what they emit to all who listen.
 
     Keeps the last `replay` items for those who come later. All who listen have to have room for an
     item; with nobody there, the run goes on and items are dropped.
@@ -57,7 +57,7 @@ class HotSource(Generic[T]):
         self._paths = paths
         self._recent: deque[T] = deque(maxlen=replay)
         self._replay = replay
-        #: reentrant: who is told of an item may subscribe, or leave
+        #: reentrant: code that is told of an item may subscribe, or leave
         self._lock = RLock()
         self._listeners: dict[object, _Listener] = {}
         self._targets: list[abc.ObserverBase[T]] = []
@@ -76,8 +76,8 @@ class HotSource(Generic[T]):
         self._ended: futures.Future[None] = futures.Future()
 
     def start(self, loop: asyncio.AbstractEventLoop, *, is_awaited: bool = False) -> None:
-        """Begin to run on this loop, unless that has been done; `is_awaited` tells that whoever
-        starts it waits for its end as well."""
+        """Begin to run on this loop, unless that has been done; `is_awaited` tells that the code
+        that starts it waits for its end as well."""
         with self._lock:
             self._is_awaited = self._is_awaited or is_awaited
             if self._loop is not None or self._is_over:
@@ -243,7 +243,7 @@ class Closing:
 
 
 def _look_at(task: asyncio.Task[None]) -> None:
-    """Who was to be told of its error has been; asyncio would complain that nobody looked."""
+    """Its error has been passed on; asyncio would complain that nobody looked at it."""
     if not task.cancelled():
         task.exception()
 

@@ -1,7 +1,7 @@
 """The paths of a flow, subscribed to together: as one observable, or each with its own receiver.
 
 Those whose steps are synchronous, from their source on, are one loop (`fused_tree`), so that they
-give their products in the same order each time. Where all is collected, and the steps of all
+emit their products in the same order each time. Where all is collected, and the steps of all
 branches are asynchronous, workers in common carry each product through all of them (`pipeline`).
 All other paths run side by side, and their products come as they are ready.
 """
@@ -62,7 +62,7 @@ class _Part:
 
 
 class Merged(DrivenObservable[T]):
-    """The paths of a flow as one observable; compiled anew for each subscription."""
+    """The paths of a flow as one observable; compiled again for each subscription."""
 
     def __init__(
         self, compile_paths: Callable[[], list[Observable[T]]], driven: bool, flow: object
@@ -161,7 +161,7 @@ class _InlinePaths(Observable[Any]):
 
 
 class _InlineRun:
-    """The observer of all that a tree of synchronous steps gives: of the tree itself, and of those
+    """The observer of all that a tree of synchronous steps emits: of the tree itself, and of those
     that grow out of it where a step turns out to be asynchronous."""
 
     def __init__(
@@ -288,7 +288,7 @@ def _together(
     roots = _roots_of(paths)
     inline = {id(root) for root in _distinct_parts(roots.values()) if _is_inline(root, settings)}
     found = {index: root for index, root in roots.items() if id(root) in inline}
-    # Who counts wants to know for how long each step has waited.
+    # A run that counts has to know for how long each step has waited.
     is_plain = is_collected and settings.meter is None and not settings.drainable
     carried: set[int] = set()
     if is_plain:

@@ -23,7 +23,7 @@ from .bound_step import BoundStep, Deferred
 __all__ = ["counted_outcome", "metered", "metered_source"]
 
 
-#: Instead of what a function gave that wasn't called, since the run is drained.
+#: Instead of the outcome of a function that wasn't called, since the run is drained.
 _UNCALLED: Final[Any] = object()
 
 
@@ -38,7 +38,7 @@ def metered(work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> 
 
 
 class _StepCalls:
-    """The calls of a step, counted: the usual ones, which give one product each, as numbers, and
+    """The calls of a step, counted: the usual ones, which return one product each, as numbers, and
     the others one by one.
 
     The functions are closures that write the numbers themselves, since calls of methods would cost
@@ -246,7 +246,7 @@ class _StepCalls:
 
 
 def _metered_outcome(outcome: Any, watch: _OneCall, loop_time: LoopTime | None) -> Any:
-    """What a call gave; if it is still to come, it is watched until it has."""
+    """What a call returned; if it is still to come, it is watched until it has."""
     if outcome.__class__ is not Items:
         watch.alone()
         return outcome
@@ -269,7 +269,7 @@ def _timed_later(source: Deferred, loop_time: LoopTime) -> Deferred:
 
 
 def metered_source(opened: Callable[[], Any], gauge: Gauge, meter: Meter) -> Any:
-    """The items of the source that `opened` gives, each counted as a call that gives one product;
+    """The items of the source that `opened` yields, each counted as a call that yields one product;
     what it takes to open it is part of the first."""
     first = meter.begin(gauge)
     total = gauge.total

@@ -85,10 +85,10 @@ class _Link(NamedTuple):
 
 
 class FlowObservable(DrivenObservable[T]):
-    """An observable made of a root and stages; cold: each subscription runs afresh.
+    """An observable made of a root and stages; cold: each subscription starts a new run.
 
     A `driven` one runs on a loop, by a driver. One that isn't is plain Rx: in the emitter's thread
-    and at its time, with the subscriber's scheduler handed on as it is.
+    and at its time, with the subscriber's scheduler passed on as it is.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class FlowObservable(DrivenObservable[T]):
 
     @property
     def trail(self) -> Trail | None:
-        """The way to here; None for a root that is no step."""
+        """The way to here; None for a root that isn't a step."""
         if self._branched is not None:
             return self._branched
         return self._root_trail if self._last is None else self._last.placed.trail
@@ -231,7 +231,7 @@ class FlowObservable(DrivenObservable[T]):
         return pipeline
 
     def _new_owner(self) -> ProductOwner:
-        """Whose items its steps give, in one run."""
+        """Whose items its steps emit, in one run."""
         trail = None if self.branch is not None else self._root_trail
         return ProductOwner("" if trail is None else trail.name)
 
@@ -274,7 +274,7 @@ class FlowObservable(DrivenObservable[T]):
         return intake
 
     def _item_counter(self, key: Hashable, meter: Meter | None) -> ItemCounter | None:
-        """Counts what an intake gives, if the run counts."""
+        """Counts what an intake yields, if the run counts."""
         trail = self._root_trail
         if meter is None or trail is None:
             return None
@@ -316,7 +316,7 @@ class FlowObservable(DrivenObservable[T]):
 
     @property
     def is_shared(self) -> bool:
-        """Whether others get the products that it gives: it is a branch without steps."""
+        """Whether others get the products that it emits: it is a branch without steps."""
         return self._last is None and self.branch is not None
 
     @property
@@ -410,7 +410,7 @@ def buffered(
     label: str | None = None,
     on_drop: Callable[[], object] | None = None,
 ) -> FlowObservable[T]:
-    """`source`, taken in by a policy; its items are called `label` where they are no products."""
+    """`source`, taken in by a policy; its items are called `label` where they aren't products."""
     given = flow_observable(source)
     return FlowObservable(
         BufferedObservable(source, policy, key, on_drop),

@@ -76,7 +76,7 @@ class _PathObservable(Observable[T]):
 
 
 class _PathSubscription(Generic[T]):
-    """Whoever has subscribed to one path of a shared run."""
+    """The observers that have subscribed to one path of a shared run."""
 
     __slots__ = ("flow", "inner", "is_over", "observer")
 
@@ -252,7 +252,7 @@ class _OwnRun(_SharedRun[T]):
 
 
 def _source_of(path: FlowObservable[Any]) -> Trail | None:
-    """What tells the source of a path from others; None of one that is no step."""
+    """What tells the source of a path from others; None of one that isn't a step."""
     if path.trail is None:
         return None
     first = path.trail.first

@@ -24,8 +24,8 @@ __all__ = ["CarriedSteps", "Pipeline"]
 
 
 class CarriedSteps(NamedTuple):
-    """Neighbouring asynchronous steps behind a fork; what they give goes to all `children`, or is
-    collected as what the path of this number gives."""
+    """Neighbouring asynchronous steps behind a fork; what they emit goes to all `children`, or is
+    collected as the outputs of the path of this number."""
 
     bound_steps: list[BoundStep]
     children: Sequence[CarriedSteps]
@@ -86,7 +86,7 @@ class Pipeline(CompositeStream[T]):
         self._add(async_stage(self._last, bound_step, bound_step.acall, self.flow))
 
     def fan_out(self, branches: Sequence[CarriedSteps], collectors: Sequence[Collector]) -> None:
-        """Have what it gives carried through all branches of a group, by workers that these have in
+        """Have what it emits carried through all branches of a group, by workers that these have in
         common, and collected at the end of each path."""
         if not isinstance(self._last, FlatMap):
             self._own(1)  # branches have queues of their own
@@ -103,8 +103,8 @@ class Pipeline(CompositeStream[T]):
             self._add(StartWith(items, self._last))
 
     def fuse(self, collector: Collector | None = None) -> None:
-        """Turn the synchronous steps so far into one stream; with a `collector`, what they give
-        may go there instead."""
+        """Turn the synchronous steps so far into one stream; with a `collector`, what they emit may
+        go there instead."""
         bound_steps, self._pending = self._pending, []
         if self._is_drainable or any(bound_step.may_wait for bound_step in bound_steps):
             self._own(BUFFER)

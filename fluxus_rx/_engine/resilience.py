@@ -7,7 +7,7 @@ Rules of this file:
    until it ends.
 2. A call that has given nothing yet can be made again. One that has given products can't, unless
    they are the same each time: then those that were given are passed over.
-3. Only an `Exception` is ever tried again, kept or replaced. What ends a run goes through.
+3. Only an `Exception` is ever retried, kept or replaced. What ends a run goes through.
 """
 
 from __future__ import annotations
@@ -70,11 +70,11 @@ def resilient(
     if options.on_error == "collect" and (log is None or not log.collects):
         raise UsageError(
             f"step {step!r} has on_error='collect', but nothing here takes its failures: run it"
-            " with run() or arun(), give stream(), astream() or the run() of a flow on_failure=…,"
-            " or have a function for on_error"
+            " with run() or arun(), pass on_failure=… to stream(), astream() or the run() of a"
+            " flow, or set on_error to a function"
         )
     resilience = _Resilience(work, step, place, log, lends, leftover, clock)
-    # A function that replaces what has failed may turn out to be asynchronous.
+    # A function that replaces products of failed calls may turn out to be asynchronous.
     may_wait = work.may_wait or callable(options.on_error)
     return work._replace(apply=resilience.apply, acall=resilience.acall, may_wait=may_wait)
 
@@ -146,7 +146,7 @@ class _Resilience:
             elif outcome.source.__class__ is Deferred:
                 outcome.source.close()
                 raise UsageError(
-                    f"step {self.step!r}: its on_error gave something to be awaited, where nothing"
+                    f"step {self.step!r}: its on_error returned an awaitable, where nothing"
                     " can wait; write it with async def"
                 ) from error
             else:
@@ -193,8 +193,8 @@ class _Resilience:
         error: Exception | None,
         given: int,
     ) -> tuple[_Attempt | None, Any]:
-        """The next attempt that gives something, and what it gives; where there is none, what the
-        failure comes to."""
+        """The next attempt that returns something, and what it returns; where there is none, what
+        the failure comes to."""
         while True:
             if error is not None:
                 retried = await self._may_retry(attempts, error, given)
@@ -293,7 +293,7 @@ class _Resilience:
         finally:
             await aclose(replacements)
 
-    # What failed
+    # Failed calls
 
     def _handle(self, error: Exception, item: Any, attempts: int, given: int) -> Any:
         """What a failure comes to, after a call has given so many products: an outcome, or the
@@ -358,7 +358,7 @@ class _Attempt:
             self._clock = AttemptClock(resilience.clock, resilience.timeout)
 
     async def begin(self) -> Any:
-        """Make the call; what it gives, with the limiter left unless that is still to come."""
+        """Make the call; what it returns, with the limiter left unless that is still to come."""
         resilience = self._resilience
         if self.permit is not None and not await self.permit.take(resilience.is_let_in):
             return resilience.leave(self.item)

@@ -138,7 +138,7 @@ class StageInRun(NamedTuple):
         place = partial(settings.location_of or Location.outside, trail)
         leftover: Leftover | None = None
         if scope is not None and settings.meter is not None:
-            # A call inside of one that is under way is a part of that, and ends as it does.
+            # A call inside of one that is in flight is a part of that, and ends as it does.
             is_drained = bound_step.calls_users and not is_inner
             draining = scope.draining if is_drained else Draining(scope.loop)
             leftover = Leftover(draining, stage.name, place, bound_step.kept)
@@ -178,7 +178,7 @@ def stages_in_run(
 
 
 class ForeignItems(NamedTuple):
-    """What a step makes of items that are no products: what it calls them, and how far down their
+    """What a step makes of items that aren't products: what it calls them, and how far down their
     path they were made, if operators have made them."""
 
     label: str | None = None
@@ -279,7 +279,7 @@ def async_stage(
     call: Callable[[Any], Coroutine[Any, Any, Any]],
     flow: FlowScheduler,
 ) -> FlatMap[Any]:
-    """The calls of a step with what a stream gives, each awaited."""
+    """The calls of a step with what a stream yields, each awaited."""
     scope = flow.scope
     flat_map: FlatMap[Any] = FlatMap(
         stream,

@@ -29,7 +29,7 @@ from .step_function import Factories
 
 __all__ = ["passthrough", "path", "route", "step", "where"]
 
-#: what a step's function gives
+#: what a step's function returns
 Attributes = Mapping[str, Any]
 
 
@@ -45,7 +45,7 @@ class TakesAttributes(Protocol):
     """A function that takes any attributes, as `**attributes`."""
 
     def __call__(self, **attributes: Any) -> Outcome:
-        """What it gives for them."""
+        """What it returns for them."""
         ...
 
 
@@ -59,9 +59,9 @@ def step(
     using: Mapping[str, Callable[[], Any]],
     **fixed: Any,
 ) -> Any: ...
-# A function that can be called without arguments is no producer if it takes some all the same. What
-# types can't say: that all are keyword-only and have defaults. What a partial takes, mypy doesn't
-# know.
+# A function that can be called without arguments isn't a producer if it takes some all the same.
+# What types can't say: that all are keyword-only and have defaults. What a partial takes, mypy
+# doesn't know.
 @overload
 def step(name: str, function: partial[Any], /, **fixed: Any) -> Any: ...
 @overload
@@ -89,28 +89,32 @@ def step(
 def step(
     name: Any = ..., function_or_data: Any = ..., /, *, using: Any = None, **fixed: Any
 ) -> Any:
-    """One step of a flow.
+    """A step of a flow: a name, and data or a function.
 
     - Data (a mapping, an iterable or async iterable of mappings, an Observable of mappings), or a
-      function without parameters: a producer.
-    - A function with parameters: a transformer. Its arguments are looked up by name in the lineage
-      of each product, the latest value first, and in `fixed`; parameters with a default are
-      optional; `**kwargs` gets all attributes.
+      function without parameters, makes a producer: a step that begins a flow.
+    - A function with parameters makes a transformer: a step that is called with each product. Its
+      arguments are looked up by name in the lineage of the product, the latest value first, and in
+      `fixed`; parameters with a default are optional; `**kwargs` gets all attributes.
 
     A function returns a mapping (one product), an iterable or async iterable of mappings (any
-    number), or an awaitable of one of these. An `async def` function runs up to 256 calls at once
-    (`.options(concurrency=…)`); what it gives flows on in order of completion, and is sorted in the
-    result. A plain function runs on the loop's thread, one call at a time; if it returns an
-    awaitable, it is run as an `async def` function is.
+    number, none to drop the product), or an awaitable of one of these. An `async def` function runs
+    up to 256 calls concurrently (`.options(concurrency=…)`); products leave in order of completion,
+    and the result sorts them. A plain function runs on the loop's thread, one call at a time; if it
+    returns an awaitable, it runs like an `async def` function. Options are set by `.options(…)`,
+    not here.
 
-    `using` names what a run makes for the function and closes at its end, such as
-    `using={"client": httpx.AsyncClient}`: by the name of a parameter, a class, or a function
+    `using` names resources that a run opens for the function and closes at its end, such as
+    `using={"client": httpx.AsyncClient}`: for the name of a parameter, a class, or a function
     without parameters, plain or asynchronous. It is called on the loop of the run, before the first
-    call of the step. If it gives a context manager, that is entered, and what comes of that is the
-    argument; else it is what was given. A class makes one for each step, a function one for all
-    steps of a run that have it. A step whose function takes nothing else is a producer.
+    call of the step. If it returns a context manager, the run enters that and passes the entered
+    value; otherwise it passes what was returned. A class makes one resource for each step, a
+    function one for all steps of a run that share it. A step whose function takes nothing else is a
+    producer.
 
-    Raises TypeError or ValueError, while the flow is written, for what can't work.
+    Raises TypeError or ValueError while the flow is built, if the step can't work: for a name that
+    isn't an identifier, a call in place of a function, or fixed arguments that the function doesn't
+    take.
 
     >>> from fluxus_rx import run
     >>> flow = step("src", [{"x": 1}, {"x": 2}]) >> step("add", lambda x, by: {"y": x + by}, by=10)
@@ -187,20 +191,20 @@ def path(name: str, flow: Transformer[A, B], /) -> Transformer[A, B]: ...
 @overload
 def path(name: str, flow: Passthrough, /) -> Passthrough: ...
 def path(name: str, flow: Any, /) -> Any:
-    """A branch with a name: a step, a chain, a group or a passthrough that is called so.
+    """A branch with a name: a step, a chain, a group or a passthrough that is called `name`.
 
-    It runs as it does without the name, which tells its outputs, failures and calls from those of
-    other branches: in `RunResult.paths`, `result[name]` and data frames, in the `path` of a failure
-    (`src → alpha: ask`), in the names of steps in statistics, progress and timelines
-    (`alpha: ask`), and in drawings. So a flow that asks several models has one step for it, and
-    each of their answers says whose it is.
+    The branch runs as it does without the name. The name tells its outputs, failures and calls from
+    those of other branches: in `RunResult.paths`, `result[name]` and data frames, in the `path` of
+    a failure (`src → alpha: ask`), in the names of steps in statistics, progress and timelines
+    (`alpha: ask`), and in drawings. So a flow that asks several models needs one step for them, and
+    each answer says which model it is from.
 
-    The name is any text that can be printed, but for arrows; branches of one group have different
-    ones. Branches with names may stand in others, and one behind the other. A step that stands in
-    several branches has one limit, which they share.
+    The name is any printable text without arrows; branches of one group have different names.
+    Branches with names may stand inside each other, and one after the other. A step that stands in
+    several branches has one concurrency limit for all of them.
 
-    Raises ValueError for another name, TypeError for what is no branch, such as a flow that ends
-    with a consumer.
+    Raises ValueError for any other name, TypeError for anything but a branch, such as a flow that
+    ends with a consumer.
 
     >>> from fluxus_rx import run
     >>> ask = step("ask", lambda n: {"answer": n + 1})
@@ -215,13 +219,13 @@ def path(name: str, flow: Any, /) -> Any:
         )
     if not name.isprintable() or name != name.strip() or not name or "→" in name:
         raise InvalidNameError(
-            f"path(): {short(name)} is no name of a branch: expected a text that can be printed,"
+            f"path(): {short(name)} isn't a name for a branch: expected a text that can be printed,"
             " without an arrow, nor blanks around it"
         )
     if role_of(flow) not in ("producer", "transformer", "passthrough"):
         what = shown(flow) if role_of(flow) is None else flow._flow_label
         raise InvalidFlowError(
-            f"path({name!r}): {what} is no branch; expected a step, a chain, a group or a"
+            f"path({name!r}): {what} isn't a branch; expected a step, a chain, a group or a"
             " passthrough, with outputs to tell from others"
         )
     # Here, as it takes half a millisecond of the import of the library.
@@ -231,15 +235,15 @@ def path(name: str, flow: Any, /) -> Any:
 
 
 def where(predicate: Callable[..., Any], /) -> Transformer[Attributes, DictProduct]:
-    """Passes on the products for which a predicate holds; all others end here.
+    """A filter: passes on the products for which a predicate holds, and drops all others.
 
-    The predicate is a function of attributes, like that of a step, and may be asynchronous; what it
-    gives counts as true or false. A product that goes on stays as it is. In front of a branch of a
-    group, it says which products the branch takes: each of the branches by itself, so a product may
-    go to several, or to none. In statistics it is `where`, with as many calls as products have
-    come, and as many products as have gone on.
+    The predicate is a function of attributes, like that of a step, and may be asynchronous; its
+    value counts as true or false. A product that passes stays as it is. In front of a branch of a
+    group, the filter decides for that branch alone, so a product may go to several branches, or to
+    none. In statistics it is called `where`: its calls are the products that came, its products
+    those that passed.
 
-    Raises TypeError for what is no function of attributes.
+    Raises TypeError for anything but a function of attributes.
 
     >>> from fluxus_rx import run
     >>> src = step("src", [{"x": 1}, {"x": 5}])
@@ -265,18 +269,18 @@ def route(
     *,
     default: Transformer[Any, Any] | Passthrough | None = None,
 ) -> Transformer[Attributes, Any]:
-    """A router: each product goes to one of several flows, by its key.
+    """A router: sends each product to one of several flows, by its key.
 
-    The `key` is the name of an attribute, or a function of attributes like that of a step, also an
-    asynchronous one; it is called once for each product. `flows` has the flow for each value of it,
-    which may be a `passthrough()`. What has another value goes to the `default`; without one, it is
-    an error (`InvalidProductError`), which a run treats as any error of a step called `route`.
+    `key` is the name of an attribute, or a function of attributes like that of a step, plain or
+    asynchronous; it is called once for each product. `flows` has the flow for each value of the
+    key, which may be a `passthrough()`. Other values go to the `default`; without one, they raise
+    `InvalidProductError`, which a run treats as any error of a step called `route`.
 
     The flows are the branches of a group, in the order of `flows`, with the `default` as the last:
-    in results, in drawings, and in how the slowest sets the pace. Each begins with a step that has
-    the value in its name; statistics tell how many products it was given.
+    in results and in drawings; and the slowest sets the pace, as in any group. Each branch begins
+    with a step that has the value in its name; statistics count the products that it took.
 
-    Raises TypeError or ValueError for what can't work.
+    Raises TypeError or ValueError while the flow is built, for keys and flows that can't work.
 
     >>> from fluxus_rx import run
     >>> src = step("src", [{"kind": "a", "x": 1}, {"kind": "b", "x": 2}])

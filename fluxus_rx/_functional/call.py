@@ -64,7 +64,7 @@ class Routed(NamedTuple):
 
 
 class StepCall:
-    """The calls of a step in one run, each with a product; they give products."""
+    """The calls of a step in one run, each with a product; they return products."""
 
     __slots__ = (
         "_awaits",
@@ -109,10 +109,11 @@ class StepCall:
         return DirectStep.of(self._function, self._owner, apply, outcome)
 
     def functions(self) -> tuple[Callable[[DictProduct], Any], Callable[[DictProduct], Any]]:
-        """What gives the product of a call, or `Items`; and the same, of what the function awaits.
+        """What returns the product of a call, or `Items`; and the same, of what the function
+        awaits.
 
-        With the usual case first: a function of one attribute of the latest product, which gives a
-        dictionary. Closures, because cells are read faster than attributes: 2 to 3 % of a step
+        With the usual case first: a function of one attribute of the latest product, which returns
+        a dictionary. Closures, because cells are read faster than attributes: 2 to 3 % of a step
         (benchmark "sync").
         """
         only, by_value, call = self._only, self._by_value, self._call
@@ -146,7 +147,7 @@ class StepCall:
     def _outcome(
         self, given: Any, product: DictProduct, start: float | None, is_awaited: bool = False
     ) -> Any:
-        """What a function gave, as a product or `Items`.
+        """What a function returned, as a product or `Items`.
 
         If it `is_awaited`, nothing in it may be awaited once more; else what must be is `Deferred`.
         """
@@ -285,7 +286,7 @@ class OffloadedCall(StepCall):
         return self._offload
 
     def direct(self, apply: Callable[[DictProduct], Any]) -> None:
-        """None: who calls it waits."""
+        """None: the caller waits."""
 
     def functions(self) -> tuple[Callable[[DictProduct], Any], Callable[[DictProduct], Any]]:
         """The same; what is awaited is off the loop."""

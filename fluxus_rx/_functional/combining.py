@@ -102,10 +102,10 @@ def chain(
     first: Conduit, b: Conduit, c: Conduit, d: Conduit, e: Conduit, f: Conduit, /, *more: Conduit
 ) -> Any: ...
 def chain(*steps: Any) -> Any:
-    """Steps one behind the other: `chain(a, b, c)` is `a >> b >> c`.
+    """Steps in series: `chain(a, b, c)` is `a >> b >> c`.
 
-    A chain that begins with a producer is a producer, one that ends with a consumer a flow or a
-    consumer, any other a transformer. Raises TypeError for what can't be chained.
+    A chain that begins with a producer is a producer, one that ends with a consumer is a flow or a
+    consumer, any other is a transformer. Raises TypeError for steps that can't be chained.
 
     >>> chain(step("src", {"x": 1}), step("double", lambda x: {"x": 2 * x}))
     step('src', {'x': 1}) >> step('double', <lambda>)
@@ -143,11 +143,11 @@ def parallel(
     *steps: Transformer[A, Any] | Passthrough | Iterable[Transformer[A, Any] | Passthrough],
 ) -> Transformer[A, Any]: ...
 def parallel(*steps: Any) -> Any:
-    """Steps side by side: `parallel(a, b, c)` is `a & b & c`; iterables of steps are unpacked.
+    """Steps in parallel: `parallel(a, b, c)` is `a & b & c`; iterables of steps are unpacked.
 
-    Each product goes to every branch; each branch is a path of the result, in the order of the
-    arguments. All are producers, or all are transformers with one passthrough at most. Raises
-    TypeError for what can't stand side by side.
+    Each product goes to every branch (fan-out). Each branch is a path of the result, in the order
+    of the arguments. Either all are producers, or all are transformers, with one passthrough at
+    most. Raises TypeError for steps that can't stand side by side.
 
     >>> parallel(step("a", lambda x: {"y": x}), [step("b", lambda x: {"y": -x}), passthrough()])
     step('a', <lambda>) & step('b', <lambda>) & Passthrough()

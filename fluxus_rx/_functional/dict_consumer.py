@@ -16,12 +16,12 @@ __all__ = ["DictConsumer"]
 
 
 class DictConsumer(Consumer[Mapping[str, Any], RunResult]):
-    """Ends a flow of steps, and gives its outputs as `run` does.
+    """Ends a flow of steps, and returns its outputs as `run` does.
 
-    A subclass overrides `consume`, to look at products as they come or at the result in the end. It
-    has no failures and no times: those are of `run`.
+    A subclass overrides `consume`, to look at products as they come or at the result in the end.
+    The result has neither failures nor times: those are of `run`.
 
-    Raises TypeError for products that are no mappings.
+    Raises TypeError for products that aren't mappings.
 
     >>> from fluxus_rx import step
     >>> class Logged(DictConsumer):
@@ -34,7 +34,7 @@ class DictConsumer(Consumer[Mapping[str, Any], RunResult]):
     RunResult([{'src': {'x': 1}}, {'src': {'x': 2}}])
     """
 
-    #: the paths of the flow, also those that give nothing
+    #: the paths of the flow, also those without outputs
     _flow_n_inputs = 0
 
     def consume(self, products: Iterable[tuple[int, Mapping[str, Any]]]) -> RunResult:

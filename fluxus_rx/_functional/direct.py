@@ -23,8 +23,8 @@ class DirectStep(NamedTuple):
     """A step whose products extend those of the steps before it.
 
     `function` takes the value of the `attribute`; where it takes other arguments, there is none,
-    and `call` gives what it gives for a product, `call_row` for the steps of a row. `outcome` makes
-    of that what `apply` gives.
+    and `call` returns what it returns for a product, `call_row` for the steps of a row. `outcome`
+    makes of that what `apply` returns.
     """
 
     apply: Callable[[Any], Any]
@@ -35,7 +35,7 @@ class DirectStep(NamedTuple):
     call_row: Callable[[dict[str, dict[str, Any]]], Any]
     owner: object
     outcome: Callable[[Any, DictProduct], Any]
-    #: what counts its calls, where that is not the matter of whoever calls these functions
+    #: what counts its calls, unless the callers of these functions do that
     counter: CallCounter | None = None
     #: the same without
     uncounted: DirectStep | None = None

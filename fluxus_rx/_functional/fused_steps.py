@@ -31,7 +31,7 @@ _NumberedCall = tuple[int, str, Any, Callable[[Any], Any]]
 class FusedSteps(FusedCalls):
     """Functions of one attribute each, called one after the other.
 
-    The usual case, a function that gives a dictionary for an attribute of the step before it, is
+    The usual case, a function that returns a dictionary for an attribute of the step before it, is
     written out, for products and for rows: a call of its own for each step is a third of what it
     takes (benchmark "sync").
     """
@@ -148,8 +148,8 @@ class FusedSteps(FusedCalls):
         source.close()
 
     def _row_of(self, source: SourceItems, position: int, item: Any) -> Any:
-        """What the last step gives for an item of the source: the attributes by step, if nobody has
-        seen a product of them; else the product; or `Stopped`."""
+        """What the last step returns for an item of the source: the attributes by step, if nobody
+        has seen a product of them; else the product; or `Stopped`."""
         index, given, is_plain = 0, item, known_names.issuperset
         if item.__class__ is not dict or not item or not is_plain(item):
             return self.carry(source.product(position, item))

@@ -1,6 +1,6 @@
-"""Steps that say which products go on, and where: filters and routers.
+"""Steps that decide which products go on, and where to: filters and routers.
 
-A router is a step that tells the branch of each product, and a group behind it. Each branch begins
+A router is a step that finds the branch of each product, with a group behind it. Each branch begins
 with a case, which takes the products of that branch alone. All else is that of chains and groups.
 """
 
@@ -37,7 +37,7 @@ _LEFT_OUT: Items[Any] = Items((), ready=True)
 
 
 class _Selecting(Step):
-    """A step whose function tells what becomes of a product, which stays as it is."""
+    """A step whose function decides about a product, which stays as it is."""
 
     _flow_takes_fixed = False
 
@@ -52,7 +52,7 @@ class _Selecting(Step):
         return found
 
     def call(self, /, *nothing: Any, **attributes: Any) -> Any:
-        """What becomes of the product of these attributes."""
+        """What becomes of the product with these attributes."""
         assert self._flow_function is not None
         given = self._flow_function(**attributes)
         return self._flow_awaited(given) if isawaitable(given) else self._flow_verdict(given)
@@ -61,7 +61,7 @@ class _Selecting(Step):
         return self._flow_verdict(await given)
 
     def _flow_verdict(self, given: Any) -> Verdict:
-        """What that comes to which the function has given."""
+        """The verdict of what the function has returned."""
         raise NotImplementedError
 
     def describe(self) -> Part:
@@ -83,7 +83,7 @@ class Where(_Selecting):
 
 
 class Route(_Selecting):
-    """Tells the branch of each product, by a key."""
+    """Finds the branch of each product, by a key."""
 
     def __init__(self, key: str | Callable[..., Any], values: Iterable[Any], default: bool) -> None:
         self._flow_asked = key
@@ -128,7 +128,7 @@ class Route(_Selecting):
 
 
 class _Attribute:
-    """A function that gives the attribute of that name; one that can go to another process."""
+    """A function that returns the attribute of that name; one that can go to another process."""
 
     def __init__(self, name: str) -> None:
         self.__name__ = name
@@ -138,7 +138,7 @@ class _Attribute:
 
 
 class Case(Transformer[Any, Any]):
-    """Takes the products that a router has for one of its branches, and counts them."""
+    """Takes the products of a router that go to one of its branches, and counts them."""
 
     _flow_shows_items = False
 

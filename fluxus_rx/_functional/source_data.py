@@ -52,7 +52,7 @@ def _no_function(name: str, given: Any) -> InvalidFlowError:
         )
     what = f"{shown(given)} is neither data nor a function"
     if is_text(given):
-        what = "a string is no data; expected a mapping, an iterable of mappings, or a function"
+        what = "a string isn't data; expected a mapping, an iterable of mappings, or a function"
     return InvalidFlowError(
         f"step {name!r}: {what}; of a call, pass the function itself: step({name!r}, f), not"
         f" step({name!r}, f(…))"

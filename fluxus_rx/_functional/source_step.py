@@ -57,11 +57,11 @@ class SourceStep(Producer[DictProduct]):
     """A step that begins a flow: data, or a function without parameters; `step` makes one.
 
     A subclass is a kind of source of your own. It may have an `__init__`, fields and a `name` of
-    its own, and override `call`, which gives the items of each run. `options` gives copies of the
-    subclass. A class whose `__init__` doesn't call that of `SourceStep` has the name of the class.
+    its own, and override `call`, which returns the items of each run. `options` returns copies of
+    the subclass. If its `__init__` doesn't call that of `SourceStep`, the step has the name of the
+    class.
 
-    Raises TypeError or ValueError for what can't work, as `step` does; TypeError for a function
-    that takes attributes.
+    Raises TypeError or ValueError as `step` does; TypeError for a function that takes attributes.
 
     >>> from fluxus_rx import run
     >>> class Letters(SourceStep):
@@ -129,10 +129,10 @@ class SourceStep(Producer[DictProduct]):
         )
 
     def call(self) -> Any:
-        """Give the items of a run: what the function gives, or the data, unless a subclass
+        """Return the items of a run: those of the function, or the data, unless a subclass
         overrides it.
 
-        An override gives what the function of a step may give: a mapping, an iterable or
+        An override returns what the function of a step may return: a mapping, an iterable or
         asynchronous iterable of mappings, or an awaitable of one of these. It may be asynchronous.
 
         >>> SourceStep("src", lambda: [{"x": 1}]).call()
@@ -140,7 +140,7 @@ class SourceStep(Producer[DictProduct]):
         """
         if self._flow_source is MISSING:
             raise UsageError(
-                f"step {self.name!r} has no items: give data or a function to SourceStep.__init__,"
+                f"step {self.name!r} has no items: pass data or a function to SourceStep.__init__,"
                 " or override call()"
             )
         if callable(self._flow_source):
@@ -150,17 +150,17 @@ class SourceStep(Producer[DictProduct]):
 
     @fact
     def name(self) -> str:
-        """The name of the step; that of the class, if none was given."""
+        """The name of the step; that of the class if none was set."""
         return self._flow_name or type(self).__name__
 
     @property
     def _flow_own_call(self) -> bool:
-        """Whether a subclass gives its items."""
+        """Whether a subclass overrides `call`."""
         return type(self).call is not SourceStep.call
 
     @property
     def _flow_function(self) -> Any:
-        """What gives the items of a run, if that is a function."""
+        """What returns the items of a run, if that is a function."""
         return self.call if self._flow_own_call else self._flow_source
 
     @property
@@ -296,7 +296,7 @@ class _EmittedItems(ItemCall):
 
 
 class _SourceProducts:
-    """The products of a source in one run: of data, or of what its function gives.
+    """The products of a source in one run: of data, or of what its function returns.
 
     `expect` is told how many there will be, if that is known and the run counts.
     """
@@ -329,7 +329,7 @@ class _SourceProducts:
     def of_call(
         self, function: Callable[[], Any]
     ) -> Iterator[DictProduct] | AsyncIterator[DictProduct]:
-        """The products of what a function gives, which may have to be awaited."""
+        """The products of what a function returns, which may have to be awaited."""
         try:
             given = function()
         except BaseException as error:
@@ -345,7 +345,7 @@ class _SourceProducts:
     def of_offloaded_call(
         self, function: Callable[[], Any], offload: Offload
     ) -> AsyncIterator[DictProduct]:
-        """The products of what a function gives that is called, and iterated, off the loop."""
+        """The products of what a function returns that is called, and iterated, off the loop."""
         return self._of_awaitable(_called_off_loop(function, offload))
 
     def _of_awaitable(self, given: Awaitable[Any]) -> AsyncIterator[DictProduct]:

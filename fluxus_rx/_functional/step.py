@@ -41,15 +41,15 @@ _log = logging.getLogger(__name__)
 
 @printed
 class Step(Transformer[Mapping[str, Any], DictProduct]):
-    """A step that takes products, and calls a function of their attributes; `step` makes one.
+    """A step that calls a function with attributes of each product; `step` makes one.
 
     A subclass is a kind of step of your own. It may have an `__init__`, fields and a `name` of its
     own, and override `call`, which makes each call, however the step is run. Without a function,
-    its parameters are those of `call`. `options` gives copies of the subclass. A class whose
-    `__init__` doesn't call that of `Step` has the name of the class, and no function.
+    its parameters are those of `call`. `options` returns copies of the subclass. If its `__init__`
+    doesn't call that of `Step`, the step has the name of the class, and no function.
 
-    Raises TypeError or ValueError for what can't work, as `step` does; TypeError for a function
-    without parameters, which is that of a `SourceStep`.
+    Raises TypeError or ValueError as `step` does; TypeError for a function without parameters,
+    which is that of a `SourceStep`.
 
     >>> from fluxus_rx import run, step
     >>> class Translate(Step):
@@ -82,7 +82,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
     def __init__(self, name: str, function: Callable[..., Any] | None = None, /, **fixed: Any):
         check_step_name(name)
         if function is not None and not callable(function):
-            raise InvalidFlowError(f"step {name!r}: {shown(function)} is no function")
+            raise InvalidFlowError(f"step {name!r}: {shown(function)} isn't a function")
         self._flow_begin(name, function, fixed, None)
 
     def __init_subclass__(cls, **keywords: Any) -> None:
@@ -118,7 +118,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         for name in self._flow_fixed:
             if not name.isidentifier():
                 raise InvalidNameError(
-                    f"step {self.name!r}: the fixed keyword {name!r} is no identifier"
+                    f"step {self.name!r}: the fixed keyword {name!r} isn't an identifier"
                     f"{identifier(name)}"
                 )
             if name not in known.names and not known.takes_all:
@@ -132,13 +132,13 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
 
     # With positional ones, which there are none of: so type checkers let an override have any.
     def call(self, /, *nothing: Any, **attributes: Any) -> Any:
-        """Make one call, with the arguments that were found by name, and the fixed ones: the
-        function's, unless a subclass overrides it.
+        """Make one call, with the arguments that were found by name and the fixed ones: call the
+        function, unless a subclass overrides this.
 
-        An override gives what the function of a step may give: a mapping, an iterable or
+        An override returns what the function of a step may return: a mapping, an iterable or
         asynchronous iterable of mappings, or an awaitable of one of these. It may be asynchronous.
-        With parameters of its own it is called with those; with `**attributes`, with those of the
-        function as well, or if there is none, with all attributes.
+        If it has parameters, it is called with those; with `**attributes`, with those of the
+        function as well, or without a function, with all attributes.
 
         >>> from fluxus_rx import run
         >>> class Rounded(Step):
@@ -150,13 +150,13 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         """
         if self._flow_function is None:
             raise UsageError(
-                f"step {self.name!r} has no function: give one to Step.__init__, or override call()"
+                f"step {self.name!r} has no function: pass one to Step.__init__, or override call()"
             )
         return self._flow_function(**attributes)
 
     @fact
     def name(self) -> str:
-        """The name of the step; that of the class, if none was given."""
+        """The name of the step; that of the class if none was set."""
         return self._flow_name or type(self).__name__
 
     @property
@@ -231,12 +231,12 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
         )
 
     def get_repr_attributes(self) -> Mapping[str, Any]:
-        """The fixed arguments."""
+        """The fixed arguments, by name."""
         return dict(self._flow_fixed)
 
     @derived
     def transform(self, product: Mapping[str, Any]) -> Iterable[DictProduct]:
-        """The products for one product, for a synchronous caller."""
+        """The products that the step makes of one product, for a synchronous caller."""
         return self._flow_process([product])
 
     def _flow_bind(self, place: StepContext) -> BoundStep:
@@ -349,7 +349,7 @@ class Step(Transformer[Mapping[str, Any], DictProduct]):
 class _ForeignInput(ItemCall):
     """Takes in items from elsewhere than a step, as products of its own, with their positions.
 
-    Whoever has made an item may hold it still, or give it twice.
+    The code that made an item may still hold it, or yield it twice.
     """
 
     __slots__ = ("_context", "_index", "_kind", "_name")

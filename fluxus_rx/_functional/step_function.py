@@ -18,7 +18,7 @@ __all__ = ["NOT_CALLED", "Factories", "StepFunction", "by_value", "found_at_once
 #: what makes the resources of a step for each run, by the names of its function's parameters
 Factories: TypeAlias = Mapping[str, Callable[[], Any]]
 
-#: instead of what a function gave that has not been called
+#: instead of the outcome of a function that has not been called
 NOT_CALLED: Final[Any] = object()
 #: Steps behind which it takes a table to look attributes up.
 _LONG_ROW: Final = 8
@@ -31,7 +31,7 @@ class StepFunction:
     told of each product that it is called with while arguments are fixed. So are those that are the
     resources of a run, which `resources` has once they are open. `by_value` is the
     function as one of the value of its first argument, and `only` the name of that, if it is the
-    only one; else what is no attribute of any product.
+    only one; else a value that isn't an attribute of any product.
     """
 
     __slots__ = (
@@ -86,12 +86,12 @@ class StepFunction:
         return is_coroutine_function(self._function)
 
     def call(self, product: DictProduct) -> Any:
-        """What it gives for a product."""
+        """What it returns for a product."""
         return self._function(**self._arguments(product))
 
     def call_row(self, by_step: dict[str, dict[str, Any]]) -> Any:
-        """What it gives for a product of these steps alone, all arguments of which can be found at
-        once; else `NOT_CALLED`."""
+        """What it returns for a product of these steps alone, all arguments of which can be found
+        at once; else `NOT_CALLED`."""
         names = self._parameters.names
         if len(by_step) > _LONG_ROW or not known_spellings.keys().isdisjoint(names):
             return NOT_CALLED
@@ -119,7 +119,7 @@ class StepFunction:
     def call_offloaded(
         self, product: DictProduct, offload: Offload, context: StepContext
     ) -> Awaitable[Any]:
-        """What it gives for a product, off the loop."""
+        """What it returns for a product, off the loop."""
         return offload.call(context.guarded(self._function), **self._arguments(product))
 
     def _arguments(self, product: DictProduct) -> dict[str, Any]:
@@ -153,7 +153,7 @@ class StepFunction:
         way_out = "Have a step before it provide that"
         if self._takes_fixed:
             call = f"step({self.name!r}, {function_name(self._function)}, {missing[0]}=…)"
-            way_out = f"Give the parameter a default, or a fixed value: {call}"
+            way_out = f"Set a default for the parameter, or pass a fixed value: {call}"
         return MissingAttributeError(
             f"step {self.name!r} needs the attribute{'s' * (len(missing) > 1)} {needs}, which"
             f" nothing before it provides; it was given {given or 'none'}. {way_out}"

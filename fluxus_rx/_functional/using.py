@@ -43,7 +43,7 @@ def checked_factories(
     for given, factory in using.items():
         if not given.isidentifier():
             raise InvalidNameError(
-                f"step {step!r}: the name {given!r} in using is no identifier{identifier(given)}"
+                f"step {step!r}: the name {given!r} in using isn't an identifier{identifier(given)}"
             )
         name = normal_name(given)
         if name in fixed:
@@ -130,8 +130,8 @@ def _opened_in_run(step: Any, scope: Scope, offload: Offload | None) -> UsingInR
 def source_call(
     step: Conduit, function: Any, scope: Scope, offload: Offload | None
 ) -> Callable[[], Any]:
-    """The call of a source's function, with its resources; it gives what the function gives, or an
-    awaitable of that."""
+    """The call of a source's function, with its resources; it returns what the function returns, or
+    an awaitable of that."""
     called, needs, resources = using_in_run(step, function, scope, offload)
 
     async def call_later() -> Any:

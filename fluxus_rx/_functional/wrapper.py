@@ -22,17 +22,17 @@ __all__ = ["Wrapper"]
 
 @printed
 class Wrapper(AsyncTransformer[A_contra, B_co]):
-    """A transformer around another one, which may be a step, a chain, a group or one of a class.
+    """A transformer around another one: a step, a chain, a group or a transformer of a class.
 
-    A subclass overrides `atransform`: it says when the `inner` one is called, with what, and what
-    becomes of its outputs. So it can have a cache, a retry of its own, or measure. The calls of the
-    inner one count for its own options, and for the run's statistics and failures, and its outputs
-    keep their lineage. The options of the wrapper are those of its own calls, of which up to 256
-    are in flight at once.
+    A subclass overrides `atransform`, and decides when the `inner` one is called, with which
+    products, and what becomes of its outputs: for a cache, a retry of its own, or a measurement.
+    The calls of the inner one count for its own options, and for the run's statistics and failures,
+    and its outputs keep their lineage. The options of the wrapper are those of its own calls, up to
+    256 of which are in flight at once.
 
-    A drawing shows it as one step, and what is in it; a check looks into that.
+    A drawing shows the wrapper as one step, with its inner one inside; a check looks into it.
 
-    Raises TypeError for what takes no products.
+    Raises TypeError for a conduit that takes no products.
 
     >>> from fluxus_rx import run, step
     >>> class Cached(Wrapper):
@@ -64,7 +64,7 @@ class Wrapper(AsyncTransformer[A_contra, B_co]):
         self.inner = inner
 
     async def atransform(self, product: A_contra) -> AsyncIterator[B_co]:
-        """Give the outputs for one product: those of the inner one, unless a subclass overrides
+        """Yield the outputs for one product: those of the inner one, unless a subclass overrides
         it."""
         inner: Any = self.inner
         async with contextlib.aclosing(inner.atransform(product)) as outputs:
@@ -73,12 +73,12 @@ class Wrapper(AsyncTransformer[A_contra, B_co]):
 
     @fact
     def input_type(self) -> Any:
-        """What the inner one takes."""
+        """The type of products that the inner one takes."""
         return self.inner.input_type
 
     @fact
     def product_type(self) -> Any:
-        """Any: a subclass may give others than the inner one."""
+        """Any: a subclass may emit others than the inner one."""
         return Any
 
     @property

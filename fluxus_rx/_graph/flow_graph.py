@@ -60,7 +60,7 @@ _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, type)
 class Paths:
     """The paths that lead along an edge: how many, and their indices, unless there are too many.
 
-    The n-th path is the n-th one of `run`'s result.
+    The path with the index n is the n-th path of the result of `run`.
 
     >>> print(Paths(5, (range(0, 4), range(7, 8))))
     0-3, 7
@@ -87,9 +87,9 @@ class Paths:
 class Edge:
     """The way from one node to another, by their keys.
 
-    `through` tells that it leads through a passthrough. `paths` is None unless it was asked for.
-    `branch` is the name of the branch that it leads out of, if that has one (`path`), behind those
-    of the branches around it which end there, too.
+    `through` tells whether it leads through a passthrough. `paths` is None unless `FlowGraph.of`
+    was asked for them. `branch` is the name of the branch that it leads out of, if that has one
+    (`path`), after those of the branches around it which end there, too.
 
     >>> Edge("n0", "n1", paths=Paths(1, (range(0, 1),)), branch="alpha").label
     'alpha, 0'
@@ -103,7 +103,7 @@ class Edge:
 
     @property
     def label(self) -> str:
-        """What is written beside it: the branch, and the paths; empty if there is nothing."""
+        """The text beside it in a drawing: the branch, and the paths; empty without both."""
         paths = "" if self.paths is None else str(self.paths)
         return ", ".join(text for text in (printable(self.branch), paths) if text)
 
@@ -111,7 +111,7 @@ class Edge:
 @printed
 @dataclasses.dataclass(frozen=True)
 class FlowGraph:
-    """The nodes and edges of a drawing, both in the order in which the flow is written.
+    """The nodes and edges of a drawing of a flow, both in the order in which the flow is written.
 
     >>> from fluxus_rx import parallel, passthrough, step
     >>> flow = step("src", [{"x": 1}]) >> parallel(step("f", lambda x: {"y": x}), passthrough())
@@ -127,9 +127,9 @@ class FlowGraph:
 
     @classmethod
     def of(cls, conduit: Describable, *, paths: bool = False) -> FlowGraph:
-        """The graph of a flow or of a part of one, in time and memory linear in its size.
+        """The graph of a flow or of a part of one; takes time and memory linear in its size.
 
-        A conduit that occurs twice is two nodes. With `paths`, each edge knows its paths.
+        A conduit that stands in two places is two nodes. With `paths`, each edge knows its paths.
         """
         drawing = lay_edges(whole_of(conduit), paths)
         return cls(tuple(drawing.nodes), tuple(drawing.edges))
@@ -150,10 +150,10 @@ class FlowGraph:
 
 
 def whole_of(flow: Describable) -> Series:
-    """The whole of a flow as it is drawn, with a start where no producer begins it and an end where
-    no consumer ends it.
+    """The whole of a flow as it is drawn, with a start if no producer begins it and an end if no
+    consumer ends it.
 
-    Raises TypeError for what is no flow.
+    Raises TypeError for anything but a flow.
     """
     if not is_describable(flow):
         raise InvalidFlowError(f"a drawing shows a flow, not {shown(flow)}{meant_by(flow)}")
@@ -199,7 +199,7 @@ def _node_of(one: Description, key: str) -> Node:
 
 
 def _content(one: Description) -> str:
-    """What a step calls, unless it has the step's name or none; or the data that it gives, unless
+    """What a step calls, unless it has the step's name or none; or the data that it emits, unless
     that is one of its arguments."""
     if one.inner is not None:
         names = one.inner_names

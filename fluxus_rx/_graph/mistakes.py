@@ -96,7 +96,7 @@ def _meant(thing: Any) -> str:
 
 
 def _rows_of_frame(thing: object) -> str:
-    """How the rows of a data frame are written, which gives the names of its columns where it is
+    """How the rows of a data frame are written, which yields the names of its columns where it is
     iterated over; empty of anything else."""
     if type(thing).__name__ != "DataFrame" or not hasattr(thing, "columns"):
         return ""
@@ -104,10 +104,10 @@ def _rows_of_frame(thing: object) -> str:
 
 
 def check_no_frame(who: str, data: object) -> None:
-    """Refuse a data frame, which would give the names of its columns."""
+    """Refuse a data frame, which would yield the names of its columns."""
     if rows := _rows_of_frame(data):
         raise InvalidFlowError(
-            f"{who}: a DataFrame is no iterable of mappings; pass its rows: {rows}"
+            f"{who}: a DataFrame isn't an iterable of mappings; pass its rows: {rows}"
         )
 
 

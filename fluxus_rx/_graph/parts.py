@@ -1,4 +1,4 @@
-"""What a flow consists of: what each of its conduits says of itself, in series and in parallel."""
+"""What a flow consists of: the descriptions of its conduits, in series and in parallel."""
 
 from __future__ import annotations
 
@@ -35,30 +35,36 @@ Role: TypeAlias = Literal["producer", "transformer", "consumer", "start", "end",
 @printed
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Description:
-    """What a conduit that is neither a chain nor a group says of itself; see `Conduit.describe`.
+    """The description of a conduit that is neither a chain nor a group; see `Conduit.describe`.
 
-    Of all but `role` and `name`, the default says the least that can be true.
+    All fields but `role` and `name` have defaults that claim as little as possible.
 
     - `role`, `name`; `kind`: the name of its class
-    - `function`: what it calls, for each product or for all; of a class, its method. `parameters`
-      are those of the function of a step, which is called with attributes by name; None for others
-    - `data`: what it gives, if that is there already
+    - `function`: the function that it calls, for each product or for all; of a class, its method.
+      `parameters` are those of the function of a step, which is called with attributes by name;
+      None for others.
+    - `data`: the items that it emits, if they are there already
     - `arguments`: the fixed arguments of a step's function; of a class, the arguments that differ
       from the defaults, and labels as `#label`
-    - `using`: what makes other arguments of the function for each run, by name
+    - `using`: functions and classes that make other arguments for each run, by name
     - `options`: those set on the conduit itself; `inherited`: on the chains and groups that it is
-      in; `implied`: what the conduit takes where nothing is set, for the run either
+      in; `implied`: those that the conduit uses if none are set, not even for the run
     - `awaits`: whether it is asynchronous by itself, whatever its options are
-    - `connection`: how a transformer joins what is before it and behind it: as a `"stage"` that
-      calls its function, as a `"buffer"`, by operators of `"reactivex"` or of `"aiostream"`, or in
-      a way of its `"own"`, of which nothing is known
+    - `connection`: how a transformer connects its input and its output: as a `"stage"` that calls
+      its function, as a `"buffer"`, by operators of `"reactivex"` or of `"aiostream"`, or in a way
+      of its `"own"`, of which nothing is known
     - `buffer`: how many products wait in a buffer of its own, that no option sets; `overflow`: what
-      becomes of those for which there is no room, empty where the source is asked to wait
+      becomes of one more, empty if the source waits
     - `emission`: how its data emits, if that is an observable: `"with demand"`, `"thinned out"` by
-      an operator, or `"hot"`, whether or not anybody takes it
-    - `inner`: what it is around, and calls by itself; its products are those of the conduit alone
-    - `passes_on`: whether it gives products that it was given, as they are, and no others
+      an operator, or `"hot"`, whether or not there is room
+    - `inner`: the conduit inside it that it calls by itself; the products of that are its own
+    - `passes_on`: whether it passes on products as they are, and emits no others
     - `source`: the conduit, to tell by identity whether two descriptions are of the same one
+
+    >>> from fluxus_rx import step
+    >>> ask = step("ask", lambda x, by: {"y": x * by}, by=2).options(retry=3).describe()
+    >>> ask.role, ask.name, ask.arguments, ask.options
+    ('transformer', 'ask', {'by': 2}, {'retry': 3})
     """
 
     role: Literal["producer", "transformer", "consumer"]
@@ -90,18 +96,18 @@ class Description:
 
     @property
     def input_type(self) -> Any:
-        """The type of what the conduit takes, as far as that tells."""
+        """The type of products that the conduit takes, as far as it is known."""
         return getattr(self.source, "input_type", Any)
 
     @property
     def product_type(self) -> Any:
-        """The type of what the conduit gives, as far as that tells."""
+        """The type of products that the conduit emits, as far as it is known."""
         return getattr(self.source, "product_type", Any)
 
     @property
     def is_step(self) -> bool:
-        """Whether its function is called with attributes by name, and may give what it likes: a
-        product, several, or something to await. The method of a class always gives several.
+        """Whether its function is called with attributes by name, and may return a product,
+        several, or an awaitable. The method of a class always yields any number.
 
         >>> Description(role="producer", name="numbers").is_step
         False
@@ -110,7 +116,7 @@ class Description:
 
     @property
     def inner_names(self) -> list[str]:
-        """The names of the conduits that it is around, in the order of the flow.
+        """The names of the conduits inside it, in the order of the flow.
 
         >>> inner = Series((Description(role="transformer", name="a"), Through()))
         >>> Description(role="transformer", name="retry", inner=inner).inner_names
@@ -135,11 +141,16 @@ class Description:
 @printed
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """One occurrence of a conduit in a flow, or one of the points that a drawing adds.
+    """One place of a conduit in a flow, or a point that a drawing adds.
 
-    All texts are printable and on one line. `content` is what a step calls, where that has another
-    name, or the data that it gives; `arguments` and `options` are short representations by name.
-    `description` has the values themselves; a point that a drawing adds has none.
+    All texts are printable and on one line. `content` is the function that a step calls, if that
+    has another name, or the data that it emits; `arguments` and `options` are short representations
+    by name. `description` has the values themselves; a point that a drawing adds has none.
+
+    >>> from fluxus_rx import step
+    >>> from fluxus_rx.graph import FlowGraph
+    >>> [node.name for node in FlowGraph.of(step("src", [{"x": 1}])).nodes]
+    ['src', 'end']
     """
 
     key: str
@@ -168,7 +179,12 @@ class Node:
 @printed
 @dataclasses.dataclass(frozen=True)
 class Through:
-    """A passthrough; `key` tells its occurrences in a drawing apart."""
+    """A passthrough; `key` distinguishes its places in a drawing.
+
+    >>> from fluxus_rx import passthrough
+    >>> passthrough().describe()
+    Through(key='')
+    """
 
     key: str = ""
     n_paths = n_entries = 1
@@ -193,16 +209,21 @@ class _Composite:
 
 # Neither is a dataclass of its own, as each of them would make the import of the library longer.
 class Series(_Composite):
-    """Parts one behind the other; `branch` is the name that `path` has given them, if it has."""
+    """Parts in series; `branch` is the name that `path` has set for them, if any.
+
+    >>> from fluxus_rx import step
+    >>> (step("src", [{"x": 1}]) >> step("add", lambda x: {"y": x + 1})).describe().n_paths
+    1
+    """
 
     @functools.cached_property
     def n_paths(self) -> int:
-        """The number of paths."""
+        """The number of paths through it."""
         return math.prod(part.n_paths for part in self.parts)
 
     @functools.cached_property
     def n_entries(self) -> int:
-        """The number of conduits and passthroughs that what comes before it feeds."""
+        """The number of conduits and passthroughs that the part before it feeds."""
         return self.parts[0].n_entries
 
     @functools.cached_property
@@ -212,16 +233,21 @@ class Series(_Composite):
 
 
 class Parallel(_Composite):
-    """Parts side by side."""
+    """Parts in parallel.
+
+    >>> from fluxus_rx import step
+    >>> (step("a", [{"x": 1}]) & step("b", [{"x": 2}])).describe().n_paths
+    2
+    """
 
     @functools.cached_property
     def n_paths(self) -> int:
-        """The number of paths."""
+        """The number of paths through it."""
         return sum(part.n_paths for part in self.parts)
 
     @functools.cached_property
     def n_entries(self) -> int:
-        """The number of conduits and passthroughs that what comes before it feeds."""
+        """The number of conduits and passthroughs that the part before it feeds."""
         return sum(part.n_entries for part in self.parts)
 
     @functools.cached_property
@@ -230,27 +256,33 @@ class Parallel(_Composite):
         return any(part._passes for part in self.parts)
 
 
-#: What `describe()` gives has descriptions at its ends, and what is drawn has nodes.
+#: What `describe()` returns has descriptions at its ends, and what is drawn has nodes.
 Part: TypeAlias = Description | Node | Through | Series | Parallel
 
 
 class Describable(Protocol):
-    """Whatever describes itself as a flow, or as a part of one."""
+    """Any object that describes itself as a flow, or as a part of one.
+
+    >>> from fluxus_rx import step
+    >>> flow: Describable = step("src", [{"x": 1}])
+    >>> flow.describe().n_paths
+    1
+    """
 
     def describe(self) -> Part:
-        """What it consists of."""
+        """The description: a `Description`, `Series`, `Parallel` or `Through`."""
         ...
 
 
 def is_describable(flow: object) -> bool:
-    """Whether something says that it describes itself."""
+    """Whether an object has a method `describe`."""
     return not isinstance(flow, type) and callable(getattr(flow, "describe", None))
 
 
 def part_of(flow: Describable) -> Part:
-    """What a conduit, or any other part of a flow, says of itself.
+    """The description of a conduit, or of any other part of a flow.
 
-    Raises TypeError if that is no description.
+    Raises TypeError if `describe()` returns anything else.
     """
     part = flow.describe()
     if not isinstance(part, Description | Through | Series | Parallel):
@@ -265,7 +297,7 @@ def part_of(flow: Describable) -> Part:
 
 
 def in_series(parts: Iterable[Part]) -> Series:
-    """The parts one behind the other, series in them taken apart that are no named branches.
+    """The parts one behind the other, series in them taken apart unless they are named branches.
 
     >>> in_series([Series((Through(), Through())), Through()]) == Series((Through(),) * 3)
     True

@@ -18,14 +18,14 @@ class Wiring(ABC, Generic[T]):
     """Walks once through a flow from its sources on, and feeds each part from the ports of those
     before it.
 
-    A port is where the next part is fed from; what it knows is up to the subclass.
+    A port is the point that feeds the next part; a subclass decides what it knows.
     """
 
     #: above, the edges of a junction from several ports into a group meet in one
     most_edges: float = inf
 
     def lay(self, part: Part, ports: list[T]) -> list[T]:
-        """Feed a part from these ports, and give its own."""
+        """Feed a part from these ports, and return its own."""
         return trampoline(self._lay(part, ports))
 
     def _lay(self, part: Part, ports: list[T]) -> Generator[Any, Any, list[T]]:
@@ -44,7 +44,7 @@ class Wiring(ABC, Generic[T]):
 
     @abstractmethod
     def reach(self, one: Description | Node, ports: list[T]) -> list[T]:
-        """Feed one conduit from these ports, and give its own; none of one that ends the flow."""
+        """Feed one conduit from these ports, and return its own; none of one that ends the flow."""
 
     @abstractmethod
     def pass_by(self, through: Through, ports: list[T]) -> list[T]:
@@ -56,11 +56,11 @@ class Wiring(ABC, Generic[T]):
 
     @abstractmethod
     def origin(self, port: T) -> Hashable:
-        """Where a port comes from; two that come from one place are one port."""
+        """The origin of a port; two ports with one origin are one port."""
 
     @abstractmethod
     def meet(self, ports: list[T]) -> T:
-        """Ports that come from one place, as one."""
+        """Ports with one origin, as one."""
 
     def fan_out(self, ports: list[T]) -> list[T]:
         """The ports as a group reads from them."""
@@ -159,7 +159,7 @@ class _Place:
         self.exits = exits
 
     def take(self, given: Collection[Any]) -> None:
-        """What the part that comes next has given."""
+        """Take what the next part emits."""
         if self.exits is None:
             self.feeding = given
         else:

@@ -183,7 +183,7 @@ class _Stopping:
 class _Interrupt:
     """Turns Ctrl-C into a cancellation of a task, for as long as the block lasts.
 
-    Not by `asyncio.Runner`, which takes its own measures only once a coroutine is under way: a
+    Not by `asyncio.Runner`, which takes its own measures only once a coroutine runs: a
     KeyboardInterrupt that comes a moment before or after leaves it lying there. And it does nothing
     for a loop that runs in another thread.
     """

@@ -5,7 +5,7 @@ Rules of this file:
 1. Calls are made in the order in which they were posted, whichever threads have posted them.
 2. A loop that has been woken, and has not come round yet, is not woken again: that costs 4 µs.
 3. Threads that post faster than the loop calls don't hold it: it has a turn in between.
-4. A closed loop calls nothing, and that is no error. Who has to know posts by `try_post`.
+4. A closed loop calls nothing, and that isn't an error. Code that has to know posts by `try_post`.
 """
 
 from __future__ import annotations

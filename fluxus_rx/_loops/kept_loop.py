@@ -4,7 +4,7 @@ Rules of this file:
 
 1. A thread that runs flows has loops of its own, and drives them itself: what its steps have bound
    to the thread stays there.
-2. Whoever runs has a loop for himself. Runs one after the other have the first one of their thread;
+2. Each run has a loop to itself. Runs one after the other have the first one of their thread;
    a run within another one, or beside an iteration that is open, has the next.
 3. A loop is closed when its thread has ended, when Python ends, and when a run on it didn't end as
    it should. In a process that was forked, all are new.
@@ -178,7 +178,7 @@ class KeptLoop:
 class LoopHome:
     """The loops that a thread keeps, the one to use first in front.
 
-    They come back from other threads as well: whoever iterates over a flow may go on in another.
+    They come back from other threads as well: code that iterates over a flow may go on in another.
     """
 
     def __init__(self) -> None:
@@ -187,7 +187,8 @@ class LoopHome:
         self._beneath: LoopHome | None = None
 
     def __del__(self) -> None:
-        # The thread has ended, and can't run its loops any more: whoever runs next closes them.
+        # The thread has ended, and can't run its loops any more: the next run of any thread closes
+        # them.
         idle = [kept for kept in self._idle if kept.is_idle]
         if idle:
             homes.orphans.extend(idle)
@@ -229,7 +230,7 @@ class _Homes:
     def __init__(self) -> None:
         #: all loops that are open: the garbage collector must not finalize one before its user
         self.open: set[KeptLoop] = set()
-        #: loops to be closed by whoever runs next
+        #: loops for the next run to close
         self.orphans: deque[KeptLoop] = deque()
         #: whether Python exits, and no loop may stay open any more
         self.are_over = False
@@ -278,7 +279,8 @@ homes: Final = _Homes()
 
 def at_standstill(loop: asyncio.AbstractEventLoop, tell: Callable[[], None]) -> Callable[[], None]:
     """Have `tell` called, on the loop, whenever a run of a synchronous caller has ended there: then
-    nobody drives the loop until the next one. Called on the loop; what it gives takes that back."""
+    nobody drives the loop until the next one. Called on the loop; what it returns takes that
+    back."""
     key = object()
     for kept in homes.open:
         if kept.loop is loop:

@@ -145,7 +145,7 @@ class LoopThreads(futures.ThreadPoolExecutor):
                 if call in self._left:
                     self._left.discard(call)
                     return  # another thread stands in for this one
-            del call  # what it gave must not live for as long as the thread is idle
+            del call  # what it returned must not live for as long as the thread is idle
 
     def _next(self, dismissals: int) -> _ThreadCall | None:
         """The next call; None if the idle threads were told to end since the thread was at work."""

@@ -124,8 +124,8 @@ def item_text(number: ItemNumber) -> str:
 
 
 class CallColumns:
-    """The calls of a step at one place that gave one product each, at the first attempt: 24 bytes
-    a call beside its product, where a `Record` has 400 (benchmark "watching").
+    """The calls of a step at one place that returned one product each, at the first attempt: 24
+    bytes a call beside its product, where a `Record` has 400 (benchmark "watching").
 
     Times are those of the clock of the run.
     """
@@ -203,7 +203,7 @@ class Count(NamedTuple):
     `expected` is the number of products that it will be called with, as far as can be told from the
     length of the source and from what the steps before it have made of a product so far; None if
     that length isn't known, or was wrong. It is exact as soon as what comes before is done. A
-    producer is not called with anything; its numbers are those of the products it gives.
+    producer is not called with anything; its numbers are those of the products it emits.
 
     `waiting` calls wait for a limiter or for their next attempt, the longest of them for `pause`
     seconds more, as far as that is known. The calls that are over took `busy` seconds together, in

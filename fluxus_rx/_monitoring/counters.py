@@ -87,10 +87,10 @@ class Held:
 
 
 class PlainCalls:
-    """The calls of one step that give one product each, as numbers.
+    """The calls of one step that return one product each, as numbers.
 
-    Who makes the calls writes these fields, since a method would cost as much as all of them
-    (benchmark "watching"). What turns out to be another call, as it fails or gives several
+    The code that makes the calls writes these fields, since a method would cost as much as all of
+    them (benchmark "watching"). What turns out to be another call, as it fails or returns several
     products, is taken out of them again. Any thread may read them at any time.
     """
 
@@ -118,13 +118,13 @@ class PlainCalls:
         self.inline_seconds = self.seconds = 0.0
         #: the `inline_seconds` from which on a call is looked at more closely, as the first one is
         self.due = 0.0
-        #: how many calls that can wait are under way, and since when in sum
+        #: how many calls that can wait are in flight, and since when in sum
         self.under_way = 0
         self.since = 0.0
 
     @property
     def in_flight(self) -> int:
-        """Calls under way."""
+        """Calls in flight."""
         return self.under_way + (self.entered is not None)
 
     @property

@@ -16,7 +16,7 @@ from .loop_time import LoopTime, next_due
 
 __all__ = ["Gauge", "Gauges", "StepKind", "StepTimes"]
 
-#: How a step works, which tells what its idle times mean: a source gives without being called, an
+#: How a step works, which tells what its idle times mean: a source emits without being called, an
 #: inline step is called by the loop itself, which does nothing else meanwhile; any other step may
 #: have several calls at once.
 StepKind: TypeAlias = Literal["source", "inline", "step"]
@@ -84,7 +84,7 @@ class Gauge:
         self.key = key
         self.path = path
         self.depth = depth
-        #: the calls that give one product each, which the numbers below leave out
+        #: the calls that return one product each, which the numbers below leave out
         self.plain = PlainCalls()
         #: their records, where these are kept
         self.columns: CallColumns | None = None
@@ -107,7 +107,7 @@ class Gauge:
         self._pausing: dict[int, Pausing] = {}
         #: counts as failed the last call that was cancelled, in case that was for its time-out
         self.count_overrun: Callable[[BaseException, object], None] | None = None
-        #: what a source has given and will give, if that can be told
+        #: how much a source has emitted and will emit, if that can be told
         self.total: int | None = None
         #: subscriptions to a source that have not ended
         self.live = 0
@@ -117,7 +117,7 @@ class Gauge:
         self.kind, self.idle_times, self.limit = kind, idle_times, limit
 
     def look(self, function: Callable[[Any], T], item: Any) -> T:
-        """What the function gives in a plain call that holds the thread. The first one is looked
+        """What the function returns in a plain call that holds the thread. The first one is looked
         at, and of a step that tells for how long it computes, another one now and then."""
         plain, loop_time = self.plain, self.loop_time
         if plain.began is None:
@@ -129,7 +129,7 @@ class Gauge:
         return function(item)
 
     def leave_inline(self, since: float) -> None:
-        """The call that has held the thread since then is no plain one."""
+        """The call that has held the thread since then isn't a plain one."""
         self.plain.entered = None
         if self.loop_time is not None:
             self.loop_time.held += self._clock() - since
@@ -155,8 +155,8 @@ class Gauge:
         self.failed += 1
 
     def gave(self, products: int) -> None:
-        """It has given so many products beside its calls: what stands in for a failed one, or, if
-        negative, what a call gave once more and nobody gets."""
+        """It has emitted so many products beside its calls: what stands in for a failed one, or, if
+        negative, what a call yielded again and nobody gets."""
         self.given += products
         self.made += products
 
@@ -184,7 +184,7 @@ class Gauge:
 
     @property
     def in_flight(self) -> int:
-        """Calls under way."""
+        """Calls in flight."""
         over = self.over  # first, or another thread might see one that is over and not begun
         return self.started - over + self.plain.in_flight
 
@@ -225,14 +225,14 @@ class Gauge:
         return self.idle_times is not None and self.idle_times.is_blocked
 
     def expect(self, length: int) -> None:
-        """One more subscription to this source gives so many products."""
-        # One that ended before the source gives no more than it has given.
+        """One more subscription to this source emits so many products."""
+        # One that ended before the source emits no more than it has emitted.
         so_far = self.products_given if self.live == 1 else self.total or 0
         self.total = so_far + length
 
     def own_total(self, is_drained: bool) -> int | None:
-        """What this source gives in all: if it `is_drained`, what it has given when it has ended;
-        None for one that can't tell, or has given more than it told."""
+        """How much this source emits in all: if it `is_drained`, what it has emitted when it has
+        ended; None for one that can't tell, or has given more than it told."""
         given = self.products_given
         if self.total is None or given > self.total:
             return None
@@ -325,8 +325,8 @@ class Gauges:
     def counts(self, is_drained: bool = False) -> list[Count]:
         """How far each step has come, in the order of the flow: each step behind those before it.
 
-        In a run that `is_drained`, a source that has ended gives no more than it has given, and a
-        step makes no calls but those under way.
+        In a run that `is_drained`, a source that has ended emits no more than it has emitted, and a
+        step makes no calls but those in flight.
 
         >>> Gauges().counts()
         []

@@ -47,7 +47,7 @@ class LoopTime:
         return partial(self.call, function)
 
     def call(self, function: Callable[..., T], *args: Any) -> T:
-        """What the function gives, timed."""
+        """What the function returns, timed."""
         now = self._clock
         since = now()
         try:
@@ -65,7 +65,7 @@ class LoopTime:
         return self.sample(function, *args)
 
     def sample(self, function: Callable[..., T], *args: Any) -> T:
-        """What the function gives; how long it computes is looked at."""
+        """What the function returns; how long it computes is looked at."""
         before, since = thread_use(), self._clock()
         try:
             return function(*args)
@@ -77,7 +77,7 @@ class LoopTime:
             self._computed += use.computed - before.computed if has_waited else took
 
     def timed_reading(self, read: Callable[[], Awaitable[T]]) -> Awaitable[T]:
-        """What `read` gives, timed from one await to the next."""
+        """What `read` returns, timed from one await to the next."""
 
         async def awaited() -> T:
             return await read()
@@ -102,7 +102,7 @@ class LoopTime:
         return (yield from self.timed_rest(calling, value))
 
     def timed_rest(self, calling: Coroutine[Any, Any, T], value: Any) -> Generator[Any, Any, T]:
-        """What a coroutine gives that has been sent on once and awaits this, timed likewise."""
+        """What a coroutine yields that has been sent on once and awaits this, timed likewise."""
         while True:
             # The traceback of an error knows this frame: they would keep each other alive.
             resume, sent = calling.send, None

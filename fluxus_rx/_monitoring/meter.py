@@ -1,4 +1,4 @@
-"""What a run counts, when somebody wants to know: calls under way, done and failed, step by step.
+"""What a run counts, when somebody wants to know: calls in flight, done and failed, step by step.
 
 A run without a meter counts nothing, and does no more than it would without this module.
 """
@@ -112,7 +112,7 @@ class Meter:
         return 1 + self._failures.get((gauge, item), 0) if self._failures else 1
 
     def recorder(self, gauge: Gauge, locate: Callable[[Any], ItemNumber] | None = None) -> Recorder:
-        """What keeps the record of a call that gave one product, called with that call's item,
+        """What keeps the record of a call that returned one product, called with that call's item,
         start and end; None, where none is kept. `locate` tells the position of an item."""
         if not self.keeps_calls:
             return None
@@ -132,7 +132,7 @@ class Meter:
         return record
 
     def keep(self, gauge: Gauge, item: ItemNumber, start: float, end: float) -> None:
-        """Keep the record of a call that gave one product, but not at the first attempt."""
+        """Keep the record of a call that returned one product, but not at the first attempt."""
         zero, text = self.started, item_text(item)
         attempt, busy = self.attempt(gauge, item), end - start
         self.records.append(
@@ -168,7 +168,7 @@ def always_running() -> State:
 
 
 class ItemCounter(NamedTuple):
-    """Counts what gives products that take no call: what takes in an observable."""
+    """Counts products that take no call: what takes in an observable."""
 
     meter: Meter
     gauge: Gauge
@@ -256,7 +256,7 @@ class RunningCall:
             self._since = None
 
     def forget(self) -> None:
-        """It was none: the source had nothing more to give."""
+        """It was none: the source had nothing more to emit."""
         busy = self._gauge.busy
         ended = busy.ended
         self.pause()
@@ -315,14 +315,14 @@ class RunningCall:
 
 
 class SourceCalls:
-    """The calls of a source, each of which gives one product."""
+    """The calls of a source, each of which yields one product."""
 
     def __init__(self, gauge: Gauge, meter: Meter, first: RunningCall) -> None:
         self._gauge = gauge
         self._meter = meter
         #: the first call, until it is over, since it has begun before its product is asked for
         self._first: RunningCall | None = first
-        #: when the call began that is under way, if it is another one
+        #: when the call began that is in flight, if it is another one
         self._since: float | None = None
         self._left = False
         self._record = meter.recorder(gauge)
@@ -376,7 +376,7 @@ class SourceCalls:
             self.failed(error)
 
     def _running(self) -> RunningCall | None:
-        """The call that is under way, if one is; it is none of the usual ones any more."""
+        """The call that is in flight, if there is one; it is none of the usual ones any more."""
         call, since = self._first, self._since
         self._first = self._since = None
         if since is not None:

@@ -35,22 +35,22 @@ IN_LINE: Final = 8
 @printed
 @dataclasses.dataclass(frozen=True, slots=True)
 class StepProgress:
-    """How far one step has come, over all its paths; its `str` is made for people.
+    """How far one step has come, over all its paths; its `str` is a line for people.
 
-    - `done`, `failed`: calls that are over, with success or with an error; of a step that begins a
-      flow, products that it has given.
-    - `in_flight`: calls under way.
-    - `expected`: how many calls it will have had at the end, as far as can be told from the length
-      of the source and from what the steps before it have made of its items so far; None where the
-      source has no length, such as a generator, or has given more than that.
+    - `done`, `failed`: calls that ended, with success or with an error; of a step that begins a
+      flow, products that it has emitted.
+    - `in_flight`: calls in flight.
+    - `expected`: how many calls there will have been at the end, estimated from the length of the
+      source and from the number of products that the steps before it made of each item so far; None
+      if the source has no length, as a generator, or has emitted more than its length.
     - `rate`: calls done per second, over the last 10 seconds or so, or since the step began; once
-      the step or the run is over, from its first call to its last.
-    - `eta`: seconds until what is expected is done, if as many calls end per second as do now, with
-      success or not; no less than the longest pause before another attempt. None where that can't
-      be told, while the run is paused, and once it is over.
+      the step or the run has ended, from its first call to its last.
+    - `eta`: seconds until the expected calls are done at the present rate, and no less than the
+      longest pause before another attempt; None if unknown, while the run is paused, and once it
+      has ended.
     - `waiting`: calls that wait for a limiter, or for their next attempt.
-    - `blocked`: whether a product of it waits for room further down, so that it can't go on.
-    - `per_call`: seconds that a call works, on the average; None before one is over.
+    - `blocked`: whether a product of it waits for room further down (backpressure).
+    - `per_call`: seconds that a call works, on average; None before one has ended.
 
     >>> str(StepProgress("fetch", 340, 256, 2, 1_000, rate=28.0, eta=23.5, waiting=9))
     'fetch 340/1,000 (28/s, 256 in flight, 9 waiting, 2 failed, ETA 24 s)'
@@ -71,7 +71,7 @@ class StepProgress:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has done what is expected of it.
+        """Whether all its expected calls are done.
 
         >>> StepProgress("fetch", 9, 0, 1, 10, rate=28.0, eta=0.0).is_over
         True
@@ -80,7 +80,7 @@ class StepProgress:
 
     @property
     def remaining(self) -> int | None:
-        """How many calls are still to come, wait, or are under way, if that can be told.
+        """How many calls are still to come, wait, or are in flight; None if unknown.
 
         >>> StepProgress("fetch", 340, 256, 0, 1_000, rate=28.0, eta=23.5).remaining
         660
@@ -112,14 +112,14 @@ class StepProgress:
 @printed
 @dataclasses.dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come, as `progress=` of `run` tells; its `str` is one line for people.
+    """How far a run has come, as `progress=` of `run` reports it; its `str` is one line for people.
 
     - `elapsed`: seconds since the run began.
     - `steps`: its steps, each behind those before it in the flow.
-    - `eta`: seconds until the last step is done; None where that can't be told of each of them, and
-      once the run is over.
-    - `state`: `"running"`, `"paused"` or `"draining"`; or how it has ended: `"done"`, `"failed"`
-      with an error, or `"cancelled"`, as by Ctrl-C.
+    - `eta`: seconds until the last step is done; None if that of any step is unknown, and once the
+      run has ended.
+    - `state`: `"running"`, `"paused"` or `"draining"`; once it has ended, `"done"`, `"failed"` with
+      an error, or `"cancelled"`, as by Ctrl-C.
 
     >>> fetch = StepProgress("fetch", 340, 256, 2, 1_000, rate=28.0, eta=23.5)
     >>> parse = StepProgress("parse", 338, 0, 0, 998, rate=0.0, eta=None)

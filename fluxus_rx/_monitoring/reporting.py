@@ -1,4 +1,4 @@
-"""Follows a run: tells whoever wants to know how far it has come, while it runs and at its end."""
+"""Follows a run: reports how far it has come, while it runs and at its end."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def reporting(progress: Follow, meter: Meter | None) -> Unreported | ProgressRep
 
     The block gets what has to run beside it, on its loop: a function that makes the coroutine, or
     None. At the end of the block, however it ends, the last state is told, and the display closed.
-    An error that comes up in doing so is raised, or becomes a note of the one that is under way.
+    An error that comes up in doing so is raised, or becomes a note of the one that is being raised.
     """
     if progress is None or progress is False or meter is None:
         return contextlib.nullcontext()
@@ -92,7 +92,7 @@ class _Stop(Exception):
 
 
 class ProgressReporter:
-    """Reads the meter of a run, and hands on what it has read."""
+    """Reads the meter of a run, and passes on what it has read."""
 
     # No generator with contextlib's decorator: that assigns the traceback of what it passes on,
     # which an exception that is a frozen dataclass refuses.
@@ -102,7 +102,7 @@ class ProgressReporter:
         self._tracker = Tracker(meter)
         self._display = shown_by
         self._is_broken = False
-        #: what is no `Exception`, such as that of `sys.exit()`, and has ended the run
+        #: an error that isn't an `Exception`, such as that of `sys.exit()`, and has ended the run
         self._stopped_by: BaseException | None = None
 
     def __enter__(self) -> Callable[[], Coroutine[Any, Any, None]]:
@@ -213,7 +213,7 @@ class Tracker:
     def progress(self, state: State = "running") -> Progress:
         """How far the run has come by now."""
         elapsed, counts = self._meter.elapsed - self._meter.began, self._meter.counts()
-        now = elapsed - self._meter.paused()  # a pause is no part of a pace
+        now = elapsed - self._meter.paused()  # a pause isn't part of a pace
         steps = tuple(self._step(count, now, state) for count in counts)
         if state in GOES_ON:
             self._remember(counts, now)

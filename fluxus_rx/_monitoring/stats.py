@@ -19,25 +19,29 @@ __all__ = ["Explanation", "RunStats", "StepStats", "stats_of"]
 @printed
 @dataclasses.dataclass(frozen=True, slots=True)
 class StepStats:
-    """What one step does, over all its places in the flow.
+    """What one step does, over all its places in the flow: a row of `RunStats`.
 
-    - `in_flight`: calls under way; `limit`: how many there may be, None for no limit and for a
+    - `in_flight`: calls in flight; `limit`: the concurrency limit, None for no limit and for a
       source
-    - `waiting`: products in front of it, or in it until a limiter or a retry lets them go on
-    - `done`, `failed`: calls that are over for good; `retried`: attempts that were followed by
-      another one. Of a source, products.
-    - `dropped`: products for which there was no room, and which its `overflow` policy has dropped
+    - `waiting`: products in front of it, or in it until a limiter or a retry admits them
+    - `done`, `failed`: calls that ended; `retried`: attempts that were followed by another one. Of
+      a source, products.
+    - `dropped`: products that its `overflow` policy has dropped, for want of room
     - `busy`: seconds that its calls have worked, added up
     - `held`: seconds that they have waited for a limiter, or for their next attempt, added up
-    - `starved`: seconds in which it could have begun a call, but had nothing to call it with
-    - `blocked`: seconds in which a product of it waited for room further down
-    - `load`: the part, 0 to 1, of the time in which it had something to do, that it was neither
-      starved nor blocked; of a source, and of a plain function on the loop, that it has worked.
-      The step whose load is near 1 sets the pace
-    - `on_loop`: seconds for which its code has held the loop, from one await to the next; what runs
-      in threads and processes does not
-    - `computing`: the part, 0 to 1, of them in which it computed, and did not wait, as for a file;
-      None where that isn't known, as it took too little to be looked at
+    - `starved`: seconds in which it could have begun a call, but had no product
+    - `blocked`: seconds in which a product of it waited for room further down (backpressure)
+    - `load`: the part, 0 to 1, of its time in which it was neither starved nor blocked; of a
+      source, and of a plain function on the loop, in which it worked. The step whose load is near 1
+      sets the pace.
+    - `on_loop`: seconds for which its code has held the loop, from one await to the next; code in
+      threads and processes doesn't
+    - `computing`: the part, 0 to 1, of them in which it computed rather than waited, as for a file;
+      None if it took too little to be measured
+
+    >>> fetch = StepStats("fetch", 3, 3, 16, 40, 2, 5, 0, 9.5, 0.0, 0.1, 0.0, 0.99)
+    >>> fetch.done, fetch.failed, fetch.retried, fetch.load
+    (40, 2, 5, 0.99)
     """
 
     step: str
@@ -137,10 +141,10 @@ _STATS_COLUMNS: Final[dict[str, Callable[[StepStats], str]]] = {
 class RunStats:
     """What a run does at a moment: its steps in the order of the flow; its `str` is a table.
 
-    `elapsed` is in seconds since the run began; `state` is `"running"`, `"paused"`, `"draining"`,
-    `"done"`, `"failed"` or `"cancelled"`; `failures` counts the calls that failed for good and did
-    not end the run; `loop` is the part, 0 to 1, of the time in which the thread of the loop had
-    something to do: computed, or was held by a step that waited in it.
+    `elapsed` is in seconds since the run began. `state` is `"running"`, `"paused"`, `"draining"`,
+    `"done"`, `"failed"` or `"cancelled"`. `failures` counts the failed calls that did not end the
+    run. `loop` is the part, 0 to 1, of the time in which the thread of the loop was busy: it
+    computed, or a step held it while waiting.
 
     >>> print(RunStats(1.5, "running", 0, (), loop=0.97))
     running for 1.5 s, with the loop at work for 97% of it
@@ -176,14 +180,14 @@ class RunStats:
         printer.text(str(self))
 
     def __getitem__(self, step: str) -> StepStats:
-        """The numbers of the step of this name; raises KeyError where there is none."""
+        """The numbers of the step of this name; raises KeyError for an unknown name."""
         for one in self.steps:
             if one.step == step:
                 return one
         raise KeyError(step)
 
     def explain(self) -> Explanation:
-        """What holds the run up.
+        """Which step limits the throughput of the run, and why.
 
         >>> RunStats(1.5, "running", 0, ()).explain().bottleneck
         """
@@ -193,11 +197,27 @@ class RunStats:
 @printed
 @dataclasses.dataclass(frozen=True, slots=True)
 class Explanation:
-    """What holds a run up: `bottleneck` is the name of a step, `"the reader"` for whoever takes the
-    outputs, `"the loop"` where that is busy and no step alone keeps it so, or None; `sentence` says
-    why, with numbers, and what to do; `stats` are all numbers.
+    """Which step limits the throughput of a run, and why.
 
-    Its `str` is the sentence, and the table below it.
+    - `bottleneck`: the name of a step, `"the reader"` for the code that takes the outputs, `"the
+      loop"` if that is busy and no single step is the cause, or None
+    - `sentence`: the reason, with numbers, and what to do
+    - `stats`: all numbers, as `RunStats`
+
+    Its `str` is the sentence, with the table below it.
+
+    >>> import asyncio
+    >>> from fluxus_rx import start, step
+    >>> from fluxus_rx.testing import run_virtual
+    >>> async def fetch(x):
+    ...     await asyncio.sleep(1)
+    ...     return {"y": x}
+    >>> async def main():
+    ...     run = start(step("src", [{"x": 1}] * 9) >> step("fetch", fetch).options(concurrency=3))
+    ...     await run.result()
+    ...     return run.explain().bottleneck
+    >>> run_virtual(main)
+    'fetch'
     """
 
     bottleneck: str | None
@@ -260,8 +280,8 @@ MOST_SHARES: Final = 5
 
 
 class _Explaining:
-    """Looks for the step that holds a run up, among those that were called or had something to
-    do."""
+    """Looks for the step that limits the throughput, among those that were called or had something
+    to do."""
 
     def __init__(self, stats: RunStats) -> None:
         self._stats = stats
@@ -270,7 +290,7 @@ class _Explaining:
         self._steps = [step for step in stats.steps if _was_reached(step)]
 
     def explanation(self) -> Explanation:
-        """What holds the run up."""
+        """Which step limits the throughput."""
         if not self._steps or not self._elapsed:
             return Explanation(None, "No step has been called yet.", self._stats)
         if self._stats.state == "paused":
@@ -302,12 +322,12 @@ class _Explaining:
     def _why(self, step: StepStats) -> str:
         part = f"for {self._weight(step):.0%} of {measured_time(self._elapsed)}"
         if step._kind == "source":
-            return f"it was busy {part} with giving products"
+            return f"it was busy {part} with making products"
         if step.limit is None:
             return f"it was never without a product {part}, and has no limit"
-        places = "its one place was" if step.limit == 1 else f"all of its {step.limit} places were"
+        slots = "its one slot was" if step.limit == 1 else f"all of its {step.limit} slots were"
         waiting = f", with {counted(step.waiting, 'product')} waiting" if step.waiting else ""
-        return f"{places} taken {part}{waiting}"
+        return f"{slots} taken {part}{waiting}"
 
     def _why_on_loop(self, step: StepStats) -> str:
         held = step.on_loop or step.busy
@@ -335,7 +355,7 @@ class _Explaining:
         remedy = "Move what takes long off it: executor='process' for what computes, executor="
         remedy += "'thread' for what waits."
         if rest > self._stats.loop / 2:
-            remedy = "Do more in a call, or in fewer steps; or give other code a loop of its own."
+            remedy = "Do more in a call, or in fewer steps; or run other code on a loop of its own."
         return Explanation(
             "the loop",
             f"The loop is the bottleneck: its thread was at work for {self._stats.loop:.0%} of"
@@ -395,7 +415,7 @@ def _leads_to(first: StepStats, second: StepStats) -> bool:
 
 def _remedy(step: StepStats) -> str:
     if step._kind == "source":
-        return "Have it give products faster: nothing behind it can be ahead of it."
+        return "Have it emit products faster: nothing behind it can be ahead of it."
     if step.held > step.busy:
         return (
             "Its calls waited for its limiter, or for another attempt, for"
@@ -409,7 +429,7 @@ def _remedy_on_loop(step: StepStats) -> str:
     if step._is_blocking and step._kind == "step":
         return 'Await what it waits for, or do that in a plain step with executor="thread".'
     if step._is_blocking:
-        return 'Give it executor="thread", and the loop goes on while it waits.'
+        return 'Set executor="thread" on it, and the loop goes on while it waits.'
     if step._kind == "inline":
         return "Run it in processes (executor='process'), or in threads if it waits for something."
     return "Move what it computes into a plain step, and run it in processes (executor='process')."

@@ -19,16 +19,20 @@ __all__ = ["StepSummary", "Summary"]
 class StepSummary:
     """The calls of one step; a product of a producer counts as a call.
 
-    - `calls`: calls that are over, `failures` of them with an error; `retries` are those with a
-      product with which an earlier one has failed
-    - `products`: what they have given
+    - `calls`: calls that ended, `failures` of them with an error; `retries` are those with a
+      product for which an earlier call failed
+    - `products`: products that they made
     - `busy`: seconds that they took together, without the time for which a generator waits for its
       reader
-    - `p50`, `p95`, `max`: seconds per call, measured in the same way; the percentiles are the
-      shortest time of a call that 50 or 95 % of the calls did not exceed (nearest rank, so a time
-      that was measured)
-    - `share`: the part of the run's time, 0 to 1, in which at least one of the calls was at work
-    - `peak`: the most calls that were under way at once
+    - `p50`, `p95`, `max`: seconds per call, measured in the same way. Percentiles are by nearest
+      rank: the shortest measured time that 50 or 95 % of the calls did not exceed.
+    - `share`: the part of the run's time, 0 to 1, in which at least one call was at work
+    - `peak`: the most calls in flight at once
+
+    >>> from fluxus_rx import run, step
+    >>> summary = run(step("src", [{"x": 1}, {"x": 2}]), timestamps=True).summary()
+    >>> [(step.step, step.calls, step.failures) for step in summary.steps]
+    [('src', 2, 0)]
     """
 
     step: str
@@ -81,11 +85,11 @@ _SUMMARY_COLUMNS: Final[dict[str, Callable[[StepSummary], str]]] = {
 @printed
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """What a run has done: a table of its steps, in the order of the flow, and what that gained.
+    """What a run has done: a table of its steps, in the order of the flow, and its speed-up.
 
     `elapsed` is the time of the run in seconds, `busy` that of all calls one after the other, with
-    all that they await. Calls that compute rather than wait hold each other up, and then take
-    longer than each would alone: the speed-up of such a run is less than it says.
+    their waits. Calls that compute rather than wait delay each other, and take longer than each
+    would alone: then the true speed-up is less than the one shown.
 
     >>> from fluxus_rx import RunResult
     >>> outputs = [{"fetch": {"x": x, "[start]": x / 100, "[end]": 0.5}} for x in (0, 1)]
@@ -102,7 +106,7 @@ class Summary:
 
     @classmethod
     def of(cls, journal: Journal) -> Summary:
-        """The summary of a run with these calls; no calls give no steps."""
+        """The summary of a run with these calls; without calls there are no steps."""
         by_step, elapsed = journal.by_step(), journal.elapsed - journal.began
         steps = tuple(
             StepSummary.of(step, by_step.get(step, ()), elapsed)
@@ -112,12 +116,16 @@ class Summary:
 
     @property
     def speedup(self) -> float:
-        """How many times as fast the run was as its calls one after the other; 0 without calls."""
+        """How many times as fast the run was as its calls one after the other; 0 without calls.
+
+        >>> Summary(elapsed=2.0, busy=61.0, steps=()).speedup
+        30.5
+        """
         return self.busy / self.elapsed if self.elapsed else 0.0
 
     @property
     def sentence(self) -> str:
-        """What running calls at once has gained, in words."""
+        """The speed-up of running calls concurrently, in words."""
         if not any(step.calls for step in self.steps):
             return "No step was called."
         work = f"{measured_time(self.busy)} of work in {measured_time(self.elapsed)}"
@@ -166,7 +174,7 @@ def _covered(calls: Iterable[Call]) -> float:
 
 
 def _peak(calls: Sequence[Call]) -> int:
-    """The most calls that were under way at once."""
+    """The most calls that were in flight at once."""
     ends = sorted(call.end for call in calls)
     peak, over = 0, 0
     for begun, start in enumerate(sorted(call.start for call in calls), 1):

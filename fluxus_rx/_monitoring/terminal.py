@@ -30,7 +30,7 @@ from .progress import (
 
 __all__ = ["Terminal", "progress_group"]
 
-#: Lines that are no steps: the heads, the last line, and the one that the cursor stands in.
+#: Lines that aren't steps: the heads, the last line, and the one that the cursor stands in.
 OTHERS: Final = 3
 
 #: Between two columns.
@@ -60,7 +60,7 @@ _screen = threading.Lock()
 
 
 class Terminal:
-    """A table on stderr, drawn anew each time; what is printed meanwhile goes above it."""
+    """A table on stderr, drawn again each time; what is printed meanwhile goes above it."""
 
     interval = 0.1
 
@@ -96,7 +96,7 @@ class Terminal:
             self.close()  # the terminal is gone, and the run goes on
 
     def close(self) -> None:
-        """Draw it for the last time, and give the cursor back."""
+        """Draw it for the last time, and show the cursor again."""
         live, self._live = self._live, None
         if live is None:
             return

@@ -148,7 +148,7 @@ class WatchedSource:
 
     @property
     def last_span(self) -> tuple[float, float]:
-        """From when to when the call was that gave the last item, where records are kept."""
+        """From when to when the call was that yielded the last item, where records are kept."""
         columns, busy = self._gauge.columns, self._gauge.busy
         if self._is_first or columns is None:
             return busy.began or 0.0, busy.ended
@@ -172,7 +172,7 @@ class WatchedSource:
         self._meter.begin(self._gauge, since=since).end(error)
 
     def end(self) -> bool:
-        """Give no more; whether it might have."""
+        """Emit no more; whether it might have."""
         self._is_ended = True
         return not self._is_exhausted
 

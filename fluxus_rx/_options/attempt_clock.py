@@ -15,7 +15,7 @@ class AttemptClock:
     attempt awaits.
 
     What hands a call over to threads, processes or an executor stops it until the call has begun
-    there: a queue that is long is no call that takes long.
+    there: a long queue isn't a long call.
     """
 
     __slots__ = ("_clock", "_deadline", "_left")

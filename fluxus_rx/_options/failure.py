@@ -1,4 +1,4 @@
-"""Calls that have failed, where a run goes on all the same."""
+"""Failed calls in a run that goes on."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ __all__ = ["Failure", "FailureLog"]
 @printed
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Failure:
-    """A call that has failed for good, after all its attempts.
+    """A call that has failed at its last attempt, in a run that goes on: a dead letter.
 
     - `step`: the name of the step; `path`: the names of the steps on the way to it, and its own
-    - `product`: what it was called with, with its whole lineage
-    - `exception`: the error of the last attempt, with notes that tell where it came up
-    - `attempts`: how many there were
-    - `note`: where it came up, and what the call was given; its own, also where one exception
-      object was raised by several calls, whose note is that of the last one
+    - `product`: the product it was called with, with its whole lineage
+    - `exception`: the error of the last attempt, with notes that tell where it was raised
+    - `attempts`: how many attempts were made
+    - `note`: where the error was raised, and the arguments of the call. If several calls raised one
+      exception object, its notes are those of the last call; this one is always of this call.
 
-    It can be replayed with `rerun`, and pickled if its product can; what was pickled can be loaded.
-    An exception that can't be made again then, in a process without its class for one, is a
-    `RecordedError`. Pickling raises InvalidProductError (a TypeError) for an attribute of the
-    product that wouldn't be there again, and names it.
+    `rerun` makes the call again. A failure can be pickled if its product can. If its exception
+    can't be loaded, as in a process without its class, a `RecordedError` takes its place. Pickling
+    raises InvalidProductError (a TypeError), which names the attribute, if the product has one that
+    can't be loaded.
 
     >>> print(Failure("fetch", "src → fetch", {"x": 1}, ValueError("no"), 3))
     fetch failed after 3 attempts with ValueError('no'), given {'x': 1}
@@ -55,7 +55,7 @@ class Failure:
 
     @property
     def lineage(self) -> Any:
-        """The product as a result shows it: the attributes by step; one of an own type as it is.
+        """The attributes by step, as a result shows them; a product of a type of your own as it is.
 
         >>> Failure("fetch", "src → fetch", 5, ValueError("no"), 1).lineage
         5
@@ -73,7 +73,7 @@ class Failure:
 
         def __getattr__(self, name: str) -> Any:
             # Of a failure that was pickled, the exception is made when somebody looks at it: what
-            # its class does then is no matter of whoever loads a thousand of them.
+            # its class does then must not concern code that loads a thousand of them.
             record = self.__dict__.get("_record")
             if name != "exception" or record is None:
                 kind = type(self).__name__
@@ -148,7 +148,7 @@ class FailureLog:
     """Where a run keeps the failures that have not ended it.
 
     `on_failure` is called with those that are to be collected; without it, none may be. More than
-    `most` of any kind are too many.
+    `most` of any kind end the run.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class FailureLog:
 
     @property
     def collects(self) -> bool:
-        """Whether somebody takes the failures that are to be collected."""
+        """Whether failures can be collected."""
         return self._on_failure is not None
 
     def add(self, failure: Failure, collected: bool) -> None:

@@ -1,4 +1,4 @@
-"""What is handed over to run off the loop: a call, and the iterator that it may give."""
+"""What is handed over to run off the loop: a call, and the iterator that it may return."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = ["Future", "Iteration", "Job", "Release", "Task", "WorkItem", "run_rem
 Snapshot: TypeAlias = Callable[[Any], Any]
 Task: TypeAlias = Callable[[], Any]
 Future: TypeAlias = futures.Future[Any]
-#: What gives back what a call has held.
+#: Releases what a call has held.
 Release: TypeAlias = Callable[[], Awaitable[object]]
 
 
 class Job:
     """Work that was handed over, seen from the loop. If it `is_left`, it runs on, and nobody waits;
-    `releases` follow its end. If it `is_dropped`, nobody wants what it gives."""
+    `releases` follow its end. If it `is_dropped`, nobody wants what it returns."""
 
     __slots__ = (
         "_waiter", "future", "has_ended", "is_dropped", "is_left", "releases", "task", "turn",
@@ -61,8 +61,8 @@ class Job:
 
 
 class WorkItem:
-    """A call without arguments, in the context of its caller; an iterator that it gives becomes an
-    `Iteration` in that context.
+    """A call without arguments, in the context of its caller; an iterator that it returns becomes
+    an `Iteration` in that context.
 
     Pickled, it leaves the context behind, which can't travel: it then is `run_remotely`. So one
     object serves every executor, whether it turns out to be one of threads, of processes, or of
@@ -102,10 +102,10 @@ class Iteration:
     The first trip makes one item, and each one after it four times as many, up to `size`, for as
     long as they are made quickly: items that are slow are made when they are asked for, those that
     are quick share the price of a trip, 100 µs. An item waits in `ready`, and not for those behind
-    it. The call that gives an iterator makes the first trip, too.
+    it. The call that returns an iterator makes the first trip, too.
 
     A trip that finds itself the last one closes the iterator; it is closed once, and never while it
-    runs. `snapshot` gives an item as it is now.
+    runs. `snapshot` returns an item as it is now.
     """
 
     __slots__ = (

@@ -41,8 +41,8 @@ JOIN_SECONDS: Final = 1.0
 class Offload(ABC):
     """The calls of one step, off the loop; `size` of them at once, those included that were left.
 
-    An iterator that a call gives is read where it was made, `buffer` items ahead at most, each as
-    `snapshot` gives it. After `cancel`, new calls and those that still wait for their turn raise
+    An iterator that a call returns is read where it was made, `buffer` items ahead at most, each as
+    `snapshot` returns it. After `cancel`, new calls and those that still wait for their turn raise
     CancelledError.
     """
 
@@ -77,7 +77,7 @@ class Offload(ABC):
         self._slots = Slots(who, size)
 
     async def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """What the function gives, or raises; it sees the context variables of the caller.
+        """What the function returns, or raises; it sees the context variables of the caller.
 
         An iterator is given as an asynchronous one, which is read where it was made; it must be
         closed. Cancelled, the call ends at once, and the function is left. In a process there are
@@ -88,7 +88,7 @@ class Offload(ABC):
         return self._items(given) if given.__class__ is Iteration else given
 
     def iterate(self, items: Iterable[Any]) -> OffloadedItems:
-        """The items of what was not made here, each step elsewhere, as `call` gives them."""
+        """The items of what was not made here, each step elsewhere, as `call` returns them."""
         return self._items(Iteration(items, contextvars.copy_context(), *self._reading))
 
     def _items(self, iteration: Iteration) -> OffloadedItems:
@@ -128,7 +128,7 @@ class Offload(ABC):
     async def aclose(self) -> str | None:
         """Cancel, and wait for the calls that still run, GRACE seconds at most.
 
-        If some run even then, tells so: once in the log, as a warning, and in what it gives.
+        If some run even then, tells so: once in the log, as a warning, and in what it returns.
         """
         self.cancel()
         for iteration in list(self._iterations):
@@ -141,7 +141,7 @@ class Offload(ABC):
             # Again, since a step that ends may be followed by the closing of its iterator.
             while (pending := self._pending()) and (left := deadline - loop.time()) > 0:
                 await asyncio.wait([done(future) for future in pending], timeout=left)
-            await asyncio.sleep(0)  # what has ended gives back what it held
+            await asyncio.sleep(0)  # what has ended releases what it held
             if self._releasing:
                 await asyncio.wait(self._releasing)
             when = f"{GRACE_SECONDS:g} s after the run ended"

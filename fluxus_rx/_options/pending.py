@@ -1,4 +1,4 @@
-"""Products that a run which was told to end has not gone on with."""
+"""Products that a drained run has not finished."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Pending:
 
     - `step`: the name of the step that was next; `path`: the names of the steps on the way to it,
       and its own
-    - `product`: what it was to be called with, with its whole lineage
+    - `product`: the product that the step was to be called with, with its whole lineage
 
-    `rerun` goes on with it. It can be pickled if its product can.
+    `rerun` continues with it. It can be pickled if its product can.
 
     >>> print(Pending("fetch", "src → fetch", {"x": 1}))
     fetch is still to be called with {'x': 1}
@@ -44,7 +44,13 @@ class Pending:
 
     @property
     def lineage(self) -> Any:
-        """The product as a result shows it: the attributes by step; one of an own type as it is."""
+        """The attributes by step, as a result shows them; a product of a type of your own as it
+        is.
+
+        >>> from fluxus_rx import DictProduct
+        >>> Pending("fetch", "src → fetch", DictProduct("src", {"x": 1})).lineage
+        {'src': {'x': 1}}
+        """
         nested = getattr(self.product, "nested", None)
         return self.product if nested is None else nested()
 

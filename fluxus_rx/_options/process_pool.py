@@ -103,7 +103,7 @@ class _WorkerProcess:
 
 
 class _Pool:
-    """Processes that have no call, for whoever needs one next, in whatever run and thread.
+    """Processes that have no call, for the next call that needs one, in whatever run and thread.
 
     No more than processors are kept, and each for IDLE_SECONDS. They end with the interpreter,
     however that ends: each watches the process that it belongs to.
@@ -256,8 +256,8 @@ class KeptProcesses:
 
 
 class Assignment:
-    """A call in a process: called in a thread, it gives what the process gives, or raises. `begun`
-    is called when the process begins with it.
+    """A call in a process: called in a thread, it returns what the process returns, or raises.
+    `begun` is called when the process begins with it.
 
     If it is stopped, it raises `concurrent.futures.CancelledError`.
     """
@@ -317,7 +317,7 @@ class Assignment:
                 return None
             raise self._died(worker, when) from None
         finally:
-            with self._lock:  # whoever stops it from now on must not hit the next call
+            with self._lock:  # code that stops it from now on must not hit the next call
                 self._worker = None
             if worker.has_ended or self._stopped:
                 self._pool.discard(worker)

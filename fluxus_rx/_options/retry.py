@@ -1,4 +1,4 @@
-"""How often a call that has failed is made again, and after what wait."""
+"""How often a failed call is retried, and after what wait."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LONGEST_WAIT: Final = 60.0
 
 
 class Attempts(Protocol):
-    """The attempts of one call; `number` is that of the one under way or just over, from 1, and
+    """The attempts of one call; `number` is that of the one that runs or is just over, from 1, and
     `resumes_at` the moment at which a pause before the next one ends, by the clock of the run."""
 
     number: int
@@ -42,14 +42,14 @@ class Attempts(Protocol):
     async def again(self, error: Exception) -> bool:
         """Whether there is to be another attempt, now that one has failed with this error.
 
-        True comes once it is time for it, with `number` raised by 1. What a hook of a policy raises
+        True comes once it is time for it, with `number` raised by 1. An error of a policy's hook
         surfaces here, with `error` as its context.
         """
         ...
 
 
 class RetryPolicy(Protocol):
-    """A retrying object of tenacity, as type checkers tell it from what is none."""
+    """A retrying object of tenacity, for type checkers."""
 
     stop: Any
     wait: Any
@@ -62,7 +62,7 @@ Retries: TypeAlias = Callable[[Any], Attempts]
 
 
 def check_retry(value: object) -> None:
-    """Raise InvalidOptionError for what is no value of the option `retry`.
+    """Raise InvalidOptionError for anything but a value of the option `retry`.
 
     >>> check_retry(True)
     Traceback (most recent call last):
@@ -84,18 +84,19 @@ def check_retry(value: object) -> None:
 def retries(
     value: object, step: str = "", arguments: Callable[[Any], dict[str, Any]] | None = None
 ) -> Retries | None:
-    """What begins the attempts of each call of a step, or None if no call is made twice.
+    """What begins the attempts of each call of a step, or None if no call is retried.
 
     - A number: so many attempts at most, with exponential backoff and full jitter in between: each
       wait is a random part of `longest_wait`.
     - A retrying object of tenacity: its `stop`, `wait`, `retry`, `before`, `after`, `before_sleep`
-      count, for each call anew; all but `before` may be async. An `AsyncRetrying` sleeps with its
-      own `sleep`, any other with that of asyncio. Results are never told, `statistics` not kept.
-      In the state that they are given, `fn` has the name of the step, `args` the product, and
-      `kwargs` what `arguments` gives for that: the arguments of the call.
+      count, for each call from the start; all but `before` may be async. An `AsyncRetrying` sleeps
+      with its own `sleep`, any other with that of asyncio. Results are never told, `statistics` not
+      kept. In the state that they are given, `fn` has the name of the step, `args` the product, and
+      `kwargs` what `arguments` returns for that: the arguments of the call.
 
-    Never made again, whatever the policy says: a call that failed with what is no Exception, or
-    with an error of the library's own, since a step that is written wrongly stays so.
+    Never retried, whatever the policy says: a call that failed with an error that isn't an
+    Exception, or with one of the library's own errors, since a step that is written wrongly stays
+    so.
 
     >>> attempts = retries(3)({"x": 1})
     >>> attempts.number, asyncio.run(attempts.again(FlowError()))
@@ -149,7 +150,7 @@ class _RetriedStep:
     """What the hooks of a policy are told was called: a step, by its name."""
 
     def __init__(self, name: str) -> None:
-        # As those of a function; the name of this class says nothing to whoever reads a log.
+        # As those of a function; the name of this class says nothing to the reader of a log.
         self.__name__ = self.__qualname__ = name
         self.__module__ = ""
 
@@ -234,7 +235,7 @@ async def _outcome(value: Any) -> Any:
 
 
 def _tenacity() -> Any:
-    """The module, if it is imported: who passes an object of it has imported it."""
+    """The module, if it is imported: code that passes an object of it has imported it."""
     return sys.modules.get("tenacity")
 
 

@@ -120,14 +120,14 @@ class ExecutorSlots:
     """One for each call in an executor of the user's, whichever step, run or loop it comes from: a
     call that has one begins at once, unless others use the executor too.
 
-    Whoever waits takes a slot only when its own loop gets to it, and hands its call over in the
+    A call that waits takes a slot only when its own loop gets to it, and hands its call over in the
     same breath; a slot that was handed to a loop which nobody runs would be lost to the others. A
     call that was left has its slot until it has ended, even after its run.
     """
 
     def __init__(self) -> None:
         self.size: float = 0
-        # A coroutine that is collected may give back its turn in the midst of it.
+        # A coroutine that is collected may release its turn in the midst of it.
         self._lock = threading.RLock()
         self._turns: set[object] = set()
         self._left: set[object] = set()

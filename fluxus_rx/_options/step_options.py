@@ -26,8 +26,8 @@ OnError: TypeAlias = Literal["raise", "skip", "collect"] | Callable[[Failure], A
 
 
 class OptionKeywords(TypedDict, total=False):
-    """The options of a step as keywords, for type checkers and editors; `StepOptions` tells what
-    they mean. A function of your own that hands them on takes `**options: Unpack[OptionKeywords]`.
+    """The options of a step as keywords, for type checkers and editors; `StepOptions` has their
+    meaning. A function that passes them on takes `**options: Unpack[OptionKeywords]`.
 
     >>> OptionKeywords(concurrency=3)
     {'concurrency': 3}
@@ -48,48 +48,57 @@ class OptionKeywords(TypedDict, total=False):
 @printed
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class StepOptions:
-    """How a step runs; set with `.options(…)` on a step, a transformer, a chain or a group, and for
-    a whole run with `run(flow, options=StepOptions(…))`.
+    """How a step runs. Set it with `.options(…)` on a step, a transformer, a chain or a group, and
+    for a whole run with `run(flow, options=StepOptions(…))`.
 
-    What is set on a step counts for that step; what is set on a chain or a group, for the steps in
-    it that say nothing themselves, the innermost first; what is set for the run, for all others.
+    An option of a step takes precedence over that of the innermost chain or group around it, and
+    this over those further out; the options of the run are for all other steps. None stands for
+    "no limit" or for the default, as said below.
 
-    - `concurrency`: calls of the step in flight at most, over all its paths in the run; None for no
-      limit, which lets memory grow with the speed of the source. A plain function for which it is
-      set on the step itself runs in threads; any other plain function runs one call at a time.
-    - `ordered`: whether products leave in the order in which they came. With the name of an
-      attribute, they do among those that have the same value of it. True for a whole flow, or for
-      a run, gives whoever takes products as they come the order of a result, path by path; what a
-      later path gives waits in memory until those before it have ended.
-    - `window`: with `ordered`, how many calls may have begun that are not all handed on: a slow
-      call holds back what so many others have ready. 4 times `concurrency` by default.
-    - `buffer`: products that wait in front of the step at most; 16 by default.
-    - `retry`: attempts per call at most, with waits of up to 1, 2, 4, … 60 seconds between, each a
-      random part of that (full jitter); or a retrying object of tenacity. Errors that are no
-      `Exception`, and the library's own, are not retried. A generator is called again only if it
-      has given nothing yet.
-    - `repeatable`: that a generator gives the same products each time it is called with the same
-      ones. It is then retried after its first product too; what it had given is passed over.
-    - `timeout`: seconds per attempt, after which it is cancelled, and fails with a TimeoutError.
-      They count from when the call begins to run. What a generator waits for its reader doesn't
-      count, nor does what holds the loop. A plain function for which it is set on the step itself
-      runs in threads; any other is not interrupted, unless what it gives is awaited.
+    - `concurrency`: at most so many calls of the step in flight, over all its paths in the run; 256
+      by default. None sets no limit, and memory then grows with the speed of the source. A plain
+      function for which it is set on the step itself runs in threads; any other plain function runs
+      one call at a time.
+    - `ordered`: whether products leave in the order in which they came; False by default. The name
+      of an attribute keeps the order among products that have the same value of it. True for a
+      whole flow, or for a run, yields the outputs of `stream` in the order of a result, path by
+      path; outputs of a later path wait in memory until the paths before it have ended.
+    - `window`: with `ordered`, at most so many calls that have begun and whose products have not
+      all left: a slow call holds back the products of so many others. 4 times `concurrency` by
+      default.
+    - `buffer`: at most so many products wait in front of the step; 16 by default.
+    - `retry`: at most so many attempts per call, the first included; 1 by default. The waits in
+      between are random, up to 1, 2, 4, … 60 seconds (exponential backoff with full jitter). Or a
+      retrying object of tenacity. Never retried: cancellation and other errors that aren't
+      `Exception`s, the library's own errors, and a generator that has already yielded, because its
+      products would be duplicated.
+    - `repeatable`: that a generator yields the same products whenever it is called with the same
+      arguments (it is idempotent); False by default. It is then retried after its first product
+      too, and the products already yielded are skipped.
+    - `timeout`: seconds per attempt; no limit by default. The attempt is then cancelled, and fails
+      with a TimeoutError. The seconds count from when the call begins to run, without the time in
+      which a generator waits for its reader, or in which the loop is held. A plain function for
+      which it is set on the step itself runs in threads; any other is not interrupted, unless it
+      returns an awaitable.
     - `limiter`: an asynchronous context manager, such as an `asyncio.Semaphore`, or a limiter of
-      calls per second; each attempt is made inside of it. Steps, branches and runs that have the
-      same object share it. A generator is inside until it ends; but while a product of it waits
-      for a step further down that has the same limiter, or for its turn in an order, it lends its
-      place, and then enters it once more.
-    - `on_error`: what becomes of a call that has failed for good. `"raise"` ends the run, `"skip"`
-      leaves out its product, `"collect"` puts a `Failure` into the failures of the result, and a
-      function is called with the `Failure`, and gives what the step should have, or None.
-    - `executor`: `"thread"`, `"process"`, or a `concurrent.futures.Executor`: where a plain
-      function runs. A generator's products are made there as well, up to `buffer` ahead of who
-      takes them; in a process, all before the first one. A call in a thread that is cancelled or
-      runs out of time goes on, and counts for `concurrency` and `limiter` until it ends; if nothing
-      else runs for 30 seconds, `UsageError` ends the run. One in a process ends with its process.
+      calls per second; none by default. Each attempt is made inside it, so each retry waits for it
+      again. Steps, branches and runs with the same limiter object share one budget. A call that
+      waits for its limiter occupies one of the step's concurrency slots. A generator is inside
+      until it ends; but while a product of it waits for a step further down with the same limiter,
+      or for its turn in an order, it leaves the limiter, and enters it again afterwards.
+    - `on_error`: what becomes of a call that has failed at its last attempt. `"raise"`, the
+      default, ends the run. `"skip"` drops the product. `"collect"` adds a `Failure` to the
+      failures of the result, the dead letters. A function is called with the `Failure`, and returns
+      a replacement for the step's products, or None for no product.
+    - `executor`: where a plain function runs: `"thread"`, `"process"`, or a
+      `concurrent.futures.Executor`; on the event loop by default. Products of a generator are made
+      there as well, up to `buffer` ahead of the reader; in a process, all before the first one. A
+      call in a thread that is cancelled or times out goes on, and counts for `concurrency` and
+      `limiter` until it ends; if nothing else runs for 30 seconds, `UsageError` ends the run. A
+      call in a process ends with its process.
 
-    Raises `InvalidOptionError` (a ValueError) for a value out of its range, TypeError for a name
-    that is no option.
+    Raises `InvalidOptionError` (a ValueError) for a value out of its range, TypeError for an
+    unknown option.
 
     >>> StepOptions(concurrency=3)
     StepOptions(concurrency=3)
@@ -194,7 +203,7 @@ class StepOptions:
         return name in self._given
 
     def replaced(self, options: OptionKeywords, who: str = "StepOptions") -> StepOptions:
-        """These options, with some of them set anew; `who` has them, for messages. What is not set
+        """These options, with some of them replaced; `who` has them, for messages. What is not set
         stays so, while `dataclasses.replace` sets all.
 
         >>> StepOptions(concurrency=3).replaced({"ordered": True})
@@ -241,7 +250,7 @@ class StepOptions:
 def shows_options(*names: str) -> Callable[[T], T]:
     """Have `inspect`, and so prompts and the reference, show the options of a method that takes
     them as `**options`: those of these names, or all. None has a default there, as what isn't given
-    stays as it is. A call that gives something by position is refused.
+    stays as it is. A call with positional arguments is refused.
 
     >>> @shows_options("window", "ordered")
     ... def options(self, **options: Unpack[OptionKeywords]) -> None: ...
@@ -278,7 +287,7 @@ def shows_options(*names: str) -> Callable[[T], T]:
 
 
 def _check_names(who: str, misplaced: Sequence[object], given: Mapping[str, Any]) -> None:
-    """Refuse what is given by position, and names that are no options."""
+    """Refuse positional arguments, and names that aren't options."""
     if misplaced:
         value = misplaced[0]
         meant = "concurrency=3"
@@ -350,7 +359,7 @@ def _check_limiter(value: object) -> None:
         )
     if kind.__name__ == "_AsyncGeneratorContextManager" and kind.__module__ == "contextlib":
         raise InvalidOptionError(
-            f"limiter={shown(value)}: what @asynccontextmanager gives can be entered once only;"
+            f"limiter={shown(value)}: what @asynccontextmanager returns can be entered once only;"
             " pass an object whose class has __aenter__ and __aexit__"
         )
 

@@ -78,8 +78,8 @@ class Threads(Offload):
 
 
 def run_into(future: Future, work: Task, settle: Callable[[Iteration | None], T]) -> T:
-    """Do work for a future. What `settle` gives, which is told of an iteration that goes on, before
-    anybody knows that the work is done: the next call may be handed over at once."""
+    """Do work for a future. What `settle` returns, which is told of an iteration that goes on,
+    before anybody knows that the work is done: the next call may be handed over at once."""
     given = None
     try:
         given = work()

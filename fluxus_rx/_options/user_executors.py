@@ -65,7 +65,7 @@ class UserThreads(UserExecutor):
     """A pool of threads of the user's, of which an iterator keeps one while it is read: what is
     bound to a thread works in a generator.
 
-    It gives its thread back when other calls wait for one, ours or not: a generator whose reader
+    It frees its thread when other calls wait for one, ours or not: a generator whose reader
     waits for such a call would wait for ever.
     """
 
@@ -159,7 +159,7 @@ class _PoolCall(Claim):
     @property
     def _texts(self) -> tuple[str, str]:
         advice = (
-            "Give the flow that is run inside of a call an executor of its own, or"
+            "Use another executor for the flow that is run inside of a call, or"
             ' executor="thread", which has as many threads as it needs'
         )
         return f"executor={short(self._shared)}", advice

@@ -22,11 +22,11 @@ def snapshot(item: Any) -> Any:
 
 
 def checked(attributes: Any, step: str, subject: str, wanted: str) -> dict[str, Any]:
-    """A copy of what a step gave, if it is a mapping of attribute names to values.
+    """A copy of what a step returned, if it is a mapping of attribute names to values.
 
     A copy, because a function may yield one dictionary again and again, changed in between. Else
-    the message says that the `subject`, such as `"item 3 of the list it returned"`, is no mapping,
-    and what is `wanted`.
+    the message says that the `subject`, such as `"item 3 of the list it returned"`, isn't a
+    mapping, and what is `wanted`.
     """
     if type(attributes) is dict and known_names.issuperset(attributes):
         return attributes.copy()

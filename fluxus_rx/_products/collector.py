@@ -1,4 +1,4 @@
-"""What the paths of a run give, where it is collected."""
+"""What the paths of a run emit, where it is collected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Collector", "ReadableCollector", "ReadableCollectors"]
 
 
 class Collector:
-    """What one path gives in a run that collects it.
+    """What one path emits in a run that collects it.
 
     `add` takes an item of any kind. A product whose output is what its steps have added is kept as
     that, a row, with its position: the product, 120 bytes, is gone then. So is one that was never
@@ -84,7 +84,7 @@ class Collector:
 
 
 class ReadableCollector(Collector):
-    """What one path gives as long as nobody reads it, in a run that may be read."""
+    """What one path emits as long as nobody reads it, in a run that may be read."""
 
     __slots__ = ("_log", "_number", "_receive", "_tells")
 
@@ -141,7 +141,7 @@ class ReadableCollector(Collector):
 
 
 class ReadableCollectors:
-    """What all paths of a run give as long as nobody reads it."""
+    """What all paths of a run emit as long as nobody reads it."""
 
     def __init__(self, count: int, shared: Collection[int]) -> None:
         self._log = array("q") if count > 1 else None

@@ -1,4 +1,4 @@
-"""The product of the functional API: a dictionary that remembers where it came from."""
+"""The product of the functional API: a dictionary that remembers its lineage."""
 
 from __future__ import annotations
 
@@ -40,11 +40,12 @@ product_classes: set[Any] = set()
 
 @printed
 class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
-    """What travels in a functional flow: a mapping of all attributes of its lineage.
+    """A product of a flow of steps: a mapping of all attributes of its lineage.
 
-    Where several steps set one attribute, the latest value counts. `product_name`,
-    `product_attributes` and `precursor` tell what the last step added, `get_lineage()` the steps.
-    Labels are no attributes: steps don't see them, results show them with what the step added.
+    If several steps set one attribute, the latest value counts. `product_name`,
+    `product_attributes` and `precursor` have what the last step added, `get_lineage()` has all
+    steps. Labels aren't attributes: steps don't see them; results show them with the attributes of
+    their step.
 
     >>> first = DictProduct("src", {"x": 1})
     >>> second = DictProduct("double", {"x": 2, "y": 0}, first)
@@ -79,7 +80,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
     #: where attributes are looked up that its last step hasn't added, once one was
     _layer: AttributeLayer | None
 
-    #: how far down its path, from 1 on, operators have made it anew; of any other product 0
+    #: how far down its path, from 1 on, operators have created it; of any other product 0
     depth = 0
 
     def __init_subclass__(cls, **keywords: Any) -> None:
@@ -145,7 +146,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
     def find(self, name: str) -> Any:
         """The latest value of an attribute, under whichever of the names that are the same to
         Python, or MISSING."""
-        # Asked here, because a default that is taken each time is no reason for another call.
+        # Asked here, because a default that is taken each time isn't a reason for another call.
         if name in known_spellings or not name.isascii():
             spellings = spellings_of(name)
             if len(spellings) > 1:
@@ -181,7 +182,7 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
 
     @property
     def product_name(self) -> str:
-        """The name of the step that gave this product."""
+        """The name of the step that made this product."""
         return next(reversed(_of_step(self).by_step))
 
     @property
@@ -191,11 +192,11 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
 
     @property
     def precursor(self) -> DictProduct | None:
-        """The product that this one was made of; None for that of a producer."""
+        """The product that this one was made of; None for a product of a producer."""
         product = _of_step(self)
         steps = [*product.by_step.items()][:-1]
         if len(steps) == 1 and not any(steps[0]):
-            steps = []  # it has only taken in another: that is no product of a step
+            steps = []  # it has only taken in another: that isn't a product of a step
         if not steps:
             return None if product.parent is None else _of_step(product.parent)
         name, attributes = steps[0]
@@ -206,8 +207,8 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
 
     @property
     def precursors(self) -> tuple[DictProduct, ...]:
-        """The products that this one was made of: its precursor, or those of which a named
-        `rx_pipe` or `stream_pipe` has made it; none for that of a producer."""
+        """The products that this one was made of: its precursor, or those that a named `rx_pipe` or
+        `stream_pipe` made it of; empty for a product of a producer."""
         product = _of_step(self)
         if product is not self:
             return product.precursors
@@ -215,7 +216,12 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         return () if precursor is None else (precursor,)
 
     def get_lineage(self) -> list[HasLineage[Any]]:
-        """The products that led to this one, the first one first, and this one last."""
+        """The products that led to this one, the first one first, and this one last.
+
+        >>> add = DictProduct("add", {"y": 2}, DictProduct("src", {"x": 1}))
+        >>> [product.product_name for product in add.get_lineage()]
+        ['src', 'add']
+        """
         product: DictProduct | None = _of_step(self)
         lineage: list[HasLineage[Any]] = [_of_step(self)]
         while product is not None:
@@ -256,8 +262,8 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         return attributes
 
     def positions(self) -> list[int]:
-        """The position among its precursor's products, of each product of the lineage that had
-        siblings or may have had some, the first one first.
+        """The positions, among the products of their precursor, of those products of the lineage
+        that had siblings or may have had some, the first one first.
 
         Sorted by these, outputs are in the order in which a plain loop would have made them.
         """
@@ -291,9 +297,8 @@ class DictProduct(HasLineage["DictProduct | None"], Mapping[str, Any]):
         return None
 
     def nested(self) -> dict[str, dict[str, Any]]:
-        """The lineage as a result shows it: the attributes by step, and its times if they were
-        taken. A name that occurs again is `name#1`, `name#2`; products without attributes are left
-        out."""
+        """The lineage as a result shows it: the attributes by step, and times if they were taken. A
+        name that occurs again is `name#1`, `name#2`; products without attributes are left out."""
         nested: dict[str, dict[str, Any]] = {}
         n_steps = 0
         for link in self._links():
@@ -365,7 +370,7 @@ product_classes.add(DictProduct)
 
 
 def item_number(product: DictProduct) -> int | tuple[int, ...]:
-    """The position of a product, or those of the products that it comes of and its own."""
+    """The position of a product, or those of the products that it descends from and its own."""
     if product.parent is None:
         return product.position
     positions = [position for position in product.positions() if position >= 0]
@@ -382,7 +387,7 @@ def _of_step(product: DictProduct) -> DictProduct:
 
 
 class RemadeProduct(DictProduct):
-    """One that operators have made anew: it begins a lineage of its own.
+    """One that operators have created: it begins a lineage of its own.
 
     Its position is one among those that were made at the same depth of the path, and says nothing
     of positions in front of that.

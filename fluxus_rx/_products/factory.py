@@ -1,4 +1,4 @@
-"""Makes products of what the functions of steps give, and of items from elsewhere."""
+"""Makes products of what the functions of steps return, and of items from elsewhere."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ProductFactory:
 
     @property
     def keeps_times(self) -> bool:
-        """Whether products get the times of the calls that gave them."""
+        """Whether products get the times of the calls that made them."""
         return self._timer is not None
 
     def clock(self) -> tuple[Callable[[], float], float]:
@@ -87,7 +87,7 @@ class ProductFactory:
     ) -> DictProduct:
         """The only product of a call: the precursor itself, extended, if nobody else can see it."""
         if precursor is None:
-            attributes = checked(attributes, self._name, "what it gave", MAPPING)
+            attributes = checked(attributes, self._name, "what it emitted", MAPPING)
         else:
             attributes = checked(attributes, self._name, "what it returned", _ANY_RESULT)
         times = self._times(start)
@@ -130,7 +130,7 @@ class ProductFactory:
         times_of: Callable[[], list[tuple[float, float]] | None] | None = None,
     ) -> Generator[DictProduct, None, None]:
         """The products of an iterable, of which so many have been read before; `refused` is told
-        why an item can be none. `times_of` gives the times of the item that has come, if these
+        why an item can be none. `times_of` returns the times of the item that has come, if these
         are known."""
         name, owner, timer = self._name, self._owner, self._timer
         iterator = iter(items)
@@ -155,7 +155,7 @@ class ProductFactory:
                 outside, count = False, index + 1
                 start = None if timer is None else timer.elapsed
         except BaseException as error:
-            if precursor is None and not outside:  # else the step that gave them tells where
+            if precursor is None and not outside:  # else the step that made them tells where
                 self.explain(error, count)
             raise
         finally:
@@ -170,7 +170,7 @@ class ProductFactory:
     def from_source(
         self, items: Iterable[Any], kind: str, start: float | None
     ) -> Iterator[DictProduct]:
-        """The products of the items of a source, or its mappings for whoever needs no products."""
+        """The products of the items of a source, or its mappings where no products are needed."""
         return SourceItems(self, items, kind, self._name, self._owner, start)
 
     def from_async_iterable(
@@ -191,8 +191,8 @@ class ProductFactory:
 
 
 class YieldedProducts(ProductFactory):
-    """Makes products of the mappings that a transformer of a class gives for a product, of which
-    they come. What is no mapping, or has a lineage of its own, stays what it is."""
+    """Makes products of the mappings that a transformer of a class yields for a product, from which
+    they descend. What isn't a mapping, or has a lineage of its own, stays what it is."""
 
     __slots__ = ()
 
@@ -247,12 +247,12 @@ class _AsyncReading:
 
     def fail(self, error: BaseException) -> None:
         """An error has come instead."""
-        if self._precursor is None:  # else the step that gave the items tells where
+        if self._precursor is None:  # else the step that made the items tells where
             self._factory.explain(error, self._index)
 
 
 class SourceItems(Iterator[DictProduct]):
-    """The products of a source; or its mappings, for whoever needs no products, and these for the
+    """The products of a source; or its mappings, where no products are needed, and these for the
     rest. Begins with the first of them that is asked for."""
 
     __slots__ = (
@@ -301,12 +301,13 @@ class SourceItems(Iterator[DictProduct]):
         self.counts = self._watched.counts
 
     def end(self) -> bool:
-        """Give no more; whether it might have."""
+        """Emit no more; whether it might have."""
         ended: bool = self._watched.end()
         return ended
 
     def mappings(self) -> Iterator[tuple[int, Any]]:
-        """The items as they are, each with its position; whoever takes them sets the `count`."""
+        """The items as they are, each with its position; the code that takes them sets the
+        `count`."""
         self._iterator = iter(self._items)
         return enumerate(self._iterator)
 
@@ -322,8 +323,8 @@ class SourceItems(Iterator[DictProduct]):
         return product
 
     def _times(self) -> list[tuple[float, float]] | None:
-        """From when to when the call was that gave the item that has come last, where products get
-        times."""
+        """From when to when the call was that yielded the item that has come last, where products
+        get times."""
         if self._start is None:
             return None
         now, zero = self._factory.clock()
@@ -334,7 +335,7 @@ class SourceItems(Iterator[DictProduct]):
 
     @property
     def columns(self) -> CallColumns | None:
-        """The records of the calls that gave them, where these are kept."""
+        """The records of the calls that made them, where these are kept."""
         return None if self._watched is None else cast("CallColumns | None", self._watched.columns)
 
     def _refused(self, error: BaseException) -> None:
@@ -388,8 +389,8 @@ def from_foreign(
     """A product of an item that comes from elsewhere than a step.
 
     Of a product, one that comes of it and adds nothing; of any other mapping, one named `label`, or
-    `input`. What is no mapping becomes the attribute `label` of a product of that name. `depth`
-    tells how far down their path operators have made such items anew, `made_of` of which products.
+    `input`. What isn't a mapping becomes the attribute `label` of a product of that name. `depth`
+    tells how far down their path operators have created such items, `made_of` from which products.
     `recipient` begins the message for what can be no product, such as `"step 'double' was given"`.
     """
     if item.__class__ is not dict and isinstance(item, DictProduct):
@@ -409,8 +410,8 @@ def from_foreign(
 def _no_product(recipient: str, item: Any) -> InvalidProductError:
     return InvalidProductError(
         f"{recipient} {shown(item)}; expected a product of a step, or a mapping of attribute names"
-        " to values, such as {'x': 1}. Name what else a source or an Rx operator gives:"
-        " from_observable(…, name='x') and rx_pipe(…, name='x') give products with the attribute"
+        " to values, such as {'x': 1}. Name what else a source or an Rx operator emits:"
+        " from_observable(…, name='x') and rx_pipe(…, name='x') emit products with the attribute"
         " 'x'"
     )
 

@@ -1,4 +1,4 @@
-"""Products that know where they came from."""
+"""Products that know their lineage."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _MORE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 class HasLineage(ABC, Generic[Precursor_co]):
     """A product that knows which product it was made of: a mixin for classes of your own.
 
-    A subclass implements `precursor` and `product_name`. What it adds to the lineage is
-    `product_attributes`: by default the parameters of its `__init__`, without the precursor.
-    `label` adds more, from outside. A product that has no precursor is a `LineageOrigin`.
+    A subclass implements `precursor` and `product_name`. `product_attributes` are its part of the
+    lineage: by default the parameters of its `__init__`, without the precursor. `label` adds more,
+    from outside. A product without precursor is a `LineageOrigin`.
 
     >>> class City(LineageOrigin):
     ...     product_name = "city"
@@ -55,12 +55,12 @@ class HasLineage(ABC, Generic[Precursor_co]):
     @property
     @abstractmethod
     def product_name(self) -> str:
-        """What products of this kind are called in a lineage."""
+        """The name of products of this kind in a lineage."""
 
     @property
     def product_attributes(self) -> Mapping[str, Any]:
-        """What this product adds to its lineage: the parameters of `__init__`, each as it is kept
-        under its name or under `_name`, and without the precursor.
+        """The attributes that this product adds to its lineage: the parameters of `__init__`, each
+        as it is kept under its name or under `_name`, without the precursor.
 
         Raises `UsageError` (a RuntimeError) for a parameter that isn't kept.
         """
@@ -74,11 +74,11 @@ class HasLineage(ABC, Generic[Precursor_co]):
     @property
     @final
     def product_labels(self) -> Mapping[str, Any]:
-        """What `label` has added to this product."""
+        """The labels that `label` has added to this product."""
         return dict(getattr(self, "_lineage_labels", None) or ())
 
     def label(self, /, **labels: Any) -> Self:
-        """Add labels to this product, and give it back; a label that is there already is replaced.
+        """Add labels to this product, and return it; a label that is there already is replaced.
 
         Labels are part of the lineage, under the name of the product. Raises ValueError if one has
         the name of an attribute of this product.
@@ -93,7 +93,8 @@ class HasLineage(ABC, Generic[Precursor_co]):
             if name in attributes:
                 raise InvalidNameError(
                     f"{self.product_name!r}: the label {name!r} would override the attribute"
-                    f" {name!r}, which is {shown(attributes[name])}; give the label another name"
+                    f" {name!r}, which is {shown(attributes[name])}; choose another name for the"
+                    " label"
                 )
         try:
             # Not by plain assignment, which a frozen dataclass refuses.
@@ -132,7 +133,7 @@ class HasLineage(ABC, Generic[Precursor_co]):
         """The attributes and labels of the lineage, product by product, the first one first.
 
         A name that occurs again is `name#1`, `name#2`; products that add nothing are left out. A
-        label counts before an attribute of the same name.
+        label takes precedence over an attribute of the same name.
         """
         names, added = [], []
         for product in self.get_lineage():
@@ -157,7 +158,7 @@ class LineageOrigin(HasLineage[None]):
     @property
     @final
     def precursor(self) -> None:
-        """None: there is nothing before it."""
+        """None: a `LineageOrigin` was made of no other product."""
         return None
 
 

@@ -16,10 +16,10 @@ ProductRecord: TypeAlias = list[dict[str, Any]]
 def product_record(
     product: DictProduct, encode: Callable[[Any, str, str], Any] = lambda value, step, name: value
 ) -> ProductRecord:
-    """The lineage of a product; each value as `encode` gives it, called with the names of its step
-    and of its attribute too.
+    """The lineage of a product; each value as `encode` returns it, called with the names of its
+    step and of its attribute too.
 
-    What operators have made anew doesn't tell what it was made of.
+    A product that operators have created doesn't tell what it was made of.
 
     >>> first = DictProduct("src", {"x": 1}, position=5)
     >>> product_record(DictProduct("add", {"y": 2}, first))  # doctest: +NORMALIZE_WHITESPACE
@@ -53,7 +53,7 @@ def product_record(
 def restored_product(
     record: ProductRecord, decode: Callable[[Any], Any] = lambda value: value
 ) -> DictProduct:
-    """The product of a record, with its lineage; each value as `decode` gives it.
+    """The product of a record, with its lineage; each value as `decode` returns it.
 
     >>> record = product_record(DictProduct("add", {"y": 2}, DictProduct("src", {"x": 1})))
     >>> restored_product(record).nested()

@@ -1,4 +1,4 @@
-"""Producers of what a publisher of the Reactive Streams protocol gives."""
+"""Producers of what a publisher of the Reactive Streams protocol publishes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["FromPublisher", "from_publisher"]
 
 
 class FromPublisher(ForeignProducer[T]):
-    """Gives what a publisher publishes."""
+    """Emits the items of a publisher."""
 
     _flow_kind = ("from_publisher", "a publisher")
 
@@ -71,27 +71,28 @@ def from_publisher(
 def from_publisher(
     publisher: Publisher[Any], name: str | None = None, *, buffer: int = BUFFER
 ) -> Producer[Any]:
-    """A producer of what a Publisher of the Reactive Streams protocol gives, in its order.
+    """A producer of the items of a Publisher of the Reactive Streams protocol, in its order.
 
     Each run subscribes once, when it asks for its first product. It requests `buffer` items (16),
-    and more as they are taken, half of them at a time; so no more than `buffer` items ever wait
-    here. A publisher with a method `initial_request_n`, as those of rsocket-py, is told the first
-    number by that, before `subscribe`. Signals may come from any thread, in their order.
+    and more as they are taken, half of them at a time; so at most `buffer` items wait here. If the
+    publisher has a method `initial_request_n`, as those of rsocket-py, that is called with the
+    first number, before `subscribe`. Signals may come from any thread, in their order.
 
-    An error of the publisher ends the run, as the very object, after the items that wait. A run
-    that ends early cancels the subscription. Items are given as they are. A step takes in a mapping
-    as a product named `name` (`input` without one); of anything else, it takes in a product with
-    the attribute `name`.
+    An error of the publisher ends the run, as the same object, after the items that wait. A run
+    that ends early cancels the subscription. Items are emitted as they are. A step takes a mapping
+    as a product named `name` (`input` without one), and any other item as a product with the
+    attribute `name`.
 
     A publisher that breaks a rule of the protocol ends the run, after the items that wait, and its
-    subscription is cancelled: with `BufferOverflowError` (a RuntimeError) if it gives more than was
-    requested, with `UsageError` (a RuntimeError) if it signals anything before `on_subscribe`, and
-    with a TypeError, which it gets itself as well, if it signals None. What it signals after its
-    end is dropped, and logged. A subscription that comes after the first is cancelled. If
-    `on_subscribe` isn't called within 5 seconds, the library's logger warns.
+    subscription is cancelled: with `BufferOverflowError` (a RuntimeError) if it publishes more than
+    was requested, with `UsageError` (a RuntimeError) if it signals anything before `on_subscribe`,
+    and with a TypeError, which is raised in the publisher as well, if it signals None. Signals
+    after its end are dropped, and logged. A second subscription is cancelled. If `on_subscribe`
+    isn't called within 5 seconds, the library's logger warns.
 
-    Raises TypeError for what has no `subscribe` or is an Observable, and for a `buffer` that is no
-    whole number; ValueError for one below 1, and for a `name` that is no identifier.
+    Raises TypeError for an object without `subscribe`, for an Observable, and for a `buffer` that
+    isn't a whole number; ValueError for a `buffer` below 1, and for a `name` that isn't an
+    identifier.
 
     >>> from fluxus_rx import SimpleProducer, run, step
     >>> from fluxus_rx.reactive_streams import to_publisher

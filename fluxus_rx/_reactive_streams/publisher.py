@@ -127,10 +127,10 @@ class _PublisherSubscription(Generic[T]):
     # the Subscription: from any thread, and from within any signal
 
     def request(self, n: int, /) -> None:
-        """Ask for `n` more items; n is from 1 on, and adds to what is asked for already.
+        """Request `n` more items; n is from 1 on, and is added to the demand.
 
-        From 2**63 - 1 on, there is no limit any more. Anything else than a whole number from 1 on
-        ends the subscription with an InvalidOptionError (a ValueError), as rule 3.9 has it.
+        From 2**63 - 1 on, demand is unbounded. Anything but a whole number from 1 on ends the
+        subscription with an InvalidOptionError (a ValueError), as rule 3.9 has it.
         """
         valid = isinstance(n, int) and not isinstance(n, bool) and n > 0
         with self._lock:
@@ -149,14 +149,15 @@ class _PublisherSubscription(Generic[T]):
             self._wakeup.request()
 
     def cancel(self) -> None:
-        """Ask for nothing more: the run ends and cleans up, and the subscriber is let go of."""
+        """Request no more: the run ends and cleans up, and the reference to the subscriber is
+        dropped."""
         if self._release_subscriber() is not None:
             self.flow.on_loop(self._stop)
 
     # what happens on the loop
 
     def begin(self) -> None:
-        """Start the run, unless the subscriber has left meanwhile."""
+        """Start the run, unless the subscriber has cancelled."""
         if self._subscriber is None:
             return
         self._root = RootObserver(self, self.flow)  # type: ignore[arg-type]  # an observer by shape
@@ -223,15 +224,15 @@ class _PublisherSubscription(Generic[T]):
     # the observer of the run
 
     def on_next(self, product: T) -> None:
-        """Hand a product on."""
+        """Pass a product on."""
         with self._lock:
             subscriber = self._subscriber
             if subscriber is None or self._fault is not None:
                 return
             if product is None:
                 self._fault = InvalidProductError(
-                    "to_publisher(): the flow gave None, which is no item of a publisher (rule"
-                    " 2.13): drop it, or wrap it"
+                    "to_publisher(): the flow emitted None, which can't be an item of a publisher"
+                    " (rule 2.13): drop it, or wrap it"
                 )
             elif self._requested < UNLIMITED:
                 self._requested -= 1
@@ -286,28 +287,29 @@ def to_publisher(
     *,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Publisher[T]:
-    """A flow as a Publisher of the Reactive Streams protocol: it gives what is asked for.
+    """A flow as a Publisher of the Reactive Streams protocol: it emits as many items as are
+    requested.
 
     `flow` is a producer (also with steps behind it), an Observable, or an asynchronous iterable. It
-    is cold: each `subscribe` is a run of its own, on the running loop or on that of `scheduler`.
-    The subscriber hears `on_subscribe` before `subscribe` returns, and everything else on the loop.
+    is cold: each `subscribe` starts a run, on the running loop or on that of `scheduler`. The
+    subscriber gets `on_subscribe` before `subscribe` returns, and all other signals on the loop.
 
-    `on_next` comes for each product of the flow, in its order, as often as the subscriber has
-    requested and no oftener. The end costs no demand, so the run begins at once, and reads one
-    product ahead of what is requested, beside what its own steps hold; of several paths, and behind
-    Rx operators, 16 more may wait. `on_complete` or `on_error`, with the very error, comes when the
-    run has cleaned up. An error of any kind is signalled.
+    `on_next` comes for each product of the flow, in its order, and never more often than requested.
+    The end needs no demand, so the run begins at once, and reads one product ahead of the demand,
+    beside those in its own steps; with several paths, or behind Rx operators, 16 more may wait.
+    `on_complete` or `on_error`, with the same error object, comes when the run has cleaned up.
+    Every kind of error is signalled.
 
     `request` and `cancel` may be called from any thread, and from within a signal. `cancel` ends
-    the run, which cleans up, and lets go of the subscriber; nothing is signalled afterwards but
-    what is under way. What goes wrong in cleaning up then is given to the exception handler of the
-    loop; so is what a subscriber raises, which counts as a `cancel`.
+    the run, which cleans up, and drops the reference to the subscriber; afterwards only signals
+    that are on their way already may come. Errors of the clean-up then go to the exception handler
+    of the loop. So do errors that the subscriber raises, which count as a `cancel`.
 
-    A product None is an error of the run: no publisher may give it. Where no loop is running and no
-    `scheduler` is given, the subscriber gets a `UsageError` (a RuntimeError).
+    A product None is an error of the run: no publisher may publish it. Without a running loop and
+    without `scheduler`, the subscriber gets a `UsageError` (a RuntimeError).
 
-    Raises TypeError for anything else than a flow that gives products; `subscribe` raises it for
-    None, and for what is no subscriber.
+    Raises TypeError for anything but a flow that emits products; `subscribe` raises it for None,
+    and for anything but a subscriber.
 
     >>> import asyncio
     >>> from fluxus_rx import SimpleProducer
@@ -336,6 +338,6 @@ def to_publisher(
     if isinstance(flow, AsyncIterable):
         return _FlowPublisher(flow, SimpleAsyncProducer(flow), scheduler)
     raise InvalidFlowError(
-        "to_publisher() takes a flow that gives products (a producer, with or without steps behind"
+        "to_publisher() takes a flow that emits products (a producer, with or without steps behind"
         f" it), an Observable or an asynchronous iterable, not {shown(flow)}"
     )

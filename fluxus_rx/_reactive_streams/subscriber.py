@@ -45,7 +45,7 @@ class _StreamState(Enum):
 
 
 class SubscriberStream(Cancellable[T]):
-    """What a publisher gives, as a stream; subscribes when the first item is asked for.
+    """What a publisher publishes, as a stream; subscribes when the first item is asked for.
 
     It lives on the loop of its run, but for `has_left` and `warn`.
     """
@@ -226,7 +226,8 @@ class _StrictSubscriber(Generic[T]):
     """The Subscriber that a publisher gets; holds it to the rules of the specification.
 
     Each signal is judged in the thread it comes from, and becomes an event of the stream on the
-    loop if the publisher may give it. The first rule that is broken ends the stream with an error.
+    loop if the publisher may publish it. The first rule that is broken ends the stream with an
+    error.
     """
 
     def __init__(
@@ -256,7 +257,7 @@ class _StrictSubscriber(Generic[T]):
         return self._state is _FAILED
 
     def expect(self, n: int) -> None:
-        """Let the publisher give `n` more items."""
+        """Let the publisher send `n` more items."""
         with self._lock:
             self._outstanding += n
 
@@ -284,7 +285,7 @@ class _StrictSubscriber(Generic[T]):
     def on_next(self, value: T, /, is_complete: bool = False) -> None:
         """An item; the last one if it says so, as rsocket-py does."""
         if value is None:
-            raise self._violation(InvalidProductError, "gave None", "2.13")
+            raise self._violation(InvalidProductError, "published None", "2.13")
         with self._lock:
             state, early = self._state, self._subscription is None
             unrequested = not self._outstanding
@@ -301,16 +302,16 @@ class _StrictSubscriber(Generic[T]):
                 self.on_complete()
         elif state is not _ACTIVE:
             if state is _ENDED and not self._stream.has_left:
-                self._stream.warn("gave an item after its end (rule 1.7)")
+                self._stream.warn("published an item after its end (rule 1.7)")
         elif early:
-            self._violation(UsageError, "gave an item before it called on_subscribe()", "1.9")
+            self._violation(UsageError, "published an item before it called on_subscribe()", "1.9")
         else:
-            self._violation(BufferOverflowError, "gave more items than were requested", "1.1")
+            self._violation(BufferOverflowError, "published more items than were requested", "1.1")
 
     def on_error(self, exception: BaseException, /) -> None:
         """The end, with an error."""
         if not isinstance(exception, BaseException):
-            what = f"called on_error() with {shown(exception)}, which is no exception"
+            what = f"called on_error() with {shown(exception)}, which isn't an exception"
             error = self._violation(InvalidFlowError, what, "2.13")
             if exception is None:
                 raise error

@@ -1,1 +1,1 @@
-"""What a run gives: outputs, failures, tables."""
+"""What a run returns: outputs, failures, tables."""

@@ -45,7 +45,7 @@ _NUMPY: Final = {
 
 
 def arrow_table(rows: Rows, simplified: bool, batch_size: int) -> pa.Table:
-    """The rows as `RunResult.to_arrow` gives them."""
+    """The rows as `RunResult.to_arrow` returns them."""
     try:
         import pyarrow as pa
     except ImportError as error:

@@ -25,7 +25,7 @@ _DTYPES: Final = {
 
 
 def data_frame(rows: Rows, by_path: bool, simplified: bool, expand: bool = False) -> pd.DataFrame:
-    """The rows as `RunResult.to_frame` gives them, with a level `path` if they are `by_path`, and
+    """The rows as `RunResult.to_frame` returns them, with a level `path` if they are `by_path`, and
     levels for the keys of nested dictionaries if they are to `expand`."""
     try:
         import pandas as pd

@@ -53,10 +53,10 @@ _Call = TypeVar("_Call", Failure, Pending)
 
 @printed
 class Failures(Sequence[Failure]):
-    """The calls that failed for good in a run that went on, in the order of the flow.
+    """The failed calls of a run that went on, the dead letters, in the order of the flow.
 
-    Sorted by the position of what they were called with, as outputs are, so that the same failures
-    come in the same order in every run. Give them to `rerun` to make the calls again.
+    They are sorted by the position of their products, as outputs are, so the same failures come in
+    the same order in every run. Pass them to `rerun` to make the calls again.
 
     >>> from fluxus_rx import run, step
     >>> inverse = step("inverse", lambda x: {"y": 1 / x}).options(on_error="collect")
@@ -106,8 +106,8 @@ class Failures(Sequence[Failure]):
         return Failures(copy.deepcopy(self._failures, memo), self._elapsed)
 
     def by_kind(self) -> dict[tuple[str, str], Failures]:
-        """The failures by step, and by the name of the class of their error, in order of
-        appearance; `print(failures)` shows how many there are of each kind, the commonest first.
+        """The failures by step and by the class name of their error, in order of appearance;
+        `print(failures)` shows how many there are of each kind, the commonest first.
 
         >>> one = Failure("ask", "src → ask", 1, ValueError("no"), attempts=1)
         >>> failures = Failures([one, one])
@@ -151,9 +151,9 @@ class Failures(Sequence[Failure]):
     def to_frame(self, simplify: bool = False) -> pd.DataFrame:
         """The failures as a pandas data frame, one row each; needs the extra `frame`.
 
-        Columns have two levels: those of the lineage, step and attribute, as in
-        `RunResult.to_frame`, then under `[failure]` the step, the path, the number of attempts, the
-        type of the exception, and its text. No failures give an empty frame.
+        Columns have two levels: first those of the lineage, step and attribute, as in
+        `RunResult.to_frame`; then under `[failure]` the step, the path, the number of attempts, the
+        type of the exception, and its text. Without failures, the frame is empty.
 
         Raises ImportError without pandas.
 
@@ -163,22 +163,23 @@ class Failures(Sequence[Failure]):
         return data_frame(Rows({0: [_failure_row(failure) for failure in self]}), False, simplify)
 
     def to_json(self, file: LinesFile, *, default: Default | None = None) -> None:
-        """Write the failures as lines of JSON, one each, in their order.
+        """Write the failures as JSON lines, one each, in their order.
 
-        - `file`: a path, which is written anew, or a stream of text or bytes; to add to a file,
-          open it with mode `"a"`
-        - `default`: turns a value into one that JSON has, as that of `json.dumps`
+        - `file`: a path, which is overwritten, or a stream of text or bytes; to add to a file, open
+          it with mode `"a"`
+        - `default`: converts a value into one that JSON has, like that of `json.dumps`
 
         A line has the step, the path, the attempts, the note, the error with its class, text,
         notes, traceback and causes, and the product: the attributes of each step of its lineage.
-        `Failures.from_json` reads them, and `rerun` takes what it gives; lines may be left out
-        before, and lines of several files put together. A line is written by one call, once all
-        of them are made. They take memory for all of them.
+        `Failures.from_json` reads the lines, and `rerun` takes the failures that it returns; lines
+        may be removed before, and lines of several files joined. Each line is written by one call,
+        once all lines are made; all of them are in memory then.
 
-        Values are strings, numbers, booleans, None, lists, and dictionaries whose keys are
-        strings. Anything else is given to `default`: also tuples, which would be lists when they
-        are read, and subclasses of the types above. Raises InvalidProductError (a TypeError)
-        without it, and names the step and the attribute; TypeError for a file that is none.
+        Values are strings, numbers, booleans, None, lists, and dictionaries whose keys are strings.
+        `default` is called with any other value, also with tuples, which JSON would turn into
+        lists, and with subclasses of the types above. Without `default`, such a value raises
+        InvalidProductError (a TypeError), which names the step and the attribute. Raises TypeError
+        for an invalid file.
 
         >>> import io
         >>> file = io.StringIO()
@@ -190,15 +191,15 @@ class Failures(Sequence[Failure]):
 
     @classmethod
     def from_json(cls, file: LinesFile, *, object_hook: ObjectHook | None = None) -> Failures:
-        """The failures that `to_json` has written, as far as their lines are there.
+        """The failures that `to_json` has written; lines may be missing.
 
         - `file`: a path, or a stream of text or bytes
-        - `object_hook`: turns a dictionary in an attribute into what it was before `default` made
-          one of it, as that of `json.loads`
+        - `object_hook`: converts a dictionary in an attribute into the value that `default` made it
+          of, like that of `json.loads`
 
-        An exception is a `RecordedError`. Raises InvalidOptionError (a ValueError) for a line that
-        is no failure, or is of a newer version, and names the line; OSError for a file that can't
-        be read.
+        Each exception is a `RecordedError`. Raises InvalidOptionError (a ValueError), which names
+        the line, for a line that isn't a failure or is of a newer version; OSError for a file that
+        can't be read.
 
         >>> import io
         >>> file = io.StringIO()
@@ -262,7 +263,7 @@ def elapsed_of(failures: Iterable[Failure]) -> float:
 
 def position_of(failure: Failure | Pending) -> tuple[int, ...]:
     """Where the product of a call stands that has failed or is pending, among those of a plain
-    loop; empty for what is no product of a step."""
+    loop; empty for anything but a product of a step."""
     product = failure.product
     return tuple(product.positions()) if isinstance(product, DictProduct) else ()
 
@@ -278,7 +279,7 @@ Position = tuple[int, ...]
 
 
 class Origins:
-    """Positions of products, for whoever wants to know what comes of them.
+    """Positions of products, to find out what comes of them.
 
     >>> origins = Origins([(1,), (2, 0)])
     >>> [origins.lead_to(position) for position in [(1,), (1, 7), (2,), (2, 0, 1), (3,)]]
@@ -334,8 +335,8 @@ def _placed(path: PathOutputs) -> Iterator[tuple[list[int], Output]]:
 
 
 def merged_failures(first: Failures, second: Failures, replacement: Replacement) -> Failures:
-    """The failures whose calls have not been made again, nor one that they came of, and those of
-    the rerun."""
+    """The failures whose calls have not been made again, nor those that they descend from, and
+    those of the rerun."""
     return sorted_failures(
         [*_left(first, replacement), *second], max(elapsed_of(first), elapsed_of(second))
     )
@@ -344,12 +345,12 @@ def merged_failures(first: Failures, second: Failures, replacement: Replacement)
 def merged_pending(
     first: Iterable[Pending], second: Iterable[Pending], replacement: Replacement
 ) -> tuple[Pending, ...]:
-    """The products that the rerun has not gone on with either, and those of its own."""
+    """The products that the rerun has not finished either, and those of its own."""
     return pending_of_run([*_left(first, replacement), *second], 0.0)
 
 
 def _left(first: Iterable[_Call], replacement: Replacement) -> Iterator[_Call]:
-    """The calls that have not been made again, nor one that they came of."""
+    """The calls that have not been made again, nor those that they descend from."""
     again = [(locations, Origins(positions)) for locations, positions in replacement.calls]
 
     for call in first:

@@ -120,9 +120,9 @@ def _json_value(value: Any, where: str, default: Default | None, level: int = 0)
         if default is not None:
             return encode(default(value))
     ways = (
-        "default= gave what JSON hasn't either"
+        "default= returned what JSON hasn't either"
         if default is not None
-        else "give to_json() a function that makes something of it that JSON has, such as"
+        else "pass to_json() a function that makes something of it that JSON has, such as"
         " default=str, or pickle the failures"
     )
     raise InvalidProductError(
@@ -145,14 +145,14 @@ def _failures(
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             of = "" if name is None else f" of {short(name)}"
             raise InvalidOptionError(
-                f"from_json(): line {number}{of} is no failure as to_json() writes them:"
+                f"from_json(): line {number}{of} isn't a failure as to_json() writes them:"
                 f" {short(error)}"
             ) from error
 
 
 def _failure(told: Any, object_hook: ObjectHook | None) -> Failure:
     if not isinstance(told, dict):
-        raise TypeError(f"{short(told)} is no object")
+        raise TypeError(f"{short(told)} isn't an object")
     if told["schema"] != _SCHEMA:
         raise ValueError(f"it has schema {short(told['schema'])}, and this version reads {_SCHEMA}")
     decode = partial(_hooked, object_hook=object_hook)

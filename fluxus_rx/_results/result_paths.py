@@ -17,7 +17,7 @@ __all__ = ["ResultPaths"]
 
 
 class ResultPaths(Sequence[list[Output]]):
-    """What a result is as a sequence of paths that have names."""
+    """A result as a sequence of named paths."""
 
     _paths: list[PathOutputs]
     _names: PathNames
@@ -26,11 +26,10 @@ class ResultPaths(Sequence[list[Output]]):
     def paths(self) -> tuple[str, ...]:
         """The names of the paths, in their order.
 
-        That of a path is the name that `path` has given to a branch on it, or to several
-        (`alpha → strict`); of a path without such a branch, the names of its steps (`src → ask`).
-        Where several paths have the same branches, they have the names of their steps as well. No
-        two paths have the same name. Those of a result that was made by hand are `path 0`,
-        `path 1`, and so on.
+        A path has the name that `path` set for a branch on it, or for several (`alpha → strict`);
+        without such a branch, the names of its steps (`src → ask`). If several paths have the same
+        branches, the names of their steps are added. No two paths have the same name. Those of a
+        result that was made by hand are `path 0`, `path 1`, and so on.
 
         >>> from fluxus_rx import parallel, passthrough, path, run, step
         >>> double = step("double", lambda x: {"x": 2 * x})
@@ -40,12 +39,22 @@ class ResultPaths(Sequence[list[Output]]):
         return self._names.texts
 
     def get_outputs(self) -> Iterator[Mapping[str, Mapping[str, Any]]]:
-        """All outputs, path by path."""
+        """All outputs, path by path.
+
+        >>> from fluxus_rx import RunResult
+        >>> list(RunResult([{"src": {"x": 1}}], [{"src": {"x": 2}}]).get_outputs())
+        [{'src': {'x': 1}}, {'src': {'x': 2}}]
+        """
         for path in self:
             yield from path
 
     def get_outputs_per_path(self) -> list[Iterator[Mapping[str, Mapping[str, Any]]]]:
-        """An iterator over the outputs of each path."""
+        """An iterator over the outputs of each path.
+
+        >>> from fluxus_rx import RunResult
+        >>> [list(path) for path in RunResult([{"src": {"x": 1}}], []).get_outputs_per_path()]
+        [[{'src': {'x': 1}}], []]
+        """
         return [iter(path) for path in self]
 
     @overload
@@ -73,18 +82,18 @@ class ResultPaths(Sequence[list[Output]]):
         return len(self._paths)
 
     def values(self, name: str, default: Any = MISSING) -> list[Any]:
-        """The values of an attribute, of all outputs, path by path.
+        """The values of an attribute in all outputs, path by path.
 
-        `name` is that of the attribute, `"score"`, or of a step and its attribute,
-        `"judge.score"`. Where several steps of an output have set the attribute, the latest value
-        counts. Outputs that don't have it are left out; with a `default`, they have that, and the
-        list is as long as there are outputs.
+        `name` is that of the attribute, `"score"`, or of a step and its attribute, `"judge.score"`.
+        If several steps of an output have set the attribute, the latest value counts. Outputs
+        without it are left out; with a `default`, they have the default, and the list is as long as
+        there are outputs.
 
-        For the values of some paths or outputs, choose these before: by `where`, or by name,
+        For the values of some paths or outputs, select these first: by `where`, or by name,
         `[output["judge"]["score"] for output in result["alpha"]]`.
 
-        Raises KeyError where there are outputs, but none has the attribute, unless there is a
-        `default`; TypeError for what is no name.
+        Raises KeyError if no output has the attribute, unless there is a `default` or no output at
+        all; TypeError for anything but a name.
 
         >>> from fluxus_rx import run, step
         >>> flow = step("src", [{"x": 1}, {"x": 2}]) >> step("double", lambda x: {"y": 2 * x})
@@ -112,7 +121,7 @@ class ResultPaths(Sequence[list[Output]]):
             firsts = Rows({index: path.rows[:1] for index, path in enumerate(self._paths)})
             hint = ""
             if any(step == name for row in firsts for step, _ in row):
-                hint = f"; {name!r} is a step: values('{name}.…') gives an attribute of it"
+                hint = f"; {name!r} is a step: values('{name}.…') returns an attribute of it"
             raise KeyError(
                 f"there is no path {short(name)} in this result{hint}. There are"
                 f" {self._names.listed()}"

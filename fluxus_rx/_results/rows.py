@@ -244,7 +244,7 @@ def _leaves(attributes: dict[str, Any]) -> Iterator[tuple[tuple[Any, ...], Any]]
 def simplify(
     values: list[Any], column: Column, place: Callable[[int], str], start: int = 0
 ) -> None:
-    """Make text of what is no simple value; `place` tells where the rows from `start` on are."""
+    """Make text of what isn't a simple value; `place` tells where the rows from `start` on are."""
     kinds = {kind for kind in set(map(type, values)) if not _is_simple(kind)}
     if kinds:
         for number, value in enumerate(values):
@@ -267,7 +267,7 @@ def named(column: Column) -> str:
 
 
 def _is_simple(kind: type) -> bool:
-    # numpy and pandas by name: who has none of their values need not have them.
+    # numpy and pandas by name: they need not be installed where there are none of their values.
     return (
         issubclass(kind, _SIMPLE)
         or is_missing(kind)
@@ -281,7 +281,7 @@ def is_missing(kind: type) -> bool:
 
 
 def check_output(index: int, output: object) -> None:
-    """Refuse an output of the path with this index that is no dictionary of dictionaries."""
+    """Refuse an output of the path with this index that isn't a dictionary of dictionaries."""
     if not isinstance(output, dict):
         raise InvalidFlowError(
             f"RunResult(): path {index} has the output {shown(output)}; expected a dictionary"

@@ -44,13 +44,12 @@ class RunResult(ResultTables):
 
     A sequence with one list of outputs per path, in the order in which the flow is written: the
     first choice of each group outermost. An output is a nested dictionary, step name to attributes;
-    a step that occurs twice on a path is `name` and `name#1`. Within a path outputs are in the
+    if a step occurs twice on a path, the second is `name#1`. Within a path, outputs are in the
     order in which a plain loop would have made them, whatever order they were completed in, so the
-    same flow gives an equal result on every run. A path without outputs is an empty list in its
-    place.
+    same flow returns an equal result on every run. A path without outputs is an empty list.
 
-    Outputs share their products until they are looked at; a result takes the memory of the
-    attributes, once.
+    Outputs share their products until they are looked at: a result takes the memory of its
+    attributes once.
 
     >>> result = RunResult([{"src": {"x": 1}}], [])
     >>> len(result), result[0], result[1]
@@ -81,8 +80,8 @@ class RunResult(ResultTables):
 
     @property
     def failures(self) -> Failures:
-        """The calls that failed for good and did not end the run: those of steps that have
-        `on_error="collect"`. None without such steps.
+        """The failed calls that did not end the run, those of steps with `on_error="collect"`: the
+        dead letters. Empty without such steps.
 
         >>> RunResult([]).failures
         Failures([])
@@ -91,8 +90,8 @@ class RunResult(ResultTables):
 
     @property
     def pending(self) -> tuple[Pending, ...]:
-        """The products that the run has not gone on with, because it was told to end: by `drain`, a
-        deadline, or a `Stopper`. In the order of the flow; `rerun` goes on with them.
+        """The products that the run has not finished, because it was told to end: by `drain`, a
+        deadline, or a `Stopper`. In the order of the flow; `rerun` continues with them.
 
         >>> RunResult([]).pending
         ()
@@ -101,8 +100,8 @@ class RunResult(ResultTables):
 
     @property
     def complete(self) -> bool:
-        """Whether these are all outputs of the flow, but for what failed: its sources came to their
-        end, and nothing is pending.
+        """Whether these are all outputs of the flow, except those of failed calls: its sources came
+        to their end, and nothing is pending.
 
         >>> RunResult([]).complete
         True
@@ -120,7 +119,7 @@ class RunResult(ResultTables):
         elapsed: float = 0.0,
         names: PathNames | None = None,
     ) -> RunResult:
-        """The result of a run that gave these outputs, and took `elapsed` seconds; `meter` has
+        """The result of a run that returned these outputs, and took `elapsed` seconds; `meter` has
         counted it.
 
         For the library's own use.
@@ -183,15 +182,16 @@ class RunResult(ResultTables):
         return self._times.journal(self.get_outputs())
 
     def merged(self, other: RunResult) -> RunResult:
-        """This result, with what a run of its failures has given in their place.
+        """This result, with the result of a rerun in the place of its failures.
 
-        `other` is what `rerun` gave for failures of this result, or for what is pending, all or
-        some. The outputs are those of a run in which these calls had gone well the first time, in
-        the same order; `failures` are those that were not run again, and those that failed again;
-        so are those that are `pending`. Neither result is changed. With timestamps, the second run
-        counts as if it had begun when the first ended.
+        `other` is what `rerun` returned for failures or pending products of this result, all or
+        some. The outputs are those of a run in which these calls had succeeded the first time, in
+        the same order. `failures` are those that were not run again, and those of the rerun; the
+        same holds for `pending`. Neither result is changed. With timestamps, the rerun counts as if
+        it had begun when the first run ended.
 
-        Raises TypeError for what is no result of a `rerun`, or one of a flow with other paths.
+        Raises TypeError for anything but a result of a `rerun`, and for one of a flow with other
+        paths.
 
         >>> from fluxus_rx import rerun, run, step
         >>> down = True
@@ -209,12 +209,12 @@ class RunResult(ResultTables):
         """
         if not isinstance(other, RunResult) or len(other) != len(self):
             raise InvalidFlowError(
-                f"merged() takes what rerun() gave for failures of this result, which has"
+                f"merged() takes what rerun() returned for failures of this result, which has"
                 f" {counted(len(self), 'path')}, not {shown(other)}"
             )
         if other._replacement is None:
             raise InvalidFlowError(
-                "merged() takes what rerun() gave for failures of this result, and this is the"
+                "merged() takes what rerun() returned for failures of this result, and this is the"
                 " result of another run: result.merged(rerun(flow, result.failures))"
             )
         return self._changed(
@@ -235,14 +235,14 @@ class RunResult(ResultTables):
     ) -> RunResult:
         """The outputs with these attributes, as a result with the same paths.
 
-        An attribute is named as in `values`; one of a certain step by
-        `where(**{"judge.score": 1})`. A `predicate` is called with each output that has the
-        attributes, and tells whether it counts. Failures, and what is pending, are kept if what was
-        called had the attributes; the predicate isn't asked, as they are no outputs. Times and
-        names of paths are those of this result, which stays as it is; its outputs are shared.
+        An attribute is named as in `values`; that of a certain step by `where(**{"judge.score":
+        1})`. A `predicate` is called with each output that has the attributes, and keeps it by
+        returning true. Failures and pending products are kept if the product of the call had the
+        attributes; the predicate is not called with them. Times and names of paths are those of
+        this result, which is not changed; outputs are shared with it.
 
-        Raises TypeError for nothing to choose by, and for a predicate that is no function; and
-        what the predicate raises.
+        Raises TypeError without attributes and predicate, and for a predicate that isn't a
+        function. An error of the predicate is raised as it is.
 
         >>> from fluxus_rx import run, step
         >>> result = run(step("src", [{"x": 1, "to": "a"}, {"x": 2, "to": "b"}]))
@@ -272,14 +272,14 @@ class RunResult(ResultTables):
         return self.pretty()
 
     def pretty(self, outputs: int = 5, width: int = 100) -> str:
-        """The result as a text of some lines: the first `outputs` of each path, a line for each
-        step; then the failures by kind, and what is pending.
+        """The result as a short text: the first `outputs` of each path, a line for each step; then
+        the failures by kind, and the pending products.
 
-        Lines have `width` columns at most, and values are shortened, and secrets masked, as in
-        messages. Work and size are bounded, whatever the result has; `print(result)` shows the
-        same. For all of it there are `result[0]`, `values` and `to_frame`.
+        Lines have at most `width` columns. Values are shortened, and secrets masked, as in
+        messages. Time and size are bounded, however large the result is; `print(result)` shows the
+        same text. `result[0]`, `values` and `to_frame` have all of it.
 
-        Raises ValueError for what is no number of outputs from 0 on, or columns from 40 on.
+        Raises ValueError for anything but a number of outputs from 0 on, or columns from 40 on.
 
         >>> print(RunResult([{"src": {"x": 1}, "fetch": {"y": 2}}]).pretty())
         1 output on 1 path
@@ -302,7 +302,7 @@ class RunResult(ResultTables):
         return self._view.html()
 
     def _repr_pretty_(self, printer: Any, is_cycle: bool) -> None:
-        printer.text(str(self))  # in IPython, where a line of 2,000 characters is no help
+        printer.text(str(self))  # in IPython, where a line of 2,000 characters doesn't help
 
     def __copy__(self) -> RunResult:
         return self._changed()
@@ -356,11 +356,11 @@ class RunResult(ResultTables):
             self._replacement = Replacement(state["_replaces"], state["_again"])
 
     def summary(self) -> Summary:
-        """What the steps have done: calls, failures, seconds, and how many calls at once.
+        """What the steps have done: calls, failures, seconds, and calls in flight.
 
-        In O(n log n) of the calls. For a result that was made by hand the calls are those that the
-        times in its outputs tell of. Raises UsageError (a RuntimeError) for a result without times:
-        take them with `run(flow, timestamps=True)`.
+        Takes O(n log n) of the calls. For a result that was made by hand, the calls are those with
+        times in its outputs. Raises UsageError (a RuntimeError) for a result without times: take
+        them with `run(flow, timestamps=True)`.
 
         >>> src = {"x": 1, "[start]": 0.0, "[end]": 0.5}
         >>> result = RunResult([{"src": src, "add": {"y": 2, "[start]": 0.5, "[end]": 2.0}}])

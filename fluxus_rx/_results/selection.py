@@ -53,7 +53,7 @@ def no_attribute(rows: Iterable[OutputItems], name: str) -> KeyError:
         hint = f" ({name} is a step, and has {listed(of_step)})"
     return KeyError(
         f"no output has the attribute {short(name)}{hint}; there are {listed([*names])}. Where an"
-        " attribute may be missing, give a default: values(name, default=None)"
+        " attribute may be missing, pass a default: values(name, default=None)"
     )
 
 
@@ -85,7 +85,7 @@ class Criteria:
         return self._predicate is None or bool(self._predicate(output))
 
     def fit_call(self, product: Any) -> bool:
-        """Whether what a call was made with has these attributes; the predicate is for outputs."""
+        """Whether the product of a call has these attributes; the predicate is for outputs."""
         if not isinstance(product, DictProduct):
             return not self._attributes
         return self._has_attributes([*product.added()])
@@ -101,5 +101,5 @@ def _is_equal(value: Any, wanted: Any, name: str) -> bool:
     try:
         return value is wanted or bool(value == wanted)
     except Exception as error:  # an array, which has no truth value
-        note(error, f"where() compares the attribute {name!r}; give it a function instead")
+        note(error, f"where() compares the attribute {name!r}; pass it a function instead")
         raise

@@ -1,4 +1,4 @@
-"""A run that goes on by itself, and can be steered."""
+"""A run that goes on in the background, and can be steered."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def start(
     stop: Stopper | None = None,
     **unknown: Never,
 ) -> Run:
-    """Start a run of a flow of steps on the running loop, and go on.
+    """Start a run of a flow of steps on the running loop, and return at once.
 
-    Gives a `Run`, which tells how it goes, steers it, and hands on its outputs. Arguments are those
-    of `run`. A run that is started counts what its steps do; that costs about 1 µs a call or less.
+    Returns a `Run`, which reports how it goes, steers it, and yields its outputs. Arguments are
+    those of `run`. The run counts what its steps do, at about 1 µs a call or less.
 
-    Raises what `run` raises for bad arguments, and UsageError (a RuntimeError) where no loop runs.
+    Raises what `run` raises for bad arguments, and UsageError (a RuntimeError) if no loop runs.
 
     >>> import asyncio
     >>> from fluxus_rx import step
@@ -106,12 +106,12 @@ class RunState(Enum):
 
 
 class _StartedRun(CollectedRun):
-    """A run whose outputs are collected for its result, until somebody reads them."""
+    """A run whose outputs are collected for its result, until a reader comes."""
 
     _readable: ReadableCollectors | None = None
 
     def execution(self, beside: Beside | None = None) -> Execution:
-        """The run itself, not open yet; what arrives is collected until somebody reads it."""
+        """The run itself, not open yet; what arrives is collected until a reader comes."""
         settings = self.settings.in_order(self.producer._flow_is_ordered)
         paths = self.begin()
         # In order, one path after the other is for the reader alone to see.
@@ -133,7 +133,7 @@ class _StartedRun(CollectedRun):
         return found
 
     def unread(self, result: RunResult) -> RunResult:
-        """A result of this run, with those of its outputs that nobody has read."""
+        """A result of this run, with those of its outputs that have not been read."""
         return result._flow_with_outputs(self._outputs((FlowError,)))
 
     def hand_on(self, arrival: Arrival) -> tuple[int, Output]:
@@ -145,19 +145,27 @@ class _StartedRun(CollectedRun):
 
 @printed
 class Run:
-    """A run of a flow that goes on by itself; `start` gives one.
+    """A run that goes on in the background; `start` returns one.
 
-    `async for path, output in run` reads its outputs as they are complete, like `astream`: while
-    somebody reads, the run is ahead of the reader by its buffers and limits at most, and what has
-    been read is kept nowhere: `result` has the outputs that are unread when it is first given. Who
-    awaits it, or drains, lets the run go on without a reader, who may read these outputs as well.
-    Several tasks that read share the outputs. The error of the run, or CancelledError after
-    `cancel()`, is raised where the next output would be read, once, after all outputs.
+    `async for path, output in run` yields its outputs as they are complete, like `astream`. While
+    there is a reader, the run is ahead of it by its buffers and limits at most, and outputs that
+    were read are not kept: `result` has those that are unread when it is first taken. Awaiting or
+    draining the run lets it go on without a reader, who may read these outputs as well. Several
+    tasks that read share the outputs. The error of the run, or CancelledError after `cancel()`, is
+    raised once, at the next output, after all outputs.
 
     Its methods are for the loop that it runs on. As an asynchronous context manager it is cancelled
-    at the end of the block, if it is not over by then; the block begins when the run has subscribed
-    to its sources, so that one that doesn't wait loses nothing. The error of a run whose `result`
-    nobody asks for goes to the loop's exception handler, as that of a task does.
+    at the end of the block, unless it has ended by then; the block begins when the run has
+    subscribed to its sources, so a source that doesn't wait loses nothing. If nobody takes the
+    `result`, an error of the run goes to the loop's exception handler, like that of a task.
+
+    >>> import asyncio
+    >>> from fluxus_rx import start, step
+    >>> async def main():
+    ...     async with start(step("src", [{"x": 1}]) >> step("add", lambda x: {"y": x + 1})) as run:
+    ...         return [output["add"] async for path, output in run], run.state
+    >>> asyncio.run(main())
+    ([{'y': 2}], 'done')
     """
 
     def __init__(self, request: _StartedRun, loop: asyncio.AbstractEventLoop) -> None:
@@ -214,7 +222,7 @@ class Run:
     def _open(self, execution: Execution) -> None:
         self._execution = execution
         self._begun.set()
-        # Whoever enters the block now, and reads in it, comes first: nothing begins before that.
+        # Code that enters the block now, and reads in it, comes first: nothing begins before that.
         execution.scope.time_slice.pause()
         if self._state is RunState.DRAINING:
             execution.drain(self._within)
@@ -230,15 +238,21 @@ class Run:
             self._execution.channel.resize(inf)
 
     async def result(self) -> RunResult:
-        """The result, once the run has ended; may be asked for any number of times.
+        """The result, once the run has ended; may be awaited any number of times.
 
-        Raises the error that has ended the run, and CancelledError after `cancel()`. Who is
-        cancelled while waiting here leaves the run as it is.
+        Raises the error that ended the run, and CancelledError after `cancel()`. Cancelling the
+        wait leaves the run as it is.
+
+        >>> from fluxus_rx import step
+        >>> async def main():
+        ...     return await start(step("src", [{"x": 1}])).result()
+        >>> asyncio.run(main())
+        RunResult([{'src': {'x': 1}}])
         """
         self._waiting += 1
         self._go_ahead()
         try:
-            # Not by `shield`: who leaves while waiting would take the error along.
+            # Not by `shield`: code that leaves while waiting would take the error along.
             await asyncio.wait([self._task])
         finally:
             self._waiting -= 1
@@ -250,8 +264,8 @@ class Run:
         return self
 
     async def __anext__(self) -> tuple[int, Output]:
-        """The next output, with the number of its path. Who is cancelled while waiting here loses
-        none, and may ask again."""
+        """The next output, with the number of its path. Cancelling the wait loses no output: the
+        next call returns it."""
         self._is_read = True
         await self._begun.wait()
         execution = self._execution
@@ -270,11 +284,11 @@ class Run:
         raise StopAsyncIteration
 
     def pause(self) -> None:
-        """Begin no call, and ask no source for a product, until `resume()`; does nothing in a run
-        that is over or being drained.
+        """Begin no call, and ask no source for a product, until `resume()`. It has no effect on a
+        run that has ended or is being drained.
 
-        Calls that are under way go on to their end, so do products to the next buffer; a source may
-        give the product that it is making, and one that doesn't wait goes on to emit.
+        Calls in flight go on to their end, and their products to the next buffer. A source may emit
+        the product that it is making; a source that doesn't wait continues to emit.
         """
         if self.state != RunState.RUNNING.value:
             return
@@ -283,7 +297,7 @@ class Run:
             self._execution.scope.time_slice.pause()
 
     def resume(self) -> None:
-        """Go on after `pause()`; does nothing where there is none."""
+        """Go on after `pause()`; has no effect on a run that isn't paused."""
         if self.state != RunState.PAUSED.value:
             return
         self._state = RunState.RUNNING
@@ -291,14 +305,22 @@ class Run:
             self._execution.scope.time_slice.resume()
 
     async def drain(self) -> RunResult:
-        """Begin nothing new, finish the calls under way, and give what there is.
+        """Begin nothing new, wait for the calls in flight, and return the result so far.
 
-        Sources are closed, and no call begins, not even another attempt. Outputs that are done, and
-        those of calls under way, are in the result. A product that a step has made and the next one
-        was not called with is `pending` there, with its place, so that `rerun` goes on from where
-        it stands: nothing that was paid for is lost. A run that is paused goes on. A call that
-        takes without end keeps the run going: `cancel(within=…)` cuts it short. A step of the run
-        itself would wait for its own end here; there, use a `Stopper`.
+        Sources are closed, and no call begins, not even a retry. The result has the outputs that
+        were complete, and those of the calls in flight. A product whose next call has not begun is
+        `pending` there, with its place in the flow, so that `rerun` continues from it: no paid call
+        is lost. A paused run goes on. A call that never ends keeps the run going;
+        `cancel(within=…)` cuts it short. A step of the run itself can't wait for the end of its own
+        run: it uses a `Stopper`.
+
+        >>> from fluxus_rx import step
+        >>> async def main():
+        ...     run = start(step("src", lambda: iter(lambda: {"x": 1}, None)))  # without end
+        ...     await anext(run)
+        ...     return (await run.drain()).complete, run.state
+        >>> asyncio.run(main())
+        (False, 'done')
         """
         self._drain()
         return await self.result()
@@ -310,14 +332,22 @@ class Run:
                 self._execution.drain(self._within)
 
     async def cancel(self, within: float | None = None) -> None:
-        """End the run now: cancel all calls, close all generators, and wait until that is done.
+        """End the run now: cancel all calls, close all generators, and wait until both are done.
 
-        With `within`, drain it first, and cancel what is still under way after so many seconds. If
-        nothing is, the run is done; else it is cancelled, and `partial` has what it gave in these
-        seconds, and what is pending, the calls that were cancelled included.
+        `within` drains the run first, and cancels the calls that are still in flight after so many
+        seconds. If none are left, the run is `done`. Otherwise it is `cancelled`, and `partial` has
+        the outputs so far and the pending products, with those of the cancelled calls.
 
-        Does nothing once the run is over. An error that comes up in cleaning up is raised here.
-        Raises ValueError for `within` that is no number of seconds.
+        Has no effect once the run has ended. Raises an error that comes up in cleaning up, and
+        ValueError if `within` isn't a number of seconds.
+
+        >>> from fluxus_rx import step
+        >>> async def main():
+        ...     run = start(step("src", {"x": 1}) >> step("hang", lambda x: asyncio.Event().wait()))
+        ...     await run.cancel()
+        ...     return run.state, run.partial
+        >>> asyncio.run(main())
+        ('cancelled', RunResult([]))
         """
         check_seconds("within", within, zero_fits=True, none="no time")
         if not self._task.done():
@@ -332,9 +362,9 @@ class Run:
 
     @property
     def partial(self) -> RunResult:
-        """What the run has given by now, as a result, without what was read; once the run is over,
-        what it had given by then, however it ended. In O(n log n) of the outputs, as long as it
-        goes on."""
+        """The outputs so far as a result, without those that were read; once the run has ended,
+        those up to its end, however it ended. Takes O(n log n) of the outputs while the run goes
+        on."""
         if self._last is None:
             return self._request.partial()
         if self._is_read and not self._is_given:
@@ -350,8 +380,17 @@ class Run:
         return self._state.value
 
     def stats(self) -> RunStats:
-        """What each step does now, and what it has done; once the run is over, what it had done by
-        then. In O(steps)."""
+        """What each step does now, and has done so far; once the run has ended, up to its end.
+        Takes O(steps).
+
+        >>> from fluxus_rx import step
+        >>> async def main():
+        ...     run = start(step("src", [{"x": 1}, {"x": 2}]))
+        ...     await run.result()
+        ...     return run.stats()["src"].done
+        >>> asyncio.run(main())
+        2
+        """
         if self._ended is not None:
             return self._ended
         settings = self._request.settings
@@ -362,7 +401,8 @@ class Run:
         return stats_of(settings.meter, self.state, settings.failures.count)
 
     def explain(self) -> Explanation:
-        """Which step holds the run up, in a sentence, with the numbers that prove it."""
+        """Which step limits the throughput of the run, in a sentence, with the numbers that prove
+        it."""
         return self.stats().explain()
 
     async def __aenter__(self) -> Run:

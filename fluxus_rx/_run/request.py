@@ -110,7 +110,7 @@ class CollectKeywords(StartKeywords, total=False):
 
 
 class RunRequest:
-    """A run as it was asked for; what can be refused before it begins is refused here.
+    """A run as it was asked for; it refuses bad arguments before the run begins.
 
     `who` is the function that was called, for messages; `input`, `on_failure` and `settings` are
     what it was called with.
@@ -138,13 +138,13 @@ class RunRequest:
     def replay(
         self, paths: Sequence[Observable[Any]], products: Mapping[Trail, Sequence[DictProduct]]
     ) -> None:
-        """Run these paths, which the flow has been compiled to, and give their steps these products
+        """Run these paths, which the flow has been compiled to, and pass their steps these products
         in place of those of the sources."""
         self._paths = paths
         self.settings = dataclasses.replace(self.settings, replay=products)
 
     def reporting(self) -> AbstractContextManager[Beside | None]:
-        """A block that tells of the progress of the run in it; gives what has to run beside it."""
+        """A block that tells of the progress of the run in it; yields what has to run beside it."""
         return reporting(self.settings.progress, self.settings.meter)
 
     def begin(self) -> Sequence[Observable[Any]]:
@@ -157,12 +157,12 @@ class RunRequest:
         return self._paths
 
     def execution(self, beside: Beside | None = None) -> Execution:
-        """The run itself, not open yet; its products are for whoever opens it."""
+        """The run itself, not open yet; its products are for the code that opens it."""
         settings = self.settings.in_order(self.producer._flow_is_ordered)
         return Execution(self.begin(), settings, beside=beside)
 
     def output_of(self, item: Any, *, path: int, index: int) -> Output:
-        """The output that an item is which a path has given; refuses what is none."""
+        """The output that an item is which a path has given; refuses anything else."""
         product = item
         if not isinstance(item, DictProduct):
             product = self.product_of(item, path=path, index=index)
@@ -172,7 +172,7 @@ class RunRequest:
         return nested
 
     def product_of(self, item: Any, *, path: int, index: int) -> DictProduct:
-        """The product of an item that a path has given; refuses what is none."""
+        """The product of an item that a path has given; refuses anything else."""
         foreign = flow_observable(self._paths[path]).foreign_items
         return from_foreign(
             item,
@@ -218,7 +218,7 @@ class CollectedRun(RunRequest):
         self._ended: float | None = None
         #: what each path has given so far
         self._collectors = [Collector() for _ in range(self.producer._flow_n_paths)]
-        #: how many of each path were handed on, and are not collected
+        #: how many of each path were passed on, and are not collected
         self._handed_on = [0] * len(self._collectors)
 
     def execution(self, beside: Beside | None = None) -> Execution:
@@ -281,11 +281,12 @@ class CollectedRun(RunRequest):
         return 0.0 if self.settings.meter is None else self.settings.meter.elapsed
 
     def partial(self) -> RunResult:
-        """What there is by now, without what is no product: the error of the run tells of that."""
+        """What there is by now, without what isn't a product: the error of the run tells of
+        that."""
         return self._collected(FlowError)
 
     def _collected(self, *refused: type[Exception]) -> RunResult:
-        """What there is by now; items that raise what is `refused` are left out."""
+        """What there is by now; items that raise a `refused` error are left out."""
         return RunResult.of_paths(
             self._outputs(refused),
             self.settings.meter,
@@ -307,7 +308,7 @@ class CollectedRun(RunRequest):
         ]
 
     def _arrived(self) -> Sequence[Collector]:
-        """What each path has given, but for what was handed on."""
+        """What each path has emitted, but for what was passed on."""
         return self._collectors
 
     def _products_of(
@@ -365,7 +366,7 @@ def _checked_producer(who: str, flow: Any, given: Any) -> Producer[Any]:
         kind = getattr(final, "product_type", Any)
         if not (fits(kind, Mapping) or fits(Mapping, kind)):
             raise InvalidFlowError(
-                f"{who} takes products of steps{_INSTEAD}, but {final.name} gives {type_name(kind)}"
+                f"{who} takes products of steps{_INSTEAD}, but {final.name} emits {type_name(kind)}"
             )
     return producer
 

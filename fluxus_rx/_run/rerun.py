@@ -1,4 +1,4 @@
-"""Failed calls, made once more, with all that comes after them."""
+"""Failed calls, made again, with all steps behind them."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ def rerun(
     partial: PartialReceiver = None,
     **unknown: Never,
 ) -> RunResult:
-    """Run exactly the products that failed once more, from the step that they failed in to the end.
+    """Run the products of failed calls again, and only those, from the step that failed to the end.
 
     `failures` are those of a result, or some of them, of a run of the same flow: the same steps in
-    the same places. What is `pending` in a result is run in the same way, alone or beside failures:
-    `rerun(flow, [*result.failures, *result.pending])`. Options may differ, and functions; failures
-    may come from another process. The sources of the flow give nothing; each product enters where
-    it failed, with its lineage.
+    the same places. Products that are `pending` in a result are run in the same way, alone or
+    beside failures: `rerun(flow, [*result.failures, *result.pending])`. Options and functions may
+    differ, and failures may come from another process. The sources of the flow emit nothing; each
+    product enters where it failed, with its lineage.
 
-    With `start`, the name of a step in front of the one that failed, it is run again from that step
-    on: with what that step had been called with, once for all failures that came of it.
+    `start` is the name of a step in front of the failed one: the rerun begins at that step, with
+    the product that it was called with, once for all failures that descend from it.
 
-    Gives the outputs in the paths of the flow; `result.merged(…)` puts them in their places. Other
-    arguments are those of `run`. No failures give a result without outputs. What `partial` gets is
-    of a rerun that has not ended, so it can't be merged.
+    Returns a result with the outputs, in the paths of the flow; `result.merged(…)` puts them in
+    their places. Other arguments are those of `run`. Without failures, the result has no outputs. A
+    `partial` result is of a rerun that has not ended, so it can't be merged.
 
-    Raises TypeError for what are no failures, or none of this flow.
+    Raises TypeError for anything but failures of this flow.
 
     >>> from fluxus_rx import run, step
     >>> def inverse(x, by=0):
@@ -146,7 +146,7 @@ class _Rerun:
         # Times go on from the end of the run that they failed in.
         before, failures = elapsed_of(failures), [*failures]
         settings["elapsed"] = max([before, *map(_elapsed_before, failures)])
-        # What stands for the input, as for any source, gives nothing.
+        # What stands for the input, as for any source, emits nothing.
         nothing: dict[str, Any] | None = {} if role_of(flow) == "transformer" else None
         self.run = CollectedRun(flow, who="rerun()", input=nothing, partial=partial, **settings)
         paths = self.run.producer._flow_observables()
@@ -201,7 +201,7 @@ def _replacement(locations: StepLocations, entering: _Entering) -> Replacement:
 
 
 def _elapsed_before(failure: object) -> float:
-    """The seconds of the run that a failure is of."""
+    """The seconds of the run in which a call failed."""
     if not isinstance(failure, Failure | Pending):
         raise InvalidFlowError(
             f"rerun() takes Failure objects and Pending ones, not {shown(failure)}"
@@ -232,7 +232,7 @@ def _entry_of(
     entry = next((step for step in trail if _is_named(step.name, start)), None)
     if entry is None:
         raise InvalidFlowError(
-            f"rerun(): start={start!r} is no step in front of {failure.step!r}, on the path"
+            f"rerun(): start={start!r} isn't a step in front of {failure.step!r}, on the path"
             f" {failure.path}"
         )
     before: DictProduct | None = product

@@ -1,4 +1,4 @@
-"""Running a flow of steps to its end, or handing its outputs on while it runs."""
+"""Running a flow of steps to its end, or yielding its outputs while it runs."""
 
 from __future__ import annotations
 
@@ -54,52 +54,55 @@ def run(
     partial: PartialReceiver = None,
     **unknown: Never,
 ) -> RunResult:
-    """Run a flow of steps to its end, and give its outputs path by path.
+    """Run a flow of steps to its end, and return its outputs, path by path.
 
-    The flow may be given as `steps=`, as in fluxus: another name for the same argument.
+    The `RunResult` has one list of outputs per path, in the order in which a plain loop would have
+    made them, whatever order the calls ended in. A flow without outputs returns empty lists.
 
-    A flow that begins with a transformer takes `input`: a mapping, or any iterable, async iterable
-    or Observable of mappings, named `input` in the lineage; without it, it runs once on an empty
-    product, if its first steps can do without attributes.
+    `steps=` is another name for `flow`, as in fluxus.
 
-    With `timestamps`, the attributes of each step get `"[start]"` and `"[end]"`, in seconds since
-    the run began, and the result keeps a record of each call for its `summary()` and
-    `draw_timeline()`; both are about 150 bytes a call.
+    A flow that begins with a transformer takes `input`: a mapping, or an iterable, async iterable
+    or Observable of mappings, which are named `input` in the lineage. Without `input`, the flow
+    runs once on an empty product, if its first steps need no attributes.
 
-    With `progress=True` the run shows how far each step has come: live in a terminal (with the
-    extra `progress`) or below the cell of a notebook, else as a line on stderr every 5 seconds.
-    A function instead is called with a `Progress` about 5 times a second, and at the end, on the
-    loop of the run; an error of it ends the run. Both cost nothing where they aren't asked for.
+    `timestamps=True` adds `"[start]"` and `"[end]"` to the attributes of each step, in seconds
+    since the run began, and keeps a record of each call for `summary()` and `draw_timeline()`. Both
+    take about 150 bytes a call.
 
-    `options` are those of steps that have none of their own, nor from a chain or group that they
-    are in. Calls that fail for good in steps with `on_error` don't end the run; more than
-    `max_failures` of them do, with a `FailureLimitError` that has all of them, and the result by
-    then. Those of steps with `on_error="collect"` are in `RunResult.failures`.
+    `progress=True` shows how far each step has come: live in a terminal (with the extra `progress`)
+    or below the cell of a notebook, else as a line on stderr every 5 seconds. A function is called
+    with a `Progress` about 5 times a second, and at the end, on the loop of the run; an error of it
+    ends the run. Both cost nothing when they are off.
 
-    With `deadline`, a run that is not over after so many seconds is drained: it takes no more from
-    its sources, begins no call, and ends as soon as the calls under way have ended; after 10
-    seconds more these are cancelled. `stop`, a `Stopper`, does that from any thread. The run ends
-    well, with what it has; its result is not `complete`, and has what is `pending`. A run with
-    either counts its calls, which costs about 1 µs each.
+    `options` are defaults for steps that neither set an option themselves nor inherit it from a
+    chain or group. Failed calls of steps with `on_error` don't end the run, up to `max_failures` of
+    them; one more raises `FailureLimitError`, which has the failures and the outputs so far.
+    `RunResult.failures` has the failed calls of steps with `on_error="collect"`: the dead letters.
 
-    A run that ends by an error, by Ctrl-C or by a cancellation gives what it has given by then to
-    `partial`: a list gets one `RunResult`, a function is called with it, once all is cleaned up. It
-    has the outputs in their order and the failures, whatever has been raised; nothing comes to
-    `partial` from a run that ends well. Errors of the library have it as their `result`, too.
+    `deadline` is the number of seconds after which the run is drained: it takes no more from its
+    sources, begins no call, and ends when the calls in flight have ended; 10 seconds later these
+    are cancelled. `stop`, a `Stopper`, drains it from any thread. A drained run returns its outputs
+    so far as a result that is not `complete`, with the unfinished products in `pending`. Either
+    argument makes the run count its calls, at about 1 µs each.
 
-    Works with no event loop, inside a running one (the flow then runs in a thread of its own, and
-    the loop waits: `await arun(flow)` is better there), from any thread, nested in a step, and any
-    number of times with the same flow. Runs that a thread starts one after the other share an event
-    loop, and so clients and limiters; it is closed when the thread or Python ends.
+    If an error, Ctrl-C or a cancellation ends the run, `partial` receives the outputs up to then,
+    once all is cleaned up: a list gets one `RunResult` appended, a function is called with it. It
+    has the outputs in their order, and the failures. A run that ends well passes nothing to
+    `partial`. Errors of the library have the same result as their `result`.
 
-    The first error of a step ends the run: all else is cancelled, awaited and closed, and the error
-    is raised as the object it is, with notes that name the step, the path and the input. Ctrl-C
-    does the same cleaning.
+    `run` works without an event loop, inside a running one (the flow then runs in a thread of its
+    own while the loop waits; `await arun(flow)` is better there), from any thread, nested in a
+    step, and any number of times with the same flow. Runs that a thread starts one after the other
+    share an event loop, and so clients and limiters. It is closed when the thread or Python ends.
 
-    Raises TypeError for what is no flow, for a flow that is given twice, or for `input` together
-    with a leading producer, ValueError for `progress`, `options`, `max_failures`, `deadline`,
-    `stop` or `partial` that are none, for `max_failures` where no step has `on_error`, and for a
-    first step that needs an attribute, without `input`.
+    The first error of a step ends the run: all other calls are cancelled and awaited, generators
+    are closed, and the error is raised as the same object, with notes that name the step, the path
+    and the input. Ctrl-C cleans up in the same way.
+
+    Raises TypeError for anything but a flow, for two flows, and for `input` together with a leading
+    producer. Raises ValueError for an invalid `progress`, `options`, `max_failures`, `deadline`,
+    `stop` or `partial`, for `max_failures` if no step has `on_error`, and for a first step that
+    needs an attribute if there is no `input`.
 
     >>> from fluxus_rx import step
     >>> run(step("double", lambda x: {"x": 2 * x}), input=[{"x": 1}, {"x": 2}])[0]
@@ -185,20 +188,22 @@ def stream(
     on_failure: Callable[[Failure], object] | None = None,
     **unknown: Never,
 ) -> Outputs:
-    """Run a flow of steps, and give each output as it is complete, with the number of its path.
+    """Run a flow of steps, and yield each output as soon as it is complete, with the number of its
+    path.
 
-    Outputs are what a `RunResult` has, in order of completion. Where all functions are plain, that
-    is the order of nested loops: each product of a source goes through all branches before the next
-    one. With `ordered=True` set on the whole flow, or in `options`, it is that of the result.
+    Outputs are those of a `RunResult`, in order of completion. If all functions are plain, that is
+    the order of nested loops: each product of a source goes through all branches before the next
+    one. With `ordered=True` on the whole flow, or in `options`, outputs come in the order of the
+    result.
 
-    The flow runs while the next one is waited for, and is ahead of the reader by its buffers and
-    limits at most, so that memory doesn't grow with the length of the run. Leaving early (`break`,
-    `close()`) cancels and cleans up.
+    The flow runs while the reader waits for the next output. It is ahead of the reader by its
+    buffers and limits at most, so memory doesn't grow with the length of the run. Leaving early
+    (`break`, `close()`) cancels the run and cleans up.
 
-    Arguments are those of `run`. What is pending after a deadline, or a stop, is told to the log
-    alone, as a number. Steps with `on_error="collect"` need `on_failure`, a function that
-    is called with each `Failure`, on the loop of the run; an error of it ends the run. The first
-    error is raised where the next output is waited for, after those that were complete.
+    Arguments are those of `run`. After a deadline or a stop, the log tells how many products are
+    pending. Steps with `on_error="collect"` need `on_failure`, a function that is called with each
+    `Failure`, on the loop of the run; an error of it ends the run. The first error of the run is
+    raised at the next output, after those that were complete.
 
     Raises what `run` raises for bad arguments, at once.
 
@@ -256,10 +261,10 @@ def astream(
 ) -> AsyncOutputs:
     """The same as `stream`, on the running loop: `async for path, output in astream(flow)`.
 
-    Close it where you leave early, with `contextlib.aclosing`, or it is cleaned up only when the
-    loop gets to it. A task that is cancelled while it waits for an output ends the run, and the
-    next `anext` raises UsageError; but one that does nothing else, as that which
-    `asyncio.wait_for(anext(outputs), 1)` starts, may be cancelled without loss.
+    Use `contextlib.aclosing` if you may leave early; otherwise the run is cleaned up only when the
+    loop gets to it. Cancelling a task that waits for an output ends the run, and the next `anext`
+    raises UsageError. A task that does nothing but wait, such as the one of
+    `asyncio.wait_for(anext(outputs), 1)`, may be cancelled without loss.
 
     >>> import asyncio
     >>> from fluxus_rx import step

@@ -1,9 +1,9 @@
 """What reactivex multicasts (publish, share, replay and the like), so that no run owns it.
 
 reactivex subscribes to the source with the scheduler of the subscriber that came first. That of a
-run carries the run, and the source would end with it, whoever else listens. An observable passes
-nothing but that scheduler upstream, so the one place to mend this is the class that connects, and
-it is mended there: all multicasting operators of reactivex are made of it. `tests/rx/
+run carries the run, and the source would end with it, no matter who else listens. An observable
+passes nothing but that scheduler upstream, so the one place to mend this is the class that
+connects, and it is mended there: all multicasting operators of reactivex are made of it. `tests/rx/
 test_connectable.py` fails where that changes.
 
 Rules of this file:
@@ -117,7 +117,7 @@ class _Subscribers:
 
     async def _watch_loop(self) -> None:
         """Tell those on other loops when this one ends, and cancels what runs on it: timers, which
-        are no tasks, just stop. Or when it stands still, between two runs of a thread."""
+        aren't tasks, just stop. Or when it stands still, between two runs of a thread."""
         loop = asyncio.get_running_loop()
         take_back = at_standstill(loop, self._tell_elsewhere)
         try:

@@ -5,7 +5,7 @@ Rules of this file:
 1. Once a run is drained, no call begins: a product that comes to a step is pending there.
 2. So nothing that waits may be kept back, by a limit, an order, a limiter or a reader: it comes to
    a step, which notes it, or out of the flow.
-3. A call under way goes on to its end. If the run is cut short, its product is pending as well.
+3. A call in flight goes on to its end. If the run is cut short, its product is pending as well.
 4. Sources are told to end, but those alone that were there before the run. What an operator has
    made since, as flat_map does for each product, holds products that have come this far.
 """
@@ -40,7 +40,7 @@ def moment_of_making() -> int:
 
 
 def made_as_of(moment: int, make: Callable[[], T]) -> T:
-    """What `make` gives, with the number of something older that it stands for."""
+    """What `make` returns, with the number of something older that it stands for."""
     token = _moment.set(moment)
     try:
         return make()
@@ -56,11 +56,11 @@ class Openable(Protocol):
     """What products may wait in."""
 
     def open_up(self) -> None:
-        """Keep none of them back, but for the order of those that calls under way will give."""
+        """Keep none of them back, but for the order of those that calls in flight will return."""
         ...
 
     def let_through(self) -> None:
-        """Keep none back for the sake of an order: the calls under way won't end."""
+        """Keep none back for the sake of an order: the calls in flight won't end."""
         ...
 
 
@@ -72,7 +72,7 @@ class Draining:
         self._moment = next(_moments)
         #: whether no call may begin any more
         self.begun = False
-        #: whether the calls under way are told to end, too
+        #: whether the calls in flight are told to end, too
         self.cut_short = False
         #: whether a source might have given more
         self.cut_sources = False
@@ -94,7 +94,7 @@ class Draining:
             stage.open_up()
 
     def let_through(self) -> None:
-        """Have nothing wait for the calls under way."""
+        """Have nothing wait for the calls in flight."""
         for stage in [*self._stages.values()]:
             stage.let_through()
 
@@ -142,7 +142,7 @@ class Draining:
 class Leftover:
     """The products that one step leaves in a run that is drained.
 
-    `place` tells the path of the step, and which of those with that path it is; `kept` gives a
+    `place` tells the path of the step, and which of those with that path it is; `kept` returns a
     product as it is now.
     """
 

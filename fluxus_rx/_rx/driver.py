@@ -168,7 +168,7 @@ class Driver(Generic[T]):
                 return
             if queue is not None:
                 # What operators hold doesn't count as demand. If they hold it until another source
-                # gives something, as zip does, that one must have its turn.
+                # emits something, as zip does, that one must have its turn.
                 unseen = unseen + 1 if len(waiting) == queued else 0
                 queued = len(waiting)
                 if unseen == BUFFER and queue.size != inf:
@@ -179,7 +179,7 @@ class Driver(Generic[T]):
         """Wait for room; whether a cancellation that came meanwhile is thrown into the stream.
 
         It may be by a time-out or cancel scope that the source holds across its yield. What the
-        stream gives in answer comes behind the item that waits.
+        stream yields in answer comes behind the item that waits.
         """
         try:
             await self._flow.demand.wait()
@@ -260,7 +260,7 @@ class RootObserver(Generic[T]):
         self.on_next = observer.on_next
 
     def begin(self, subscribe: Subscribe[T]) -> abc.DisposableBase:
-        """Subscribe, and give the subscription."""
+        """Subscribe, and return the subscription."""
         observer: Any = self  # by its shape
         self._subscription = subscribe(observer, self.flow)
         return Disposable(self.dispose)

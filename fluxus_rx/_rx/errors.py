@@ -15,8 +15,8 @@ def as_exception(error: object) -> BaseException:
     An exception is itself, but for the two that would be taken for the end of an iteration.
 
     >>> as_exception("connection lost")
-    ObservableError("an observable ended with on_error('connection lost' (str)), which is no
-    exception; give it one, such as RuntimeError('connection lost')")
+    ObservableError("an observable ended with on_error('connection lost' (str)), which isn't an
+    exception; pass one, such as RuntimeError('connection lost')")
     """
     if isinstance(error, BaseException):
         raised = unmistakable(error, "an observable")
@@ -28,7 +28,7 @@ def as_exception(error: object) -> BaseException:
     else:
         instead = f"one, such as RuntimeError({short(error)})"
     return ObservableError(
-        f"an observable ended with on_error({shown(error)}), which is no exception; give it"
+        f"an observable ended with on_error({shown(error)}), which isn't an exception; pass"
         f" {instead}",
         error,
     )

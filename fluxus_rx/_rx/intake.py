@@ -29,7 +29,7 @@ WARN_PAST: Final = 10_000
 class Intake(Cancellable[T]):
     """The items of an observable, as a stream; subscribes when the first one is asked for.
 
-    Events may come from any thread. At most `size` items wait here if the source heeds demand;
+    Events may come from any thread. At most `size` items wait here if the source respects demand;
     from one that can't wait nothing is lost: its items queue up, and past 10,000 the logger of this
     module warns once.
     """
@@ -115,10 +115,10 @@ class Intake(Cancellable[T]):
         if not self._warned:
             self._warned = True
             _log.warning(
-                "more than 10,000 items of %s wait, because it emits without heeding demand; emit"
-                " more slowly, thin it out before (ops.sample, ops.throttle_first), let the slow"
-                " step run more calls at once, or say what may be dropped: from_observable(...,"
-                " overflow=…), or step.buffered(...)",
+                "more than 10,000 items of %s wait, because it emits without respecting demand;"
+                " emit more slowly, thin it out before (ops.sample, ops.throttle_first), let the"
+                " slow step run more calls at once, or say what may be dropped:"
+                " from_observable(..., overflow=…), or step.buffered(...)",
                 self._label,
             )
 

@@ -76,7 +76,7 @@ def check_opens_in(executor: object, who: str, openers: Mapping[str, Any]) -> No
 
 
 def _is_async_opener(opener: Any) -> bool:
-    """Whether it says that what it gives has to be awaited."""
+    """Whether it says that what it returns has to be awaited."""
     if isinstance(opener, type):
         return hasattr(opener, "__aenter__") and not hasattr(opener, "__enter__")
     function = inspect.unwrap(opener)
@@ -139,7 +139,7 @@ class _Opened:
             if inspect.iscoroutine(made):
                 made.close()  # or it complains that it was never awaited
             raise InvalidFlowError(
-                f"{what} is asynchronous ({shown(made)}), and what runs in a process is plain: give"
+                f"{what} is asynchronous ({shown(made)}), and what runs in a process is plain: pass"
                 ' it a plain client, or use threads: executor="thread"'
             )
         if not is_manager(made):

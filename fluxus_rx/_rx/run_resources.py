@@ -2,9 +2,9 @@
 
 Rules of this file:
 
-1. A resource is opened once in a run, before the first call that needs it; whoever needs it then
-   waits for the same opening. What could not be opened is not tried again.
-2. An asynchronous context manager is entered and left by a task that does nothing else: a task
+1. A resource is opened once in a run, before the first call that needs it; another call that needs
+it then waits for the same opening. What could not be opened is not opened again. 2. An asynchronous
+context manager is entered and left by a task that does nothing else: a task
    group or cancel scope in it stays intact, and no cancellation breaks into leaving it.
 3. When all calls have ended, resources are left one by one, the one that was entered last first.
    Each is told the error that the run ends with, can't keep it from being raised, and is left once.
@@ -33,7 +33,8 @@ __all__ = [
     "late_error",
 ]
 
-#: where locks come from that are entered by whoever takes them: such a lock is handed on as it is
+#: where locks come from that are entered by the calls that take them: such a lock is passed on as
+#: it is
 _LOCK_MODULES: Final = frozenset({"asyncio.locks", "threading", "_thread"})
 
 
@@ -52,9 +53,10 @@ def is_manager(thing: object) -> bool:
 class RunResource:
     """One thing that a run opens; `value` is what there is of it then.
 
-    `make` gives a context manager, whose value is what it gives when it is entered; or anything
+    `make` returns a context manager, whose value is what it yields when it is entered; or anything
     else, which is the value, after it was awaited if it can be. `what` is what messages call it.
-    `check` is called with the value, and may refuse it. `subject` is kept for whoever asks for it.
+    `check` is called with the value, and may refuse it. `subject` is kept for callers that ask for
+    it.
     """
 
     __slots__ = (
@@ -122,7 +124,7 @@ class RunResource:
             kind = "async" if isinstance(made, AsyncGenerator) else ""
             raise InvalidFlowError(
                 f"{self._what} is {shown(made)}, which nobody would close: put"
-                f" @contextlib.{kind}contextmanager in front of the function that gives it"
+                f" @contextlib.{kind}contextmanager in front of the function that returns it"
             )
         return made
 
@@ -199,7 +201,7 @@ class RunResource:
             self._opened.cancel()
         else:
             self._opened.set_exception(raised)
-            self._opened.exception()  # that nobody waits for it is no reason to complain
+            self._opened.exception()  # that nobody waits for it isn't a reason to complain
         return raised
 
     # Closing
@@ -262,7 +264,7 @@ def late_error(
 
 
 def _is_awaited(made: object) -> bool:
-    """Whether it has to be awaited before there is something to hand on."""
+    """Whether it has to be awaited before there is something to pass on."""
     return is_async_manager(made) if is_manager(made) else inspect.isawaitable(made)
 
 

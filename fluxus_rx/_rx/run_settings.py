@@ -1,4 +1,4 @@
-"""What a run is to be like, as whoever starts it wants it."""
+"""What a run is to be like, as the caller wants it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RunKeywords(TypedDict, total=False):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RunSettings:
-    """What a run is to be like, as whoever starts it wants it."""
+    """What a run is to be like, as the caller wants it."""
 
     #: what counts it, if anything does
     meter: Meter | None = None
@@ -108,7 +108,7 @@ class RunSettings:
         )
 
     def in_order(self, flow_is_ordered: bool) -> RunSettings:
-        """The same for whoever takes the products as they come: in the order of a result, if that
+        """The same for code that takes the products as they come: in the order of a result, if that
         is an option of the flow, or of the run."""
         return dataclasses.replace(self, ordered=flow_is_ordered or self.options.ordered is True)
 

@@ -1,7 +1,7 @@
 """The scheduler that carries a run: its loop, its scope, and the demand of the next stage.
 
 Rx passes one object from the subscriber up to the source: the scheduler. So the run travels on it,
-through any operator that hands its scheduler on, as nearly all of them do."""
+through all operators that pass their scheduler on, as nearly all do."""
 
 from __future__ import annotations
 
@@ -38,10 +38,11 @@ UNBOUNDED: Demand = _Unbounded()
 
 @printed
 class FlowScheduler(AsyncIOScheduler):
-    """An asyncio scheduler that carries a run upstream through Rx operators.
+    """An asyncio scheduler that carries a run, and its demand, upstream through Rx operators.
 
-    Subscribe with one to run a flow on its loop. Work may be scheduled from any thread. An action
-    that raises ends the run instead of being lost in the loop's exception handler.
+    Subscribe with one to run a flow on its loop. Work may be scheduled from any thread. An error of
+    a scheduled action ends the run; an ordinary scheduler leaves it to the loop's exception
+    handler.
 
     >>> import asyncio, reactivex
     >>> from reactivex import operators as ops
@@ -83,10 +84,10 @@ class FlowScheduler(AsyncIOScheduler):
 
     @classmethod
     def of(cls, scheduler: abc.SchedulerBase | None) -> FlowScheduler:
-        """A scheduler for a run: `scheduler` itself if it is one, else one on its loop, else one on
-        the running loop.
+        """A scheduler for a run: `scheduler` itself if it is one, else one on the loop of
+        `scheduler`, else one on the running loop.
 
-        Raises `UsageError` (a RuntimeError) if there is no loop to run on, or it is closed.
+        Raises `UsageError` (a RuntimeError) without a loop, or if the loop is closed.
         """
         if isinstance(scheduler, AsyncIOScheduler):
             if scheduler._loop.is_closed():
@@ -103,14 +104,14 @@ class FlowScheduler(AsyncIOScheduler):
                 "an asynchronous step needs an event loop, and none is running here: subscribe"
                 " inside a coroutine (asyncio.run(main())), pass"
                 " scheduler=AsyncIOThreadSafeScheduler(loop), or call run(flow). Behind an operator"
-                " of Rx that waits, such as ops.debounce(), give that scheduler to the outermost"
+                " of Rx that waits, such as ops.debounce(), pass that scheduler to the outermost"
                 " subscribe(): without one, it goes on in a thread of its own"
             ) from None
 
     def demanding(
         self, demand: Demand, downstream: Mapping[Hashable, int] | None = None
     ) -> FlowScheduler:
-        """The same run, for what stands upstream of a stage with this demand."""
+        """The same run, for conduits upstream of a stage with this demand."""
         return FlowScheduler(
             self.loop,
             self.scope,
@@ -121,7 +122,7 @@ class FlowScheduler(AsyncIOScheduler):
 
     @classmethod
     def of_run(cls, scheduler: abc.SchedulerBase | None) -> FlowScheduler | None:
-        """The scheduler itself, if it is that of a run that is under way; one that a user has made,
+        """The scheduler itself, if it is that of a run that is going on; one that a user has made,
         or of a run that has ended, is worth no more than its loop."""
         if isinstance(scheduler, cls):
             scope = scheduler.scope
@@ -131,14 +132,14 @@ class FlowScheduler(AsyncIOScheduler):
 
     @property
     def here(self) -> bool:
-        """Whether the caller is on the loop of the run."""
+        """Whether the caller runs on the loop of the run."""
         try:
             return asyncio.get_running_loop() is self.loop
         except RuntimeError:
             return False
 
     def on_loop(self, action: Callable[[], object]) -> None:
-        """Call `action` on the loop: at once if that is where we are, never if it is closed."""
+        """Call `action` on the loop: at once if this is the loop, never if it is closed."""
         if self.here:
             action()
         else:
@@ -147,7 +148,7 @@ class FlowScheduler(AsyncIOScheduler):
     def schedule(
         self, action: rx_typing.ScheduledAction[_S], state: _S | None = None
     ) -> abc.DisposableBase:
-        """Run `action` on the loop soon."""
+        """Run `action` on the loop soon; returns a disposable that cancels it."""
         self.scope.count_scheduled()
         if self.here:
             return super().schedule(self._watched(action), state)
@@ -159,7 +160,8 @@ class FlowScheduler(AsyncIOScheduler):
         action: rx_typing.ScheduledAction[_S],
         state: _S | None = None,
     ) -> abc.DisposableBase:
-        """Run `action` on the loop after `duetime` seconds."""
+        """Run `action` on the loop after `duetime` seconds; returns a disposable that cancels
+        it."""
         if self.here:
             return super().schedule_relative(duetime, self._watched(action), state)
         return self._from_elsewhere.schedule_relative(duetime, self._watched(action), state)

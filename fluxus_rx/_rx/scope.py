@@ -34,10 +34,10 @@ _E = TypeVar("_E", bound="DrainableSource")
 
 
 class DrainableSource(Protocol):
-    """A source that can be told to give no more, and to end after what it has given."""
+    """A source that can be told to emit no more, and to end after what it has emitted."""
 
     def end(self) -> bool:
-        """Give no more; whether it might have."""
+        """Emit no more; whether it might have."""
         ...
 
 
@@ -62,7 +62,7 @@ class Workers(Protocol):
 
 
 class _AtLarge:
-    """The place of code in a run that is no call of a step."""
+    """The place of code in a run that isn't a call of a step."""
 
     __slots__ = ("run",)
     trail = limit = None
@@ -75,7 +75,7 @@ class Scope:
     """All that one run has started, and what it knows of itself.
 
     `close()` cancels and awaits every task. `fail` takes an error that has no observer to go to,
-    and hands it to whoever waits for the run.
+    and passes it to the code that waits for the run.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Scope:
         #: what there is to say of how it ended
         self.notes: list[str] = []
         self.draining = Draining(loop)
-        #: the demand of whoever collects the outputs, which must not be lost at an early end
+        #: the demand of the code that collects the outputs, which must not be lost at an early end
         self.final_demand: Demand | None = None
         # Weakly: an operator may subscribe to a flow for each item.
         self._finals: WeakValueDictionary[int, FinalStage] = WeakValueDictionary()
@@ -164,15 +164,15 @@ class Scope:
         self.scheduled += 1
 
     def add_error(self, error: BaseException) -> None:
-        """Keep an error that came up while the run was ending, for whoever ends it; with nobody
-        left to tell, the loop's exception handler gets it."""
+        """Keep an error that came up while the run was ending, for the code that ends it; with
+        nobody left to tell, the loop's exception handler gets it."""
         if self.abandoned or self.closed:
             self.call_exception_handler(error)
         else:
             self.errors.append(error)
 
     def call_exception_handler(self, error: BaseException) -> None:
-        """Give an error to the loop's exception handler."""
+        """Pass an error to the loop's exception handler."""
         message = "fluxus_rx: an error that nobody was left to be told of"
         self.loop.call_exception_handler({"message": message, "exception": error})
 
@@ -228,7 +228,7 @@ class Scope:
         return source
 
     def drain(self) -> None:
-        """Tell the sources to give no more, and the steps to begin no calls; what is paused goes
+        """Tell the sources to emit no more, and the steps to begin no calls; what is paused goes
         on."""
         self.time_slice.resume()
         self.draining.begin()
@@ -358,7 +358,7 @@ class _DrainableIterator:
             raise
 
     def end(self) -> bool:
-        """Give no more; whether it might have."""
+        """Emit no more; whether it might have."""
         self._ended = True
         return not self._exhausted
 

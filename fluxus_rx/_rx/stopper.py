@@ -1,4 +1,4 @@
-"""Ends runs well from outside: from another thread, or from a signal handler."""
+"""Drains runs from outside: from another thread, or from a signal handler."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .._common.text import counted
 
 __all__ = ["GRACE", "Stopper"]
 
-#: Seconds that calls under way have to end where nothing else is said.
+#: Seconds that calls in flight have to end where nothing else is said.
 GRACE: Final = 10.0
 
 
 @printed
 class Stopper:
-    """Ends runs well, from any thread or from a signal handler; give it to them as `stop`.
+    """Drains runs from any thread or from a signal handler; pass it to `run` and its kin as `stop`.
 
-    Any number of runs may have the same one, at once or one after the other.
+    Any number of runs may share one, at once or one after the other.
 
     >>> from fluxus_rx import run, step
     >>> stopper = Stopper()
@@ -46,11 +46,17 @@ class Stopper:
         return self._within is not None
 
     def stop(self, within: float = GRACE) -> None:
-        """Have the runs begin nothing new, and end as soon as the calls under way have ended, or
-        after so many seconds. A run that begins later ends at once.
+        """Have the runs begin no new calls, and end when the calls in flight have ended, or after
+        so many seconds. A run that begins later ends at once.
 
-        The runs give what they have, as after `Run.drain`. Returns at once; called again, it may
-        shorten the time. Raises ValueError for `within` that is no number of seconds.
+        The runs return their outputs so far, as after `Run.drain`; unfinished products are
+        `pending`. Returns at once; called again, it may shorten the time. Raises ValueError if
+        `within` isn't a number of seconds.
+
+        >>> stopper = Stopper()
+        >>> stopper.stop()
+        >>> stopper.stopped
+        True
         """
         check_seconds("within", within, zero_fits=True)
         self._within = within
@@ -62,8 +68,8 @@ class Stopper:
         return f"<Stopper: {state}, of {counted(len(self._runs), 'run')}>"
 
     def _flow_add(self, stop_run: Callable[[float], None]) -> Callable[[], object]:
-        """Have `stop_run` called, in whatever thread, with the seconds that calls have; gives what
-        takes it away again."""
+        """Have `stop_run` called, in whatever thread, with the seconds that calls have; returns
+        what takes it away again."""
         key = id(stop_run)
         self._runs[key] = stop_run
         if self._within is not None:

@@ -1,9 +1,11 @@
-"""One function of a `FlatMap`: its calls, how many there are at once, and in which order they give.
+"""One function of a `FlatMap`: its calls, how many there are at once, and in which order they
+return.
 
 Rules of this file, and of `flat_map`:
 
-1. Whoever takes an item for a stage has its turn, and passes it on when its call waits.
-2. Whoever waits for room, or for a place, without having passed it, keeps it: the stage is held.
+1. The worker that takes an item for a stage has its turn, and passes it on when its call waits.
+2. A worker that waits for room, or for a slot, without having passed it, keeps it: the stage is
+held.
 """
 
 from __future__ import annotations
@@ -47,9 +49,9 @@ class Turns:
         self.time_slice = time_slice
         #: those that have an item for a worker
         self.listed: list[CallStage] = []
-        #: items that a fork has handed on, each with the stage that has a place for its call
+        #: items that a fork has passed on, each with the stage that has a slot for its call
         self.ready: list[tuple[CallStage, Any]] = []
-        #: how often workers have waited: who finds the same number afterwards has not
+        #: how often workers have waited: a worker that finds the same number afterwards has not
         self.suspensions = 0
         #: the slot of the call that is made now, to be opened if that has to wait
         self.unopened: DeferredSlot | None = None
@@ -77,12 +79,12 @@ class Turns:
 
 
 class CallStage:
-    """The calls of one function, each with an item; `call` gives one item, or `Items`.
+    """The calls of one function, each with an item; `call` returns one item, or `Items`.
 
     There are at most `concurrency` at once here; the stage shares the `limit` with others, and
     stands at `depth` for it. It tells `idle_times` when it has to wait. `explain` adds to an error
-    of a call where it came up. What calls give goes `out`. Calls that are made inside of one belong
-    to its `run`, and stand behind its `trail`.
+    of a call where it came up. What calls return goes `out`. Calls that are made inside of one
+    belong to its `run`, and stand behind its `trail`.
     """
 
     __slots__ = (
@@ -91,7 +93,7 @@ class CallStage:
         "limit", "ordering", "out", "poll", "run", "trail",
     )  # fmt: skip
 
-    #: whether it hands on what it takes, and makes no calls
+    #: whether it passes on what it takes, and makes no calls
     is_fork = False
 
     def __init__(
@@ -134,12 +136,12 @@ class CallStage:
         #: the stages in front of it and behind it that have the same workers
         self.before: CallStage | None = None
         self.following: CallStage | None = None
-        #: those that each take all it gives, the last one first, where that goes to several
+        #: those that each take all it emits, the last one first, where that goes to several
         self.branches: Sequence[CallStage] = ()
         #: where it goes at the ends of paths, beside them
         self.ends: Sequence[Channel[Any]] = ()
         self._turns: Turns
-        #: gives an item that waits in front of it, or END
+        #: returns an item that waits in front of it, or END
         self.poll: Callable[[], Any]
         #: those that wait, where the stage in front of it has the same workers
         self.items: deque[Any] = deque()
@@ -150,7 +152,7 @@ class CallStage:
         self.poll = poll
 
     def follow(self, before: CallStage) -> None:
-        """Have the workers of another stage, which take up what that gives."""
+        """Have the workers of another stage, which take up what that emits."""
         self.take_from(before.out, before)
         before.following = self
 
@@ -162,7 +164,7 @@ class CallStage:
         self.before = before
 
     def fork(self, inlets: Sequence[Channel[Any]], branches: Sequence[CallStage]) -> None:
-        """Have what it gives go into all of these channels, and workers come for those branches
+        """Have what it emits go into all of these channels, and workers come for those branches
         that take it from there; before any call has begun."""
         self.out = FanOutChannel(inlets)
         if self.ordering is not None:
@@ -173,11 +175,11 @@ class CallStage:
 
     @property
     def is_final(self) -> bool:
-        """Whether no other stage of these workers takes what it gives."""
+        """Whether no other stage of these workers takes what it emits."""
         return self.following is None and not self.branches
 
     def collect(self, channel: CollectingChannel[Any]) -> None:
-        """Have what calls give collected at once, before anything has been read."""
+        """Have what calls return collected at once, before anything has been read."""
         self.out = channel
         if self.ordering is not None:
             self.ordering.lead_to(self.out)
@@ -198,7 +200,7 @@ class CallStage:
 
     @property
     def places(self) -> float:
-        """How many calls may begin. What has found no room keeps the place of its call."""
+        """How many calls may begin. What has found no room keeps the slot of its call."""
         over = max(0, -self.out.room)
         self.is_overfull = over > 0
         return self.concurrency - self.busy - over
@@ -218,8 +220,8 @@ class CallStage:
                 branch.enlist()
 
     def hand_on(self, item: Any) -> None:
-        """Give an item to all branches, each of which has room: where a call may begin at once,
-        with the place for it, which costs a third of a queue (benchmark "fanout")."""
+        """Pass an item to all branches, each of which has room: where a call may begin at once,
+        with the slot for it, which costs a third of a queue (benchmark "fanout")."""
         ready = self._turns.ready
         for branch in self.branches:
             if (
@@ -284,7 +286,7 @@ class CallStage:
             self._explain(raised, item)
         return raised
 
-    # What calls give
+    # What calls return
 
     async def _room(self) -> None:
         """Wait until there is room for an item."""
@@ -325,7 +327,7 @@ class CallStage:
             if not self.out.ready:
                 await self._room()
         except BaseException:
-            if not self._turns.tasks.closing:  # or else `release` still gives it
+            if not self._turns.tasks.closing:  # or else `release` still returns it
                 del self._unplaced[key]
             raise
         if self._unplaced.pop(key, END) is not END:
@@ -358,7 +360,7 @@ class CallStage:
                     over = True
                 count += 1
                 # Others must not starve behind a call without end; but while nobody takes what
-                # there is, a call that gives one product or two is no reason to begin another.
+                # there is, a call that returns one product or two isn't a reason to begin another.
                 keeps_turn = keeps_turn and turns.suspensions == suspensions and count <= BUFFER
                 try:
                     while left:
@@ -368,7 +370,7 @@ class CallStage:
                 except asyncio.CancelledError as error:
                     if turns.tasks.closing or over:
                         raise
-                    # What the call gives in answer comes after what it has given before.
+                    # What the call yields in answer comes after what it has yielded before.
                     reader.throw(error)
                     continue
                 if over:
@@ -392,9 +394,9 @@ class CallStage:
     ) -> None:
         """The same, waiting.
 
-        While it waits, the call's place is lent, and its permit where another call may have to take
-        it first: one further down, or an earlier one in the same line. Who waits for a place holds
-        no permit, so that all take the two in the same order.
+        While it waits, the call's slot is lent, and its permit where another call may have to take
+        it first: one further down, or an earlier one in the same line. A call that waits for a slot
+        holds no permit, so that all take the two in the same order.
         """
         limit, depth = self.limit, self.depth
         waits_for_turn = slot is not None and slot is not slot.line[0]
@@ -442,7 +444,7 @@ class CallStage:
         self.enlist()
 
     def let_through(self) -> None:
-        """Hand on what waits for its turn in an order."""
+        """Pass on what waits for its turn in an order."""
         if self.ordering is not None:
             self.ordering.let_through()
         self.enlist_takers()

@@ -92,8 +92,8 @@ class Channel(Cancellable[T]):
         self._invite()
 
     def reserve(self, count: int) -> None:
-        """Take so much of the room away, for items that were taken and count still; less than
-        nothing gives it back."""
+        """Take so much of the room away, for items that were taken and count still; a negative
+        number returns it."""
         self.reserved += count
         self._invite()
 

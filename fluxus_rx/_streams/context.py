@@ -1,4 +1,4 @@
-"""What a call of a user's function gives, or raises; and by which calls it was called."""
+"""What a call of a user's function returns, or raises; and by which calls it was called."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CallerPlace(Protocol):
 
 
 class Caller:
-    """Whoever makes calls, one after the other: a worker of a stage, or a run for the rest."""
+    """Makes calls, one after the other: a worker of a stage, or a run for the rest."""
 
     __slots__ = ("outer", "place")
 
@@ -39,12 +39,12 @@ class Caller:
             caller = caller.outer
 
 
-#: Whoever makes the call that runs here.
+#: The caller of the call that runs here.
 CALLER: Final[ContextVar[Caller | None]] = ContextVar("fluxus_rx caller", default=None)
 
 
 class Items(Generic[T]):
-    """What a call gives when it gives any number of items: they come from `source` one by one.
+    """What a call returns when it makes any number of items: they come from `source` one by one.
 
     `ready` tells that all of them are there, and no code of the call is left to run. That code
     needs a `permit`, if there is one.

@@ -41,8 +41,8 @@ class FlatMap(Cancellable[B]):
     Workers take turns to read the source, and carry an item through the stages, as far as it goes:
     where a stage has none waiting and may begin a call. Else they put it in front of that stage,
     and one who has nothing else to do takes it up. So an item costs no task, queue or future.
-    Whoever has to wait passes the turn: to a worker that is free, else to a new one, if there is
-    something to do. Calls that never suspend are all served by one worker.
+    A worker that has to wait passes the turn: to a worker that is free, else to a new one, if there
+    is something to do. Calls that never suspend are all served by one worker.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class FlatMap(Cancellable[B]):
         self._turns = Turns(self._task_group, time_slice or TimeSlice())
         stage.begin_with(self._turns, poller(source))
         self._stages = [stage]
-        #: where what the calls give waits to be taken, or the end alone
+        #: where what the calls return waits to be taken, or the end alone
         self._out: Channel[Any] = stage.out
         #: an item that is ready, or END
         self.poll = stage.out.poll
@@ -77,12 +77,12 @@ class FlatMap(Cancellable[B]):
 
     def branch(self, stages: Iterable[CallStage]) -> None:
         """Have these stages behind the last one, which is forked, before anything has been read.
-        What the last ones among them give is collected: a reader is told of the end alone."""
+        What the last ones among them return is collected: a reader is told of the end alone."""
         self._stages += stages
         self._give_to(Channel())
 
     def collect(self, channel: CollectingChannel[B]) -> None:
-        """Have what the last stage gives collected at once, before anything has been read: then
+        """Have what the last stage emits collected at once, before anything has been read: then
         no reader is woken for it, and a reader is told of the end alone."""
         stage = self._stages[-1]
         stage.collect(channel)
@@ -99,7 +99,7 @@ class FlatMap(Cancellable[B]):
 
     @property
     def channel(self) -> Channel[B]:
-        """Where what the calls give waits to be taken."""
+        """Where what the calls return waits to be taken."""
         return self._out
 
     def __anext__(self) -> Coroutine[Any, Any, B]:
@@ -139,7 +139,8 @@ class FlatMap(Cancellable[B]):
                     turns.ready or turns.listed or (not self._is_exhausted and first.takes)
                 ):
                     # As many as are there, so that many calls begin soon; but one where a call
-                    # merely gives way, as it goes on soon itself (benchmark "async, yielding").
+                    # merely yields to the loop, as it goes on soon itself (benchmark "async,
+                    # yielding").
                     self._pass_turn(1 if value is None else self._missing())
                 try:
                     sent = yield value
@@ -154,9 +155,10 @@ class FlatMap(Cancellable[B]):
 
     @coroutine
     def _carry(self, caller: Caller) -> Generator[Any, Any, None]:
-        """Take items, and carry each through the stages; gives what must be waited for.
+        """Take items, and carry each through the stages; yields what must be waited for.
 
-        A generator runs in the context of whoever sends to it: that may change between two calls.
+        A generator runs in the context of the code that sends to it: that may change between two
+        calls.
         """
         # One function, and few calls in it: each costs 0.05 us and more (benchmark "async").
         turns, first = self._turns, self._stages[0]
@@ -362,7 +364,7 @@ class FlatMap(Cancellable[B]):
             self._pass_turn()  # the workers that are there may never come back
 
     def let_through(self) -> None:
-        """Hand on what waits for its turn in an order: the calls before it will not end."""
+        """Pass on what waits for its turn in an order: the calls before it will not end."""
         for stage in self._stages:
             stage.let_through()
         if self._turns.listed:
@@ -393,7 +395,7 @@ class FlatMap(Cancellable[B]):
 
 
 class ForkStage(CallStage):
-    """The first stage, where what a source gives goes to several branches at once: it makes no
+    """The first stage, where what a source emits goes to several branches at once: it makes no
     calls."""
 
     __slots__ = ()

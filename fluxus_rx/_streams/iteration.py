@@ -47,12 +47,12 @@ END: Final[Any] = object()
 
 
 def poller(stream: object) -> Callable[[], Any]:
-    """What gives an item of `stream` that is ready, or END; always END, if it can't be polled."""
+    """What returns an item of `stream` that is ready, or END; always END, if it can't be polled."""
     return getattr(stream, "poll", never_ready)
 
 
 def never_ready() -> Any:
-    """END: what a stream gives that can't be polled."""
+    """END: what a stream returns that can't be polled."""
     return END
 
 
@@ -212,7 +212,7 @@ class Reader(Generic[T]):
 
     def __init__(self, source: AsyncIterable[T]) -> None:
         self.iterator = aiter(source)
-        #: gives an awaitable of the next item, or StopAsyncIteration. An attribute that `throw`
+        #: returns an awaitable of the next item, or StopAsyncIteration. An attribute that `throw`
         #: changes for one time, because a method costs 4 % of an item (benchmark "streams").
         self.next: Callable[[], Awaitable[T]] = self.iterator.__anext__
 

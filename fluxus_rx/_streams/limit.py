@@ -24,9 +24,9 @@ class Limit:
     """Calls in flight at most, for all the stages that share it.
 
     A call that waits for its own products to be taken is parked: code of it doesn't run, and its
-    place is lent, but only to calls further down the same path, which its products wait for.
+    slot is lent, but only to calls further down the same path, which its products wait for.
     Without that, a generator step chained into itself at limit 1 would wait for itself for ever.
-    And a call gets its place back only when those further down have ended: were the place of one of
+    And a call gets its slot back only when those further down have ended: were the slot of one of
     them taken instead, each of the two could come to wait for the other.
     """
 
@@ -46,19 +46,19 @@ class Limit:
         #: the limits of a run that calls inside of calls wait for, by which calls they do
         self._rivals = rivals
         self._inner: dict[asyncio.Future[None], Caller | None] = {}
-        #: changed by whoever makes calls, since a method for it costs 2 % of an item and step
+        #: changed by the code that makes calls, since a method for it costs 2 % of an item and step
         #: (benchmark "async"): one more where fewer are in flight than `size`, and nobody waits;
         #: one less at the end, and then those that wait are admitted
         self.in_flight = 0
         self._parked = 0
         # Counted by depth, and not searched: behind a group of 40 branches 10,000 calls may wait.
         self._parked_at: dict[float, int] = {}
-        #: how many wait for a place
+        #: how many wait for a slot
         self.waiting = 0
         self._queues: dict[tuple[bool, float], deque[asyncio.Future[None]]] = {}
 
     def open_up(self) -> None:
-        """Let in all that wait, and whatever comes."""
+        """Admit all that wait, and whatever comes."""
         self.size = inf
         self.admit()
 
@@ -68,15 +68,15 @@ class Limit:
             return False
         if self.in_flight < self.size:
             return True
-        # A parked call keeps its place from those that are no further down than itself. One that
-        # resumes has a place already, and so have those beside it: any of these places will do.
+        # A parked call keeps its slot from those that are not further down than itself. One that
+        # resumes has a slot already, and so have those beside it: any of these slots will do.
         first = depth + 1 if resuming else depth
-        # What is inside of a call keeps none: whoever reads it may be who waits for the place.
+        # What is inside of a call keeps none: its reader may be the one that waits for the slot.
         kept = sum(count for at, count in self._parked_at.items() if first <= at < inf)
         return running + kept < self.size
 
     async def enter(self, depth: float) -> None:
-        """Wait for a place for a new call at `depth`, counted from the source."""
+        """Wait for a slot for a new call at `depth`, counted from the source."""
         if not self.waiting and self._free(depth, False):
             self.in_flight += 1
         else:
@@ -104,21 +104,21 @@ class Limit:
             self._parked_at[depth] -= 1
 
     def try_resume(self, depth: float) -> bool:
-        """Let a parked call go on, if its place is free again."""
+        """Let a parked call go on, if its slot is free again."""
         if not self._free(depth, True):
             return False
         self.unpark(depth)
         return True
 
     async def resume(self, depth: float) -> None:
-        """A parked call goes on; waits for a place, because its own was lent."""
+        """A parked call goes on; waits for a slot, because its own was lent."""
         await self._queue(depth, True)
 
     async def _queue(self, depth: float, resuming: bool) -> None:
         future = asyncio.get_running_loop().create_future()
         self._queues.setdefault((not resuming, depth), deque()).append(future)
         self.waiting += 1
-        # There may be a place for this one, though there is none for those that came before.
+        # There may be a slot for this one, though there is none for those that came before.
         self.admit()
         try:
             if depth == inf and not resuming and not future.done():
@@ -154,7 +154,7 @@ class Limit:
             stuck = left
 
     def _is_held_by(self, callers: set[Caller]) -> bool:
-        """Whether nobody else has a place here."""
+        """Whether nobody else has a slot here."""
         held = sum(caller.place is not None and caller.place.limit is self for caller in callers)
         return self.in_flight - self._parked <= held
 
@@ -164,7 +164,8 @@ class Limit:
             self._rivals.discard(self)
 
     def admit(self) -> None:
-        """Let in whom there is room for: first those that resume, then those nearest the source."""
+        """Admit those that there is room for: first those that resume, then those nearest the
+        source."""
         for (new, depth), queue in sorted(self._queues.items(), key=itemgetter(0)):
             while queue and (queue[0].done() or self._free(depth, not new)):
                 future = queue.popleft()

@@ -34,8 +34,9 @@ _ROUNDING: Final = 1e-6
 class LoopClock:
     """A clock that stands still while the loop does, for time-outs of so many `seconds`.
 
-    It ticks while calls are under way. A tick that comes late tells for how long the loop was held,
-    whoever held it. Where it is known that nobody runs the loop, `skip` says so exactly.
+    It ticks while calls are in flight. A tick that comes late tells for how long the loop was held,
+    no matter which code held it. Where it is known that nobody runs the loop, `skip` says so
+    exactly.
     """
 
     __slots__ = ("_due", "_interval", "_lost", "_under_way", "loop")

@@ -105,7 +105,7 @@ class Merge(Cancellable[T]):
                 reader.throw(error)
 
     def end(self) -> bool:
-        """Give no more than what has been read: stop reading the sources, close them, and end the
+        """Emit no more than what has been read: stop reading the sources, close them, and end the
         stream after the items that wait; an error in closing one is an error of the stream.
 
         Whether there might have been more.

@@ -1,7 +1,7 @@
 """Operators for asynchronous iteration, made with aiostream's own decorators.
 
 A useful library by itself: `flat_map`, `merge` and `buffer` stand in any aiostream pipeline. They
-know nothing of flows and nothing of Rx. Nothing starts before the first item is asked for.
+know neither flows nor Rx. Nothing starts before the first item is asked for.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ def flat_map(
 ) -> AsyncIterator[B]:
     """Call `function` with each item of `source`, up to `concurrency` calls at once.
 
-    `function` gives an awaitable of one item, or an asynchronous iterable of any number. Items come
-    in the order of completion; with `ordered`, in the order of the source, and then a slow call
-    holds back at most `window` items behind it (4 times `concurrency` by default). A slow call
-    delays nothing else. None for `concurrency` is no limit.
+    `function` returns an awaitable of one item, or an asynchronous iterable of any number. Items
+    come in the order of completion, and a slow call delays no other. With `ordered`, they come in
+    the order of the source, and a slow call holds back at most `window` items behind it (4 times
+    `concurrency` by default). `concurrency=None` sets no limit. An empty source yields nothing.
 
-    The source is never read further ahead than the calls in flight and 16 items that are ready (and
-    16 more where it is not one of these operators, because one task reads it for all). Each call
-    has a context of its own, copied from that of the reader: what it sets, no other call sees.
-    `asyncio.current_task()` is the same from the start to the end of a call, so time-outs, task
-    groups and cancel scopes in it work.
+    Backpressure: the source is read ahead by the calls in flight and 16 items that are ready at
+    most (16 more if it isn't one of these operators, because one task reads it for all). Each call
+    has a context of its own, copied from that of the reader: no other call sees the variables that
+    it sets. `asyncio.current_task()` is the same from the start to the end of a call, so time-outs,
+    task groups and cancel scopes in it work.
 
     The first error, of the source or of a call, cancels everything else, and is raised as it is
-    after the items that were ready. Closing cancels all calls, waits for them, then closes the
+    after the items that were ready. Closing cancels all calls, waits for them, and then closes the
     source. Raises ValueError or TypeError for arguments out of their range.
 
     >>> import asyncio
@@ -70,7 +70,7 @@ def flat_map(
     [0, 2, 4]
     """
     if not callable(function):
-        raise InvalidFlowError(f"flat_map(): {shown(function)} is no function")
+        raise InvalidFlowError(f"flat_map(): {shown(function)} isn't a function")
     _check_size("flat_map()", "concurrency", concurrency, "calls", none="no limit")
     _check_size("flat_map()", "window", window, "calls", none="the default")
 
@@ -99,9 +99,10 @@ def flat_map(
 def merge(*sources: AsyncIterable[T]) -> AsyncIterator[T]:
     """The items of all sources, as they come.
 
-    One task a source, which keeps the order of its items. Sources share the room for 16 items, at
-    least one each, so that one which is always ready can't starve another. The first error cancels
-    the other sources, and is raised after the items that were ready. No sources give no items.
+    One task per source keeps the order of its items. Sources share the room for 16 items, at least
+    one each, so a source that is always ready can't starve another. The first error cancels the
+    other sources, and is raised after the items that were ready. The stream ends when all sources
+    have ended; without sources, at once.
 
     >>> import asyncio
     >>> from aiostream import pipe, stream
@@ -125,8 +126,8 @@ class _Buffer(Protocol):
 def buffer(source: AsyncIterable[T], size: int) -> AsyncIterator[T]:
     """Read up to `size` items ahead of the reader, in a task of its own.
 
-    Items keep their order. An error comes after the items before it. Raises ValueError or TypeError
-    for a size that isn't a whole number from 1 on.
+    Items keep their order; at most `size` of them wait. An error comes after the items before it.
+    Raises ValueError or TypeError for a size that isn't a whole number from 1 on.
 
     >>> import asyncio
     >>> from aiostream import pipe, stream

@@ -152,11 +152,11 @@ class Ordering:
 
 
 class PathOrder:
-    """Puts into a channel what each path gives, behind all that the paths before it have given.
+    """Puts into a channel what each path emits, behind all that the paths before it have emitted.
 
     `sources` are the paths that have a source in common, in their order. One source is run after
     the other, by `begin`, so that nothing of a later one has to wait. But what a later path of the
-    same source gives is kept, all of it, until the paths before it have ended.
+    same source emits is kept, all of it, until the paths before it have ended.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 Rules of this file:
 
-1. A call takes its slot first, and its permit then; who waits for a slot holds no permit.
+1. A call takes its slot first, and its permit then; a call that waits for a slot holds no permit.
 2. A call that waits for room lends its permit where a call further down needs one of the same
    limiter: its products, and so its room, may depend on it.
 3. A call that waits for a permit which only callers of calls that wait hold, be it for the same
@@ -26,13 +26,13 @@ from .._errors import UsageError
 
 __all__ = ["Claim", "Permit"]
 
-#: The places of the call that runs here, and of those that it was called by, the outermost first.
+#: The slots of the call that runs here, and of those that it was called by, the outermost first.
 _OF_CALLERS: Final[ContextVar[tuple[Claim, ...]]] = ContextVar("_OF_CALLERS", default=())
 
 
 class _Ledger:
-    """Who has places in something that calls share, and who waits for one, by the callers of
-    whoever waits."""
+    """Which calls have slots in something that they share, and which wait for one, by their
+    callers."""
 
     __slots__ = ("holders", "loop", "waiting")
 
@@ -51,7 +51,7 @@ class _Ledger:
 
 
 class _Ledgers:
-    """All of them, by the id of what is shared, while places in it are held or waited for. Not by
+    """All of them, by the id of what is shared, while slots of it are held or waited for. Not by
     run, nor by thread: a call may begin a run, in a thread of its own."""
 
     def __init__(self) -> None:
@@ -85,7 +85,8 @@ _ledgers: Final = _Ledgers()
 
 
 class Claim(ABC):
-    """The place of one call in what calls share: it waits for it, holds it, and gives it back."""
+    """The permit of one call in what calls share: the call waits for it, holds it, and returns
+    it."""
 
     __slots__ = ("_shared", "_who", "is_over")
 
@@ -97,7 +98,7 @@ class Claim(ABC):
 
     @abstractmethod
     def is_full(self, holders: int) -> bool:
-        """Whether whoever waits there has to wait, with so many holders."""
+        """Whether calls that wait there have to wait, with so many holders."""
 
     @property
     @abstractmethod
@@ -111,7 +112,7 @@ class Claim(ABC):
             _OF_CALLERS.set((*callers, self))
 
     def await_place(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        """Begin to wait; raises `UsageError` where that would be for ever, or where a place is held
+        """Begin to wait; raises `UsageError` where that would be for ever, or where a slot is held
         or awaited on another `loop`."""
         callers = tuple(claim for claim in _OF_CALLERS.get() if claim is not self)
         with _ledgers.lock:
@@ -149,12 +150,12 @@ class Claim(ABC):
         )
 
     def _deadlock(self, callers: tuple[Claim, ...]) -> UsageError:
-        # The same step may need several places.
+        # The same step may need several slots.
         way = dict.fromkeys(claim._who for claim in (*callers, self))
         shared, advice = self._texts
         return UsageError(
-            f"{self._who} would wait for ever: each place in {shared} is held by a call that waits"
-            " for a call inside of itself, which waits for a place that is held in the same way,"
+            f"{self._who} would wait for ever: each slot of {shared} is held by a call that waits"
+            " for a call inside of itself, which waits for a slot that is held in the same way,"
             f" as here: {' → '.join(way)}. {advice}"
         )
 
@@ -162,7 +163,7 @@ class Claim(ABC):
 class Permit(Claim):
     """The permit of one call, for one attempt after the other.
 
-    `step` is for messages; `hold` gives a block in which the call counts as waiting.
+    `step` is for messages; `hold` returns a block in which the call counts as waiting.
     `is_needed_downstream` tells whether calls further down need permits of the same limiter.
     """
 
@@ -218,7 +219,7 @@ class Permit(Claim):
         return True
 
     async def leave(self, error: BaseException | None = None) -> None:
-        """Give it back, if the call has it; `error` is what the call has ended with."""
+        """Return it, if the call has it; `error` is what the call has ended with."""
         if not self._is_inside:
             return
         self._is_inside = False
@@ -258,7 +259,7 @@ class Permit(Claim):
 
     def is_full(self, holders: int) -> bool:
         """Whether it says so."""
-        # A limiter of calls per second has no such method, and lets in whoever waits.
+        # A limiter of calls per second has no such method, and admits whatever waits.
         locked = getattr(self._limiter, "locked", None)
         try:
             return locked is not None and locked()
@@ -268,7 +269,7 @@ class Permit(Claim):
     @property
     def _texts(self) -> tuple[str, str]:
         advice = (
-            "Give the flow that is run inside of a call a limiter of its own, or leave the limiter"
+            "Use another limiter for the flow that is run inside of a call, or leave the limiter"
             " out at one of these steps"
         )
         return f"limiter={short(self._limiter)}", advice

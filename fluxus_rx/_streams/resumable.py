@@ -1,4 +1,4 @@
-"""Asynchronous iteration over what a run gives, which outlives a cancelled `anext`."""
+"""Asynchronous iteration over what a run emits, which outlives a cancelled `anext`."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _TURNS_TO_END: Final = 8
 
 
 class Resumable(AsyncGenerator[T, None], Generic[T]):
-    """The items of the stream that `block` gives, each as `change` makes it, if there is one.
+    """The items of the stream that `block` yields, each as `change` makes it, if there is one.
 
-    `block` is an asynchronous generator that opens the stream, gives it, and cleans up behind its
+    `block` is an asynchronous generator that opens the stream, yields it, and cleans up behind its
     one `yield`: at the end, after an error, or when it is closed. Items are waited for outside of
     it, because a generator that is cancelled is at its end.
 
     Where a task waits for one item and nothing else, as `asyncio.wait_for(anext(items), 1)` has
-    one do, a cancellation is of the waiting alone: whoever asks next gets the item. Where it comes
+    one do, a cancellation is of the waiting alone: the next `anext` gets the item. Where it comes
     to a task in the midst of what the task does, the block cleans up before the task goes on, and
     the next one to ask is told. With `survives`, somebody else cleans up, and it can always go on:
     then the `__anext__` of the stream must lose nothing when it is cancelled.
 
-    A reader that holds the loop, item by item, gives it a turn in between.
+    A reader that holds the loop, item by item, yields to it in between.
     """
 
     __slots__ = (
@@ -64,11 +64,11 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
         self._change = change
         self._survives = survives
         self._stream: AsyncIterator[Any] | None = None
-        #: gives an item of it that is there, or END, if it has something to tell that
+        #: returns an item of it that is there, or END, if it has something to tell that
         self._poll: Callable[[], Any] | None = None
         self._is_read = False
         #: the task that waits for an item; whether it is told that this is closed, and when it has
-        #: left, for whoever closes it
+        #: left, for the code that closes it
         self._asking: asyncio.Task[Any] | None = None
         self._is_dismissed = False
         self._dismissed: asyncio.Event | None = None
@@ -86,7 +86,7 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
         """Whether somebody waits for an item.
 
         A generator can't be closed while it runs. So what wants to close one asks this, and if it
-        runs, leaves it to the cancellation of whoever waits, as operators of aiostream do.
+        runs, leaves it to the cancellation of the task that waits, as operators of aiostream do.
         """
         self._is_to_end = self._is_to_end or self._is_read
         return self._is_read
@@ -159,7 +159,7 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
             await self._block.__anext__()
         except asyncio.CancelledError as error:
             if self._is_dismissed:
-                raise  # whoever closes it cleans up
+                raise  # the code that closes it cleans up
             if _is_cancelled():
                 if self._survives or (_waits_alone() and not self._is_to_end):
                     raise  # and what is being read comes the next time
@@ -242,7 +242,7 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
 
 
 async def _item_or_error(stream: AsyncIterator[Any]) -> tuple[Any, BaseException | None]:
-    """The next item, or the error instead: one that nobody asks for is no complaint."""
+    """The next item, or the error instead: one that nobody asks for isn't logged."""
     try:
         return await anext(stream), None
     except BaseException as error:
@@ -261,7 +261,7 @@ def _waits_alone() -> bool:
     """Whether the task that we are in waits for one item and does nothing else."""
     task = asyncio.current_task()
     awaited = None if task is None else task.get_coro()
-    # The second is what `anext(items, default)` gives.
+    # The second is what `anext(items, default)` returns.
     return getattr(awaited, "cr_code", None) is Resumable.__anext__.__code__ or (
         type(awaited).__name__ == "anext_awaitable"
     )

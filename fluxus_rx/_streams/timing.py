@@ -46,7 +46,7 @@ class RunClock:
 
 class IdleTimes:
     """For how long a stage could have begun a call but had nothing to call it with, and for how
-    long what it gave had to wait for room. A moment counts once: as blocked, if it is both."""
+    long what it emitted had to wait for room. A moment counts once: as blocked, if it is both."""
 
     __slots__ = (
         "_blocked_since",
@@ -113,7 +113,7 @@ class IdleTimes:
         return self._blocking > 0
 
     def close(self) -> None:
-        """There will be nothing more to call it with; calls may still have products to give."""
+        """There will be nothing more to call it with; calls may still have products to yield."""
         if self._closed is None:
             self.feed()
             self._closed = self._clock.now()
@@ -153,7 +153,7 @@ def is_real(clock: Callable[[], float]) -> bool:
 
 
 class TimeSlice:
-    """Gives the loop a turn when a task has held it for too long.
+    """Yields to the loop when a task has held it for too long.
 
     Checked once per item: `if perf_counter() > due: await yield_to_loop()`. One for all tasks of a
     run, or a hundred tasks would hold the loop for a hundred slices. A run that is paused gets no
@@ -175,12 +175,12 @@ class TimeSlice:
         """Let everything else on the loop run once; if paused, wait until that is over."""
         await asyncio.sleep(0)
         while self.gate is not None:
-            # Shielded: who is cancelled while it waits here doesn't end the pause for all.
+            # Shielded: a task that is cancelled while it waits here doesn't end the pause for all.
             await asyncio.shield(self.gate)
         self.due = perf_counter() + SLICE
 
     def pause(self) -> None:
-        """Let whoever asks for a turn wait."""
+        """Let tasks that ask for a turn wait."""
         if self.gate is None:
             self.gate = asyncio.get_running_loop().create_future()
             self.run_clock.stop()
@@ -195,7 +195,7 @@ class TimeSlice:
 
 
 class _CountedSlice(TimeSlice):
-    """Gives it after so many items, in virtual time: by real time, two runs of the same code would
+    """Yields after so many items, in virtual time: by real time, two runs of the same code would
     differ, and without any turn a source without end would never stop."""
 
     __slots__ = ("_is_paused", "_items")

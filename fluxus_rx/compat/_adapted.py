@@ -209,7 +209,7 @@ class AdaptedTransformer(Adapted, Transformer[A_contra, B_co]):
         """For each path behind this source, the producer that is that path alone."""
         return adapted(source >> self).iter_concurrent_producers()  # type: ignore[no-any-return]
 
-    if not TYPE_CHECKING:  # ours give lists
+    if not TYPE_CHECKING:  # ours return lists
 
         @derived
         def process(self, input):
@@ -283,7 +283,7 @@ class Flow(_Chained, CoreFlow[R_co]):
         yield self.consumer
 
     def run(self, **settings: Any) -> R_co:
-        """Run the flow, and give what the consumer gives; path by path."""
+        """Run the flow, and return what the consumer returns; path by path."""
         in_order = adapted(CoreFlow(self.producer, self.consumer))
         in_order._flow_in_order = True
         result: R_co = CoreFlow.run(in_order, **settings)
@@ -330,7 +330,7 @@ class Passthrough(Adapted, CorePassthrough):
 
     def get_isolated_conduits(self) -> NoReturn:
         """Raises NotImplementedError."""
-        raise NotImplementedError("a passthrough is no conduit of a graph")
+        raise NotImplementedError("a passthrough isn't a conduit of a graph")
 
 
 @stands_for(CoreChainedProducer)

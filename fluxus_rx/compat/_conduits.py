@@ -55,7 +55,7 @@ class AsyncProducer(Producer[P_co], CoreAsyncProducer[P_co]):
 
     @abstractmethod
     def aproduce(self) -> AsyncIterator[P_co]:
-        """Give the products."""
+        """Yield the products."""
 
     @derived
     def produce(self) -> Iterator[P_co]:
@@ -80,7 +80,7 @@ class Transformer(AdaptedTransformer[A_contra, B_co]):
     def transform(  # pyright: ignore[reportIncompatibleMethodOverride]  # fluxus's parameter
         self, source_product: A_contra
     ) -> Iterable[B_co]:
-        """Give the outputs for one product."""
+        """Yield the outputs for one product."""
 
     def _flow_bind(self, place: StepContext) -> BoundStep:
         bound = super()._flow_bind(place)
@@ -106,7 +106,7 @@ class AsyncTransformer(Transformer[A_contra, B_co], CoreAsyncTransformer[A_contr
     def atransform(  # pyright: ignore[reportIncompatibleMethodOverride]  # fluxus's parameter
         self, source_product: A_contra
     ) -> AsyncIterable[B_co]:
-        """Give the outputs for one product."""
+        """Yield the outputs for one product."""
 
     @derived
     def transform(  # pyright: ignore[reportIncompatibleMethodOverride]  # fluxus's parameter
@@ -118,7 +118,7 @@ class AsyncTransformer(Transformer[A_contra, B_co], CoreAsyncTransformer[A_contr
 
 class Consumer(AdaptedConsumer[A_contra, R_co]):
     """Ends a flow: a subclass implements `consume`, which takes pairs of the index of a path and a
-    product, and gives the result.
+    product, and returns the result.
 
     >>> from fluxus_rx.compat import Consumer
     >>> class Total(Consumer[int, int]):
@@ -147,7 +147,7 @@ class AsyncConsumer(Consumer[A_contra, R_co], CoreAsyncConsumer[A_contra, R_co])
 
     @abstractmethod
     async def aconsume(self, products: AsyncIterable[tuple[int, A_contra]]) -> R_co:
-        """Take pairs of the index of a path and a product, as they come; give the result."""
+        """Take pairs of the index of a path and a product, as they come; return the result."""
 
     @derived
     def consume(self, products: Iterable[tuple[int, A_contra]]) -> R_co:

@@ -26,7 +26,8 @@ MODULES = (
 
 
 def install() -> None:
-    """Have `import fluxus` give this package, in this process, from now on; more than once is once.
+    """Have `import fluxus` import this package, in this process, from now on; more than once is
+    once.
 
     Raises UsageError (a RuntimeError) where the real fluxus has been imported before.
 

@@ -46,7 +46,7 @@ class DictProduct(CoreProduct, metaclass=_ProductType):
     `end_time` are in seconds on the clock of `time.perf_counter`; where a run keeps no times, both
     are when somebody first looked at the product.
 
-    Raises TypeError for what is no mapping, ValueError for a name that is no identifier.
+    Raises TypeError for anything but a mapping, ValueError for a name that isn't an identifier.
 
     >>> first = DictProduct("src", {"x": 1}, start_time=0.0, end_time=1.0)
     >>> second = DictProduct("add", {"y": 2}, precursor=first, start_time=1.0, end_time=1.5)
@@ -86,7 +86,7 @@ class DictProduct(CoreProduct, metaclass=_ProductType):
 
     @property
     def name(self) -> str:
-        """The name of the step that gave it."""
+        """The name of the step that made it."""
         return self.product_name
 
     @property
@@ -96,7 +96,7 @@ class DictProduct(CoreProduct, metaclass=_ProductType):
 
     @property
     def start_time(self) -> float:
-        """When the call that gave it began."""
+        """When the call that made it began."""
         return self._span[0]
 
     @property

@@ -135,7 +135,7 @@ class ConcurrentConduit(Generic[_A], metaclass=RoleType):
 
 
 class Source(Generic[_A], metaclass=RoleType):
-    """What gives products: a producer or transformer."""
+    """What emits products: a producer or transformer."""
 
     _fits = staticmethod(lambda facts: facts.role in _SOURCES)
 
@@ -147,7 +147,7 @@ class Processor(Generic[_A, _B], metaclass=RoleType):
 
 
 class SerialSource(Generic[_A], metaclass=RoleType):
-    """What gives products, without a group in it."""
+    """What emits products, without a group in it."""
 
     _fits = staticmethod(lambda facts: facts.role in _SOURCES and not facts.is_concurrent)
 

@@ -29,7 +29,7 @@ class _Unkept(list[Record]):
 
 
 class _ProductTimes(Meter):
-    """Gives products their times, and keeps no record of calls, whose number has no bound."""
+    """Sets the times of products, and keeps no record of calls, whose number has no bound."""
 
     def __init__(self) -> None:
         super().__init__(journal=True)
@@ -52,7 +52,7 @@ def _with_times(settings: RunSettings) -> RunSettings:
 
 
 def execution(producer: Producer[Any], settings: RunSettings, *, ordered: bool) -> Execution:
-    """A run of a flow whose products somebody looks at; `ordered` gives path after path."""
+    """A run of a flow whose products somebody looks at; `ordered` yields path after path."""
     settings = _with_times(settings)
     assert settings.meter is not None
     settings.meter.enter()

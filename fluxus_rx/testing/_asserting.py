@@ -1,4 +1,4 @@
-"""Asserts that a flow gives what a marble diagram shows."""
+"""Asserts that a flow emits what a marble diagram shows."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def assert_marbles(
     unit: float = 1.0,
     source: str | Observable[Any] | None = None,
 ) -> None:
-    """Assert that a flow gives what a marble diagram shows, at the times that it shows.
+    """Assert that a flow emits what a marble diagram shows, at the times that it shows.
 
-    The notation is that of `marbles`. The flow is run in virtual time, with all that it awaits: a
-    producer or a chain that begins with one, of steps or of classes; an Observable; an aiostream
+    The notation is that of `marbles`. The flow runs in virtual time, with all that it awaits. It is
+    a producer or a chain that begins with one, of steps or of classes; an Observable; an aiostream
     Stream or any asynchronous iterable. Products of all paths count, as they come. A transformer or
-    an Rx operator needs a `source`: a diagram for which the same `values`, `error` and `unit` hold,
-    or any Observable, such as `marbles(...)` with values of its own.
+    an Rx operator needs a `source`: a diagram with the same `values`, `error` and `unit`, or any
+    Observable, such as `marbles(...)` with values of its own.
 
     Items are compared by `==`, mappings of any kind as mappings: a product of steps is a mapping of
-    all attributes of its lineage. `error` is that of `#`: an exception, which another one equals
-    that has its class and arguments, or a class; without it, any error will do. The end of a flow
-    is when all of it has been cleaned up. A diagram without an end, `|` or `#`, says that the flow
-    goes on: it is watched for the length of the diagram, and then cancelled.
+    all attributes of its lineage. `error` is the one of `#`: an exception, which matches one with
+    the same class and arguments, or a class; without it, any error matches. A flow has ended when
+    it has been cleaned up. A diagram without an end, `|` or `#`, says that the flow goes on: the
+    flow is watched for the length of the diagram, and then cancelled.
 
     Raises AssertionError on a mismatch, with both diagrams one above the other, and the first event
-    that differs; the cause is the error of the flow, if it had one. Raises what `marbles` raises
-    for bad arguments, TypeError for what can't be watched, and RuntimeError inside of a running
-    loop, where there is `aassert_marbles`.
+    that differs; its cause is the error of the flow, if there was one. Raises what `marbles` raises
+    for bad arguments, TypeError for anything that can't be watched, and RuntimeError inside a
+    running loop: use `aassert_marbles` there.
 
     >>> import asyncio
     >>> from fluxus_rx import step

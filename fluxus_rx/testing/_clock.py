@@ -52,10 +52,19 @@ SOCKET_SECONDS: Final = 0.02
 
 
 class DeadlockError(FlowError, AssertionError):
-    """Nothing is left to wait for: no callback, no timer, no call in a thread, no socket.
+    """A deadlock: nothing is left to wait for, no callback, no timer, no call in a thread, no
+    socket.
 
-    What then waits would wait for ever. The message names the tasks, and where they wait; notes
-    tell of errors that came up in timers of Rx, the first of which is the cause.
+    All waiting tasks would wait for ever. The message names them, and where they wait; notes have
+    errors of Rx timers, the first of which is the cause. Look for a lock that is never released, a
+    queue that is never filled, or an observable that never ends.
+
+    >>> import asyncio
+    >>> try:
+    ...     run_virtual(asyncio.Event().wait)
+    ... except DeadlockError as error:
+    ...     print(error)
+    nothing is left to wait for at 0 s of virtual time...
     """
 
 
@@ -93,29 +102,29 @@ class _Timer(asyncio.TimerHandle):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An asyncio loop on which a day passes in no time.
+    """An asyncio loop in virtual time: a day passes at once.
 
     Its `time()` begins at 0, and moves only when nothing is ready: then it jumps to the next timer.
-    asyncio's sleeps and time-outs, `call_later`, retries and the time operators of Rx all go by it:
-    those under a `FlowScheduler` or an `AsyncIOScheduler` of this loop, and those that are given no
-    scheduler and would start threads otherwise. So do the times of this library: time stamps,
+    asyncio's sleeps and time-outs, `call_later`, retries and the time operators of Rx follow it:
+    those under a `FlowScheduler` or an `AsyncIOScheduler` of this loop, and those without a
+    scheduler, which would otherwise start threads. So do the times of this library: time stamps,
     statistics, progress. Two runs of the same code are the same, event by event, in the same order;
-    what is due at the same time comes in the order in which it was asked for.
+    timers that are due at the same time run in the order in which they were set.
 
-    What is called by a timer of Rx that would be a thread finds no running loop, as in that thread,
-    and may use no more than `call_soon_threadsafe` of this one.
+    A callback of an Rx timer without scheduler finds no running loop, as in the thread that it
+    would have in real time; of this loop it may call `call_soon_threadsafe` only.
 
-    What happens outside takes no virtual time. While a call in a thread or process is under way
+    Work outside the loop takes no virtual time. While a call in a thread or process is in flight
     (steps with an `executor`, `asyncio.to_thread`, `run_in_executor`), the loop waits for it, in
     real time: for as long as the next timer would take, and `patience` seconds at most; only then
-    does time jump. A thread that waits in its turn for a coroutine of this loop
-    (`run_coroutine_threadsafe`) doesn't count. Sockets work; while one is open, the loop gives it
-    20 ms before time jumps. Threads that you start yourself hold up nothing: a time-out may well
-    come before what they send.
+    does time jump. A thread that itself waits for a coroutine of this loop
+    (`run_coroutine_threadsafe`) doesn't count. Sockets work; while one is open, the loop waits 20
+    ms for it before time jumps. The loop doesn't wait for threads that you start yourself: a
+    time-out may come before their results.
 
     If nothing is ready and there is no timer, `DeadlockError` is raised out of the loop, and names
-    the tasks that wait and where; after `patience` seconds, if a socket or another thread may still
-    wake the loop.
+    the waiting tasks and where they wait; after `patience` seconds, if a socket or another thread
+    may still wake the loop.
 
     Raises ValueError for a `patience` below 0.
 
@@ -155,16 +164,16 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Let time pass while a callback or a task holds the loop, as work would.
+        """Let time pass while a callback or a task holds the loop, as a computation would.
 
-        Raises ValueError for a time before now.
+        Raises ValueError for a time in the past.
         """
         if not seconds >= 0:
             raise InvalidOptionError(f"advance({seconds!r}): time doesn't go back")
         self._set(self._now + seconds)
 
     def busy_until(self, future: asyncio.Future[Any]) -> None:
-        """Work goes on elsewhere until `future` is done: time is not to jump over it."""
+        """Work goes on elsewhere until `future` is done: time doesn't jump meanwhile."""
         self._calls.add(future)
         future.add_done_callback(self._calls.discard)
 
@@ -201,7 +210,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         if is_outside_of(self):
             raise RuntimeError(
                 "Non-thread-safe operation invoked on an event loop other than the current one: a"
-                " timer of Rx that is given no scheduler calls from a thread of its own. Give the"
+                " timer of Rx that is given no scheduler calls from a thread of its own. Pass the"
                 " operator, or subscribe(), scheduler=AsyncIOThreadSafeScheduler(loop), or call"
                 " loop.call_soon_threadsafe()"
             )
@@ -314,11 +323,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 def run_virtual(main: Main[T], *, patience: float = PATIENCE) -> T:
     """Run a coroutine to its end in virtual time, as `asyncio.run` does in real time.
 
-    On a new `VirtualTimeLoop`, whose time begins at 0. Takes a coroutine, or a function that makes
-    one. Gives what it gives, raises what it raises, and cancels what it leaves running.
+    Takes a coroutine, or a function that makes one, and runs it on a new `VirtualTimeLoop`, whose
+    time begins at 0. Returns its result, raises its error, and cancels the tasks that it leaves.
 
-    Raises `DeadlockError` (an AssertionError) if the coroutine waits for what can't come, and
-    RuntimeError inside of a running loop.
+    Raises `DeadlockError` (an AssertionError) if the coroutine can never end, and RuntimeError
+    inside a running loop.
 
     >>> import asyncio
     >>> async def main():
@@ -340,15 +349,15 @@ def run_virtual(main: Main[T], *, patience: float = PATIENCE) -> T:
 
 @contextmanager
 def virtual_time(*, patience: float = PATIENCE) -> Iterator[Callable[[Main[Any]], Any]]:
-    """Virtual time for all that is run inside the block.
+    """Virtual time for everything that runs inside the block.
 
-    The block gets a function that runs a coroutine, or what a function without arguments makes, to
-    its end, like `run_virtual`; called again, it goes on with the same loop, at the time it has
-    come to. At the end of the block, what is left on that loop is cancelled, and it is closed.
+    The block gets a function that runs a coroutine, or the coroutine of a function without
+    arguments, to its end, like `run_virtual`; called again, it continues on the same loop, at the
+    time reached. At the end of the block, tasks that are left on that loop are cancelled, and it is
+    closed.
 
-    What runs a flow synchronously inside the block, `run(flow)`, `stream(flow)`, `process()` or
-    `for product in flow`, takes no real time either; each of these has a clock of its own, which
-    begins at 0.
+    Synchronous runs inside the block, `run(flow)`, `stream(flow)`, `process()` or `for product in
+    flow`, take no real time either; each of these has a clock of its own, which begins at 0.
 
     >>> import asyncio
     >>> from fluxus_rx import run, step

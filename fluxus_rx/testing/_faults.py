@@ -1,4 +1,4 @@
-"""Failures, delays and cancellations at a chosen moment, in what a flow calls and what it reads."""
+"""Failures, delays and cancellations at a chosen moment, in functions and sources of a flow."""
 
 from __future__ import annotations
 
@@ -106,29 +106,29 @@ def faulty(
     delay: float = 0.0,
     cancel: bool = False,
 ) -> T:
-    """The same function or source, but something goes wrong at the `at`-th event, counted from 1.
+    """The same function or source, with a fault at the `at`-th event, counted from 1.
 
-    - Of a function, events are its calls: plain functions, coroutine functions, generator functions
-      of both kinds. Its signature and its kind stay, so that it can be the function of a step; the
-      fault comes before the call itself. A retry is another call: `at=1` fails the first attempt
-      and lets the second one pass, `at=range(1, 4)` fails three.
-    - Of a source, events are its items: any iterable, asynchronous iterable or Observable, each of
-      which stays what it is. The fault comes before the item; after an error there are no more. Who
-      iterates or subscribes again gets what the source gives then, and the count goes on.
+    - Events of a function are its calls: of plain functions, coroutine functions, and generator
+      functions of both kinds. Its signature and its kind stay, so that it can be the function of a
+      step; the fault comes before the call itself. A retry is another call: `at=1` fails the first
+      attempt and lets the second one pass, `at=range(1, 4)` fails three.
+    - Events of a source are its items: of any iterable, asynchronous iterable or Observable, which
+      keeps its kind. The fault comes before the item; after an error there are no more. Another
+      iteration or subscription gets the items that the source emits then, and the count goes on.
 
-    The count is that of the object which this gives, over all its calls, runs and subscriptions; to
-    begin anew, call `faulty` anew. `at` may be several numbers. For different faults at different
-    events, call `faulty` on what `faulty` has given: the outer one counts all events, the inner one
-    those that the outer one lets through.
+    The count is that of the returned object, over all its calls, runs and subscriptions; to start
+    counting again, call `faulty` again. `at` may be several numbers. For different faults at
+    different events, call `faulty` on the result of `faulty`: the outer one counts all events, the
+    inner one those that the outer one lets through.
 
-    `error` is raised: the object itself, or a new one of that class. `delay` is in seconds: of what
-    is asynchronous, on the clock of its loop; a plain function or iterable holds its loop for so
-    long, in virtual time where there is any, else by sleeping. What an Observable gives behind a
-    delayed item waits for that. `cancel` raises CancelledError, as where something that is awaited
-    was cancelled. With a `delay`, the others come after it.
+    `error` is raised: the object itself, or a new one of that class. `delay` is in seconds. It
+    delays asynchronous functions and sources on the clock of their loop; a plain function or
+    iterable holds its loop for so long, in virtual time if there is any, else by sleeping. Items of
+    an Observable behind a delayed item wait for that. `cancel` raises CancelledError, as if
+    something awaited had been cancelled. With a `delay`, the other faults come after it.
 
-    Not for functions that run in processes. Raises TypeError for what is no function and no source,
-    ValueError if nothing is to go wrong, or at no event.
+    Not for functions that run in processes. Raises TypeError for anything but a function or a
+    source, ValueError without a fault or without an event.
 
     >>> from fluxus_rx import run, step
     >>> fetch = faulty(lambda x: {"y": x}, at=2, error=OSError("down"))
@@ -174,7 +174,7 @@ def _checked(at: Any, error: Any, delay: Any, cancel: bool) -> _Fault:
     if error is not None and cancel:
         raise InvalidOptionError("error= and cancel=: what is cancelled can't fail as well")
     if error is None and not delay and not cancel:
-        raise InvalidOptionError("nothing is to go wrong: give an error, a delay, or cancel=True")
+        raise InvalidOptionError("nothing is to go wrong: pass an error, a delay, or cancel=True")
     return _Fault(frozenset(numbers), error, delay, bool(cancel))
 
 
@@ -221,8 +221,8 @@ def _relay_function(
     at_start: Callable[[], Awaitable[None]] | None = None,
     at_item: Callable[[], Awaitable[None]] | None = None,
 ) -> Callable[..., AsyncGenerator[Any, None]]:
-    """An asynchronous generator function for what `opens` gives; what is thrown into it, such as by
-    a time-out around a `yield`, is thrown in there."""
+    """An asynchronous generator function for what `opens` yields; what is thrown into it, such as
+    by a time-out around a `yield`, is thrown in there."""
 
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
         if at_start is not None:

@@ -1,4 +1,4 @@
-"""One piece of code under many orders of events, each of which can be had again."""
+"""One piece of code under many orders of events, each of which can be repeated."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class _Ready(deque[asyncio.Handle]):
 
 
 class InterleavingLoop(VirtualTimeLoop):
-    """A loop of virtual time on which the tasks that wake up in one turn do so in a random order.
+    """A loop of virtual time that wakes the tasks of one turn in a random order.
 
-    The seed says which: the same code with the same seed runs in the same order. Only tasks trade
-    places, and only with each other: of other callbacks, such as those of futures, timers and
-    `call_soon`, asyncio promises that they run in the order in which they were scheduled, and so
-    they do. Each order is one that an ordinary loop could come to, if sockets, timers and threads
-    happened to be ready in another order.
+    The seed decides the order: the same code with the same seed runs in the same order. Only tasks
+    trade places, and only with each other: asyncio promises that other callbacks, such as those of
+    futures, timers and `call_soon`, run in the order in which they were scheduled, and so they do.
+    An ordinary loop could come to each of these orders, if sockets, timers and threads happened to
+    be ready in another order.
 
     >>> import asyncio
     >>> async def main():
@@ -111,22 +111,23 @@ def interleavings(
     check: Callable[[T], object] | None = None,
     patience: float = PATIENCE,
 ) -> dict[int, T]:
-    """Run a coroutine function under many orders of its tasks, and give its results by seed.
+    """Run a coroutine function under many orders of its tasks, and return a dictionary of its
+    results by seed.
 
-    `main` is called anew for each seed, on an `InterleavingLoop` with that seed: in virtual time,
-    with the tasks that are ready together woken in an order of that seed's own. A number of seeds
-    means 0, 1, 2 and so on. Nothing that `main` uses may go from one run to the next, or the seed
-    is not all that a run depends on; so build the flow, its locks and its counters inside. During
-    a run the functions of the module `random` go by the seed, too, and with them the waits between
-    retries; afterwards they go on as if nothing had been.
+    `main` is called again for each seed, on an `InterleavingLoop` with that seed: in virtual time,
+    with the tasks that are ready together woken in an order that the seed decides. A number of
+    seeds means 0, 1, 2 and so on. Objects that `main` uses must not survive from one run to the
+    next, or a run depends on more than its seed; so build the flow, its locks and its counters
+    inside. During a run the functions of the module `random` depend on the seed, too, and with them
+    the waits between retries; afterwards they continue as if nothing had been.
 
-    `check` is called with each result, outside of the loop; it fails by raising, or by giving
-    False. The first run that fails ends all: its own error is raised, as the object it is, with a
-    note that names the seed, and how to run that one alone. A run that can't end is one that fails,
-    with `DeadlockError`.
+    `check` is called with each result, outside the loop; it fails by raising, or by returning
+    False. The first run that fails ends all: its error is raised as the same object, with a note
+    that names the seed, and how to run that one alone. A run that can't end fails with
+    `DeadlockError`.
 
-    Raises TypeError for a `main` that makes no coroutine, ValueError for `seeds` that are none, and
-    RuntimeError inside of a running loop.
+    Raises TypeError for a `main` that makes no coroutine, ValueError for invalid `seeds`, and
+    RuntimeError inside a running loop.
 
     >>> import asyncio
     >>> async def main():
@@ -146,7 +147,7 @@ def interleavings(
     ... except AssertionError as error:
     ...     print(error)
     ...     print(*error.__notes__)
-    check(2) gave False
+    check(2) returned False
     under the order of seed ...; to run that one alone: interleavings(main, seeds=[...])
     """
     if not callable(main):
@@ -166,7 +167,7 @@ def interleavings(
         try:
             results[seed] = result = _run(main, seed, patience)
             if check is not None and check(result) is False:
-                raise AssertionError(f"check({shown(result).rpartition(' (')[0]}) gave False")
+                raise AssertionError(f"check({shown(result).rpartition(' (')[0]}) returned False")
         except BaseException as error:
             name = getattr(main, "__name__", "main")
             note(
@@ -199,7 +200,7 @@ def _run(main: Callable[[], Coroutine[Any, Any, T]], seed: int, patience: float)
             if not inspect.iscoroutine(coroutine):
                 raise InvalidFlowError(
                     f"interleavings() takes a coroutine function (async def), but {shown(main)}"
-                    f" gave {shown(coroutine)}"
+                    f" returned {shown(coroutine)}"
                 )
             result: T = runner.run(coroutine)
             return result

@@ -41,7 +41,11 @@ __all__ = [
 
 
 class Marbles(Observable[Any]):
-    """An Observable that a diagram describes; see `marbles` and `hot_marbles`."""
+    """An Observable that a diagram describes; `marbles` and `hot_marbles` make it.
+
+    >>> marbles("-a-|")
+    marbles('-a-|')
+    """
 
     def __init__(
         self,
@@ -144,7 +148,7 @@ def marbles(
     error: BaseException | None = None,
     unit: float = 1.0,
 ) -> Marbles:
-    """An Observable that gives what a marble diagram shows, when it shows it.
+    """An Observable that emits what a marble diagram shows, when it shows it.
 
     Each character takes one `unit` of seconds. The notation is that of reactivex's own marbles, and
     a diagram means the same there:
@@ -156,17 +160,18 @@ def marbles(
       takes a unit of time, too;
     - spaces mean nothing, and are there to align diagrams.
 
-    An item is what `values` has for it, by the element as it is written, or as a number. Without
-    `values` it stands for itself: the string `"a"`, or the number `12` where it reads as one.
+    `values` maps each element, as it is written or as a number, to its item. Without `values` an
+    element stands for itself: the string `"a"`, or the number `12` if it reads as one.
 
-    Cold: each subscription begins anew, at the first character. It goes by the clock of the
-    scheduler that it is subscribed with, else by that of the running loop; on a `VirtualTimeLoop`
-    it takes no real time. It stands wherever an Observable does: in `step("src", marbles(...))`,
-    where values are mappings, before Rx operators, and before a transformer. It waits for nobody: a
-    slow step behind it finds the items waiting. Without `|` or `#` it never ends.
+    Cold: each subscription begins again, at the first character. It follows the clock of the
+    scheduler that it is subscribed with, else that of the running loop; on a `VirtualTimeLoop` it
+    takes no real time. It can stand wherever an Observable can: in `step("src", marbles(...))`,
+    where values are mappings, before Rx operators, and before a transformer. It has no
+    backpressure: a slow step behind it finds the items waiting. Without `|` or `#` it never ends.
 
-    Raises `InvalidDiagramError` (a ValueError) that shows the place in a bad diagram, ValueError
-    for a bad `unit`, `values` or `error`, and TypeError for a diagram that is no string.
+    Raises `InvalidDiagramError` (a ValueError), which shows the position in a bad diagram,
+    ValueError for a bad `unit`, `values` or `error`, and TypeError for a diagram that isn't a
+    string.
 
     >>> from reactivex import operators as ops
     >>> from fluxus_rx.testing import run_virtual
@@ -191,11 +196,12 @@ def hot_marbles(
     error: BaseException | None = None,
     unit: float = 1.0,
 ) -> Marbles:
-    """The same as `marbles`, hot: its time goes on whether anybody is subscribed or not.
+    """The same as `marbles`, hot: its time goes on with or without subscribers.
 
-    Who subscribes later gets what is still to come, from that moment on; after the end, the end
-    alone. Its time begins when it is made, inside of a coroutine; made elsewhere, with the clock of
-    the virtual time in which it is used (at 0), or, in real time, with its first subscription.
+    A later subscriber gets the items still to come, from that moment on; after the end, the end
+    alone. Its time begins when it is made, inside a coroutine. Made elsewhere, it begins with the
+    clock of the virtual time in which it is used (at 0), or, in real time, with its first
+    subscription.
 
     >>> import asyncio
     >>> from reactivex import operators as ops
@@ -219,7 +225,16 @@ EXACT: Final = 1e-3
 
 
 class InvalidDiagramError(FlowError, ValueError):
-    """A marble diagram that can't be read; the message shows where."""
+    """A marble diagram that can't be read; the message shows the position, and what is expected.
+
+    >>> try:
+    ...     marbles("-a-(b")
+    ... except InvalidDiagramError as error:
+    ...     print(error)
+    this bracket is never closed, or another one is opened inside
+      -a-(b
+         ^
+    """
 
 
 class NoRoom(Exception):
@@ -245,7 +260,7 @@ def parse(
 ) -> tuple[list[Event], float]:
     """The events of a diagram, and its length in seconds.
 
-    Raises InvalidDiagramError (a ValueError), and TypeError for what is no string.
+    Raises InvalidDiagramError (a ValueError), and TypeError for anything but a string.
 
     >>> parse("-a(b,c)|", unit=0.5)[0][2:]
     [Event(time=1.0, kind='next', value='c'), Event(time=3.5, kind='|', value=None)]
@@ -381,7 +396,7 @@ def number(element: str) -> Any:
 
 
 def drawn_diagram(events: Iterable[Event], name_of: Callable[[Any], str], unit: float = 1.0) -> str:
-    """The diagram of these events; `name_of` gives the element for an item.
+    """The diagram of these events; `name_of` returns the element for an item.
 
     Raises NoRoom where a character per unit is too little: an element takes as many units as it has
     characters, and a group as many as it has with its brackets and commas.

@@ -1,4 +1,4 @@
-"""What a flow gives, and when: recorded, compared and told."""
+"""What a flow emits, and when: recorded, compared and told."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def subject(flow: Any, source: Observable[Any] | None) -> Callable[[], Compiled]
     role = role_of(flow)
     takes = _takes_products(flow)
     if takes and source is None:
-        raise InvalidFlowError(f"{short(flow)} takes products: give it some, by source='--a-b-|'")
+        raise InvalidFlowError(f"{short(flow)} takes products: pass some, by source='--a-b-|'")
     if not takes and source is not None:
         raise InvalidFlowError(
             f"source= is for what takes products, a transformer or an Rx operator; {shown(flow)}"
@@ -91,14 +91,14 @@ def _applied(operator: Any, source: Any) -> Observable[Any]:
     given = operator(source)
     if not isinstance(given, Observable):
         raise InvalidFlowError(
-            f"{short(operator)} is no Rx operator: for an Observable it gave {shown(given)}; an"
-            " operator of aiostream goes into stream_pipe(...)"
+            f"{short(operator)} isn't an Rx operator: for an Observable it returned {shown(given)};"
+            " an operator of aiostream goes into stream_pipe(...)"
         )
     return given
 
 
 async def recorded(compile_flow: Callable[[], Compiled], until: float, most: int) -> list[Event]:
-    """What a flow gives in so many seconds from now; the rest of it is cancelled then."""
+    """What a flow emits in so many seconds from now; the rest of it is cancelled then."""
     paths, settings = compile_flow()
     loop = asyncio.get_running_loop()
     start = loop.time()

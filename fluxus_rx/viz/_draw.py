@@ -1,4 +1,4 @@
-"""Draws a flow in one of the styles, and puts the drawing where it is wanted."""
+"""Draws a flow in one of the styles, into a file or a stream, or to be shown."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def draw(
     format: str | None = None,
     paths: bool = False,
 ) -> None:
-    """Draw a flow, or a part of one, in a style, into a file or a stream or to be seen at once.
+    """Draw a flow, or a part of one, in a style, into a file or a stream, or show it.
 
     - "tree": a drawing of box characters, see `to_tree`;
     - "text": the expression that builds the flow, its `repr`;
@@ -68,14 +68,14 @@ def draw(
     - "mermaid": text that GitHub and notebooks show as a picture, as `.mmd` or `.mermaid`, or in
       Markdown as `.md`.
 
-    The style follows from the ending of a file and from `format`, and the format from the ending
-    and the style. Without both, a text stream gets the tree, and a binary one SVG. Without a file,
-    a notebook shows the picture, or Mermaid where there is no Graphviz, and all else prints the
-    tree. With `paths`, edges tell the indices of the paths along them, as in the result of `run`.
+    The ending of the file and `format` decide the style, the ending and the style the format.
+    Without both, a text stream gets the tree, and a binary one SVG. Without a file, a notebook
+    shows the picture, or Mermaid if there is no Graphviz; elsewhere the tree is printed. With
+    `paths=True`, edges have the indices of their paths, as in the result of `run`.
 
-    The drawing is made before anything is written, so that one that fails leaves no file. Raises
-    ValueError for a style or format that there is not, or that belies the ending, TypeError for a
-    file that is none, RuntimeError where Graphviz or a place for a picture is missing.
+    The drawing is made before anything is written, so an error leaves no file. Raises ValueError
+    for an unknown style or format, or one that doesn't fit the ending, TypeError for an invalid
+    file, RuntimeError if Graphviz or a notebook to show a picture is missing.
 
     >>> from fluxus_rx import step
     >>> draw(step("src", [{"x": 1}]) >> step("double", lambda x: {"x": 2 * x}))
@@ -142,7 +142,7 @@ def _show_flow(conduit: Describable, style: str | None, paths: bool) -> None:
         style = picture if notebook else "tree"
     if FORMATS[style] is PICTURES and not notebook:
         raise UsageError(
-            f"style={style!r} is a picture, and there is no notebook to show it; give a file, such"
+            f"style={style!r} is a picture, and there is no notebook to show it; pass a file, such"
             f" as draw({style!r}, file='flow.svg'), or use draw('tree')"
         )
     if FORMATS[style] is TEXT or not notebook:
@@ -164,9 +164,9 @@ def bundle_of(
 ) -> dict[str, str]:
     """What a notebook shows of a flow, by MIME type: the expression, and a picture of it.
 
-    That is SVG where Graphviz is installed and the flow isn't huge, and else Mermaid, within the
-    limits that it has. `include` and `exclude` are those of IPython. Never raises for a tool that
-    is missing or fails.
+    The picture is SVG if Graphviz is installed and the flow isn't huge, else Mermaid, within the
+    limits of that. `include` and `exclude` are those of IPython. Never raises for a missing tool,
+    or one that fails.
     """
 
     def wanted(mime: str) -> bool:

@@ -1,4 +1,4 @@
-"""Where a drawing goes: a file by its ending, a stream, a notebook, or stdout."""
+"""The destination of a drawing: a file by its ending, a stream, a notebook, or stdout."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Target:
     def of(cls, file: File, format: str | None, formats: Sequence[Format], what: str) -> Target:
         """The target that the arguments of a call name.
 
-        `formats` are those that `what` (the words for it in messages) can be written in, the first
-        of them the one for streams. Raises ValueError for a format or an ending that is none of
-        them, or that belies the other; TypeError for what can't be written to.
+        `formats` are those that `what` (its name in messages) can be written in, the first of them
+        the one for streams. Raises ValueError for an unknown format or ending, or two that don't
+        fit each other; TypeError for anything that can't be written to.
         """
         if isinstance(file, str | os.PathLike):
             path = os.fspath(file)
@@ -68,7 +68,7 @@ class Target:
         if is_text and not found.is_text:
             raise InvalidOptionError(
                 f"format={found.name!r} is binary, but file={shown(file)} takes text; open it in"
-                " binary mode, or give a path"
+                " binary mode, or pass a path"
             )
         return cls(file, found, is_text)
 
@@ -106,7 +106,7 @@ def _format_of_path(path: str, format: str | None, formats: Sequence[Format], wh
 def takes_text(file: Any) -> bool:
     """Whether a stream takes text, not bytes; found by writing nothing to it.
 
-    Raises TypeError for what is no stream, is closed, or can't be written to.
+    Raises TypeError for anything but a stream, or one that is closed or can't be written to.
     """
     write: Callable[[Any], object] | None = getattr(file, "write", None)
     if not callable(write):
@@ -134,5 +134,5 @@ def print_text(text: str) -> None:
     """Print a drawing; in an encoding without its characters, with plain ones of the same width."""
     stream = sys.stdout
     if stream is None:  # pyright: ignore[reportUnnecessaryComparison]  # in pythonw it is None
-        raise UsageError("there is no stdout to draw on; give a file, such as file='flow.txt'")
+        raise UsageError("there is no stdout to draw on; pass a file, such as file='flow.txt'")
     print(encodable(text, stream))

@@ -130,7 +130,7 @@ class _Tree:
     def stack(
         self, parts: Sequence[Part], fed: bool, margin: _Margin
     ) -> Generator[Any, Any, _Margin]:
-        """Draw parts one behind the other, without exits; gives the margin of what comes next."""
+        """Draw parts one behind the other, without exits; return the margin of what comes next."""
         for part in parts:
             if isinstance(part, Node):
                 self._add(margin, _tree_label(part))

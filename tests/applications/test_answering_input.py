@@ -22,7 +22,7 @@ box = example("search_box")
 
 
 def typed(*texts: tuple[float, str]) -> Any:
-    """A step that gives each text at its time, and ends with the last."""
+    """A step that emits each text at its time, and ends with the last."""
     return step(
         "typed",
         reactivex.merge(
@@ -68,7 +68,7 @@ class TestSearchBox:
         )
 
     def test_a_newer_text_cancels_the_search_under_way(self) -> None:
-        """Its call is given up the moment the newer search begins, and gives nothing."""
+        """Its call is given up the moment the newer search begins, and returns nothing."""
         service = Service(1)
         keys = typed((0, "a"), (0.5, "ab"), (9, "ab"))
         flow = keys >> box.searching(finding(service), pause=0.1)

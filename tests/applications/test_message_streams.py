@@ -23,7 +23,7 @@ sensors = example("sensor_windows")
 
 
 def read(diagram: str, **values: Any) -> Any:
-    """A step that gives readings when a diagram of seconds shows them: a letter and a digit are a
+    """A step that emits readings when a diagram of seconds shows them: a letter and a digit are a
     sensor and what it reads."""
     found = {
         reading: {"sensor": reading[0], "degrees": int(reading[1:])}
@@ -270,17 +270,17 @@ join = example("join")
 
 
 def orders(**times: float) -> Any:
-    """A step that gives orders at these times."""
+    """A step that emits orders at these times."""
     return step("orders", join.timed({at: {"order": o, "price": 9} for o, at in times.items()}))
 
 
 def payments(**times: float) -> Any:
-    """A step that gives payments at these times."""
+    """A step that emits payments at these times."""
     return step("payments", join.timed({at: {"paid": o, "amount": 9} for o, at in times.items()}))
 
 
 def joined(flow: Any) -> list[tuple[float, str]]:
-    """The orders of the pairs that a flow gives, and when."""
+    """The orders of the pairs that a flow emits, and when."""
 
     async def main() -> list[tuple[float, str]]:
         return [(time, product["pair"][0]["order"]) for time, product in await timed(flow)]

@@ -103,7 +103,7 @@ class TestPolling:
         assert job.asked == [10.0]
 
     def test_an_attempt_that_takes_too_long_ends_the_run(self) -> None:
-        """After five seconds; a time-out is no ConnectionError, and isn't tried again."""
+        """After five seconds; a time-out isn't a ConnectionError, and isn't retried."""
         job = Job(100, delay=3600)
         with pytest.raises(TimeoutError, match="took longer than 5 s"):
             told(job)

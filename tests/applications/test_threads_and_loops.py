@@ -308,7 +308,7 @@ class TestFlowInsideAFlow:
         assert slow.given_up == [(1.0, "cup")]
 
     def test_leaving_ends_all_inner_flows(self) -> None:
-        """Calls under way are given up, and no task is left."""
+        """Calls in flight are given up, and no task is left."""
         service = Service(1.0)
         inner = pricing(service, concurrency=2)
         flow = step("order", [order("A", *"abc"), order("B", *"de")]) >> rx_pipe(
@@ -327,7 +327,7 @@ class TestFlowInsideAFlow:
         assert len(service.given_up) == 2
 
     def test_inner_flows_may_have_their_own_retries_and_catches(self) -> None:
-        """`catch` around one inner flow gives something else in its place; the others go on."""
+        """`catch` around one inner flow emits something else in its place; the others go on."""
         service = Service(1.0, bad=("tea",), error=LookupError("no price"))
         inner = pricing(service)
 

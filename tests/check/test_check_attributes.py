@@ -138,9 +138,9 @@ def test_what_nothing_provides_is_told_with_the_way_out() -> None:
         " add; it is given 'y' (from 'one'), 'x' (from 'src'), 'w' (from 'src')"
     )
     assert finding.remedy == (
-        "give the parameter a default, or a fixed value: step('add', <lambda>, at=2, by=…)"
+        "set a default for the parameter, or pass a fixed value: step('add', <lambda>, at=2, by=…)"
     )
-    with pytest.raises(MissingAttributeError, match="Give the parameter a default"):
+    with pytest.raises(MissingAttributeError, match="Set a default for the parameter"):
         run(flow)
 
 
@@ -229,7 +229,7 @@ def mapped(x: int) -> dict[str, Row]:
 
 @pytest.mark.parametrize("function", [untyped, unresolved, half_typed, mapped, needs_x])
 def test_behind_any_other_function_anything_may_be_there(function: Any) -> None:
-    """What a function gives that doesn't say it is not known."""
+    """Attributes that a function doesn't say it returns are not known."""
     assert errors(SRC >> step("f", function) >> step("needs", lambda q: {})) == []
 
 
@@ -243,7 +243,7 @@ def test_behind_any_other_function_anything_may_be_there(function: Any) -> None:
     ],
 )
 def test_of_other_sources_nothing_is_known(source: Any) -> None:
-    """Functions, iterators and producers of classes may give anything; an empty list gives
+    """Functions, iterators and producers of classes may emit anything; an empty list emits
     nothing."""
     assert errors(source >> step("needs", needs_y)) == []
 
@@ -262,7 +262,7 @@ def test_a_transformer_alone_may_be_given_anything() -> None:
 
 
 def test_behind_transformers_of_a_class_nothing_is_known() -> None:
-    """What they give is their own matter."""
+    """What they emit is their own matter."""
     assert errors(SRC >> Change() >> step("needs", needs_y)) == []
 
 
@@ -324,7 +324,7 @@ def test_an_item_that_lacks_what_others_have_is_named() -> None:
     [step("f", generated), step("f", one).options(on_error="skip")],
 )
 def test_a_step_may_drop_the_items_that_lack_something(between: Any) -> None:
-    """Behind a step that may give nothing for a product, those are left that have it."""
+    """Behind a step that may return nothing for a product, those are left that have it."""
     assert errors(SRC >> between >> step("needs", lambda w: {})) == []
     assert len(errors(SRC >> step("f", one) >> step("needs", lambda w: {}))) == 1
 

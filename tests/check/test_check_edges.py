@@ -225,7 +225,7 @@ async def test_what_a_subject_emits_has_no_limit() -> None:
 
 
 async def test_an_observable_of_this_library_waits() -> None:
-    """It heeds demand, and 16 of its products wait at most."""
+    """It respects demand, and 16 of its products wait at most."""
     steps = Steps()
     flow = step("again", steps.source().to_observable()) >> steps.hold()
     assert said(flow, "again → hold") == 16 + 1

@@ -145,7 +145,7 @@ CASES: dict[str, tuple[Any, str, str, str]] = {
         "warning",
         (
             "concurrency=3 has no effect with executor=None: a plain function runs one call at a"
-            " time on the loop, unless what it gives is awaited"
+            " time on the loop, unless what it returns is awaited"
         ),
         "set executor='thread', or leave executor out",
     ),
@@ -153,14 +153,14 @@ CASES: dict[str, tuple[Any, str, str, str]] = {
         FETCH.options(retry=tenacity.AsyncRetrying()),
         "warning",
         "may try for ever: its policy of tenacity never stops",
-        "give it stop=stop_after_attempt(…), or stop_after_delay(…)",
+        "set its stop=stop_after_attempt(…), or stop_after_delay(…)",
     ),
     "a time-out on the loop": (
         PLAIN.options(timeout=0.5, executor=None),
         "warning",
         (
             "timeout=0.5 can't interrupt it: it is a plain function that runs on the loop, so"
-            " only what it gives is timed, if that is awaited"
+            " only what it returns is timed, if that is awaited"
         ),
         "set executor='thread', or the timeout on the step itself",
     ),
@@ -215,7 +215,7 @@ def test_options_that_do_not_go_together_are_told(case: str) -> None:
     ],
 )
 def test_options_that_go_together_are_not_told(conduit: Any) -> None:
-    """What is well set gives no finding."""
+    """Options that are well set lead to no finding."""
     before: Any = step("g", fetch) if "step" in repr(conduit) else Fetch()
     assert told(before >> conduit) == []
 
@@ -275,7 +275,7 @@ def test_collect_needs_somebody_to_collect() -> None:
                 "Add",
                 ("on_error='collect' puts failures into a result that a flow with a consumer hasn't"
                 " got"),
-                "give the flow's run() or arun() on_failure=…, or have a function for on_error",
+                "pass on_failure=… to the flow's run() or arun(), or set on_error to a function",
             )
         ]  # fmt: skip
 
@@ -322,7 +322,7 @@ def test_a_source_that_does_not_wait_is_told(make: Callable[[], Any]) -> None:
     ((level, name, text, remedy),) = told(step("hot", source) >> FETCH)
     assert (level, name) == ("warning", "hot")
     assert text == (
-        f"its {type(source).__name__} emits without heeding demand: what comes faster than it is"
+        f"its {type(source).__name__} emits without respecting demand: what comes faster than it is"
         " taken queues up without bound"
     )
     assert remedy.startswith("say what may be dropped: from_observable(…, overflow='drop_oldest')")
@@ -348,5 +348,6 @@ def test_a_source_that_says_what_may_be_dropped_is_not_told(overflow: Any) -> No
     ],
 )
 def test_a_source_that_waits_or_is_thinned_out_is_not_told(source: Any) -> None:
-    """Flows heed demand, through operators too; and there are operators that make less of more."""
+    """Flows respect demand, through operators too; and there are operators that make less of
+    more."""
     assert told(step("src", source) >> FETCH) == []

@@ -167,7 +167,7 @@ def test_what_reports_are_made_of_can_be_printed(encoding: str) -> None:
 
 
 def test_a_path_is_pickled_and_written_as_plain_text() -> None:
-    """Whoever reads it elsewhere needs no class of the library."""
+    """A reader elsewhere needs no class of the library."""
     path = PrintedText("a → b")
     assert type(pickle.loads(pickle.dumps(path))) is str
     assert json.dumps(path, ensure_ascii=False) == '"a → b"'

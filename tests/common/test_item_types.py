@@ -250,7 +250,8 @@ def test_what_no_type_checker_accepts_is_refused(given: Any, taken: Any) -> None
 
 
 def test_what_cannot_be_known_fits() -> None:
-    """A name that is not resolved, a type variable, and what is no type; inside of others, too."""
+    """A name that is not resolved, a type variable, and what isn't a type; inside of others,
+    too."""
     for unknown in ("Later", T, 5, ...):
         assert fits(unknown, int)
         assert fits(int, unknown)

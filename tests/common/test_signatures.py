@@ -137,14 +137,14 @@ def test_the_annotation_of_a_coroutine_function_is_that_of_its_result(annotation
 
 @pytest.mark.parametrize("annotation", IMPOSSIBLE, ids=str)
 def test_an_annotation_that_cannot_be_right_is_refused(annotation: Any) -> None:
-    """A function that says that it gives no mapping is refused when the step is written."""
+    """A function that says that it returns no mapping is refused when the step is written."""
     with refused(TypeError, "'s'", "function()", "mapping"):
         step("s", annotated(annotation))
 
 
 @pytest.mark.parametrize("annotation", IMPOSSIBLE_ASYNC, ids=str)
 def test_an_async_annotation_that_cannot_be_right_is_refused(annotation: Any) -> None:
-    """A coroutine function that says that it gives no mapping is refused too."""
+    """A coroutine function that says that it returns no mapping is refused too."""
     with refused(TypeError, "'s'", "function()", "mapping"):
         step("s", async_annotated(annotation))
 

@@ -39,7 +39,7 @@ def is_installed() -> bool:
 
 @contextlib.contextmanager
 def named_fluxus(side: Side) -> Iterator[types.ModuleType]:
-    """A block in which `import fluxus` gives this side; afterwards all is as it was."""
+    """A block in which `import fluxus` imports this side; afterwards all is as it was."""
     before = _taken_away()
     sys.modules.update(_LOADED.get(side, {}))
     try:
@@ -70,14 +70,14 @@ def titles() -> list[str]:
 
 
 def _programs(module: str) -> dict[str, Callable[[], Any]]:
-    """Those of a module, made anew."""
+    """Those of a module, made again."""
     found: dict[str, Callable[[], Any]]
     found = importlib.import_module(f"tests.compat.programs.{module}").programs()
     return found
 
 
 def outcome(name: str, side: Side) -> Outcome:
-    """What a program gives, prints or raises, with nothing left of any other."""
+    """What a program returns, prints or raises, with nothing left of any other."""
     printed = io.StringIO()
     with named_fluxus(side), warnings.catch_warnings():
         warnings.simplefilter("error")

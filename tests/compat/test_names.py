@@ -1,4 +1,5 @@
-"""Every public name of fluxus is in `fluxus_rx.compat`, and `install` gives it fluxus's name."""
+"""Every public name of fluxus is in `fluxus_rx.compat`, and `install` lets it be imported as
+fluxus."""
 
 from __future__ import annotations
 
@@ -188,7 +189,8 @@ class TestInstall:
             assert part in str(caught.value)
 
     def test_without_it_nobody_else_is_fluxus(self) -> None:
-        """Importing the package alone gives nothing that name; nor does `fluxus_rx` import it."""
+        """Importing the package alone installs nothing of that name; nor does `fluxus_rx` import
+        it."""
         code = (
             "import sys, fluxus_rx; print('fluxus_rx.compat' in sys.modules)\n"
             "import fluxus_rx.compat; print('fluxus' in sys.modules)\n"

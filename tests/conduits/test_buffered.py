@@ -138,7 +138,7 @@ class TestGroups:
 
     @pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest", "latest", "keep"])
     def test_a_slow_branch_never_slows_the_others(self, overflow: Any) -> None:
-        """They begin each product when the source gives it."""
+        """They begin each product when the source emits it."""
         quick, slow = Taking("quick", 0), Taking("slow", 100)
         buffered = slow.step.buffered(1 if overflow == "latest" else 3, overflow)
         with virtual_time():

@@ -36,7 +36,7 @@ class TestSteering:
     """In runs that are steered, and run again."""
 
     async def test_what_waits_is_pending_in_a_drained_run(self) -> None:
-        """The source is closed, the buffer is emptied, and the call under way ends."""
+        """The source is closed, the buffer is emptied, and the call in flight ends."""
         gate = asyncio.Event()
 
         async def wait(x: int) -> dict[str, int]:

@@ -77,7 +77,7 @@ class TestInput:
 
     @pytest.mark.parametrize("result", [None, [], "x"], ids=repr)
     def test_a_consumer_may_return_anything(self, run: Any, result: Any) -> None:
-        """The run gives what the consumer returns, as it is."""
+        """The run returns what the consumer returns, as it is."""
 
         class Fixed(Consumer[int, Any]):
             def consume(self, products: Iterable[tuple[int, int]]) -> Any:

@@ -30,7 +30,7 @@ DEPTH = 250
 
 @pytest.fixture(autouse=True)
 def low_stack() -> Iterator[None]:
-    """As many calls as that can be under way from here on, which is enough for any flat flow."""
+    """As many calls as that can be nested from here on, which is enough for any flat flow."""
     usual = sys.getrecursionlimit()
     sys.setrecursionlimit(len(inspect.stack()) + DEPTH)
     yield

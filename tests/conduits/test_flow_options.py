@@ -88,12 +88,12 @@ class AsyncCatch(AsyncConsumer[object, list[Any]]):
 
 
 def ran(flow: Any, **kwargs: Any) -> Any:
-    """What run() gives."""
+    """What run() returns."""
     return flow.run(**kwargs)
 
 
 def aran(flow: Any, **kwargs: Any) -> Any:
-    """What arun() gives."""
+    """What arun() returns."""
     return asyncio.run(flow.arun(**kwargs))
 
 
@@ -102,7 +102,7 @@ async def _ran_inside(flow: Any, kwargs: dict[str, Any]) -> Any:
 
 
 def ran_inside(flow: Any, **kwargs: Any) -> Any:
-    """What run() gives inside a running loop."""
+    """What run() returns inside a running loop."""
     return asyncio.run(_ran_inside(flow, kwargs))
 
 

@@ -83,12 +83,12 @@ class TestItems:
         assert outputs == [{"input": {"x": 1}, "double": {"y": 2}}]
 
     def test_what_is_no_mapping_needs_a_name(self) -> None:
-        """The message says how to give one."""
+        """The message says how to pass one."""
         with refused(InvalidProductError, "'double'", "1 (int)", "from_observable(…, name='x')"):
             run(from_observable(untyped(reactivex.of(1))) >> double)
 
     def test_the_error_of_a_mapping_that_is_no_product_names_the_source(self) -> None:
-        """A key that is no identifier is told with the name that the source has."""
+        """A key that isn't an identifier is told with the name that the source has."""
         with pytest.raises(ValueError, match="'reading' yielded an item with the key 'a b'"):
             run(from_observable(reactivex.of({"a b": 1}), "reading") >> double)
 
@@ -124,12 +124,12 @@ class TestItems:
         assert run(flow)[0] == [output for _, output in stream(flow)] == expected
 
     def test_a_result_refuses_items_without_a_name(self) -> None:
-        """What is no mapping has no name to be shown by."""
+        """An item that isn't a mapping has no name to be shown by."""
         with refused(InvalidProductError, "run()", "1 (int)"):
             run(from_observable(reactivex.of(1)))
 
     def test_a_passthrough_in_a_group_gives_them_the_name_too(self) -> None:
-        """Each branch takes in what the source gives."""
+        """Each branch takes in what the source emits."""
         flow = from_observable(reactivex.of(1), "x") >> (double & passthrough())
         assert [*run(flow)] == [[{"x": {"x": 1}, "double": {"y": 2}}], [{"x": {"x": 1}}]]
 
@@ -154,7 +154,7 @@ class TestItems:
         assert observable.subscribed == 2
 
     def test_class_flows_take_the_items(self) -> None:
-        """Transformers and consumers get what the observable gives."""
+        """Transformers and consumers get what the observable emits."""
         source = from_observable(reactivex.of(1, 2, 3), overflow="error")
         assert list(source >> Add(10)) == [11, 12, 13]
         assert (source >> Add(1) >> Collect()).run() == [(0, 2), (0, 3), (0, 4)]

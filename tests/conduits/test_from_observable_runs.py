@@ -45,7 +45,7 @@ class TestSubscribing:
     async def test_what_is_replayed_at_once_is_held_by_the_policy(
         self, overflow: Any, kept: list[int]
     ) -> None:
-        """A ReplaySubject gives all of it before the first item can be taken."""
+        """A ReplaySubject emits all of it before the first item can be taken."""
         subject: ReplaySubject[int] = ReplaySubject()
         for number in range(5):
             subject.on_next(number)
@@ -98,7 +98,7 @@ class TestDemand:
     async def test_a_cold_flow_is_asked_for_no_more_than_there_is_room_for(
         self, buffer: int
     ) -> None:
-        """With "keep", a source that heeds demand waits."""
+        """With "keep", a source that respects demand waits."""
         source = Source(100)
         inner = step("inner", lambda: _numbered(source)).to_observable()
         gate = asyncio.Event()
@@ -202,7 +202,7 @@ class TestEndings:
     async def test_draining_unsubscribes_and_keeps_what_waits(
         self, overflow: Any, paused: bool
     ) -> None:
-        """It is pending, where no call was under way; what comes after that is not taken."""
+        """It is pending, where no call was in flight; what comes after that is not taken."""
         subject: Subject[int] = Subject()
         size = 1 if overflow == "latest" else 3
         flow = from_observable(subject, "x", buffer=size, overflow=overflow) >> double

@@ -76,7 +76,7 @@ class Wrap(AsyncTransformer[int, Any]):
 
 
 def timed(flow: Any) -> tuple[list[Any], float]:
-    """What a producer gives in virtual time, sorted, and how long it takes."""
+    """What a producer emits in virtual time, sorted, and how long it takes."""
 
     async def main() -> tuple[list[Any], float]:
         products = sorted(await gathered(flow))
@@ -98,7 +98,7 @@ class Asks(AsyncConsumer[int, list[int]]):
 
 
 class Sends(AsyncProducer[int]):
-    """Gives what a transformer makes of its numbers."""
+    """Emits what a transformer makes of its numbers."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -139,7 +139,7 @@ class TestLimits:
         assert (slow.counts["most"], seconds) == (2, 3)
 
     def test_they_hold_in_sources_and_consumers_too(self) -> None:
-        """Of a run, whoever runs it."""
+        """Of a run, however it is started."""
         slow = Slow().options(concurrency=2)
 
         async def main() -> float:
@@ -349,7 +349,7 @@ class TestNumbers:
         result.draw_timeline("text")
 
     def test_calls_under_way_go_on_in_a_run_that_is_drained(self) -> None:
-        """A call inside of one that is under way is a part of it."""
+        """A call inside of one that is in flight is a part of it."""
 
         async def main() -> Any:
             slow = Slow().options(concurrency=1)
@@ -389,7 +389,7 @@ class TestEndings:
         assert (slow.counts["begun"], slow.counts["cancelled"]) == (60, 60)
 
     def test_what_is_left_ends_with_its_run(self) -> None:
-        """Who leaves it open leaves nothing behind."""
+        """An iteration that is left open leaves nothing behind."""
         left: list[Any] = []
         closed: list[int] = []
 

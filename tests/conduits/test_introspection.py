@@ -174,7 +174,7 @@ class TestPaths:
         "conduit", [S, S >> A, S & S2, (S & S2) >> (A & B), S >> (A & P) >> (B & C)], ids=str
     )
     def test_there_is_one_concurrent_conduit_per_path(self, conduit: Any) -> None:
-        """iter_concurrent_conduits gives one conduit for each path, none a group."""
+        """iter_concurrent_conduits yields one conduit for each path, none a group."""
         paths = list(conduit.iter_concurrent_conduits())
         assert len(paths) == conduit.n_concurrent_conduits
         assert not any(path.is_concurrent for path in paths)

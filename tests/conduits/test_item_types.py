@@ -186,14 +186,14 @@ class TestReading:
             Integers() >> anything >> Double()
 
     def test_chains_have_the_types_of_their_ends(self) -> None:
-        """A chain takes what its first conduit takes and gives what its last one gives."""
+        """A chain takes what its first conduit takes and emits what its last one emits."""
         chain = Double() >> Describe() >> Shout()
         assert chain.input_type is int
         assert chain.product_type is str
         assert (Integers() >> chain).product_type is str
 
     def test_a_group_of_one_type_has_that_type(self) -> None:
-        """Members that agree give their type to the group."""
+        """Members that agree make their type that of the group."""
         assert (Double() & Double()).product_type is int
         assert (Double() & Double()).input_type is int
         assert (Integers() & Integers()).product_type is int
@@ -281,7 +281,7 @@ class TestFitting:
     def test_the_error_names_both_conduits_and_both_types(
         self, expression: Any, names: list[str]
     ) -> None:
-        """The TypeError tells who gives what to whom, and what would be wanted."""
+        """The TypeError tells who passes what to whom, and what would be wanted."""
         with pytest.raises(TypeError) as caught:
             expression()
         message = str(caught.value)
@@ -294,7 +294,7 @@ class TestFitting:
             (Integers() & Integers() & Strings()) >> Double()  # type: ignore[operator]
 
     def test_a_conduit_without_types_fits_everywhere(self) -> None:
-        """A class that names no types takes and gives anything."""
+        """A class that names no types takes and emits anything."""
 
         class Untyped(Transformer):  # type: ignore[type-arg]
             def transform(self, product: Any) -> Iterator[Any]:

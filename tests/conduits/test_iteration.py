@@ -43,13 +43,13 @@ class TestFor:
     """for product in producer."""
 
     def test_a_producer_can_be_iterated(self, make: Any) -> None:
-        """for gives the products in their order."""
+        """for yields the products in their order."""
         assert list(make(3)) == [0, 1, 2]
         assert list(make(3) >> Add(1) >> Repeat(2)) == [1, 1, 2, 2, 3, 3]
         assert sorted(make(3) >> Fetch(1)) == [1, 2, 3]
 
     def test_a_group_can_be_iterated(self, make: Any) -> None:
-        """for gives the products of all paths."""
+        """for yields the products of all paths."""
         assert sorted(make(2) >> (Fetch(10) & Passthrough())) == [0, 1, 10, 11]
         assert sorted(make(2) & Numbers(3)) == [0, 0, 1, 1, 2]
 
@@ -166,13 +166,13 @@ class TestAsyncFor:
     """async for product in producer."""
 
     async def test_a_producer_can_be_iterated(self, make: Any) -> None:
-        """async for gives the products in their order."""
+        """async for yields the products in their order."""
         assert [product async for product in make(3)] == [0, 1, 2]
         assert [product async for product in make(3) >> Add(1)] == [1, 2, 3]
         assert sorted([product async for product in make(3) >> Fetch(1)]) == [1, 2, 3]
 
     async def test_a_group_can_be_iterated(self, make: Any) -> None:
-        """async for gives the products of all paths."""
+        """async for yields the products of all paths."""
         flow = make(2) >> (Fetch(10) & Passthrough())
         assert sorted([product async for product in flow]) == [0, 1, 10, 11]
 

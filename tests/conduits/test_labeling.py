@@ -84,7 +84,7 @@ def test_a_labelled_transformer_labels_all_its_products(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", [*PRODUCERS, *TRANSFORMERS])
 def test_labels_may_be_added_again_and_the_original_stays(kind: Any) -> None:
-    """Each `label` gives a copy that has the labels so far, the latest value of a name."""
+    """Each `label` returns a copy that has the labels so far, the latest value of a name."""
     first = kind()
     second = first.label(a=1, b=1)
     third = second.label(b=2, c=3)
@@ -111,7 +111,7 @@ def test_options_and_labels_go_together() -> None:
 
 
 def test_products_that_are_kept_elsewhere_stay_as_they_are() -> None:
-    """A producer that gives the same objects each time can be labelled in two ways at once."""
+    """A producer that emits the same objects each time can be labelled in two ways at once."""
     kept = [Number(1), Number(2)]
 
     class Kept(LabelingProducer[Number]):
@@ -129,7 +129,7 @@ def test_products_that_are_kept_elsewhere_stay_as_they_are() -> None:
 
 
 def test_branches_label_what_they_share_each_for_itself() -> None:
-    """A transformer that gives on what it got labels its own branch only."""
+    """A transformer that passes on what it got labels its own branch only."""
 
     class Same(LabelingTransformer[Number, Number]):
         def transform(self, product: Number) -> list[Number]:

@@ -66,8 +66,8 @@ CASES = [
 def test_a_method_of_the_wrong_kind_is_named(
     base: Any, method: str, function: Callable[..., Any], way: str
 ) -> None:
-    """The error says which method of which class is wrong, or gave what, and no coroutine is left
-    behind."""
+    """The error says which method of which class is wrong, or returned what, and no coroutine is
+    left behind."""
 
     def made_and_run() -> None:
         mine = conduit(base, method, function)
@@ -87,7 +87,7 @@ def test_a_method_of_the_wrong_kind_is_named(
 
 @pytest.mark.parametrize("function", [nothing, number, coroutine, async_generator])
 def test_a_wrong_method_is_named_in_a_loop_too(function: Callable[..., Any]) -> None:
-    """Iterating over the producer, or processing items, gives the same error."""
+    """Iterating over the producer, or processing items, raises the same error."""
     with pytest.raises(TypeError, match=r"Mine\.produce\(\)"):
         list(conduit(Producer, "produce", function))
     with pytest.raises(TypeError, match=r"Mine\.transform\(\)"):

@@ -1,4 +1,4 @@
-"""`rx_pipe(…, name=…)` and `stream_pipe(…, name=…)`: what operators make anew, as products."""
+"""`rx_pipe(…, name=…)` and `stream_pipe(…, name=…)`: what operators create, as products."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class TestMaking:
     def test_what_is_no_mapping_is_the_attribute_of_the_name(
         self, operators: Any, attributes: list[Any], precursors: list[list[int]] | None
     ) -> None:
-        """It came of the product that the operators were given when they gave it, if any."""
+        """It came of the product that the operators were given when they emitted it, if any."""
         pipe = rx_pipe(*operators, name="n")
         expected = precursors or [[0], [1], [2], [3]]
         assert made(numbers(4) >> pipe) == [
@@ -151,7 +151,7 @@ class TestMaking:
 
     @pytest.mark.parametrize("name", [None, "m"])
     def test_what_is_made_of_one_product_alone_has_its_lineage(self, name: str | None) -> None:
-        """By operators that are known to give one item for one, at once; also steps behind it."""
+        """By operators that are known to emit one item for one, at once; also steps behind it."""
         one_by_one = rx_pipe(
             ops.filter(lambda p: bool(odd(p))),
             ops.map(lambda p: {"y": p["x"]}),
@@ -245,7 +245,7 @@ class TestMaking:
                 assert [before for _, _, before in made(flow)] == [[0, 100]]
 
     def test_what_comes_later_has_no_precursors(self) -> None:
-        """Operators that put off what they give don't tell what it came of."""
+        """Operators that delay what they emit don't tell what it came of."""
         late = rx_pipe(ops.map(lambda p: p["x"]), ops.delay(1), name="late")
         with virtual_time():
             assert made(numbers(2) >> late) == [

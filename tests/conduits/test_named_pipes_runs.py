@@ -50,7 +50,7 @@ class TestEverywhere:
     flow = numbers(4) >> windows() >> total
 
     def outputs(self) -> list[Any]:
-        """What a run gives."""
+        """What a run returns."""
         return [*run(self.flow)[0]]
 
     async def test_asynchronous_runs_give_the_same(self) -> None:
@@ -146,7 +146,7 @@ class TestCopies:
         assert copied(behind).precursor.precursors == product.precursors
 
     def test_a_window_is_let_go_with_its_precursors(self) -> None:
-        """A run that is streamed holds no more than what it is about to give."""
+        """A run that is streamed holds no more than what it is about to yield."""
         source = step("src", lambda: ({"x": Item()} for _ in range(2_000)))
         flow = source >> windows(10) >> step("n", lambda window: {"n": len(window)})
         most = count = 0

@@ -213,7 +213,8 @@ WAYS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("flow", STUCK_FLOWS)
 async def test_a_task_group_that_fails_ends_the_run(flow: str, way: str) -> None:
-    """It is entered and left by one task; and the run ends by its error, whoever waits for what."""
+    """It is entered and left by one task; and the run ends by its error, whatever its tasks wait
+    for."""
     with pytest.raises(ExceptionGroup) as caught:
         await WAYS[way](STUCK_FLOWS[flow]())
     assert [str(error) for error in caught.value.exceptions] == ["lost"]
@@ -302,7 +303,7 @@ def test_opened_gives_a_block_whose_value_nobody_takes() -> None:
     """What it yields by mistake is refused, with the way out, and what was entered is left."""
     assert _opened_as(lambda conduit: giving(conduit)).process([1]) == [1]
     for mistake, told in [
-        (lambda _: None, "Odd.opened() gave None (NoneType); it must give a context manager"),
+        (lambda _: None, "Odd.opened() returned None (NoneType); it must return a context manager"),
         (lambda _: asyncio.sleep(0), "put @contextlib.asynccontextmanager"),
         (lambda _: giving(5), "Odd.opened() yielded 5 (int), which no call would get"),
     ]:

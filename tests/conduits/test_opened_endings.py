@@ -272,7 +272,7 @@ def pairs() -> Iterator[Any]:
 def test_what_is_open_is_closed_at_each_ending(
     ending: Callable[[str], Awaitable[Case]], kind: str
 ) -> None:
-    """Once, in reverse order, on the loop of the run, and before whoever runs it goes on."""
+    """Once, in reverse order, on the loop of the run, and before the caller of the run goes on."""
     runner: Any = asyncio.run if ending in (nested_run, left_plain_stream) else run_virtual
     case = runner(ending(kind))
     case.record.check_closed()

@@ -220,7 +220,7 @@ class TestContract:
                 yield "a"
 
         assert list(Texts() >> Typed(str, int) >> Typed(int, int)) == ["a"]
-        with pytest.raises(TypeError, match="the first gives str, but the second takes int"):
+        with pytest.raises(TypeError, match="the first emits str, but the second takes int"):
             Texts() >> Typed(int, int)
 
     @pytest.mark.parametrize("name", ["name", "input_type", "product_type"])

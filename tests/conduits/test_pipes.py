@@ -72,7 +72,7 @@ async def test_a_pipe_runs_asynchronously(tens: Any) -> None:
 
 
 def test_a_pipe_processes_a_list(tens: Any) -> None:
-    """process gives a list of what comes out."""
+    """process returns a list of what comes out."""
     assert tens.process([0, 1, 2]) == [10, 20]
 
 
@@ -170,7 +170,7 @@ def test_an_operator_may_handle_the_error_of_a_flow_before_it() -> None:
 
 
 async def test_an_operator_may_run_the_flow_before_it_again() -> None:
-    """retry inside a pipe runs producer and steps afresh."""
+    """retry inside a pipe runs producer and steps again."""
     attempts = 0
 
     class FailsTwice(AsyncTransformer[int, int]):
@@ -253,6 +253,6 @@ def test_a_pipe_may_drop_products_between_functional_steps() -> None:
 
 
 def test_an_untyped_pipe_fits_everywhere() -> None:
-    """A pipe takes anything and gives anything, as far as types can tell."""
+    """A pipe takes anything and emits anything, as far as types can tell."""
     flow = Numbers(2) >> rx_pipe(ops.map(str)) >> rx_pipe(ops.map(int)) >> Text() >> Collect()
     assert flow.run() == [(0, "0"), (0, "1")]

@@ -47,7 +47,7 @@ def test_data_that_is_an_iterator_is_read_in_a_thread() -> None:
 
 
 def test_a_function_that_gives_one_mapping_may_run_in_a_thread() -> None:
-    """Its product is what it gives."""
+    """Its product is what it emits."""
 
     def one() -> dict[str, bool]:
         return {"main": threading.current_thread() is threading.main_thread()}
@@ -125,7 +125,7 @@ async def give(x: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("executor", ["thread", "process"])
 def test_what_awaits_takes_no_executor(executor: Any) -> None:
-    """It runs on the loop, whether it gives products or takes them; the message says so."""
+    """It runs on the loop, whether it emits products or takes them; the message says so."""
     for made in (AsyncNumbers(3), Fetch(), step("give", give)):
         with refused(InvalidFlowError, f"executor='{executor}'", "asynchronous", "on the loop"):
             made.options(executor=executor)

@@ -55,7 +55,7 @@ class TestChaining:
     """>> and & make flows of conduits."""
 
     def test_a_producer_a_transformer_and_a_consumer_are_a_flow(self, run: Any) -> None:
-        """producer >> transformer >> consumer runs and gives what the consumer returns."""
+        """producer >> transformer >> consumer runs and returns what the consumer returns."""
         flow = Numbers(4) >> Add(1) >> Total()
         assert isinstance(flow, Flow)
         assert run(flow) == 10
@@ -156,7 +156,7 @@ class TestRunning:
     """run and arun, from anywhere, any number of times."""
 
     def test_a_flow_can_be_run_again(self, run: Any) -> None:
-        """Each run iterates the producer afresh and gives an equal result."""
+        """Each run iterates the producer again and returns an equal result."""
         numbers = Numbers(5)
         flow = numbers >> Fetch(1) >> Total()
         assert [run(flow), run(flow)] == [15, 15]
@@ -232,7 +232,7 @@ class TestSimpleProducers:
             assert run(flow) == run(flow) == [(0, 1), (0, 2), (0, 3)]
 
     def test_a_simple_producer_of_nothing(self, run: Any) -> None:
-        """No items are no products."""
+        """Without items there are no products."""
         assert run(SimpleProducer([]) >> Collect()) == []
 
     def test_a_simple_async_producer_gives_its_items(self, run: Any) -> None:
@@ -280,7 +280,7 @@ class TestProcessing:
         assert sorted(await Fetch(1).aprocess(Source(3))) == [1, 2, 3]
 
     def test_process_of_a_group_gives_the_products_of_all_paths(self) -> None:
-        """A group gives the products of its paths."""
+        """A group emits the products of its paths."""
         assert sorted((Add(1) & Fetch(10) & Passthrough()).process([1, 2])) == [1, 2, 2, 3, 11, 12]
 
     def test_process_raises_what_the_transformer_raises(self) -> None:
@@ -309,12 +309,12 @@ class TestOptions:
         assert fetch.calls.peak == 3
 
     def test_the_order_of_an_asynchronous_transformer(self, run: Any) -> None:
-        """ordered=True gives products in the order of their inputs."""
+        """ordered=True emits products in the order of their inputs."""
         flow = Numbers(30) >> Fetch().options(ordered=True) >> Collect()
         assert run(flow) == [(0, number) for number in range(30)]
 
     def test_options_leave_the_transformer_as_it_is(self, run: Any) -> None:
-        """options gives another transformer; the one it was asked of keeps its own."""
+        """options returns another transformer; the one it was asked of keeps its own."""
         fetch = Fetch()
         limited = fetch.options(concurrency=1)
         assert limited is not fetch

@@ -69,7 +69,7 @@ SLOW = step("slow", slowly).options(concurrency=1)
 
 
 async def heard(flow: Any) -> list[int]:
-    """The numbers that a flow gives."""
+    """The numbers that a flow emits."""
     return [product["n"] async for product in flow]
 
 
@@ -219,7 +219,7 @@ async def _by_cancelling(hub: SharedFlow[Any], until: Awaitable[Any]) -> None:
 def test_when_it_is_closed_all_hear_what_waits_and_the_end(
     close: Callable[[SharedFlow[Any], Awaitable[Any]], Awaitable[None]],
 ) -> None:
-    """However it is closed; whoever waits for that waits for the source to clean up."""
+    """However it is closed; code that waits for that waits for the source to clean up."""
 
     async def main() -> None:
         ticks = Ticks()

@@ -125,7 +125,7 @@ class Indexed:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("given", [of(1), Indexed()], ids=["Observable", "Indexed"])
 def test_what_can_only_be_indexed_is_refused_as_an_iterable(way: str, given: Any) -> None:
-    """It is no endless row of products."""
+    """It isn't an endless row of products."""
     with pytest.raises(TypeError):  # Rx awaits an Observable, where an awaitable may come
         WAYS[way](given)
 

@@ -284,7 +284,7 @@ class TestPlainly:
         assert asyncio.run(fails.aprocess([1])) == ["asynchronous"]
 
     def test_an_executor_is_refused(self) -> None:
-        """The asynchronous half could not heed it."""
+        """The asynchronous half could not respect it."""
         with pytest.raises(TypeError, match=r"executor='thread' .* is for plain functions"):
             twin("transformer", "plain").options(executor="thread")
 

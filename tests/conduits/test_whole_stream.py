@@ -101,7 +101,7 @@ CALLERS: dict[str, Callable[[Any], Any]] = {
 class TestSeesAll:
     @pytest.mark.parametrize("way", WAYS)
     def test_it_is_called_once_with_all_that_comes(self, way: str) -> None:
-        """Whoever runs it, alone, in a chain, in a group, or behind what awaits."""
+        """However it is run, alone, in a chain, in a group, or behind what awaits."""
         five = [[0, 1], [2, 3], [4]]
         for name, call in CALLERS.items():
             assert call(Numbers(5) >> pairs(way)) == five, name
@@ -114,7 +114,7 @@ class TestSeesAll:
 
     @given(st.lists(st.integers(), max_size=60), st.sampled_from(["process", "aprocess"]))
     def test_sorting_is_sorting(self, numbers: list[int], name: str) -> None:
-        """What it gives is what the built-in function gives."""
+        """It returns what the built-in function returns."""
 
         def sort(self: Any, items: Any) -> Any:
             return sorted(items)
@@ -213,7 +213,7 @@ class TestSeesAll:
 class TestLineage:
     @pytest.mark.parametrize("way", WAYS)
     def test_products_that_pass_keep_their_lineage(self, way: str) -> None:
-        """And what is made anew begins one, with the name of the class, and refers to those that
+        """And what it creates begins one, with the name of the class, and refers to those that
         are in it."""
         flow = step("source", [{"x": 2}, {"x": 1}, {"x": 3}]) >> pairs(way)
         sums = step("sum", lambda Pairs: {"sum": sum(product["x"] for product in Pairs)})

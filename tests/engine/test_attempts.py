@@ -207,7 +207,7 @@ class TestGenerators:
     def test_a_generator_is_not_made_again_behind_it(
         self, in_time: InTime, kind: str, given: int
     ) -> None:
-        """Whether it would give the same once more, nobody can know."""
+        """Whether it would yield the same again, nobody can know."""
         script = Script(midway(given, 1))
         with pytest.raises(ValueError, match="0") as caught:
             in_time(lambda: script.values_of(kind, 1, retry=9))

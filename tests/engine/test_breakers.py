@@ -71,7 +71,7 @@ class TestSources:
     def test_whatever_a_source_raises_is_raised(
         self, kind: str, shape: str, make: Callable[[], BaseException], with_arun: bool
     ) -> None:
-        """An error that is no Exception ends the run as any other does."""
+        """An error that isn't an Exception ends the run as any other does."""
         error, journal = make(), Journal()
         source = source_step(kind, failing_sources(error, 2, 4, journal))
 
@@ -225,7 +225,8 @@ class TestSteps:
         assert ended == [asyncio.CancelledError] * 9
 
     def test_a_call_that_ignores_cancellation_does_not_hold_up_the_end(self) -> None:
-        """A call that goes on after CancelledError, and gives products still, ends with the run."""
+        """A call that goes on after CancelledError, and still yields products, ends with the
+        run."""
 
         async def stubborn(x: int) -> AsyncIterator[dict[str, int]]:
             if x == 3:

@@ -139,7 +139,7 @@ class TestClasses:
     def test_whatever_a_producer_raises_is_raised_to_who_iterates_it(
         self, make: Callable[[], BaseException], asynchronous: bool
     ) -> None:
-        """Iterating a producer gives its products, and then its error."""
+        """Iterating a producer yields its products, and then its error."""
         error = make()
 
         class Failing(Producer[int]):
@@ -220,7 +220,7 @@ class TestEmpty:
         assert list(map(len, run(flow))) == [0, 1_000]
 
     def test_a_chain_after_nothing_is_not_called(self) -> None:
-        """Steps behind a step that gives nothing are never called."""
+        """Steps behind a step that returns nothing are never called."""
         calls: list[int] = []
 
         def count(x: int) -> dict[str, int]:
@@ -283,7 +283,7 @@ async def _iterated(products: AsyncIterable[int]) -> list[int]:
 def test_an_exception_that_refuses_assignments_is_raised_as_it_is(
     take: Any, transformer: Any
 ) -> None:
-    """A frozen dataclass may be an exception; whoever takes the products gets it."""
+    """A frozen dataclass may be an exception; the reader of the products gets it."""
     with pytest.raises(Frozen) as caught:
         take(SimpleProducer([5]) >> transformer)
     assert caught.value.code == 5

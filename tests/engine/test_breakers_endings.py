@@ -185,7 +185,7 @@ class TestCancelling:
 
     @pytest.mark.parametrize("shape", SHAPES)
     async def test_a_flow_that_never_suspends_can_be_cancelled(self, shape: str) -> None:
-        """An endless flow of synchronous steps gives the loop turns, and ends when it is told."""
+        """An endless flow of synchronous steps yields to the loop, and ends when it is told."""
         journal = Journal()
 
         begun = asyncio.Event()
@@ -296,7 +296,7 @@ class TestLeaving:
     def test_leaving_a_for_loop_ends_the_flow(
         self, shape: str, asynchronous: bool, count: int
     ) -> None:
-        """After `break` the source is closed, and no call is under way."""
+        """After `break` the source is closed, and no call is in flight."""
         journal = Journal()
         flow = numbers(1_000_000, journal) >> feeding(shape, asynchronous, journal)
 
@@ -338,7 +338,7 @@ class TestLeaving:
         assert stuck.journal.settled
 
     def test_an_infinite_source_can_be_read_in_part(self) -> None:
-        """A flow without end gives what is asked of it."""
+        """A flow without end yields what is asked of it."""
         closed: list[bool] = []
 
         def endless() -> Iterator[dict[str, int]]:

@@ -59,7 +59,7 @@ class TestPlaces:
                 assert results == [EXPECTED] * 5
 
     async def test_run_works_inside_a_running_loop(self) -> None:
-        """Under a running loop run() blocks, in a thread of its own, and gives its result."""
+        """Under a running loop run() blocks, in a thread of its own, and returns its result."""
         assert run(flow()) == EXPECTED
         assert await arun(flow()) == EXPECTED
 
@@ -130,7 +130,7 @@ class TestPlaces:
         assert run(one, input={"x": 20})[0][0]["s"] == {"depth": 20}
 
     async def test_runs_side_by_side_share_a_loop(self) -> None:
-        """Many runs of one flow on one loop give one result each."""
+        """Many runs of one flow on one loop return one result each."""
         one = flow()
 
         assert await asyncio.gather(*(arun(one) for _ in range(20))) == [EXPECTED] * 20
@@ -223,7 +223,7 @@ class TestUvloop:
         assert journal.settled
 
     def test_run_works_inside_a_loop_of_uvloop(self) -> None:
-        """run() under a running uvloop gives its result."""
+        """run() under a running uvloop returns its result."""
         pytest.importorskip("uvloop")
 
         async def main() -> RunResult:

@@ -168,7 +168,7 @@ class TestLength:
         assert len(list(flow.get_connections(ingoing=[]))) == 1_999
 
     def test_200_asynchronous_steps_can_be_chained(self) -> None:
-        """200 steps, each of which waits for each product, give the same as nested loops."""
+        """200 steps, each of which waits for each product, return the same as nested loops."""
         steps = [step(f"s{i}", late) for i in range(200)]
 
         result = run(chain(step("src", [{"x": x} for x in range(10)]), *steps))
@@ -195,7 +195,7 @@ class TestLength:
 class TestWidth:
     @pytest.mark.parametrize("function", [increment, late], ids=["sync", "async"])
     def test_2000_branches_can_stand_side_by_side(self, function: Any) -> None:
-        """A group of 2,000 branches gives 2,000 paths in their order."""
+        """A group of 2,000 branches has 2,000 paths in their order."""
         group = parallel([step(f"b{i}", function) for i in range(2_000)])
 
         result = run(step("src", [{"x": 1}, {"x": 2}]) >> group)
@@ -236,7 +236,7 @@ class TestWidth:
         assert {path[0]["s"]["y"] for path in result} == {2}
 
     def test_2000_sources_can_stand_side_by_side(self) -> None:
-        """A group of 2,000 producers gives 2,000 paths in their order."""
+        """A group of 2,000 producers has 2,000 paths in their order."""
         flow = parallel([step(f"src{i}", {"x": i}) for i in range(2_000)]) >> step("s", late)
 
         assert [path[0]["s"]["x"] for path in run(flow)] == list(range(1, 2_001))
@@ -297,7 +297,7 @@ class TestExpansion:
         assert [output["s"]["x"] for output in run(flow)[0]] == list(range(1, 30_001))
 
     def test_expansions_multiply(self) -> None:
-        """Three expansions by 30 in a row, sync and async, give 27,000 products in order."""
+        """Three expansions by 30 in a row, sync and async, emit 27,000 products in order."""
 
         def expand(x: int) -> Iterator[dict[str, int]]:
             yield from ({"x": 30 * x + i} for i in range(30))

@@ -32,7 +32,7 @@ async def awaited(x: int) -> dict[str, int]:
 
 
 def deferred(x: int) -> Any:
-    """A plain function that gives something to be awaited, for each second item."""
+    """A plain function that returns an awaitable, for each second item."""
     return awaited(x) if x % 2 else {"x": x}
 
 
@@ -56,7 +56,7 @@ SOURCES: dict[str, Any] = {"a list": [{"x": x} for x in range(COUNT)], "an async
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("steps", STEPS)
 async def test_all_come_that_come_of_a_collected_run(source: str, steps: str) -> None:
-    """Each once, whoever reads: a loop, an asynchronous loop, a result."""
+    """Each once, however they are read: by a loop, an asynchronous loop, a result."""
     functions = [step(f"step{i}", function) for i, function in enumerate(STEPS[steps])]
     flow: Any = chain(step("src", SOURCES[source]), *functions)
     last = f"step{len(functions) - 1}"

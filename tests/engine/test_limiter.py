@@ -251,7 +251,7 @@ class TestLeft:
 
     @pytest.mark.parametrize("kind", ["async generator", "generator"])
     async def test_a_reader_that_leaves_early_leaves_it(self, kind: str) -> None:
-        """The generators under way are closed."""
+        """The generators in flight are closed."""
         gate, script = Gate(2), Script(lambda x, attempt: range(1_000))
         flow = numbers(9) >> script.step(kind, limiter=gate)
         async with contextlib.aclosing(astream(flow)) as outputs:
@@ -291,7 +291,7 @@ class TestLeft:
 
 
 class Items(Transformer[int, int]):
-    """Gives each number so many times."""
+    """Yields each number so many times."""
 
     def __init__(self, times: int) -> None:
         self.times = times
@@ -444,11 +444,13 @@ class TestInsideOfACall:
     @pytest.mark.parametrize("size", [1, 3])
     def test_a_permit_that_only_callers_hold_is_an_error(self, in_time: InTime, size: int) -> None:
         """It would never come; the error names the steps, whatever becomes of their failures."""
-        with pytest.raises(UsageError, match=r"step 'crawl' → step 'fetch'. Give the flow"):
+        with pytest.raises(
+            UsageError, match=r"step 'crawl' → step 'fetch'. Use another limiter for the flow"
+        ):
             in_time(lambda: self.nested(asyncio.Semaphore(size), size))
 
     def test_a_lock_is_no_different(self, in_time: InTime) -> None:
-        """It lets in one."""
+        """It admits one."""
         with pytest.raises(UsageError, match="step 'fetch' would wait for ever"):
             in_time(lambda: self.nested(asyncio.Lock(), 1))
 
@@ -501,11 +503,13 @@ class TestInsideOfACall:
 
     def test_limiters_that_are_taken_in_two_orders_are_an_error(self, in_time: InTime) -> None:
         """Each call holds what the flow inside of the other one waits for."""
-        with pytest.raises(UsageError, match=r"step '(a|b)' → step 'in_(a|b)'. Give the flow"):
+        with pytest.raises(
+            UsageError, match=r"step '(a|b)' → step 'in_(a|b)'. Use another limiter for the flow"
+        ):
             in_time(lambda: self.crosswise(asyncio.Semaphore(1), asyncio.Lock(), True))
 
     def test_limiters_that_are_taken_in_one_order_are_waited_for(self, in_time: InTime) -> None:
-        """Whoever holds the inner one waits for nothing."""
+        """The call that holds the inner one waits for nothing."""
         made = in_time(lambda: self.crosswise(asyncio.Semaphore(1), asyncio.Lock(), False))
         assert ys(made, 0, "a") == ys(made, 1, "b") == [0]
 
@@ -516,7 +520,7 @@ class TestInsideOfACall:
 
 
 def test_a_semaphore_is_an_error_while_a_run_in_another_thread_has_it() -> None:
-    """Even if it has room: whoever leaves it there would wake nobody here."""
+    """Even if it has room: a call that leaves it there would wake nobody here."""
     semaphore = asyncio.Semaphore(2)
     is_held, may_end = threading.Event(), threading.Event()
 

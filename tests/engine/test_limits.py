@@ -19,7 +19,7 @@ from tests.support.probes import Calls, alone, turns, until
 
 
 class Expand(AsyncTransformer[int, int]):
-    """Gives each item a number of times, and counts the calls whose code runs."""
+    """Yields each item a number of times, and counts the calls whose code runs."""
 
     def __init__(self, times: int = 2, pause: int = 1) -> None:
         self.times = times
@@ -47,7 +47,7 @@ def test_a_step_chained_into_itself_has_one_limit(limit: int) -> None:
 @pytest.mark.parametrize("limit", [1, 2, 3])
 @pytest.mark.parametrize("times", [2, 40])
 def test_an_expansion_chained_into_itself_ends(limit: int, times: int) -> None:
-    """A call that waits for its products to be taken lends its place to one further down."""
+    """A call that waits for its products to be taken lends its slot to one further down."""
     expand = Expand(times)
     limited = expand.options(concurrency=limit)
     pairs = (Numbers(3) >> limited >> limited >> Collect()).run()
@@ -129,7 +129,7 @@ def built(graph: Graph, steps: list[Any]) -> Any:
 
 
 def factors(graph: Graph, times: list[int]) -> list[int]:
-    """How often each path of a graph gives an item."""
+    """How often each path of a graph emits an item."""
     if isinstance(graph, Place):
         return [times[graph.step]]
     kind, first, second = graph

@@ -28,7 +28,7 @@ Row = Mapping[str, Any]
 
 
 class Twice(Transformer[Row, Row]):
-    """Gives each product two times."""
+    """Yields each product two times."""
 
     def transform(self, product: Row) -> Iterator[Row]:
         yield product
@@ -54,7 +54,7 @@ class Plus(Transformer[Row, Row]):
 
 
 def rows(count: int) -> Producer[Any]:
-    """A step that gives so many rows."""
+    """A step that emits so many rows."""
     return step("src", [{"x": number} for number in range(count)])
 
 
@@ -180,7 +180,7 @@ def test_plain_functions_may_return_awaitables_later_than_those_behind_them() ->
         return {"x": x + 1}
 
     def from_on(number: int) -> Callable[[int], Any]:
-        """Gives awaitables from this item on."""
+        """Yields awaitables from this item on."""
         return lambda x: plus(x) if x % 100 >= number else {"x": x + 100}
 
     steps = [step(f"s{number}", from_on(20 - number)) for number in range(20)]
@@ -195,8 +195,10 @@ def test_plain_functions_may_return_awaitables_later_than_those_behind_them() ->
 
 @pytest.mark.parametrize("pipe", [rx_pipe, stream_pipe])
 def test_an_operator_that_gives_something_else_is_named(pipe: Callable[..., Any]) -> None:
-    """What an operator of a pipe gave is shown, with the pipe."""
-    with pytest.raises(TypeError, match=rf"the operators of {pipe.__name__}\(.*\) gave 3 \(int\)"):
+    """What an operator of a pipe returned is shown, with the pipe."""
+    with pytest.raises(
+        TypeError, match=rf"the operators of {pipe.__name__}\(.*\) returned 3 \(int\)"
+    ):
         list(SimpleProducer([1]) >> pipe(lambda source: 3))
 
 
@@ -216,7 +218,7 @@ def test_a_flow_of_other_products_is_refused_before_it_runs() -> None:
 
 
 def test_a_run_whose_products_are_none_of_steps_has_failed() -> None:
-    """Whoever watches is not told that it went well."""
+    """A watcher is not told that it went well."""
     states: list[str] = []
 
     class Untyped(Transformer[Any, Any]):

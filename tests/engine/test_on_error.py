@@ -186,7 +186,7 @@ class TestReplacements:
 
     @every_function
     def test_replacements_go_through_the_steps_behind(self, in_time: InTime, kind: str) -> None:
-        """With the lineage of what failed."""
+        """With the lineage of the failed product."""
 
         async def main() -> Any:
             made = odd_fail().step(kind, on_error=lambda failure: {"y": -5})

@@ -152,7 +152,7 @@ class TestFailures:
         assert calls == [0, 1]
 
     def test_errors_of_ours_are_failures_of_the_call(self) -> None:
-        """A step that gives no product for some of them."""
+        """A step that returns no product for some of them."""
         made = step("s", lambda x: untyped(5 if x == 1 else {"y": x})).options(on_error="collect")
         result = run(numbers(3) >> made)
         assert ys(result) == [0, 2]

@@ -22,7 +22,7 @@ InTime = Callable[..., Any]
 
 
 async def streamed(flow: Any, path: int = 0, name: str = "s") -> list[Any]:
-    """What the step gives on a path, in the order in which it comes."""
+    """What the step emits on a path, in the order in which it comes."""
     return [output[name]["y"] async for index, output in astream(flow) if index == path]
 
 
@@ -112,7 +112,7 @@ class TestOrdered:
         assert found == [100 * x + y for x in range(12) for y in range(40)]
 
     def test_failures_leave_no_hole(self, in_time: InTime, all_of_it: None) -> None:
-        """What is retried keeps its turn, what is skipped gives it up, a replacement takes it."""
+        """What is retried keeps its turn, what is skipped loses it, a replacement takes it."""
 
         def made(**options: Any) -> Any:
             failed: set[int] = set()
@@ -178,7 +178,7 @@ class TestKeys:
         assert calls.peak == 5
 
     def test_the_window_bounds_the_calls_of_all_keys(self, in_time: InTime) -> None:
-        """Those that have not all been handed on."""
+        """Those that have not all been passed on."""
         calls = Calls()
 
         async def main() -> None:

@@ -1,4 +1,4 @@
-"""`ordered="customer"` keeps the order of each customer, however a step gives its products."""
+"""`ordered="customer"` keeps the order of each customer, however a step emits its products."""
 
 from __future__ import annotations
 

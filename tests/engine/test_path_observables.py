@@ -16,7 +16,7 @@ from tests.support.probes import Events, alone, turns, until
 
 
 class TestSharing:
-    """Who runs together."""
+    """The paths that run together."""
 
     async def test_there_is_one_observable_for_each_path_in_path_order(self) -> None:
         """Also of groups in groups, of a passthrough, and of parallel sources."""

@@ -141,7 +141,7 @@ class TestPlaces:
         assert (first.counts, second.counts) == ((2, 2), (1, 1))
 
     async def test_operators_may_stand_in_a_branch(self) -> None:
-        """A named pipe gives its products in its path."""
+        """A named pipe emits its products in its path."""
         pairs = rx_pipe(ops.buffer_with_count(2), name="pair")
         flow = Numbers().step() >> (
             adding("a") & (pairs >> step("n", lambda pair: {"n": len(pair)}))

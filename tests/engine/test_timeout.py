@@ -289,7 +289,7 @@ class TestPlainFunctions:
         assert threads == {threading.current_thread().name}
 
     def test_a_generator_steps_in_a_thread(self) -> None:
-        """What it gave before it took too long stays."""
+        """What it yielded before it took too long stays."""
         blocking = Blocking()
         made = step("s", blocking.generator).options(timeout=0.05, on_error=blocking.opened)
         assert ys(run(numbers(1) >> made)) == [0]

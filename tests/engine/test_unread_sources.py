@@ -53,7 +53,7 @@ async def _coroutine_of_generator() -> Any:
 
 
 class _Producer(AsyncProducer[Row]):
-    """Gives rows without a step."""
+    """Emits rows without a step."""
 
     def aproduce(self) -> AsyncIterator[Row]:
         return _async_generator()
@@ -150,7 +150,7 @@ async def test_a_cancellation_in_any_of_its_first_turns_leaves_no_source_open(
 
 @pytest.mark.parametrize("within", [None, 0])
 async def test_a_started_run_that_ends_early_leaves_no_source_open(within: float | None) -> None:
-    """Who cancels or drains a started run in any of its first turns leaves no source open."""
+    """Cancelling or draining a started run in any of its first turns leaves no source open."""
     async with _nothing_left():
         for source, behind, turns in product(SOURCES, BEHIND, (0, 1, 3)):
             run = start(BEHIND[behind](SOURCES[source]()) & SOURCES[source]())
@@ -161,7 +161,7 @@ async def test_a_started_run_that_ends_early_leaves_no_source_open(within: float
 
 
 async def test_an_iteration_that_is_left_leaves_no_source_open() -> None:
-    """Who leaves an iteration over a flow after its first output leaves no source open."""
+    """Leaving an iteration over a flow after its first output leaves no source open."""
     async with _nothing_left():
         for source, behind in product(SOURCES, BEHIND):
             reading = astream(BEHIND[behind](SOURCES[source]()) & SOURCES[source]())

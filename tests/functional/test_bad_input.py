@@ -205,7 +205,7 @@ class TestFunctions:
             step("enrich", f)
 
     def test_row_6_none_from_a_step_is_refused(self) -> None:
-        """Row 6: None is no product; how to drop an item is said."""
+        """Row 6: None isn't a product; how to drop an item is said."""
         with refused(TypeError, "'enrich'", "None", "mapping", "[]"):
             run(source() >> step("enrich", untyped(lambda x: None)))
 
@@ -236,7 +236,7 @@ class TestFunctions:
             run(source() >> step("enrich", untyped(lambda x: [1, 2])))
 
     def test_row_7_a_generator_of_non_mappings_from_a_step_is_refused(self) -> None:
-        """Row 7: the first item that is no mapping is the one that is named."""
+        """Row 7: the first item that isn't a mapping is the one that is named."""
 
         def values(x: int) -> Iterator[Any]:
             yield {"x": x}
@@ -319,7 +319,7 @@ class TestFunctions:
     def test_row_35_each_step_has_a_warning_of_its_own(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Row 35: two steps that each hide an attribute give two warnings."""
+        """Row 35: two steps that each hide an attribute raise two warnings."""
 
         async def late(x: int) -> dict[str, int]:
             return {"y": x}
@@ -335,7 +335,7 @@ class TestFunctions:
     def test_row_35_a_fixed_value_that_hides_nothing_is_silent(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Row 35: a fixed value for an attribute that no step provides is no reason to warn."""
+        """Row 35: a fixed value for an attribute that no step provides isn't a reason to warn."""
         with caplog.at_level(logging.WARNING):
             run(source() >> step("a", lambda x, by: {"y": x * by}, by=5))
 

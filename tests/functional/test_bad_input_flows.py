@@ -122,7 +122,7 @@ class TestGroups:
 
 class TestRuns:
     def test_row_20_a_passthrough_alone_cannot_run(self) -> None:
-        """Row 20: a passthrough is no flow."""
+        """Row 20: a passthrough isn't a flow."""
         with refused(TypeError, "run()", "flow", "passthrough"):
             run(untyped(passthrough()))
 
@@ -167,7 +167,7 @@ class TestRuns:
             run(enriched(), input=untyped("abc"))
 
     async def test_row_26_run_works_inside_a_running_loop(self) -> None:
-        """Row 26: run() beneath a running loop gives what it gives elsewhere."""
+        """Row 26: run() beneath a running loop returns what it returns elsewhere."""
         assert run(source() >> enriched()) == RunResult([{"src": {"x": 3}, "enrich": {"y": 3}}])
 
     @pytest.mark.parametrize("asynchronous", [False, True])

@@ -50,7 +50,7 @@ class TestModule:
 
 class TestChain:
     def test_a_chain_runs_its_steps_one_after_the_other(self) -> None:
-        """Each output holds what every step gave, in the order of the steps."""
+        """Each output holds what every step returned, in the order of the steps."""
         flow = chain(source(), step("inc", increment), step("dbl", double))
 
         assert run(flow) == RunResult(
@@ -62,7 +62,7 @@ class TestChain:
         assert [list(output) for output in run(flow)[0]] == [["src", "inc", "dbl"]] * 2
 
     def test_a_chain_of_one_is_that_step(self) -> None:
-        """chain(a) gives what a gives."""
+        """chain(a) returns what a returns."""
         assert run(chain(source())) == run(source())
 
     def test_the_operator_and_the_function_give_the_same(self) -> None:
@@ -114,7 +114,7 @@ class TestParallel:
         assert run(flow)[0] == [{"src": {"x": 1}}, {"src": {"x": 2}}]
 
     def test_a_group_of_one_is_that_step(self) -> None:
-        """parallel(a) and parallel([a]) give what a gives."""
+        """parallel(a) and parallel([a]) return what a returns."""
         inc = step("inc", increment)
 
         assert run(source() >> parallel(inc)) == run(source() >> inc)
@@ -228,7 +228,7 @@ class TestInput:
         assert run(step("s", lambda x=5: {"y": x}), input={}) == RunResult([{"s": {"y": 5}}])
 
     def test_no_inputs_give_no_outputs(self) -> None:
-        """Input [] is no product at all; the paths are there, and empty."""
+        """Input [] has no product at all; the paths are there, and empty."""
         flow = step("a", increment) & step("b", double) >> passthrough_beside("c")
 
         assert run(flow, input=[]) == RunResult([], [], [])
@@ -253,7 +253,7 @@ class TestInput:
         assert run(flow) == RunResult([{"a": {"x": 1}}], [{"b": {"x": 2}}])
 
     def test_a_step_may_be_called_input_too(self) -> None:
-        """A step called input comes after what `input=` gave."""
+        """A step called input comes after what `input=` passed."""
         assert run(step("input", increment), input={"x": 1}) == RunResult(
             [{"input": {"x": 1}, "input#1": {"x": 2}}]
         )

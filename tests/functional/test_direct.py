@@ -233,7 +233,7 @@ class TestSources:
 
 
 def test_outputs_are_of_the_run_that_gave_them() -> None:
-    """Who changes an output changes neither another run's, nor the items of the source."""
+    """A changed output changes neither another run's, nor the items of the source."""
     items = [{"x": 1}]
     flow: Any = step("src", items) >> step("a", lambda x: {"x": x})
     first = run(flow)

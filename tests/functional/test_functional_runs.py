@@ -56,7 +56,7 @@ class TestTimestamps:
 
     @pytest.mark.parametrize("asynchronous", [False, True])
     def test_a_product_without_attributes_shifts_no_times(self, asynchronous: bool) -> None:
-        """The times of a step that gives {} are not taken for those of its neighbours."""
+        """The times of a step that returns {} are not taken for those of its neighbours."""
         busy = 0.0
 
         def blank(x: int) -> dict[str, int]:
@@ -104,7 +104,7 @@ class TestRuns:
         assert list(map(len, asyncio.run(arun(flow, timestamps=True)))) == list(map(len, run(flow)))
 
     async def test_arun_runs_on_the_loop_it_is_awaited_on(self) -> None:
-        """Steps run on the loop, and in the thread, of whoever awaits arun()."""
+        """Steps run on the loop, and in the thread, of the code that awaits arun()."""
         loops = []
 
         async def note(x: int) -> dict[str, int]:

@@ -154,8 +154,8 @@ def one_argument(n: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("name", NARROW)
 def test_a_mock_is_called_with_what_it_stands_for_takes(name: str) -> None:
-    """Attributes that the function or object behind it doesn't take are left out, and `self` is no
-    attribute."""
+    """Attributes that the function or object behind it doesn't take are left out, and `self` isn't
+    an attribute."""
     source = step("rows", [{"n": 1, "more": 2}])
     assert run(source >> step("ask", NARROW[name]()))[0][0]["ask"] == GIVEN
 
@@ -182,7 +182,7 @@ def test_a_mock_begins_a_flow(name: str) -> None:
 
 
 def test_hooks_may_be_mocks() -> None:
-    """on_error, on_failure, progress; where nothing awaits they are no AsyncMock."""
+    """on_error, on_failure, progress; where nothing awaits they aren't an AsyncMock."""
     fail: Any = step("fail", MagicMock(side_effect=OSError))
     failing = step("rows", rows) >> fail
     for replace in (MagicMock(return_value=GIVEN), AsyncMock(return_value=GIVEN)):

@@ -336,7 +336,7 @@ class TestEachWayToRun:
     def test_an_option_of_steps_is_told_its_place(
         self, name: str, way: Callable[..., object]
     ) -> None:
-        """It is no keyword of the run."""
+        """It isn't a keyword of the run."""
         words = [name, "'timeout'", f"{name[:-1]}flow, options=StepOptions(timeout=3))"]
         with refused(TypeError, *words):
             way(a, timeout=3)
@@ -394,7 +394,8 @@ class TestFailureLimit:
             stream(src >> a, max_failures=5)
 
     def test_a_limit_that_may_have_one_is_none_of_these(self) -> None:
-        """With `on_error` anywhere; where a conduit holds another; 0, which is no misconception."""
+        """With `on_error` anywhere; where a conduit holds another; 0, which isn't a
+        misconception."""
         skipping = a.options(on_error="skip")
         for flow in (src >> skipping, src >> a >> skipping, src >> (a & (b >> skipping))):
             run(flow, max_failures=5)

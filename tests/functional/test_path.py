@@ -221,12 +221,12 @@ class TestConduit:
     ("make", "kind", "text"),
     [
         (lambda: path(NUMBERS, "x"), TypeError, r"must be a string, not .*path\('name', flow\)"),  # type: ignore[call-overload]
-        (lambda: path("", NUMBERS), ValueError, "'' is no name of a branch"),
-        (lambda: path(" a", NUMBERS), ValueError, "' a' is no name"),
+        (lambda: path("", NUMBERS), ValueError, "'' isn't a name for a branch"),
+        (lambda: path(" a", NUMBERS), ValueError, "' a' isn't a name"),
         (lambda: path("a\nb", NUMBERS), ValueError, "no name of a branch"),
         (lambda: path("a → b", NUMBERS), ValueError, "without an arrow"),
-        (lambda: path("x", ask), TypeError, r"path\('x'\): <function ask .* is no branch"),  # type: ignore[call-overload]
-        (lambda: path("x", [NUMBERS]), TypeError, r"is no branch; expected a step"),  # type: ignore[call-overload]
+        (lambda: path("x", ask), TypeError, r"path\('x'\): <function ask .* isn't a branch"),  # type: ignore[call-overload]
+        (lambda: path("x", [NUMBERS]), TypeError, r"isn't a branch; expected a step"),  # type: ignore[call-overload]
         (lambda: path("a", NUMBERS) & path("a", NUMBERS), ValueError, "two branches .* name 'a'"),
         (
             lambda: parallel(path("a", asking()), path("b", asking()) & path("a", passthrough())),

@@ -135,7 +135,7 @@ class TestRoute:
     wanted = ((0, 6), (2, 8), (4,))
 
     async def collected(self) -> Any:
-        """What `start` gives."""
+        """What `start` returns."""
         async with start(self.flow) as running:
             return await running.result()
 
@@ -350,7 +350,7 @@ class TestWhere:
             assert not run(src >> where(lambda x, given=truth: given))[0]
 
     def test_an_annotated_predicate_is_taken(self) -> None:
-        """It gives no products."""
+        """It emits no products."""
 
         def small(x: int) -> bool:
             return x < 1

@@ -19,7 +19,7 @@ ROWS = [{"x": 1}, {"x": 2}, {"x": 3}]
 
 
 class Table:
-    """An iterable that is no collection, and can be read again and again."""
+    """An iterable that isn't a collection, and can be read again and again."""
 
     def __init__(self) -> None:
         self.readers = 0
@@ -46,7 +46,7 @@ class AsyncTable:
 
 
 class Cursor:
-    """An asynchronous iterator that is no generator."""
+    """An asynchronous iterator that isn't a generator."""
 
     def __init__(self) -> None:
         self.rows = iter(ROWS)
@@ -100,12 +100,12 @@ EXPECTED = RunResult([{"src": row} for row in ROWS])
 class TestForms:
     @pytest.mark.parametrize("kind", AGAIN | ONCE | FUNCTIONS)
     def test_data_may_have_any_form(self, kind: str) -> None:
-        """A step gives the items of its data in their order, whatever holds them."""
+        """A step emits the items of its data in their order, whatever holds them."""
         assert run(step("src", (AGAIN | ONCE | FUNCTIONS)[kind]())) == EXPECTED
 
     @pytest.mark.parametrize("kind", AGAIN | ONCE | FUNCTIONS)
     def test_steps_after_it_do_not_see_the_form(self, kind: str) -> None:
-        """A step after the data gives the same, whatever form the data has."""
+        """A step after the data returns the same, whatever form the data has."""
         flow = step("src", (AGAIN | ONCE | FUNCTIONS)[kind]()) >> step("s", lambda x: {"y": x})
 
         assert [output["s"]["y"] for output in run(flow)[0]] == [1, 2, 3]
@@ -136,7 +136,7 @@ class TestForms:
         assert len(result) == 1
 
     def test_a_function_may_return_an_awaitable(self) -> None:
-        """A source function that has to wait gives what it waited for."""
+        """A source function that has to wait returns what it waited for."""
 
         async def coroutine() -> Any:
             await asyncio.sleep(0)
@@ -221,7 +221,7 @@ class TestReading:
         assert opened
 
     def test_an_observable_is_subscribed_to_once_for_each_run(self) -> None:
-        """A cold Observable runs afresh with each run of the flow, and once for all branches."""
+        """A cold Observable runs again with each run of the flow, and once for all branches."""
         subscriptions: list[int] = []
 
         def subscribe(observer: Any, scheduler: Any = None) -> Any:

@@ -87,7 +87,7 @@ class Successor(dict[str, int]):
 
 
 class Awaited:
-    """Something that can be awaited and is no coroutine."""
+    """Something that can be awaited and isn't a coroutine."""
 
     def __init__(self, awaitable: Awaitable[Any]) -> None:
         self.awaitable = awaitable
@@ -134,12 +134,12 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 class TestKindsOfFunctions:
     @pytest.mark.parametrize("kind", FUNCTIONS)
     def test_every_kind_of_function_can_be_a_step(self, kind: str) -> None:
-        """A step takes all that can be called with keywords, and gives what it gives."""
+        """A step takes all that can be called with keywords, and returns what it returns."""
         assert run_step(FUNCTIONS[kind]) == one(y=4)
 
     @pytest.mark.parametrize("kind", FUNCTIONS)
     def test_every_kind_of_function_works_for_many_products(self, kind: str) -> None:
-        """What a function gives is grouped under the product that it was called for."""
+        """What a function returns is grouped under the product that it was called for."""
         rows = [{"x": x} for x in range(20)]
 
         result = run(step("src", rows) >> step("s", FUNCTIONS[kind]))
@@ -225,7 +225,7 @@ class TestKindsOfFunctions:
 
 class TestArguments:
     def test_arguments_come_from_the_whole_lineage(self) -> None:
-        """A step sees what every step before it gave, not only the last one."""
+        """A step sees what every step before it returned, not only the last one."""
         flow = chain(
             step("src", {"x": 1}),
             step("a", lambda x: {"y": x + 1}),
@@ -236,7 +236,7 @@ class TestArguments:
         assert run(flow)[0][0]["c"] == {"sum": 6}
 
     def test_the_latest_value_comes_first(self) -> None:
-        """Of an attribute that several steps give, a later step gets the latest."""
+        """Of an attribute that several steps set, a later step gets the latest."""
         flow = chain(
             step("src", {"x": 1}),
             step("a", lambda x: {"x": x + 10}),

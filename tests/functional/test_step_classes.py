@@ -57,7 +57,7 @@ class Shout(Step):
 
 
 class Quoted(Step):
-    """Changes what any function gives."""
+    """Changes what any function returns."""
 
     def call(self, **attributes: Any) -> Any:
         """In quotation marks."""
@@ -123,7 +123,7 @@ KINDS: dict[str, tuple[Callable[[], Step], str, list[str]]] = {
 
 
 def collected(flow: Any) -> list[Any]:
-    """What `start` gives."""
+    """What `start` returns."""
 
     async def main() -> RunResult:
         async with start(flow) as running:
@@ -275,7 +275,7 @@ def test_drawings_show_the_class_of_a_step() -> None:
     ("mistake", "error", "words"),
     [
         (lambda: Step("s"), InvalidFlowError, "needs a function"),
-        (lambda: Step("s", untyped(5)), InvalidFlowError, "5 (int) is no function"),
+        (lambda: Step("s", untyped(5)), InvalidFlowError, "5 (int) isn't a function"),
         (lambda: Step("a b", doubled), InvalidNameError, "'a_b'"),
         (lambda: Step("s", nothing), InvalidFlowError, "SourceStep"),
         (lambda: Step("s", doubled, by=2), InvalidFlowError, "no parameter 'by'"),
@@ -283,7 +283,7 @@ def test_drawings_show_the_class_of_a_step() -> None:
         (lambda: SourceStep("s"), InvalidFlowError, "needs data or a function"),
         (lambda: SourceStep("s", doubled), InvalidFlowError, "takes attributes"),
         (lambda: SourceStep("s", [1]), InvalidProductError, "item 0 of the data"),
-        (lambda: SourceStep("s", "ab"), InvalidFlowError, "a string is no data"),
+        (lambda: SourceStep("s", "ab"), InvalidFlowError, "a string isn't data"),
     ],
 )
 def test_mistakes_are_refused_when_they_are_made(

@@ -1,4 +1,4 @@
-"""What a step gives: how many products, in which state, how many calls at once; its options."""
+"""What a step returns: how many products, in which state, how many calls at once; its options."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tests.support.errors import refused, untyped
 
 class TestOutputs:
     def test_a_step_may_give_several_products(self) -> None:
-        """Each mapping that a step gives is a product of its own, in the order given."""
+        """Each mapping that a step returns is a product of its own, in the order given."""
         result = run_step(lambda x: [{"y": i} for i in range(x)])
 
         assert result == RunResult([{"src": {"x": 3}, "s": {"y": i}} for i in range(3)])
 
     @pytest.mark.parametrize("nothing", [[], (), {}.items(), iter(())])
     def test_an_empty_iterable_drops_the_product(self, nothing: Any) -> None:
-        """A step that gives an iterable without items filters."""
+        """A step that returns an iterable without items filters."""
         assert run_step(lambda x: nothing) == RunResult([])
 
     def test_an_empty_mapping_is_a_product_that_adds_nothing(self) -> None:
-        """A step that gives {} passes the product on; it does not show and forgets nothing."""
+        """A step that returns {} passes the product on; it does not show and forgets nothing."""
         flow = chain(
             step("src", {"x": 3}),
             step("blank", lambda x: {}),
@@ -43,14 +43,14 @@ class TestOutputs:
         assert run(flow) == RunResult([{"src": {"x": 3}}] * 3)
 
     def test_an_empty_mapping_from_a_source_is_a_product(self) -> None:
-        """A source that gives {} starts a product of which nothing shows."""
+        """A source that returns {} starts a product of which nothing shows."""
         assert run(step("src", {})) == RunResult([{}])
         assert run(step("src", [{}, {"x": 1}]) >> step("s", lambda x=0: {"y": x})) == RunResult(
             [{"s": {"y": 0}}, {"src": {"x": 1}, "s": {"y": 1}}]
         )
 
     def test_one_dictionary_given_again_and_again_is_several_products(self) -> None:
-        """A step may change and give the same dictionary; each product keeps its own state."""
+        """A step may change and return the same dictionary; each product keeps its own state."""
 
         def same(x: int) -> Iterator[dict[str, int]]:
             row = {"y": 0}
@@ -72,7 +72,7 @@ class TestOutputs:
         assert run_step(late) == wanted
 
     def test_a_source_may_give_one_dictionary_again_and_again(self) -> None:
-        """A source may change and give the same dictionary; each product keeps its own state."""
+        """A source may change and return the same dictionary; each product keeps its own state."""
 
         def same() -> Iterator[dict[str, int]]:
             row = {"x": 0}
@@ -107,7 +107,7 @@ class TestOutputs:
         assert result[0][0]["s"] == {"z": 3}
 
     def test_a_result_does_not_change_the_data_of_the_flow(self) -> None:
-        """Whoever changes a result changes no later run."""
+        """A changed result changes no later run."""
         flow = step("src", {"x": 3}) >> step("s", plain)
 
         run(flow)[0][0]["src"]["x"] = 99
@@ -116,7 +116,7 @@ class TestOutputs:
 
     @pytest.mark.parametrize("function", [plain, coroutine])
     def test_a_product_that_a_class_has_seen_does_not_change(self, function: Any) -> None:
-        """A transformer of one's own may keep a product, and give it twice, without surprise."""
+        """A transformer of one's own may keep a product, and yield it twice, without surprise."""
         kept: list[Any] = []
 
         class Keep(Transformer[Any, Any]):
@@ -152,7 +152,7 @@ class TestConcurrency:
 
     @staticmethod
     def meeting(size: int) -> Callable[[int], Awaitable[dict[str, int]]]:
-        """A function whose calls end only when `size` of them are under way."""
+        """A function whose calls end only when `size` of them are in flight."""
         waiting: list[int] = []
         all_here = asyncio.Event()
 
@@ -185,7 +185,7 @@ class TestConcurrency:
         assert len(run(flow)[0]) == size
 
     def test_a_step_that_waits_only_now_and_then_is_no_exception(self) -> None:
-        """A function may give a mapping at first, and later awaitables, which run side by side."""
+        """A function may yield a mapping at first, and later awaitables, which run side by side."""
         meet = self.meeting(5)
         flow = step("src", [{"x": x} for x in range(10)]) >> step(
             "s", lambda x: {"y": x} if x < 5 else meet(x)
@@ -278,7 +278,7 @@ class TestOptions:
 
     @pytest.mark.parametrize("concurrency", [0, -1, "3", 2.5, True])
     def test_a_limit_is_a_whole_number_from_one_on(self, concurrency: Any) -> None:
-        """A limit of no call at all, or one that is no number, is refused at once."""
+        """A limit of no call at all, or one that isn't a number, is refused at once."""
         with refused(InvalidOptionError, "concurrency", repr(concurrency)):
             step("s", coroutine).options(concurrency=concurrency)
         with refused(InvalidOptionError, "concurrency", repr(concurrency)):

@@ -222,7 +222,7 @@ def test_a_step_that_is_not_reached_opens_nothing() -> None:
 
 
 def test_options_are_about_calls_and_not_about_opening() -> None:
-    """What could not be opened ends the run, and is not tried again, replaced or timed."""
+    """What could not be opened ends the run, and is not retried, replaced or timed."""
     tried = []
 
     def broken() -> Any:
@@ -326,7 +326,7 @@ def anything(**attributes: Any) -> dict[str, Any]:
 MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: step("s", give, using=5), "using=5 (int): expected a mapping"),
     (lambda: step("s", give, using={1: Client}), "expected a mapping of the names"),
-    (lambda: step("s", give, using={"a b": Client}), "'a b' in using is no identifier"),
+    (lambda: step("s", give, using={"a b": Client}), "'a b' in using isn't an identifier"),
     (lambda: step("s", give, using={"other": Client}), "has no parameter 'other'"),
     (lambda: step("s", give, using={"client": Client()}), "lambda: Client(…)"),
     (lambda: step("s", give, client=1, using={"client": Client}), "is a fixed keyword"),

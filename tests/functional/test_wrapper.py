@@ -95,7 +95,7 @@ def test_outputs_of_the_inner_one_keep_their_lineage(kind: str, options: dict[st
 
 
 def test_the_paths_of_an_inner_group_are_one() -> None:
-    """What it gives comes product by product."""
+    """What it yields comes product by product."""
     group = parallel(double, step("minus", lambda x: {"y": -x}), passthrough())
     result = run(step("src", {"x": 1}) >> Twice(group))
     assert len(result) == 1
@@ -232,7 +232,9 @@ def test_drawings_and_checks_look_into_it() -> None:
     assert "need: needs the attribute 'q'" not in str(check(flow))  # n may give anything
     lacking = src >> Twice(step("need", lambda q: {"y": q}).options(window=3))
     assert "warning: need: needs the attribute 'q'" in str(check(lacking))
-    assert "unless 'Twice' adds it in its calls; give the parameter" in str(check(lacking))
+    assert "unless 'Twice' adds it in its calls; set a default for the parameter" in str(
+        check(lacking)
+    )
     assert "error" not in str(check(lacking))
     assert "warning: need: window=3 has no effect" in str(check(lacking))
     assert repr(Twice(double)) == "Twice(step('double', <lambda>))"
@@ -253,7 +255,7 @@ def test_types_are_those_of_the_inner_one() -> None:
             yield "a"
 
     assert Wrapper(Half()).process([4]) == [2.0]
-    with refused(InvalidFlowError, "gives str, but the second takes int"):
+    with refused(InvalidFlowError, "emits str, but the second takes int"):
         Words() >> untyped(Wrapper(Half()))
 
 

@@ -447,7 +447,7 @@ class TestOfUsers:
         assert [first.name for first, _ in flow.get_connections()] == ["Numbers", "a"]
 
     def test_what_is_no_description_is_refused(self) -> None:
-        """The message has the class and what it gave."""
+        """The message has the class and what it returned."""
 
         class Wrong(Add):
             def describe(self) -> Any:
@@ -534,6 +534,6 @@ def test_a_renderer_needs_no_more_than_the_graph() -> None:
 
 
 def test_a_consumer_alone_has_no_product_type() -> None:
-    """It gives a result, and no products."""
+    """It returns a result, and no products."""
     consumer: Consumer[int, Any] = Collect()
     assert only(consumer).product_type is Any

@@ -79,7 +79,7 @@ class TestNodes:
         assert only(SimpleProducer([1]), "producer").details == ["items=[1]"]
 
     def test_labels_are_shown_with_their_mark(self) -> None:
-        """As the conduit gives them among its attributes."""
+        """As the conduit has them among its attributes."""
 
         class Labelled(Scale):
             def get_repr_attributes(self) -> Mapping[str, object]:
@@ -172,7 +172,7 @@ class TestEdges:
 
     @given(graph=transformers())
     def test_they_are_the_connections_of_the_flow(self, graph: Graph) -> None:
-        """But for start, end and points, an edge is what `get_connections` gives."""
+        """But for start, end and points, an edge is what `get_connections` yields."""
         flow = Recorder().flow(graph)
         drawn = FlowGraph.of(flow)
         keys = {node.key for node in drawn.nodes if node.role == "transformer"}
@@ -195,7 +195,7 @@ class TestPaths:
 
     @given(graph=st.one_of(flows(), transformers()))
     def test_each_index_is_that_of_the_path_in_the_result(self, graph: Graph) -> None:
-        """Following the edges of one index gives the conduits of that path."""
+        """Following the edges of one index leads to the conduits of that path."""
         flow = Recorder().flow(graph)
         drawn = FlowGraph.of(flow, paths=True)
         names = {node.key: node.name for node in drawn.nodes if node.role not in UNNAMED}

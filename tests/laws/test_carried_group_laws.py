@@ -97,7 +97,7 @@ class Branching:
         return step(name, call(name, fails)).options(**options)
 
     def one(self, name: str, fails: bool) -> Callable[..., Any]:
-        """A function that gives one product."""
+        """A function that returns one product."""
 
         async def call(x: int) -> dict[str, int]:
             self.begin(name, x)

@@ -9,7 +9,7 @@ from tests.support.contended_flows import ContendedFlow
 
 
 def assert_ends(seed: int) -> None:
-    """The flow of this seed gives what nested loops would give, within all of its limits."""
+    """The flow of this seed returns what nested loops would return, within all of its limits."""
     flow = ContendedFlow(seed)
     # A deadlock is an error in virtual time, and names the tasks that wait.
     assert run_virtual(flow.outputs(), patience=0) == flow.expected, seed

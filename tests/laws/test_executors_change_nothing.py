@@ -61,7 +61,7 @@ def random_steps(choice: random.Random) -> list[tuple[Callable[..., Any], Option
 async def result_of(
     seed: int, executors: list[Any], limiter: Any
 ) -> list[dict[str, dict[str, Any]]]:
-    """What the flow of this seed gives if its plain functions run in these executors."""
+    """What the flow of this seed returns if its plain functions run in these executors."""
     choice = random.Random(seed)
     made = []
     for index, (function, options, is_plain) in enumerate(random_steps(choice)):

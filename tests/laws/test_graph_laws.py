@@ -1,4 +1,4 @@
-"""The laws of the engine, on random graphs: what a run gives, and how often it calls."""
+"""The laws of the engine, on random graphs: what a run returns, and how often it calls."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class TestOutputs:
 
     @given(graph=flows(classes=True), seed=seeds)
     def test_transformers_that_are_classes_fit_between_steps(self, graph: Graph, seed: int) -> None:
-        """A class may give a product again: each of the two goes on by itself, as in nested loops.
+        """A class may yield a product again: each of the two goes on by itself, as in nested loops.
 
         But for their order, since a product that is given twice has the same position twice.
         """
@@ -69,7 +69,7 @@ class TestOutputs:
 
     @given(graph=flows(), first=seeds, second=seeds)
     def test_delays_do_not_change_a_result(self, graph: Graph, first: int, second: int) -> None:
-        """A flow gives an equal result on every run, whatever the delays in its steps."""
+        """A flow returns an equal result on every run, whatever the delays in its steps."""
         with_oracle(graph)
 
         result = run(Recorder(first, longest=9).flow(graph))
@@ -78,7 +78,7 @@ class TestOutputs:
 
     @given(graph=flows(), seed=seeds)
     def test_a_second_run_of_the_same_flow_gives_the_same(self, graph: Graph, seed: int) -> None:
-        """One flow object can be run again, and gives an equal result."""
+        """One flow object can be run again, and returns an equal result."""
         with_oracle(graph)
         flow = Recorder(seed).flow(graph)
 
@@ -86,7 +86,7 @@ class TestOutputs:
 
     @given(graph=flows(), seed=seeds)
     def test_arun_gives_what_run_gives(self, graph: Graph, seed: int) -> None:
-        """The asynchronous entry point gives the oracle's outputs as the synchronous one does."""
+        """The asynchronous entry point returns the oracle's outputs as the synchronous one does."""
         answer, _ = with_oracle(graph)
         flow = Recorder(seed).flow(graph)
 
@@ -94,7 +94,7 @@ class TestOutputs:
 
     @given(graph=flows(2), seed=seeds)
     def test_runs_side_by_side_do_not_touch_each_other(self, graph: Graph, seed: int) -> None:
-        """Three runs of one flow at once on one loop each give the oracle's outputs."""
+        """Three runs of one flow at once on one loop each return the oracle's outputs."""
         answer, _ = with_oracle(graph)
         flow = Recorder(seed).flow(graph)
 
@@ -107,7 +107,8 @@ class TestOutputs:
     def test_input_takes_the_place_of_a_source(
         self, graph: Graph, seed: int, xs: list[int]
     ) -> None:
-        """A flow without a source gives for `input=` what it gives after a source called input."""
+        """A flow without a source returns for `input=` what it returns after a source called
+        input."""
         graph = numbered(graph)
         recorder = Recorder(seed)
         rows = [{"x": x} for x in xs]
@@ -121,7 +122,7 @@ class TestOutputs:
 class TestAlgebra:
     @given(a=sources(), b=transformers(2), c=transformers(2), seed=seeds)
     def test_chaining_is_associative(self, a: Graph, b: Graph, c: Graph, seed: int) -> None:
-        """(a >> b) >> c, a >> (b >> c) and chain(a, b, c) give the same paths in the same order."""
+        """(a >> b) >> c, a >> (b >> c) and chain(a, b, c) have the same paths in the same order."""
         left = numbered(Chain(Chain(a, b), c))
         assert isinstance(left, Chain)
         assert isinstance(left.first, Chain)
@@ -138,7 +139,7 @@ class TestAlgebra:
     def test_the_paths_of_a_group_are_those_of_its_branches(
         self, left: Graph, right: Graph, seed: int
     ) -> None:
-        """a & b gives the paths of a, then the paths of b, and so does parallel(a, b)."""
+        """a & b has the paths of a, then the paths of b, and so does parallel(a, b)."""
         group = numbered(Group((left, right)))
         assert isinstance(group, Group)
         answer, _ = with_oracle(group)
@@ -151,7 +152,7 @@ class TestAlgebra:
 
     @given(a=transformers(2), b=transformers(2), c=transformers(2), seed=seeds)
     def test_grouping_is_associative(self, a: Graph, b: Graph, c: Graph, seed: int) -> None:
-        """(a & b) & c and a & (b & c) give the same paths in the same order."""
+        """(a & b) & c and a & (b & c) have the same paths in the same order."""
         group = numbered(Group((a, b, c)))
         assert isinstance(group, Group)
         assume(sum(map(shows_passthrough, group.branches)) < 2)

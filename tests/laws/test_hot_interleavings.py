@@ -25,7 +25,7 @@ async def slowly(x: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("overflow", POLICIES)
 def test_each_item_is_taken_or_counted_as_dropped(overflow: Any) -> None:
-    """Whoever is woken first; and those that are taken come in their order."""
+    """Whichever is woken first; and those that are taken come in their order."""
 
     async def main() -> tuple[list[int], int]:
         subject: Subject[int] = Subject()

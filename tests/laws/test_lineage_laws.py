@@ -1,4 +1,4 @@
-"""What transformers of a class give in a flow of dictionaries: the lineage before it is in it."""
+"""What transformers of a class yield in a flow of dictionaries: the lineage before it is in it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Named:
         return self.called
 
     def given(self, product: Any) -> list[Any]:
-        """What it gives for a product."""
+        """What it yields for a product."""
         return [{"v": 10 * product["v"] + index} for index in range(self.outputs)]
 
 
@@ -184,7 +184,7 @@ def test_a_branch_beside_a_passthrough_keeps_the_lineage() -> None:
 
 
 def test_a_product_that_is_passed_on_is_the_same_object() -> None:
-    """Whatever else the transformer gives beside it."""
+    """Whatever else the transformer yields beside it."""
     seen: list[Any] = []
 
     class Watching(Transformer[Any, Any]):

@@ -47,7 +47,7 @@ class LostError(Exception):
 
 
 class Client(NamedTuple):
-    """Who subscribes after so many seconds, and how it leaves: after so many items, or
+    """A subscriber: after how many seconds it comes, and how it leaves: after so many items, or
     as many seconds, if not at the end."""
 
     kind: str
@@ -165,8 +165,8 @@ CLIENTS = st.builds(
 def test_each_run_gets_what_it_would_get_of_rx_alone(
     shared: str, clients: list[Client], count: int, fails: bool
 ) -> None:
-    """Whoever subscribes first, and however it leaves: the source goes on as long as anybody
-    listens, and begins anew for whoever comes after that, as it does in Rx."""
+    """However the subscribers come and leave: the source goes on as long as anybody
+    listens, and begins again for the next subscriber, as it does in Rx."""
     share = SHARED[shared]
 
     async def with_flows() -> Any:

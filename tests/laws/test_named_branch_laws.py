@@ -20,7 +20,7 @@ SOURCE = [{"uid": (number,)} for number in range(3)]
 
 @dataclass
 class NamingWorld(World):
-    """Gives names to branches of groups, or to a part of a flow elsewhere."""
+    """Sets names to branches of groups, or to a part of a flow elsewhere."""
 
     names: list[str] = field(default_factory=list)
 
@@ -49,7 +49,8 @@ def told(result: RunResult) -> Any:
 @settings(max_examples=as_many(15, thoroughly=500))
 @given(graphs(nodes()), st.integers(0, 999))
 def test_a_flow_gives_the_same_with_names_and_without(graph: Graph, seed: int) -> None:
-    """Outputs, their order, failures, and what a rerun of those gives; also once it was pickled."""
+    """Outputs, their order, failures, and what a rerun of those returns; also once it was
+    pickled."""
     assume(one_passthrough(graph))
     graph = named(graph)
     results, merged = [], []

@@ -147,7 +147,7 @@ class TestOrder:
     def test_each_key_comes_in_order_and_the_window_is_held(
         self, rows: list[tuple[int, int]], limit: int, window: int | None, retried: bool
     ) -> None:
-        """Never more calls begun that are not all handed on than the window."""
+        """Never more calls begun that are not all passed on than the window."""
         begun = given = widest = peak = active = 0
         seen: Counter[int] = Counter()
 

@@ -1,4 +1,4 @@
-"""The order in which a flow hands on its products: always the same, or that of a result."""
+"""The order in which a flow yields its products: always the same, or that of a result."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def random_flow(
 
 
 def in_loops(graph: Graph, product: Product) -> Iterator[tuple[int, Product]]:
-    """What nested loops give for a product, in their order, each with its path."""
+    """What nested loops yield for a product, in their order, each with its path."""
     match graph:
         case Group(branches):
             before = 0
@@ -90,7 +90,7 @@ class Listed(Consumer[Any, list[tuple[int, Any]]]):
 
 
 async def read(flow: Any, seed: int, **arguments: Any) -> list[tuple[int, Any]]:
-    """What astream() gives, read by fits and starts."""
+    """What astream() yields, read by fits and starts."""
     rng, found = random.Random(seed), []
     async for output in astream(flow, **arguments):
         found.append(output)
@@ -113,7 +113,7 @@ async def iterated(flow: Any) -> list[Any]:
 
 
 def all_readings(flow: Any, seed: int) -> list[list[Any]]:
-    """What each way to take the products gives, without the paths where it tells none."""
+    """What each way to take the products yields, without the paths where it tells none."""
     with_paths = [
         (flow >> Listed()).run(),
         asyncio.run((flow >> Listed()).arun()),
@@ -133,7 +133,7 @@ def all_readings(flow: Any, seed: int) -> list[list[Any]]:
 class TestPlainFunctions:
     @pytest.mark.parametrize("seed", range(8))
     def test_products_come_as_nested_loops_give_them(self, seed: int) -> None:
-        """To whoever takes them, and however that one dawdles."""
+        """However slowly the reader takes them."""
         graph = random_flow(seed)
         values: Any = graph.first
         wanted = [
@@ -191,7 +191,7 @@ class TestOrderedFlows:
     @pytest.mark.parametrize("seed", range(5))
     @pytest.mark.parametrize("sources", [1, 2])
     def test_ordered_on_a_flow_gives_the_order_of_its_result(self, seed: int, sources: int) -> None:
-        """Path by path, each in its order: to whoever takes the products as they come."""
+        """Path by path, each in its order: to the reader of the products as they come."""
         kinds = ("list", *PLAIN, "async", "async generator")
         graph = random_flow(seed, ALL_KINDS, sources, kinds)
         wanted = [

@@ -18,7 +18,7 @@ STATES = ["running", "paused", "draining", "done"]
 
 
 def random_step(name: str, random: Random) -> Any:
-    """A step that waits, fails, runs out of time, gives nothing or several, by chance."""
+    """A step that waits, fails, runs out of time, returns nothing or several, by chance."""
     pauses = [random.choice((0.0, 0.1, 0.7, 3.0)) for _ in range(7)]
     failing = random.choice((0.0, 0.0, 0.3, 0.9))
     most = random.choice((1, 1, 2, 5))

@@ -54,7 +54,7 @@ class World:
         return chain
 
     def step(self, kind: str, at: int) -> Any:
-        """One step, which makes `v` anew."""
+        """One step, which makes `v` again."""
         name = f"{kind}{at}"
 
         def plain(v: int) -> dict[str, int]:

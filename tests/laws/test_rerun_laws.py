@@ -1,7 +1,7 @@
 """The laws of failures that run again, on random flows in virtual time.
 
 The same flow runs three times: with calls that fail, with those run again, and with no call that
-fails. What the first two come to is what the third one gives.
+fails. What the first two come to is what the third one returns.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Mended(World):
 
 @dataclass
 class Case:
-    """A random flow, and what it gives in worlds in which more or less goes well."""
+    """A random flow, and what it returns in worlds in which more or less goes well."""
 
     graph: Graph
     count: int
@@ -80,7 +80,7 @@ class Case:
         return self.flow(Mended(self.seed, times=99))
 
     def uids(self) -> list[list[Uid]]:
-        """What nested loops would give if all went well."""
+        """What nested loops would return if all went well."""
         world, inputs = Mended(self.seed), [(number,) for number in range(self.count)]
         return world.paths(self.graph, inputs, Told())
 
@@ -119,7 +119,7 @@ class TestMerged:
     def test_in_any_number_of_goes_in_any_order(
         self, case: Case, goes: int, shuffle: random.Random
     ) -> None:
-        """Each failure in one of them; what failed in front of others may come later."""
+        """Each failure in one of them; failures in front of others may come later."""
 
         async def main() -> None:
             merged = await arun(case.failing())
@@ -170,7 +170,7 @@ class TestMerged:
 
     @given(cases(), st.integers(2, 3))
     def test_failures_that_did_not_run_again_are_left(self, case: Case, every: int) -> None:
-        """But for those of products that have been made anew."""
+        """But for those of products that have been made again."""
 
         async def main() -> None:
             broken = await arun(case.failing())

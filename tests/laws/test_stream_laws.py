@@ -28,7 +28,7 @@ booleans = st.booleans()
 
 
 def pausing(seed: int) -> Callable[[], Coroutine[Any, Any, None]]:
-    """A function that gives way to the loop a random number of times, often none."""
+    """A function that yields to the loop a random number of times, often none."""
     numbers = random.Random(seed)
 
     async def pause() -> None:
@@ -38,7 +38,7 @@ def pausing(seed: int) -> Callable[[], Coroutine[Any, Any, None]]:
 
 
 def function_of(calls: Calls, seed: int, several: bool) -> tuple[Function, Callable[[int], range]]:
-    """A function for flat_map with random pauses, and what it gives for each item."""
+    """A function for flat_map with random pauses, and what it returns for each item."""
     pause = pausing(seed)
 
     async def one(item: int) -> int:

@@ -97,7 +97,7 @@ class TestInbox:
 
     @pytest.mark.parametrize("closed", ["before", "meanwhile"])
     def test_a_closed_loop_calls_nothing(self, closed: str) -> None:
-        """Who tries is told so; who posts all the same gets no error."""
+        """`try_post` returns so; `post` raises no error."""
         called: list[int] = []
         loop = asyncio.new_event_loop()
         inbox = Inbox(loop)

@@ -53,7 +53,7 @@ class TestLeftCalls:
     def test_a_run_ends_though_calls_hang(
         self, gate: threading.Event, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """It says so in one line of the log, and gives all other results."""
+        """It says so in one line of the log, and returns all other results."""
 
         async def resolve(x: int) -> dict[str, str]:
             return {"y": await hang(gate) if x < 2 else "in time"}

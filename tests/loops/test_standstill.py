@@ -23,7 +23,7 @@ async def ticks() -> AsyncIterator[dict[str, int]]:
 
 
 def shared_by_rx() -> Callable[[], Any]:
-    """What gives a producer that listens to one run of the source, which reactivex shares."""
+    """What makes a producer that listens to one run of the source, which reactivex shares."""
     shared = step("source", ticks).to_observable().pipe(ops.share())
     return lambda: from_observable(shared, "source")
 
@@ -67,7 +67,7 @@ def test_whoever_listens_in_another_thread_is_told(share: Callable[[], Any]) -> 
 
 
 def test_no_listener_waits_for_the_clean_up_of_a_source_whose_loop_stands_still() -> None:
-    """Who listens to a hub in another thread is told, and closing the hub returns."""
+    """A listener to a hub in another thread is told, and closing the hub returns."""
     other_listens, may_end, has_ended = threading.Event(), asyncio.Event(), asyncio.Event()
     told: list[BaseException] = []
 

@@ -46,7 +46,7 @@ def test_ctrl_c_ends_a_wait_and_its_run() -> None:
 
 
 def test_a_loop_that_is_stopped_under_way_is_an_error() -> None:
-    """And the run is cleaned up, though whoever waited was not told of anything."""
+    """And the run is cleaned up, though the waiting code was not told of anything."""
     ended: list[str] = []
     outputs = stream(waiting_after(lambda: asyncio.get_running_loop().stop(), ended))
     next(outputs)

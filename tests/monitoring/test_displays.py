@@ -104,14 +104,14 @@ class TestChoice:
 
     @pytest.mark.parametrize("term", ["dumb", "unknown"])
     def test_a_terminal_that_can_not_draw_gets_lines(self, term: str) -> None:
-        """One that can't move its cursor is no place for a table."""
+        """One that can't move its cursor isn't fit for a table."""
         with stderr(Screen(), TERM=term):
             assert isinstance(fitting_display(), Lines)
 
     def test_a_terminal_that_rich_does_not_draw_in_gets_lines(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Rich has settings of its own for that, which grow in number, and they are heeded."""
+        """Rich has settings of its own for that, which grow in number, and they are respected."""
         monkeypatch.setattr("rich.console.Console.is_terminal", False)
         with stderr(Screen()):
             assert isinstance(closed(fitting_display()), Lines)
@@ -122,7 +122,7 @@ class TestChoice:
             assert isinstance(fitting_display(), Lines)
 
     def test_a_kernel_gets_a_table(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """IPython in a terminal is no notebook."""
+        """IPython in a terminal isn't a notebook."""
         shell = SimpleNamespace()
         ipython: Any = SimpleNamespace(get_ipython=lambda: shell)
         monkeypatch.setitem(sys.modules, "IPython", ipython)
@@ -361,7 +361,7 @@ class TestTable:
 
 class TestHtml:
     def test_names_are_escaped(self) -> None:
-        """A name is no HTML."""
+        """A name isn't HTML."""
         text = progress_table(running(at("<script>alert('&')</script>")))
         assert "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;" in text
         assert "<script" not in text

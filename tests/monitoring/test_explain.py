@@ -1,4 +1,4 @@
-"""explain() names what holds a run up, and gives the numbers that prove it."""
+"""explain() names what holds a run up, with the numbers that prove it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class TestBottleneck:
         checked(
             early,
             "mid",
-            *("mid is the bottleneck: all of its 3 places were taken for 100% of 9.5 s",),
+            *("mid is the bottleneck: all of its 3 slots were taken for 100% of 9.5 s",),
             *("with 16 products waiting", "first, before it, was blocked for 100%"),
             *("last, behind it, was starved for 9", "Raise its concurrency"),
         )
@@ -80,7 +80,7 @@ class TestBottleneck:
         explanation = explained(
             flow,
             "last",
-            "its one place was taken for 100% of 40.1 s",
+            "its one slot was taken for 100% of 40.1 s",
             "mid, before it, was blocked",
         )
         assert "behind it" not in explanation.sentence
@@ -129,7 +129,7 @@ class TestBottleneck:
     def test_is_a_step_on_several_paths(self) -> None:
         """Its places are those of all paths together."""
         group = slow("a", 0.1) & slow("b", 0.1) & passthrough()
-        explained(rows(20) >> group >> slow("last", 1, 2), "last", "all of its 2 places")
+        explained(rows(20) >> group >> slow("last", 1, 2), "last", "all of its 2 slots")
 
     @pytest.mark.parametrize("slowest", [0, 30, 59])
     def test_is_found_in_a_long_chain(self, slowest: int) -> None:
@@ -243,6 +243,6 @@ def test_of_a_step_that_an_operator_subscribes_to_nothing_is_said_of_others() ->
     explanation = explained(
         rows(10) >> slow("first", 0) >> (pipe & slow("other", 0.1, 3)),
         "inner",
-        "inner is the bottleneck: its one place was taken for 100% of 10 s. Raise",
+        "inner is the bottleneck: its one slot was taken for 100% of 10 s. Raise",
     )
     assert "first" not in explanation.sentence

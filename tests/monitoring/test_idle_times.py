@@ -124,7 +124,7 @@ class TestGauge:
         return Gauge("a", "key", "src → a", 2)
 
     def test_adds_up_the_seconds_of_all_calls(self, clock: Clock) -> None:
-        """Two calls at once for a second are two seconds; those under way count by now."""
+        """Two calls at once for a second are two seconds; those in flight count by now."""
         gauge = self.gauge()
         gauge.busy.start(clock.now)
         gauge.busy.start(clock.now)
@@ -178,7 +178,7 @@ class TestGauge:
         assert gauge.waiting == 3
 
     def test_of_a_call_counts_until_it_rests(self, clock: Clock) -> None:
-        """A generator that waits for its reader doesn't work, but its call is under way."""
+        """A generator that waits for its reader doesn't work, but its call is in flight."""
         meter = Meter()
         gauge = meter.gauges.at(Trail("a"), "a", "key")
         call = meter.begin(gauge)
@@ -237,7 +237,7 @@ class TestNoMeter:
 
 
 class Layer(NamedTuple):
-    """A step: seconds a call, calls at once, whether it is plain, what fails, branches."""
+    """A step: seconds a call, calls at once, whether it is plain, failed calls, branches."""
 
     pause: float
     limit: int
@@ -322,8 +322,8 @@ class TestLaws:
     def test_nothing_is_lost_however_a_run_is_steered(
         self, layers: list[Layer], moves: list[tuple[str, float]], pause: float
     ) -> None:
-        """Paused, resumed and drained at any moment, it gives what its source gave, and no more,
-        but for what is pending, which a rerun gives."""
+        """Paused, resumed and drained at any moment, it returns what its source emitted, and no
+        more, but for what is pending, which a rerun returns."""
         gave: list[int] = []
 
         async def source() -> AsyncIterator[Row]:

@@ -197,7 +197,7 @@ def test_a_step_that_awaits_holds_no_loop(processor: Processor) -> None:
     """What is slow elsewhere is explained as before."""
     explanation = over(rows(9) >> slow("f", 1, 1)).explain()
     assert (explanation.stats["f"].on_loop, explanation.stats.loop) == (0, 0)
-    assert "its one place was taken" in explanation.sentence
+    assert "its one slot was taken" in explanation.sentence
 
 
 def test_numbers_of_another_thread_are_not_taken(processor: Processor) -> None:

@@ -104,7 +104,7 @@ class Async(AsyncTransformer[Any, Any]):
 class TestCounts:
     @pytest.mark.parametrize("function", [one, waits, many, amany, later, later_many, listed])
     def test_each_call_counts_once(self, function: Any) -> None:
-        """Whatever a function gives and however it gives it, a call of it is one call."""
+        """Whatever a function returns and however it returns it, a call of it is one call."""
         meter = counted(source(5) >> step("f", function))
         assert numbers(meter) == {"src": (5, 0, 0, 5), "f": (5, 0, 0, 5)}
 
@@ -238,7 +238,7 @@ class TestExpectations:
 
 class TestJournal:
     def test_it_has_each_call_of_a_run_with_timestamps(self) -> None:
-        """Those that gave nothing as well, and once what several outputs share."""
+        """Those that returned nothing as well, and once what several outputs share."""
         flow = source(3) >> step("f", many) >> (step("g", one) & step("h", waits))
         result = run(flow, timestamps=True)
         assert [(call.step, call.item, call.products) for call in result._times.calls] == [
@@ -434,7 +434,7 @@ class TestSameWithAndWithout:
 
 
 def test_a_time_out_that_a_generator_survives_costs_no_product() -> None:
-    """What waited to be taken is given first, then what the generator gives in answer."""
+    """What waited to be taken is given first, then what the generator yields in answer."""
 
     async def patient(x: int) -> AsyncIterator[dict[str, int]]:
         given = 0
@@ -505,7 +505,7 @@ class TestFailuresBeforeTheFirstItem:
         assert numbers(counted(step("src", source)))["src"] == (0, 0, 1, None)
 
     def test_an_iterable_that_raises_as_it_is_begun_has_failed(self) -> None:
-        """Whether by `__aiter__` or by an `__anext__` that is no coroutine function."""
+        """Whether by `__aiter__` or by an `__anext__` that isn't a coroutine function."""
 
         class Begins:
             def __aiter__(self) -> Any:

@@ -41,7 +41,7 @@ def asked_inside(function: Callable[[Callable[[], RunStats]], Any]) -> RunStats:
 
 
 class TestUnderWay:
-    """A call that is under way is in flight and busy, whoever asks."""
+    """A call that runs is in flight and busy, however that is asked."""
 
     def test_a_plain_function_sees_itself(self) -> None:
         """It holds the loop, and asks in the middle of its second call."""
@@ -123,7 +123,7 @@ class TestOthers:
         assert (one.busy, one.on_loop) == pytest.approx((4, 4))
 
     def test_each_kind_of_outcome_of_one_step_is_a_call(self) -> None:
-        """A step may give one product, several, none, or something to be awaited."""
+        """A step may return one product, several, none, or something to be awaited."""
 
         async def later(x: int) -> Row:
             await asyncio.sleep(1)
@@ -224,7 +224,7 @@ def test_an_item_of_a_source_that_is_no_product_is_a_call_that_failed(
 
 
 def test_a_source_is_told_to_end_before_it_has_begun() -> None:
-    """It gives nothing, and is not begun."""
+    """It emits nothing, and is not begun."""
     begun: list[int] = []
 
     def source() -> Any:

@@ -83,12 +83,12 @@ class TestWhatIsLeft:
         assert tracked((5.0, 25), expected=100).eta == 15.0
 
     def test_failed_calls_are_not_waited_for(self) -> None:
-        """What has failed is over."""
+        """Failed calls are over."""
         assert at(done=90, failed=10, expected=100).remaining == 0
         assert at(done=90, failed=10, expected=100).is_over
 
     def test_nothing_is_left_of_a_step_that_did_more_than_was_expected(self) -> None:
-        """An expectation that was too small gives no time below zero."""
+        """An expectation that was too small leads to no time below zero."""
         assert tracked((5.0, 120), expected=100).eta == 0.0
 
     @pytest.mark.parametrize("expected", [None, 100])

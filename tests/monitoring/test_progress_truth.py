@@ -175,7 +175,7 @@ class TestFailing:
         assert (last.done, last.expected) == (12, 12)
 
     def test_products_given_once_more_count_once(self) -> None:
-        """A generator that is made again passes over what it gave before."""
+        """A generator that is made again passes over what it yielded before."""
         calls: list[int] = []
 
         async def many(x: int) -> AsyncIterator[Row]:

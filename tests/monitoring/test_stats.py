@@ -62,7 +62,7 @@ def busy(name: str, pause: float) -> Any:
 
 
 class Gaps:
-    """A limiter that lets in one call a second."""
+    """A limiter that admits one call a second."""
 
     def __init__(self) -> None:
         self._one = asyncio.Lock()
@@ -97,7 +97,7 @@ def unsteady(name: str, pause: float, good: int) -> Any:
 
 
 def timed(main: Callable[[], Awaitable[Any]]) -> Any:
-    """What the coroutine gives, run in virtual time that doesn't begin at 0."""
+    """What the coroutine returns, run in virtual time that doesn't begin at 0."""
 
     async def later() -> Any:
         await asyncio.sleep(1000)
@@ -216,7 +216,7 @@ class TestTimes:
         assert early["last"].busy == pytest.approx(1.5)
 
     def test_of_a_slow_last_step(self) -> None:
-        """It is busy from its first product on; whoever is before it is blocked."""
+        """It is busy from its first product on; the step before it is blocked."""
         flow = rows(40) >> slow("mid", 0.1, 2) >> slow("last", 1)
         early, _ = at(flow, 20.1)
         assert Times(20, 0, 0.1, 0, 20 / 20.1) == times(early["last"])

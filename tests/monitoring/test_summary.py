@@ -24,7 +24,7 @@ def only(*calls: object, elapsed: float = 10.0) -> StepSummary:
 
 class TestNumbers:
     def test_calls_failures_retries_and_products_are_counted(self) -> None:
-        """A failed call is a call; a call after it is a retry; a call may give many products."""
+        """A failed call is a call; a call after it is a retry; a call may return many products."""
         found = only(
             call(end=1, error="no"),
             call(start=1, end=2, attempt=2, products=3),
@@ -210,7 +210,7 @@ class TestLooks:
 
 
 def test_a_step_that_nothing_came_to_is_there_with_zeros() -> None:
-    """Whoever looks for it finds out that it was never called."""
+    """A row tells that it was never called."""
     flow = step("src", [{"x": 1}]) >> step("drop", lambda x: []) >> step("lost", lambda x: {})
 
     *_, lost = run(flow, timestamps=True).summary().steps

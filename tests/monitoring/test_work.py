@@ -102,7 +102,7 @@ def test_timelines_show_when_a_generator_works() -> None:
 
 
 def test_a_generator_in_threads_works_only_there() -> None:
-    """What it waits for its reader is no work, wherever it runs."""
+    """What it waits for its reader isn't work, wherever it runs."""
 
     def many(x: int) -> Iterator[Row]:
         yield from ({"x": index} for index in range(8))
@@ -117,7 +117,7 @@ def test_a_generator_in_threads_works_only_there() -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_spans_stay_few_and_leave_out_no_work(seed: int) -> None:
-    """However many products a generator gives, a few spans cover all of its work."""
+    """However many products a generator yields, a few spans cover all of its work."""
     random = Random(seed)
     spans, now, worked = WorkSpans(), 0.0, []
     for _ in range(random.randrange(10 * MOST_SPANS)):

@@ -1,4 +1,4 @@
-"""Plain functions off the loop: what they give and raise, how they are left, and how all ends."""
+"""Plain functions off the loop: what they return and raise, how they are left, and how all ends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def gate() -> Iterator[Gate]:
 
 
 class Counted:
-    """An endless iterator that is no generator; counts how often it is closed, and where."""
+    """An endless iterator that isn't a generator; counts how often it is closed, and where."""
 
     def __init__(self) -> None:
         self.count = itertools.count()
@@ -199,7 +199,7 @@ class TestLeaving:
     async def test_a_late_result_is_dropped(
         self, gate: Gate, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """A left call that ends well is no news."""
+        """A left call that ends well isn't news."""
         async with opened() as threads:
             task = asyncio.create_task(threads.call(gate, "late"))
             await gate.entered()
@@ -275,7 +275,7 @@ class TestEnding:
             assert await task == "result"
 
     async def test_no_call_begins_after_cancel(self) -> None:
-        """Whoever asks for one is told that it is over as a cancelled task is."""
+        """Code that asks for one is told that it is over as a cancelled task is."""
         async with opened() as threads:
             threads.cancel()
             with pytest.raises(asyncio.CancelledError, match="step 'fetch': the run has ended"):
@@ -456,7 +456,7 @@ class TestIterating:
         assert items.closed[0] is not threading.current_thread()
 
     async def test_an_iterator_is_closed_at_its_end_and_at_its_error(self) -> None:
-        """Also one that is no generator, and would not close itself."""
+        """Also one that isn't a generator, and would not close itself."""
         short, failing = Counted(), Counted()
         short.count = iter(range(3))  # type: ignore[assignment]
         error = LookupError("price")
@@ -469,7 +469,7 @@ class TestIterating:
         assert (len(short.closed), len(failing.closed)) == (1, 1)
 
     async def test_what_closing_raises_is_raised(self) -> None:
-        """An error of a `finally` surfaces to whoever closes."""
+        """An error of a `finally` surfaces to the code that closes."""
 
         def generate() -> Iterator[int]:
             try:
@@ -734,7 +734,7 @@ class TestKinds:
 
 
 async def test_a_coroutine_that_comes_too_late_is_closed() -> None:
-    """A plain function may give one; of a call that was left nobody would await it."""
+    """A plain function may return one; of a call that was left nobody would await it."""
     begun, go = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 

@@ -45,7 +45,8 @@ def broken(name: str = "s", **options: Any) -> Any:
 
 
 def asked(flow: Any, name: str = "s", **terms: Any) -> list[str]:
-    """Who was asked to replace the failure of the step, on each path that it is on."""
+    """The functions that were asked to replace the failure of the step, on each path that it is
+    on."""
     result = run(flow, **terms)
     return [output[name]["y"] for path in result for output in path if name in output]
 
@@ -146,7 +147,7 @@ class TestInnermost:
 
 class TestTwice:
     def test_an_option_that_is_set_again_on_a_chain_is_replaced(self) -> None:
-        """The later one counts, and those that aren't set anew stay."""
+        """The later one counts, and those that aren't set again stay."""
         script = Script(failing(1, "given"))
         flow = (numbers(1) >> script.step("def")).options(retry=1, on_error=says("first"))
         assert ys(run(flow.options(on_error=says("second")))) == ["second"]

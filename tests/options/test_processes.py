@@ -235,7 +235,7 @@ class TestPool:
     async def test_one_that_has_waited_for_long_is_not_used(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It ends, to give its memory back."""
+        """It ends, to free its memory."""
         async with opened("process", size=1) as processes:
             pid = await processes.call(os.getpid)
             monkeypatch.setattr(process_pool, "IDLE_SECONDS", -1.0)

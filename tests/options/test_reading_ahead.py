@@ -226,7 +226,7 @@ async def test_news_that_nobody_came_to_wait_for_are_the_next_ones() -> None:
 
 
 class TestFirstItem:
-    """It is made in the call that gives the iterator."""
+    """It is made in the call that returns the iterator."""
 
     async def test_its_error_is_that_of_the_first_reading(self) -> None:
         """And not of the call, which has given an iterator."""

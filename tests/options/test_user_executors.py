@@ -222,7 +222,9 @@ class TestInsideOfACall:
                 return {"y": len(run(within, input={"x": x})[0])}
 
             crawling = step("crawl", crawl).options(executor=pool)
-            with pytest.raises(UsageError, match=r"'crawl' → step 'within'. Give the flow"):
+            with pytest.raises(
+                UsageError, match=r"'crawl' → step 'within'. Use another executor for the flow"
+            ):
                 run(rows(threads) >> crawling)
 
     def test_pools_whose_calls_wait_for_each_other_are_an_error(self) -> None:
@@ -237,7 +239,10 @@ class TestInsideOfACall:
 
             a = step("a", crawl, name="a", pool=other).options(executor=one)
             b = step("b", crawl, name="b", pool=one).options(executor=other)
-            with pytest.raises(UsageError, match=r"step '(a|b)' → step 'in_(a|b)'. Give the flow"):
+            with pytest.raises(
+                UsageError,
+                match=r"step '(a|b)' → step 'in_(a|b)'. Use another executor for the flow",
+            ):
                 run(rows(1) >> (a & b))
 
     def test_a_pool_and_a_limiter_that_wait_for_each_other_are_an_error(self) -> None:

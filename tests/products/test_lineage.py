@@ -102,7 +102,7 @@ class TestAttributes:
         assert News("x", 1).product_attributes == {"label": "x", "get_lineage": 1}
 
     def test_a_class_without_init_has_none(self) -> None:
-        """No parameters are no attributes, and no error."""
+        """Without parameters there are no attributes, and no error."""
 
         class Bare(LineageOrigin):
             product_name = "bare"
@@ -112,11 +112,11 @@ class TestAttributes:
 
 class TestLabels:
     def test_any_name_is_a_label(self) -> None:
-        """Also one that Python gives a meaning."""
+        """Also one that has a meaning to Python."""
         assert Destination("Paris").label(self=1).product_labels == {"self": 1}
 
     def test_labels_are_added_and_replaced(self) -> None:
-        """`label` gives the product itself; a second label of the name counts."""
+        """`label` returns the product itself; a second label of the name counts."""
         city = Destination("Paris")
         assert city.label(a=1).label(a=2, b=3) is city
         assert city.product_labels == {"a": 2, "b": 3}
@@ -129,7 +129,7 @@ class TestLabels:
         assert city.product_labels == {}
 
     def test_the_labels_that_are_given_out_are_a_copy(self) -> None:
-        """Who changes them doesn't change the product."""
+        """Changing them doesn't change the product."""
         city = Destination("Paris").label(a=1)
         dict(city.product_labels).clear()
         assert city.product_labels == {"a": 1}
@@ -141,7 +141,7 @@ class TestLabels:
         assert city.product_labels == {"a": 1}
 
     def test_frozen_products_can_be_labelled(self) -> None:
-        """A label is no field, so a frozen dataclass takes it."""
+        """A label isn't a field, so a frozen dataclass takes it."""
         assert Node(None).label(a=1).product_labels == {"a": 1}
 
     def test_slots_without_one_for_labels_are_told(self) -> None:
@@ -269,7 +269,7 @@ class TestDictionaries:
             assert product.get_lineage_attributes() == product.nested()
 
     def test_a_long_chain_of_steps_has_its_lineage_in_linear_time(self) -> None:
-        """The lineage of a chain of 3,000 steps is not made anew for each of them."""
+        """The lineage of a chain of 3,000 steps is not made again for each of them."""
         product = DictProduct("src", {"x": 0})
         for index in range(3000):
             product.extend(f"s{index}", {"x": index})
@@ -293,7 +293,7 @@ class TestDictionaries:
         assert DictProduct("src", {}).label(a=1).nested() == {"src": {"a": 1}}
 
     def test_a_copy_is_equal_and_separate(self) -> None:
-        """Who extends or labels the one doesn't change the other."""
+        """Extending or labelling the one doesn't change the other."""
         product = self.result()[0]
         twin = copy.copy(product)
         assert twin.nested() == product.nested()

@@ -64,7 +64,7 @@ def test_a_step_with_the_name_of_a_foreign_product_takes_nothing_from_it(source:
 
 
 def test_a_step_with_the_name_of_a_transformer_takes_nothing_from_it() -> None:
-    """The product that the transformer gave is the first of that name."""
+    """The product that the transformer yielded is the first of that name."""
     flow = step("src", ITEMS) >> Remade() >> step("Remade", lambda x: {"y": 10 * x})
     assert run(flow)[0] == [
         {"src": {"x": x}, "Remade": {"x": x}, "Remade#1": {"y": 10 * x}} for x in (1, 2)

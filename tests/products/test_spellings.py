@@ -89,7 +89,7 @@ def test_a_typed_dict_tells_of_its_names() -> None:
 
 
 def test_results_have_the_names_of_the_data() -> None:
-    """Nobody's data is written anew."""
+    """Nobody's data is written again."""
     assert [*run(step("data", [{DECOMPOSED: 1}]))[0][0]["data"]] == [DECOMPOSED]
 
 

@@ -61,7 +61,7 @@ async def test_1_07_what_comes_after_the_end_is_dropped_and_logged(
         publisher.subscriber.on_error(ValueError("after the end"))
         assert await task == [0]
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
-    assert "gave an item after its end (rule 1.7)" in caplog.text
+    assert "published an item after its end (rule 1.7)" in caplog.text
     assert "after the end" in caplog.text
 
 

@@ -23,7 +23,7 @@ from tests.support.reactive import Probe, settle
 
 
 async def test_products_of_all_paths_are_published() -> None:
-    """A group gives the products of each of its branches, each branch in its order."""
+    """A group publishes the products of each of its branches, each branch in its order."""
     flow = Numbers(3) >> (Add(10) & Add(20) & Passthrough())
     found = await Probe(first=99).of(to_publisher(flow)).all()
     assert sorted(found) == [0, 1, 2, 10, 11, 12, 20, 21, 22]
@@ -133,7 +133,7 @@ async def test_a_scheduler_names_the_loop(kind: str) -> None:
 
 
 async def test_a_subscriber_is_called_in_the_context_of_the_run() -> None:
-    """A task of its own: what the subscriber of one run does is no matter of another."""
+    """A task of its own: what the subscriber of one run does isn't a matter of another."""
     tasks: list[Any] = []
 
     def notes(signal: str, argument: Any) -> None:
@@ -198,7 +198,7 @@ async def test_streams_may_be_read_beside_their_publisher() -> None:
 
 
 def test_a_flow_of_dictionaries_ends_with_its_run_as_ever() -> None:
-    """Publishing it changes nothing of what `run` gives."""
+    """Publishing it changes nothing of what `run` returns."""
     flow = step("n", [{"n": 1}])
     to_publisher(flow)
     assert run(flow)[0] == [{"n": {"n": 1}}]

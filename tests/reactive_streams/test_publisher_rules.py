@@ -41,14 +41,15 @@ async def test_1_01_no_more_items_come_than_were_requested(publish: Any) -> None
 
 
 async def test_1_02_fewer_items_than_requested_end_with_the_completion(publish: Any) -> None:
-    """A flow that gives 6 products completes, though 100 were requested."""
+    """A flow that emits 6 products completes, though 100 were requested."""
     probe = Probe(first=100)
     assert sorted(await probe.of(publish(6)).all()) == [0, 1, 2, 3, 4, 5]
     assert probe.names[-1] == "on_complete"
 
 
 async def test_1_03_signals_come_one_at_a_time() -> None:
-    """No signal comes while the subscriber is in another one, whoever requests meanwhile."""
+    """No signal comes while the subscriber is in another one, even if another thread requests
+    meanwhile."""
 
     def requests(signal: str, argument: Any) -> None:
         if signal == "on_next":
@@ -86,7 +87,7 @@ async def test_1_04_a_failure_costs_no_demand() -> None:
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
 async def test_1_04_a_failure_of_any_kind_is_signalled(kind: type[BaseException]) -> None:
-    """Also an error that is no Exception, for the subscriber would wait for ever."""
+    """Also an error that isn't an Exception, for the subscriber would wait for ever."""
     error = kind()
     probe = Probe(first=1).of(to_publisher(Numbers(0, error)))
     await probe.ended.wait()
@@ -245,11 +246,11 @@ async def test_2_13_a_subscriber_that_raises_counts_as_cancelled(signal: str) ->
 
 
 async def test_2_13_none_is_no_item() -> None:
-    """A flow that gives None has failed, for a subscriber must not get it."""
+    """A flow that emits None has failed, for a subscriber must not get it."""
     numbers = Numbers(9)
     flow = numbers >> Nothing(at=1)
     probe = Probe(first=9).of(to_publisher(flow))
-    with refused(TypeError, "gave None", "2.13"):
+    with refused(TypeError, "emitted None", "2.13"):
         await probe.all()
     assert probe.items == [0]
     assert numbers.opened == numbers.closed == 1
@@ -257,7 +258,7 @@ async def test_2_13_none_is_no_item() -> None:
 
 
 class Nothing(Transformer[int, Any]):
-    """Gives None for one product, and all others as they are."""
+    """Emits None for one product, and all others as they are."""
 
     def __init__(self, at: int) -> None:
         self.at = at

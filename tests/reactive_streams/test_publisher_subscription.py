@@ -83,7 +83,7 @@ async def test_3_05_cancel_returns_before_the_run_has_cleaned_up() -> None:
 
 
 async def test_3_05_cancel_may_be_called_by_many_threads_at_once() -> None:
-    """The run ends once, whoever comes first."""
+    """The run ends once, whichever comes first."""
     for _ in range(20):
         source = Source()
         probe = Probe(first=5).of(to_publisher(source))
@@ -104,7 +104,7 @@ async def test_3_05_cancel_may_be_called_by_many_threads_at_once() -> None:
 
 
 async def test_3_06_request_does_nothing_after_cancel() -> None:
-    """Nothing comes of it: no item, and no error for what is no number."""
+    """Nothing comes of it: no item, and no error for anything but a number."""
     probe = Probe(first=1).of(to_publisher(Numbers()))
     await until(lambda: len(probe.items) == 1)
     probe.subscription.cancel()
@@ -326,7 +326,7 @@ def test_3_16_request_returns_normally_when_the_loop_is_closed() -> None:
 
 
 async def test_3_17_a_demand_of_two_to_the_63_is_no_limit() -> None:
-    """From there on it is unlimited; sums beyond it are no error."""
+    """From there on it is unlimited; sums beyond it aren't an error."""
     for first, more in [(MOST, MOST), (MOST - 1, 1), (2**80, 1), (MOST, 1)]:
         probe = Probe(first).of(to_publisher(Source(50)))
         probe.subscription.request(more)

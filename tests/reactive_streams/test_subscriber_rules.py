@@ -237,7 +237,7 @@ async def test_2_10_an_error_without_a_request_is_taken() -> None:
 
 
 async def test_2_11_signals_of_any_thread_take_effect_in_their_order() -> None:
-    """Items that a thread gives come in its order, on the loop, and the end comes behind them."""
+    """Items that a thread sends come in its order, on the loop, and the end comes behind them."""
     publisher = Manual()
     async with reading(publisher, buffer=1_000) as task:
 

@@ -123,7 +123,7 @@ def facts_of_class(name: str, cls: type) -> Iterator[tuple[str, Any]]:
 
 
 def attributes(cls: type) -> dict[str, Any]:
-    """What the package's own classes give to a class and its users: public names and operators."""
+    """What the package's own classes add to a class and its users: public names and operators."""
     found: dict[str, Any] = {}
     for owner in cls.__mro__:
         if not owner.__module__.startswith("fluxus_rx"):

@@ -1,4 +1,4 @@
-"""The maps of the house, for whoever changes it, show what is there."""
+"""The maps of the house, for its engineers, show what is there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_map_has_the_folders_in_their_order() -> None:
 
 
 def test_the_package_opens_with_the_same_map() -> None:
-    """In a comment, for whoever opens the package rather than the documentation."""
+    """In a comment, for readers of the package rather than the documentation."""
     text = (CHECKOUT / "fluxus_rx/__init__.py").read_text(encoding="utf-8")
     comment = "\n".join(line for line in text.splitlines() if line.startswith("# "))
     lines = re.findall(r"^# ((?:\w+, )*\w+)(?: {2,}\S.*)?$", comment, re.MULTILINE)
@@ -55,12 +55,12 @@ def paths() -> list[str]:
 
 @pytest.mark.parametrize("path", sorted(set(paths())))
 def test_each_file_that_the_table_names_is_there(path: str) -> None:
-    """Whoever moves a module moves its name in CONTRIBUTING.rst, too."""
+    """A module that moves takes its name along in CONTRIBUTING.rst, too."""
     assert (CHECKOUT / "fluxus_rx" / path).exists()
 
 
 def test_the_table_names_something_of_each_private_folder() -> None:
-    """No room of the house is without a way that leads to it; modules at the top are no rooms."""
+    """No room of the house is without a way that leads to it; modules at the top aren't rooms."""
     named = {path.partition("/")[0] for path in paths()}
     rooms = {folder for level in ORDER for folder in level if folder.startswith("_")}
     assert rooms - named == {"__init__", "_errors", "_typing"}

@@ -77,7 +77,7 @@ def test_the_law_finds_such_a_text(text: str) -> None:
     ["counted(n, 'step')", "f'{speed:.1f} times as fast'", "f'{name!r} steps'", "f'{count} is'"],
 )
 def test_the_law_leaves_other_texts_alone(text: str) -> None:
-    """What is no number, or no plural, may stand as it is."""
+    """What isn't a number, or a plural, may stand as it is."""
     assert not [*plurals(f"x = {text}")]
 
 

@@ -51,7 +51,7 @@ def test_folders_have_up_to_14_modules(house: House) -> None:
 
 
 def test_a_top_level_name_stands_in_one_module(house: House) -> None:
-    """Whoever looks for it finds one."""
+    """A search for it finds one."""
     assert house.shared_names() == {}
 
 

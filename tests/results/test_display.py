@@ -299,7 +299,7 @@ class TestHtml:
         assert running._repr_html_() == running.stats()._repr_html_()
 
     def test_ipython_prints_the_lines(self) -> None:
-        """In a terminal, as a line of 2,000 characters is no help there."""
+        """In a terminal, as a line of 2,000 characters doesn't help there."""
         pretty = pytest.importorskip("IPython.lib.pretty")
         stats = RunStats(1.5, "done", 0, ())
         for shown in (large(), failures(3), stats, stats.explain()):

@@ -122,7 +122,7 @@ class TestLaw:
         assert len(expected[0]) == 3
 
     def test_labels_are_kept(self) -> None:
-        """They are no attributes, and part of the lineage."""
+        """They aren't attributes, and part of the lineage."""
         product = DictProduct("add", {"y": 2}, DictProduct("src", {"x": 1}).label(kind="test"))
         failures = Failures([Failure("s", "src → add → s", product, ValueError("no"), 1)])
         read = there_and_back(failures)[0].lineage
@@ -199,7 +199,7 @@ class TestLines:
 
     @pytest.mark.parametrize("kind", ["path", "text", "bytes", "gzip", "cp1252", "append"])
     def test_it_goes_to_whatever_can_be_written(self, kind: str, tmp_path: Path) -> None:
-        """And comes from there; a path is written anew."""
+        """And comes from there; a path is overwritten."""
         path = tmp_path / "failures.jsonl"
         failures = failing(["ä → \ud800 \u2028", "b"])
         if kind == "path":
@@ -226,7 +226,7 @@ class TestLines:
             assert len(Failures.from_json(file)) == 2
 
     def test_each_line_is_written_by_one_call(self) -> None:
-        """And handed on at once: whoever is killed in between leaves whole lines."""
+        """And passed on at once: a program that is killed in between leaves whole lines."""
         calls: list[str] = []
 
         class Stream(io.StringIO):
@@ -279,7 +279,7 @@ class TestValues:
     @pytest.mark.parametrize("default", [lambda value: value, lambda value: (value,)])
     def test_a_function_that_gives_no_json_is_told_of(self, default: Any) -> None:
         """Also one that never comes to an end."""
-        with refused(InvalidProductError, "'x' of step 'src'", "default= gave"):
+        with refused(InvalidProductError, "'x' of step 'src'", "default= returned"):
             failing([b"x"]).to_json(io.StringIO(), default=default)
 
     def test_what_an_own_transformer_was_given_is_an_item(self) -> None:
@@ -297,7 +297,7 @@ class TestReading:
         """By its number."""
         file = io.StringIO()
         failing([1]).to_json(file)
-        with refused(InvalidOptionError, "line 2 is no failure"):
+        with refused(InvalidOptionError, "line 2 isn't a failure"):
             Failures.from_json(io.StringIO(file.getvalue() + line))
 
     def test_a_newer_version_is_told_of(self) -> None:

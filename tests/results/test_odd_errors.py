@@ -13,7 +13,7 @@ from fluxus_rx import Failures, run, step
 
 
 class ApiError(Exception):
-    """As those of clients that hand on what a body has."""
+    """As those of clients that pass on what a body has."""
 
     def __getattr__(self, name: str) -> Any:
         return self.__dict__["body"][name]

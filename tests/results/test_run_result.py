@@ -120,7 +120,7 @@ class TestRepr:
         assert eval(repr(result), {"RunResult": RunResult}) == result
 
     def test_the_repr_of_a_small_run_is_the_expression(self) -> None:
-        """This holds for what a run gives, with and without times."""
+        """This holds for what a run returns, with and without times."""
         for timestamps in (False, True):
             result = run(flow(), timestamps=timestamps)
 

@@ -33,7 +33,7 @@ class TestPaths:
         ("name", "paths"), [("alpha", [0]), ("b", [1]), ("numbers → tag → judge", [])]
     )
     def test_a_name_gives_the_outputs_of_the_path(self, name: str, paths: list[int]) -> None:
-        """A number goes on to do so; the steps of a path are no name where it has one."""
+        """A number goes on to do so; the steps of a path aren't a name where it has one."""
         result = judged()
         if not paths:
             with pytest.raises(KeyError):
@@ -115,7 +115,7 @@ class TestPaths:
         assert older.paths == ("path 0", "path 1")
 
     def test_items_that_come_from_elsewhere_have_a_path_too(self) -> None:
-        """It is called by what gives them."""
+        """It is called by what emits them."""
         result = run(SimpleProducer([{"n": 1}]) >> tag("a"))
         assert result.paths == ("SimpleProducer → tag",)
 
@@ -148,7 +148,7 @@ class TestValues:
         assert result.values("score") == before
 
     def test_no_outputs_have_no_values(self) -> None:
-        """Which is no mistake in the name."""
+        """Which isn't a mistake in the name."""
         assert RunResult([], []).values("whatever") == []
 
     @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ class TestArrowStream:
     """The real libraries."""
 
     def test_pyarrow_reads_a_result(self) -> None:
-        """As the table that `to_arrow` gives."""
+        """As the table that `to_arrow` returns."""
         pyarrow = pytest.importorskip("pyarrow")
         result = judged()
         assert pyarrow.table(result).equals(result.to_arrow())

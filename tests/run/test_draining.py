@@ -142,7 +142,7 @@ SHAPES["reused"] = Reused()
 def test_no_call_begins_those_under_way_end_and_the_rest_is_pending(
     shape: str, moment: float
 ) -> None:
-    """Whatever steps there are, at whatever moment; a rerun of what is pending gives the rest."""
+    """Whatever steps there are, at whatever moment; a rerun of what is pending returns the rest."""
 
     async def main() -> None:
         calls = Calls()
@@ -173,7 +173,7 @@ def test_no_call_begins_those_under_way_end_and_the_rest_is_pending(
 @pytest.mark.parametrize("moment", [0.9, 2.5, 5.05])
 def test_nothing_is_lost_of_a_run_that_is_cut_short(shape: str, moment: float) -> None:
     """What is done by then is there, and all else is pending, the calls that were cancelled, too: a
-    rerun gives what they would have given, and takes the place of what they had."""
+    rerun returns what they would have returned, and takes the place of what they had."""
 
     async def main() -> None:
         calls = Calls()
@@ -325,7 +325,7 @@ class TestPending:
 
 class TestComplete:
     def test_of_a_run_that_came_to_its_end(self) -> None:
-        """Also if it was drained when its sources had ended and all calls were under way."""
+        """Also if it was drained when its sources had ended and all calls were in flight."""
 
         async def main() -> None:
             assert (await arun(source())).complete
@@ -339,7 +339,7 @@ class TestComplete:
         run_virtual(main)
 
     def test_is_false_where_a_source_might_have_given_more(self) -> None:
-        """Even if all that it gave is there."""
+        """Even if all that it yielded is there."""
 
         async def rows() -> AsyncIterator[Row]:
             yield {"x": 1}
@@ -388,7 +388,7 @@ class TestWaits:
         run_virtual(main)
 
     def test_a_call_that_fails_for_good_meanwhile_is_a_failure(self) -> None:
-        """An error of a call under way ends the run that is drained, as ever."""
+        """An error of a call in flight ends the run that is drained, as ever."""
 
         async def main() -> None:
             calls = Calls()
@@ -461,7 +461,7 @@ class TestCutShort:
         run_virtual(main)
 
     def test_a_run_that_is_drained_and_then_cancelled_keeps_the_calls_under_way(self) -> None:
-        """Whoever reruns what is pending gets all that was not done."""
+        """A rerun of what is pending returns all that was not done."""
 
         async def first(x: int) -> Row:
             await asyncio.sleep(1 if x < 3 else 600)

@@ -1,4 +1,4 @@
-"""A run that is started goes on by itself, and tells whoever asks how it ends."""
+"""A run that is started goes on by itself, and tells how it ends."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Gate:
 
 
 def numbers(result: Any, path: int = 0) -> list[int]:
-    """What a source gave, as it is in the result."""
+    """What a source emitted, as it is in the result."""
     return sorted(output["src"]["x"] for output in result[path])
 
 
@@ -84,7 +84,7 @@ def heard() -> list[dict[str, Any]]:
 
 class TestResult:
     async def test_is_that_of_run(self) -> None:
-        """A run that is started gives what run() gives, path by path."""
+        """A run that is started returns what run() returns, path by path."""
         flow = source() >> (step("a", lambda x: {"y": x}) & passthrough())
         result = await start(flow).result()
         assert list(result) == list(run(flow))
@@ -129,7 +129,7 @@ class TestResult:
         assert started.state == "failed"
 
     async def test_of_a_cancelled_run_is_a_cancelled_error(self) -> None:
-        """Whoever waits for a run that another one cancels gets CancelledError."""
+        """A task that waits for a run that another one cancels gets CancelledError."""
         started = start(source() >> Gate().step)
         waiting = asyncio.create_task(started.result())
         await turns()
@@ -309,7 +309,7 @@ class TestChangedResult:
         "flow", [source(), source() >> (step("f", lambda x: {"y": x}) & passthrough())]
     )
     async def test_is_nothing_to_a_later_reader(self, flow: Any, change: str) -> None:
-        """Who reads a run that is over gets its outputs as they were."""
+        """The reader of a run that is over gets its outputs as they were."""
         started = start(flow)
         result = await started.result()
         expected = [dict(output) for path in result for output in path]
@@ -365,7 +365,7 @@ class TestBlock:
         assert [type(context["exception"]) for context in contexts] == [ZeroDivisionError]
 
     async def test_may_be_empty(self) -> None:
-        """That is no mistake: the run is cancelled as soon as it has begun."""
+        """That isn't a mistake: the run is cancelled as soon as it has begun."""
         async with start(step("never", Subject()) >> step("f", noting([]))) as started:
             pass
         assert started.state == "cancelled"
@@ -537,7 +537,7 @@ class TestState:
         assert started.state == "done"
 
     async def test_of_a_run_that_fails_while_it_is_paused_is_failed(self) -> None:
-        """A call that is under way may still end the run."""
+        """A call that is in flight may still end the run."""
         gate = Gate()
 
         async def fail(x: int) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Whoever begins to read a started run late gets what was collected first, then what comes."""
+"""A late reader of a started run gets what was collected first, then what comes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COUNT: Final = 40
 
 
 class Source:
-    """Gives numbers, and counts those it has given."""
+    """Emits numbers, and counts those it has emitted."""
 
     def __init__(self, count: int = COUNT) -> None:
         self.given = 0
@@ -84,7 +84,7 @@ FLOWS: Final[dict[str, tuple[Callable[[Source], Any], bool]]] = {
 
 @pytest.fixture(autouse=True, scope="module")
 def _slow_motion() -> Iterator[None]:
-    """Synchronous steps give the loop a turn for each item."""
+    """Synchronous steps yield to the loop for each item."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fluxus_rx._streams.timing.SLICE", -1.0)
         yield

@@ -1,4 +1,4 @@
-"""Outputs of the branches of a group: whoever changes one changes nothing else."""
+"""Outputs of the branches of a group: a change of one changes nothing else."""
 
 from __future__ import annotations
 

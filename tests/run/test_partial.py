@@ -47,7 +47,7 @@ def ctrl_c() -> Iterator[None]:
 
 
 def xs(result: RunResult, path: int = 0) -> list[int]:
-    """What the source gave, as it is in the result."""
+    """What the source emitted, as it is in the result."""
     return [output["src"]["x"] for output in result[path]]
 
 

@@ -1,4 +1,4 @@
-"""A run that is started hands on its outputs to whoever iterates over it, while it is steered."""
+"""A run that is started yields its outputs to its readers, while it is steered."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ async def test_a_run_that_is_cancelled_is_no_complete_one() -> None:
 
 
 def test_reading_with_a_time_out_loses_nothing() -> None:
-    """Who gives up waiting may ask again."""
+    """A reader that gives up waiting may ask again."""
 
     async def main() -> None:
         seen: list[int] = []

@@ -41,7 +41,7 @@ class Service:
         self.calls: Counter[tuple[str, Any]] = Counter()
 
     def up(self) -> None:
-        """From here on all goes well; calls are counted afresh."""
+        """From here on all goes well; calls are counted again."""
         self.down = set()
         self.calls.clear()
 
@@ -60,7 +60,7 @@ class Service:
         return step(name, function).options(**{"on_error": "collect", **options})
 
     def many(self, name: str = "many", given: int = 1) -> Any:
-        """Gives 10 x + 10, 10 x + 11, 10 x + 12, and fails behind so many of these."""
+        """Yields 10 x + 10, 10 x + 11, 10 x + 12, and fails behind so many of these."""
 
         def function(x: int) -> Iterator[dict[str, int]]:
             for number in range(3):

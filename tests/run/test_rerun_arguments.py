@@ -282,7 +282,7 @@ class TestMerged:
 
     @pytest.mark.parametrize("other", [None, 5, [], [[]], RunResult(), RunResult([], [])])
     def test_what_has_other_paths_is_refused(self, other: Any) -> None:
-        """Or is no result at all."""
+        """Or isn't a result at all."""
         result = run(numbers(2) >> Down().step())
         with refused(InvalidFlowError, "merged()", "1 path,"):
             result.merged(other)

@@ -35,12 +35,12 @@ Main = Callable[[], Coroutine[Any, Any, None]]
 
 
 def given(result: RunResult) -> list[list[int]]:
-    """What the sources gave, as it is in the outputs of each path."""
+    """What the sources emitted, as it is in the outputs of each path."""
     return [sorted(next(iter(output.values()))["x"] for output in path) for path in result]
 
 
 async def drained(flow: Any, started: Run) -> RunResult:
-    """What a run gives that is drained, with what comes of the products that are pending then."""
+    """What a run returns that is drained, with what comes of the products that are pending then."""
     result = await started.drain()
     assert not result.complete
     return result.merged(await arerun(flow, result.pending))
@@ -52,7 +52,7 @@ async def slow(x: int) -> Row:
 
 
 class Sources:
-    """Sources without end, of all kinds; `given` is what they gave, `asked` how often they were
+    """Sources without end, of all kinds; `given` is what they emitted, `asked` how often they were
     asked, `journal` what they opened and closed."""
 
     def __init__(self) -> None:
@@ -326,7 +326,7 @@ class TestDrain:
         timed(main)
 
     async def test_ends_a_source_that_never_waits(self) -> None:
-        """A plain generator without end before plain functions gives way, and ends."""
+        """A plain generator without end before plain functions yields to the loop, and ends."""
         sources = Sources()
         flow = sources.made("generator") >> step("f", lambda x: {"y": x})
         started = start(flow)

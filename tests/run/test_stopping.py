@@ -244,7 +244,7 @@ class TestStopper:
         assert by_way(way, flow, stop=stopper) == [0, 1, 2, 3, 4]
 
     def test_a_synchronous_run_is_stopped_from_another_thread(self) -> None:
-        """It gives what it has."""
+        """It returns what it has."""
         entered, stopper = threading.Event(), Stopper()
 
         async def call(x: int) -> Row:
@@ -385,7 +385,7 @@ class TestCancelWithin:
 
     @pytest.mark.parametrize("within", [0, 1])
     def test_what_still_runs_then_is_cancelled(self, within: float) -> None:
-        """The run is cancelled, and what it gave is there, with all that is pending."""
+        """The run is cancelled, and what it returned is there, with all that is pending."""
 
         async def main() -> None:
             handle = start(flow())

@@ -1,4 +1,4 @@
-"""What stream() and astream() hand on, how far ahead they run, and how they end."""
+"""What stream() and astream() yield, how far ahead they run, and how they end."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def sorted_paths(arrivals: Arrivals, count: int) -> list[list[str]]:
 
 
 async def brief(x: int) -> dict[str, int]:
-    """A call that gives way to others."""
+    """A call that yields to others."""
     await asyncio.sleep(0)
     return {"y": x}
 
@@ -163,7 +163,7 @@ class TestOutputs:
 
     @either
     def test_nothing_is_an_empty_loop(self, streaming: Any) -> None:
-        """Without outputs there is nothing to hand on."""
+        """Without outputs there is nothing to yield."""
         assert streaming(numbers(0)) == []
         assert streaming(numbers(0) >> (step("d", brief) & passthrough())) == []
 
@@ -287,7 +287,7 @@ class TestErrors:
 
     @either
     def test_more_failures_than_the_limit_end_it(self, streaming: Any) -> None:
-        """The error has them, but no result: the outputs were handed on."""
+        """The error has them, but no result: the outputs were yielded."""
         flow = numbers(9) >> step("s", fails_at(1, 3, 5)).options(on_error="collect")
         told: list[Failure] = []
         with pytest.raises(FailureLimitError, match="3 calls") as caught:
@@ -302,7 +302,7 @@ class TestErrors:
     def test_what_the_function_of_failures_raises_ends_it(
         self, streaming: Any, asynchronous: bool
     ) -> None:
-        """It is no failure of the step, and not tried again."""
+        """It isn't a failure of the step, and not retried."""
         told = 0
 
         def full(failure: Failure) -> None:

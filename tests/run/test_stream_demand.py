@@ -48,7 +48,7 @@ class Endless:
 
 
 async def brief(x: int) -> dict[str, int]:
-    """A call that gives way to others."""
+    """A call that yields to others."""
     await asyncio.sleep(0)
     return {"y": x}
 

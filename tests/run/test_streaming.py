@@ -1,4 +1,4 @@
-"""Outputs that are handed on while the run goes on."""
+"""Outputs that are yielded while the run goes on."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ class Payload:
 
 
 def test_memory_does_not_grow_with_the_length_of_the_run() -> None:
-    """What was handed on is let go of."""
+    """What was yielded is let go of."""
     alive: weakref.WeakSet[Payload] = weakref.WeakSet()
     most = 0
 
@@ -201,7 +201,7 @@ def test_failures_need_somewhere_to_go() -> None:
 
 
 def test_an_error_of_on_failure_ends_the_run() -> None:
-    """It is no error of the step."""
+    """It isn't an error of the step."""
 
     def full(failure: Failure) -> None:
         raise OSError("disk full")

@@ -278,7 +278,7 @@ class TestFromObservableToStream:
         assert await listed(to_stream(Unruly())) == [1]
 
     async def test_there_and_back_changes_nothing(self) -> None:
-        """A stream made into an Observable and back gives the same items and the same error."""
+        """A stream made into an Observable and back emits the same items and the same error."""
         error = LookupError("source")
         seen: list[int] = []
         with pytest.raises(LookupError) as caught:

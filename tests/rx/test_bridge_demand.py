@@ -116,7 +116,7 @@ async def test_a_fast_source_waits_for_a_slow_step(operators: tuple[int, tuple[R
 
 @pytest.mark.parametrize("name", OPERATORS)
 async def test_nothing_is_lost_by_waiting(name: str) -> None:
-    """With a demand in play the items are those that Rx gives without one."""
+    """With a demand in play the items are those that Rx emits without one."""
     _, rx = OPERATORS[name]
     waited = await drained(to_stream(to_observable(Source(100)).pipe(*rx)), [], 2)
     plain: list[Any] = []
@@ -206,7 +206,7 @@ class TestSourcesThatCannotWait:
     async def test_up_to_ten_thousand_items_may_wait_in_silence(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """A crowd of 10,000 waiting items is no reason for a warning."""
+        """A crowd of 10,000 waiting items isn't a reason for a warning."""
         await self._push(10_000)
         assert _warnings(caplog) == []
 

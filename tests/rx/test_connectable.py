@@ -122,7 +122,7 @@ def test_an_error_of_the_source_is_the_error_of_all_who_listen() -> None:
 
 
 def test_a_source_that_is_shared_is_not_part_of_the_run_that_came_first() -> None:
-    """Its steps are in no run's statistics, whoever comes first; those behind it are."""
+    """Its steps are in no run's statistics, whichever comes first; those behind it are."""
 
     async def main() -> list[list[str]]:
         shared = fetched().pipe(ops.share())
@@ -206,7 +206,7 @@ def test_the_fastest_who_listens_sets_the_pace() -> None:
 
 @pytest.mark.parametrize("leaving", ["take", "break", "cancel"])
 def test_the_last_run_that_leaves_waits_until_the_source_has_cleaned_up(leaving: str) -> None:
-    """However it leaves, and whoever came first."""
+    """However it leaves, and whichever came first."""
     closed_at = 0.0
 
     async def closing() -> AsyncIterator[dict[str, int]]:

@@ -82,7 +82,7 @@ def flat(items: Iterable[Any]) -> list[Any]:
 
 
 def as_rx_gives(how: str, results: list[Any] | None, plain: list[Any] | None) -> bool:
-    """Whether these are the results that Rx gives alone, as far as they are to be."""
+    """Whether these are the results that Rx emits alone, as far as they are to be."""
     if results is None or plain is None:
         return results is plain
     shown, expected = [[str(one) for one in several] for several in (results, plain)]
@@ -114,14 +114,14 @@ async def test_the_table_says_what_a_flow_refuses(name: str) -> None:
         write({**table(), cell(name): row})
     assert table().get(cell(name)) == row
     flow = step("numbers", [{"x": 1}]) >> rx_pipe(getattr(ops, name)())
-    with pytest.raises(InvalidFlowError, match="no Observable"):
+    with pytest.raises(InvalidFlowError, match="not an Observable"):
         flow.to_observable()
 
 
 @pytest.mark.parametrize("name", sorted(ENTRIES.keys() - REFUSED))
 def test_the_table_says_how_far_a_source_runs_ahead(name: str) -> None:
     """With the operator between a fast source and a slow step, what is measured is what the row
-    says; and once the step is let go the run ends, with the results that Rx gives alone."""
+    says; and once the step is let go the run ends, with the results that Rx emits alone."""
     kind, written, why = ENTRIES[name]
     measurement = Measurement(written)
     row = [f"``{name.split()[0]}``", cell(name), *measurement.cells, why]

@@ -1,5 +1,5 @@
-"""Whatever an observable gives to `on_error` ends a run as an exception: it is no success, and no
-run hangs."""
+"""Whatever an observable passes to `on_error` ends a run as an exception: it isn't a success, and
+no run hangs."""
 
 from __future__ import annotations
 
@@ -182,14 +182,14 @@ def test_what_ends_a_program_is_itself(kind: type[BaseException]) -> None:
 
 def test_the_message_says_what_came_and_what_to_give_instead() -> None:
     assert str(as_exception(404)) == (
-        "an observable ended with on_error(404 (int)), which is no exception; give it one, such as"
+        "an observable ended with on_error(404 (int)), which isn't an exception; pass one, such as"
         " RuntimeError(404)"
     )
-    assert str(as_exception(OSError)).endswith("give it an instance of it: OSError(...)")
+    assert str(as_exception(OSError)).endswith("pass an instance of it: OSError(...)")
 
 
 def test_an_error_that_is_none_can_be_pickled() -> None:
-    """With what the observable gave."""
+    """With what the observable passed."""
     error = pickle.loads(pickle.dumps(as_exception("lost")))
     assert (type(error), error.error) == (ObservableError, "lost")
     assert "lost" in str(error)

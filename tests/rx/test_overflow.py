@@ -125,7 +125,7 @@ class TestLaws:
 
     @given(happenings=HAPPENINGS)
     def test_latest_is_a_buffer_of_one_that_drops_the_oldest(self, happenings: list[int]) -> None:
-        """They give the same for the same happenings."""
+        """They emit the same for the same happenings."""
         assert by_hand(happenings, "latest", 1) == by_hand(happenings, "drop_oldest", 1)
 
     @pytest.mark.parametrize("overflow", POLICIES)

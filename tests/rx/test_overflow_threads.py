@@ -138,7 +138,7 @@ class TestManyThreads:
 
     @pytest.mark.parametrize("overflow", POLICIES)
     async def test_what_they_emit_after_the_end_is_let_go(self, overflow: Any) -> None:
-        """A source that doesn't heed the end has its observer, but nothing is held there."""
+        """A source that doesn't respect the end has its observer, but nothing is held there."""
         source = Rude()
         items = items_of(from_observable(source, overflow=overflow))
         first = asyncio.ensure_future(anext(items))

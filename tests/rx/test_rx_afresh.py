@@ -1,4 +1,4 @@
-"""Asynchronous flows as Rx operators: each subscription afresh, and at the pace of the calls."""
+"""Asynchronous flows as Rx operators: a run for each subscription, and at the pace of the calls."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class TestRetryAndCatch:
         assert alone()
 
     async def test_catch_goes_on_with_another_flow(self) -> None:
-        """catch sees the very error, and what it gives takes the place of the failed flow."""
+        """catch sees the very error, and what it emits takes the place of the failed flow."""
         error = LookupError("step")
         caught: list[Exception] = []
 
@@ -87,7 +87,7 @@ class TestCold:
     """Each subscription is a run of its own."""
 
     async def test_each_subscription_runs_afresh(self, flow: Any) -> None:
-        """Subscribed to twice, one after the other, a pipeline gives the same products twice."""
+        """Subscribed to twice, one after the other, a pipeline emits the same products twice."""
         source = Source(4)
         pipeline = to_observable(source).pipe(flow, ops.to_list())
         assert sorted(await pipeline) == sorted(await pipeline)

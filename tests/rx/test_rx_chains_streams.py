@@ -319,7 +319,7 @@ class Given(AsyncProducer[int]):
     ],
 )
 def test_classes_are_as_good(make: Any, expected: list[Any]) -> None:
-    """With items that are no dictionaries."""
+    """With items that aren't dictionaries."""
     world = Late()
 
     async def main() -> None:

@@ -33,8 +33,8 @@ from tests.support.tables import all_pairs
 class TestCleanUp:
     @all_pairs("flow, scheduler, how", [*FLOWS], [*SCHEDULERS], LEAVING)
     async def test_it_comes_to_its_end(self, flow: str, scheduler: str, how: str) -> None:
-        """Whoever leaves, and from wherever: what a source awaits as it closes is not broken into;
-        the observer hears nothing more."""
+        """However an observer leaves, and from wherever: what a source awaits as it closes is not
+        broken into; the observer hears nothing more."""
         careful = Careful()
         left = Left(how)
         left.watch(FLOWS[flow](careful).to_observable(), SCHEDULERS[scheduler]())

@@ -190,7 +190,7 @@ class TestProducers:
 
     @pytest.mark.parametrize("make", [Numbers, AsyncNumbers], ids=lambda make: make.__name__)
     async def test_a_producer_as_an_observable(self, make: Callable[[int], Any]) -> None:
-        """to_observable() emits the products, afresh for each subscription."""
+        """to_observable() emits the products, again for each subscription."""
         observable = make(3).to_observable()
         assert isinstance(observable, Observable)
         for _ in range(2):
@@ -198,7 +198,7 @@ class TestProducers:
 
     @pytest.mark.parametrize("make", [Numbers, AsyncNumbers], ids=lambda make: make.__name__)
     async def test_a_producer_as_a_stream(self, make: Callable[[int], Any]) -> None:
-        """to_stream() gives the products, afresh for each reader."""
+        """to_stream() yields the products, again for each reader."""
         numbers = make(3).to_stream()
         assert isinstance(numbers, Stream)
         for _ in range(2):
@@ -237,7 +237,7 @@ class TestProducers:
         ]
 
     async def test_an_observable_as_data_can_emit_later(self) -> None:
-        """A Subject that is fed while the flow runs gives all its items to the flow."""
+        """A Subject that is fed while the flow runs passes all its items to the flow."""
         subject: Subject[dict[str, int]] = Subject()
         flow = step("ticks", subject) >> step("double", lambda x: {"y": 2 * x})
         task = asyncio.create_task(arun(flow))

@@ -34,7 +34,7 @@ class TestLeavingEarly:
     """take, dispose, a time-out: what is in flight is cancelled, what is open is closed."""
 
     async def test_taking_two_of_an_endless_source(self, flow: Any) -> None:
-        """take(2) gives two products and closes the source."""
+        """take(2) emits two products and closes the source."""
         source = Source()
         found = await to_observable(source).pipe(flow, ops.take(2), ops.to_list())
         assert len(found) == 2
@@ -150,7 +150,7 @@ class TestLeavingEarly:
         assert alone()
 
     async def test_a_cancelled_future_cancels_the_calls(self) -> None:
-        """Cancelling what to_future() gave disposes of the pipeline."""
+        """Cancelling what to_future() returned disposes of the pipeline."""
         held = Held()
         future: asyncio.Future[int] = reactivex.of(1).pipe(held, FUTURE)
         await until(lambda: held.calls.active == 1)

@@ -128,7 +128,7 @@ async def test_each_window_of_a_flow_can_be_a_flow() -> None:
 
 
 async def test_a_flow_can_feed_itself() -> None:
-    """expand subscribes to a flow with each product, until one gives none."""
+    """expand subscribes to a flow with each product, until one emits none."""
 
     def more(item: int) -> Observable[int]:
         return reactivex.of(item + 1).pipe(Fetch()) if item < 5 else reactivex.empty()
@@ -196,7 +196,7 @@ async def test_one_branch_cannot_run_the_source_of_its_group_again() -> None:
 
 
 async def test_a_group_can_be_retried_as_a_whole() -> None:
-    """retry behind a group on an Observable runs source and branches afresh."""
+    """retry behind a group on an Observable runs source and branches again."""
     attempts = 0
 
     def fail_twice(item: int) -> int:

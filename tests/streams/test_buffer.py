@@ -33,7 +33,7 @@ async def test_the_rest_comes_out_after_the_source_has_ended() -> None:
 
 
 async def test_an_error_waits_behind_the_items_before_it() -> None:
-    """A source that fails while the reader is busy fails the reader after the items it gave."""
+    """A source that fails while the reader is busy fails the reader after the items it yielded."""
     error = LookupError("source")
     async with buffer(Source(3, error=error), 10).stream() as streamer:
         assert await streamer.__anext__() == 0

@@ -157,7 +157,8 @@ HOLDERS: dict[str, Callable[[Holding], Any]] = {
 class TestWhatHoldsTheLoop:
     @pytest.mark.parametrize("holder", HOLDERS)
     def test_it_counts_against_no_call(self, holder: str) -> None:
-        """Whoever reads, computes or observes for a minute, no call of a second times out."""
+        """If a reader, a computation or an observer takes a minute, no call of a second times
+        out."""
         with virtual_time() as run_in:
             made = HOLDERS[holder](Holding())
             assert (run_in(made) if callable(made) else made) == 30

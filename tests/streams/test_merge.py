@@ -48,7 +48,7 @@ async def test_empty_sources_beside_others_do_no_harm() -> None:
 
 @pytest.mark.parametrize("position", [0, 1, 2])
 def test_each_of_the_sources_is_checked_at_once(position: int) -> None:
-    """One source that is no asynchronous iterable is a TypeError, in whatever place."""
+    """One source that isn't an asynchronous iterable is a TypeError, in whatever place."""
     sources: list[Any] = [Source(1), Source(1)]
     sources.insert(position, [1, 2])
     with pytest.raises(TypeError, match="list"):

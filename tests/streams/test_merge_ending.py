@@ -1,4 +1,4 @@
-"""Merge.end: sources that are told to give no more, while what they have given still comes."""
+"""Merge.end: sources that are told to yield no more, while what they have yielded still comes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_a_source_that_waits_is_not_waited_for() -> None:
 
 @pytest.mark.parametrize("begun", ["never", "just now"])
 async def test_an_end_before_the_first_item_is_the_end(begun: str) -> None:
-    """A stream that is ended before its sources were opened gives nothing, and closes them."""
+    """A stream that is ended before its sources were opened yields nothing, and closes them."""
     source = Source()
     merged = Merge((source, source), BUFFER)
     reading = asyncio.ensure_future(anext(merged, None))

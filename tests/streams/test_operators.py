@@ -69,7 +69,7 @@ async def test_an_empty_source_gives_an_empty_stream(operator: Operator) -> None
 
 @pytest.mark.parametrize("wrong", [[1, 2], 5, None, "abc"], ids=repr)
 def test_what_cannot_be_iterated_is_refused_at_once(operator: Operator, wrong: Any) -> None:
-    """A source that is no asynchronous iterable is a TypeError before anything runs."""
+    """A source that isn't an asynchronous iterable is a TypeError before anything runs."""
     with pytest.raises(TypeError, match="async"):
         operator(wrong)
 
@@ -100,7 +100,7 @@ async def test_the_error_of_a_source_that_never_began_is_raised(operator: Operat
 
 @pytest.mark.parametrize("name", ["merge", "buffer"])
 async def test_what_came_before_an_error_comes_out_before_it(name: str) -> None:
-    """Items that the source gave before it failed are read before its error is."""
+    """Items that the source yielded before it failed are read before its error is."""
     seen: list[int] = []
     with pytest.raises(LookupError):
         await drained(OPERATORS[name](Source(3, error=LookupError())), seen, pace=60)
@@ -117,7 +117,7 @@ async def test_nothing_runs_before_the_first_item_is_asked_for(operator: Operato
 
 
 async def test_a_stream_can_be_read_again(operator: Operator) -> None:
-    """Each iteration of a stream iterates its source afresh."""
+    """Each iteration of a stream iterates its source again."""
     source = Source(5)
     numbers = operator(source)
     assert sorted(await listed(numbers)) == sorted(await listed(numbers))
@@ -342,5 +342,5 @@ async def test_the_operators_stand_in_one_pipeline_with_stock_ones() -> None:
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_the_result_is_a_stream(name: str) -> None:
-    """An operator gives aiostream's own Stream, with its pipes, slices and sums."""
+    """An operator returns aiostream's own Stream, with its pipes, slices and sums."""
     assert isinstance(OPERATORS[name](stream.range(3)), Stream)

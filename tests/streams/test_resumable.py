@@ -157,7 +157,7 @@ class TestCancelledWaiting:
 
     @every_reader
     def test_who_is_cancelled_in_the_midst_of_a_task_is_told(self, reader: str) -> None:
-        """The run is cleaned up at once, and the next one to ask hears that this is no end."""
+        """The run is cleaned up at once, and the next one to ask hears that this isn't the end."""
 
         async def main() -> None:
             items = READERS[reader](0, None)
@@ -169,7 +169,8 @@ class TestCancelledWaiting:
 
     @every_reader
     def test_the_error_comes_after_the_items(self, reader: str) -> None:
-        """It is no end that looks as if all had come; and the run has been cleaned up by then."""
+        """It isn't an end that looks as if all had come; and the run has been cleaned up by
+        then."""
         error = ValueError("the source")
 
         async def main() -> None:

@@ -29,7 +29,7 @@ async def endless() -> AsyncGenerator[dict[str, int], None]:
 
 
 async def answering() -> AsyncGenerator[dict[str, int], None]:
-    """Catches the time-out that it holds, and gives two more."""
+    """Catches the time-out that it holds, and yields two more."""
     try:
         async with asyncio.timeout(5):
             for number in itertools.count():
@@ -118,7 +118,8 @@ def test_a_timeout_that_a_source_holds_is_a_timeout(reading: Any) -> None:
 
 
 def test_a_source_may_answer_its_own_timeout(reading: Any) -> None:
-    """What a source gives after a time-out that it catches comes after all that it gave before."""
+    """What a source yields after a time-out that it catches comes after all that it yielded
+    before."""
 
     async def main() -> None:
         *before, last, very_last = await reading(answering)
@@ -207,7 +208,7 @@ async def test_a_source_that_swallows_every_cancellation_ends_with_the_run(given
 
 
 async def test_a_source_that_swallows_a_cancellation_while_it_works_ends_too() -> None:
-    """A cancellation that is swallowed between two items is no way to outlive a run."""
+    """A cancellation that is swallowed between two items isn't a way to outlive a run."""
 
     async def stubborn() -> AsyncIterator[dict[str, int]]:
         while True:

@@ -111,8 +111,8 @@ class Steps:
         return step(name, function).options(ordered=True, **options)
 
     def late_generator(self, name: str, others: int, last: int, **options: Any) -> Any:
-        """The first call gives something only after so many products of others; these give 16, the
-        last one any number."""
+        """The first call yields something only after so many products of others; these yield 16,
+        the last one any number."""
 
         async def function(x: int) -> AsyncIterator[dict[str, int]]:
             if x == 1:

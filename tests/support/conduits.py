@@ -71,7 +71,7 @@ class Odd(Transformer[int, int]):
 
 
 class Repeat(Transformer[int, int]):
-    """Gives each item a number of times."""
+    """Yields each item a number of times."""
 
     def __init__(self, times: int | None = None) -> None:
         self.times = times

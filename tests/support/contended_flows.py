@@ -1,4 +1,4 @@
-"""Random flows whose calls contend for slots, limiters and room, and what they must give.
+"""Random flows whose calls contend for slots, limiters and room, and what they must return.
 
 Steps are used again along a path and in several branches, with few slots, small buffers, limiters
 that several steps share, calls that yield more than there is room for, and lines that keep order.
@@ -28,7 +28,7 @@ class TooMany(Exception):
 
 
 class CountingLimiter:
-    """Lets in so many at once; `fair` says whether in the order in which they came."""
+    """Admits so many at once; `fair` says whether in the order in which they came."""
 
     def __init__(self, size: int, fair: bool) -> None:
         self.size = size
@@ -74,7 +74,7 @@ class ContendedStep:
         return slots if limiter is None else min(slots, limiter.size)
 
     def count(self, uid: Uid) -> int:
-        """How many products the call with this product gives."""
+        """How many products the call with this product yields."""
         return random.Random(f"{self.number} {uid}").choice([0, 1, 1, 2, self.many])
 
     @contextmanager
@@ -88,7 +88,7 @@ class ContendedStep:
             self.running -= 1
 
     async def work(self, uid: Uid, index: int) -> None:
-        """Take a while, and fail if the call is to be tried again."""
+        """Take a while, and fail if the call is to be retried."""
         with self.at_work():
             seconds = random.Random(f"{self.number} {uid} {index}").choice([0, 0, 0.1, 1])
             if seconds:
@@ -221,7 +221,7 @@ class ContendedFlow:
         return flow
 
     async def outputs(self) -> list[list[Uid]]:
-        """What a run gives, path by path, sorted."""
+        """What a run returns, path by path, sorted."""
         source = step("source", [{"uid": uid} for uid in self.inputs])
         flow = source >> self._flow(self.shape)
         if self.reads == "collects":

@@ -14,7 +14,7 @@ Row = dict[str, int]
 
 
 class Odd(BaseException):
-    """An error that is no Exception."""
+    """An error that isn't an Exception."""
 
 
 def price() -> KeyError:

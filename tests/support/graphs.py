@@ -43,7 +43,7 @@ class Recorder:
     """Builds the steps of a flow and remembers their calls.
 
     `calls` counts the calls by step and value, `active` and `peak` the calls in flight now and at
-    most. Asynchronous steps give way to the loop a random number of times, again and again.
+    most. Asynchronous steps yield to the loop a random number of times, again and again.
     """
 
     def __init__(self, seed: int = 0, longest: int = 3) -> None:

@@ -19,7 +19,7 @@ DROPPING: list[Any] = ["drop_oldest", "drop_newest", "latest"]
 
 
 def items_of(flow: Producer[Any]) -> AsyncGenerator[Any, None]:
-    """What a flow gives, to be read by hand and closed."""
+    """What a flow emits, to be read by hand and closed."""
     items = aiter(flow)
     assert isinstance(items, AsyncGenerator)
     return items

@@ -1,8 +1,8 @@
-"""A flow as plain data, and the nested loops that say what it must give.
+"""A flow as plain data, and the nested loops that say what it must return.
 
 A graph is made of `Source`, `Step`, `Again`, `Pass`, `Chain` and `Group`. A product is a tuple of
 `(step name, attributes)` pairs, from the source to the latest step; a step sees the latest value of
-the attribute `x` and gives what `RULES` says. Nothing here knows of loops, tasks or Observables.
+the attribute `x` and returns what `RULES` says. Nothing here knows of loops, tasks or Observables.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Step:
     """A transformer that follows one of the rules.
 
     `kind` is how its function is written; neither that nor a limit (0: none is set) or an order of
-    completion may change what a run gives.
+    completion may change what a run returns.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Again:
-    """A transformer of a class of its own, which gives each product twice as it is."""
+    """A transformer of a class of its own, which yields each product twice as it is."""
 
     kind: str = "sync"
 
@@ -118,6 +118,6 @@ def nested(product: Product) -> dict[str, Attributes]:
 
 
 def expected(graph: Graph, calls: Counter[Any] | None = None) -> list[list[dict[str, Attributes]]]:
-    """What `list(run(flow))` gives for this graph."""
+    """What `list(run(flow))` returns for this graph."""
     found = paths(graph, [], Counter() if calls is None else calls)
     return [[nested(product) for product in path] for path in found]

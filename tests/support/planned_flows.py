@@ -1,6 +1,6 @@
-"""Random flows of steps with options, and the nested loops that say what they must give.
+"""Random flows of steps with options, and the nested loops that say what they must return.
 
-Each call of a step has a plan of its own: how many products it gives, how often it fails, behind
+Each call of a step has a plan of its own: how many products it yields, how often it fails, behind
 how many of them, how long it takes. Products are known by where they come from: a tuple of the
 number in the source, and of the steps and positions on the way.
 """
@@ -70,7 +70,7 @@ class Plan:
 
 @dataclass
 class World:
-    """Builds flows of graphs, counts what their calls do, and knows what they must give."""
+    """Builds flows of graphs, counts what their calls do, and knows what they must return."""
 
     seed: int
     attempts: Counter[tuple[str, Uid]] = field(default_factory=Counter)
@@ -344,7 +344,7 @@ sizes = st.integers(0, 12)
 
 
 def known(graph: Graph, count: int, seed: int) -> tuple[World, Told, list[list[Uid]]]:
-    """A world, what its loops see for so many products, and what they give."""
+    """A world, what its loops see for so many products, and what they return."""
     assume(one_passthrough(graph))
     world, told = World(seed), Told()
     answer = world.paths(graph, [(number,) for number in range(count)], told)

@@ -24,7 +24,7 @@ async def turns(number: int = 60) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Give turns to the loop until the condition holds; the time limit of the test is the limit."""
+    """Yield to the loop until the condition holds; the time limit of the test is the limit."""
     while not condition():
         await turns(1)
 
@@ -35,7 +35,7 @@ def alone() -> bool:
 
 
 async def listed(source: AsyncIterable[T]) -> list[T]:
-    """All items of a stream, as `stream.list` gives them; mypy knows their type."""
+    """All items of a stream, as `stream.list` returns them; mypy knows their type."""
     return await drained(source, [])
 
 
@@ -87,7 +87,7 @@ class Events:
 
 
 class Source:
-    """0, 1, 2, … up to `end` or for ever, afresh on each iteration, then `error` if there is one.
+    """0, 1, 2, … up to `end` or for ever, again on each iteration, then `error` if there is one.
 
     `made` counts the items yielded, `opened` and `closed` the iterations begun and ended. A source
     that is not `patient` never suspends.

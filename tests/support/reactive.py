@@ -151,7 +151,7 @@ class Manual:
 
 
 class Later:
-    """Gives items as soon as the loop comes round, by a publisher of the test's own."""
+    """Publishes items as soon as the loop comes round, by a publisher of the test's own."""
 
     def __init__(self, publisher: Manual, items: list[Any]) -> None:
         self._publisher = publisher

@@ -225,7 +225,7 @@ def _wrapped(kind: Callable[[Record, str], Any]) -> Callable[[Record, str], Any]
 
 
 def _using(manager: str, *, awaits: bool = False, **options: Any) -> Callable[[Record, str], Any]:
-    """A step that uses what this method of a record gives."""
+    """A step that uses what this method of a record returns."""
 
     def make(record: Record, name: str) -> Any:
         def call(x: Any, resource: str) -> dict[str, Any]:

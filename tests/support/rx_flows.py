@@ -59,7 +59,7 @@ class World:
 
     @property
     def products(self) -> Observable[Any]:
-        """What it gives."""
+        """What it emits."""
         observed: Observable[Any] = self.flow.to_observable()
         return observed
 

@@ -72,7 +72,7 @@ def in_a_thread(observer: Any, scheduler: Any = None) -> Any:
 
 
 def of_future() -> Observable[Row]:
-    """What a task of this loop gives; a new one for each subscriber."""
+    """What a task of this loop returns; a new one for each subscriber."""
     return reactivex.defer(lambda _: reactivex.from_future(asyncio.ensure_future(soon())))
 
 

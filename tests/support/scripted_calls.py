@@ -42,7 +42,7 @@ class Script:
         self._seconds = seconds
 
     def values(self, x: int) -> Iterator[Any]:
-        """What a call with `x` gives."""
+        """What a call with `x` returns."""
         self.attempts[x] += 1
         self.began.append((now(), x))
         try:
@@ -106,7 +106,7 @@ class Script:
 
 
 class Scripted(Transformer[int, Any]):
-    """Gives what the script says."""
+    """Returns what the script says."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
@@ -137,7 +137,7 @@ def failing(times: int, *values: Any, error: type[BaseException] = ValueError) -
 
 
 def odd_fail(given: int = 0) -> Script:
-    """Gives 10 x and 10 x + 1; of odd ones so many of these, then an error."""
+    """Yields 10 x and 10 x + 1; of odd ones so many of these, then an error."""
 
     def plan(x: int, attempt: int) -> Iterator[int]:
         for number in range(2):
@@ -151,7 +151,8 @@ def odd_fail(given: int = 0) -> Script:
 
 
 def replacing(answer: Any, form: str, is_class: bool) -> tuple[list[Failure], Callable[..., Any]]:
-    """A function of a failure that gives this in some form, and the failures it was called with."""
+    """A function of a failure that returns this in some form, and the failures it was called
+    with."""
     seen: list[Failure] = []
 
     def rows(values: Any) -> Any:
@@ -190,7 +191,7 @@ def lasting(seconds: Callable[[int], float], calls: Calls | None = None) -> Any:
 
 
 class Lasting(AsyncTransformer[int, int]):
-    """The same as a class; gives each item so many times."""
+    """The same as a class; yields each item so many times."""
 
     def __init__(self, seconds: Callable[[int], float], calls: Calls, times: int = 1) -> None:
         self.seconds = seconds

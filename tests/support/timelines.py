@@ -40,7 +40,7 @@ def call(
     attempt: int = 1,
     error: str | None = None,
 ) -> Call:
-    """A call that was busy all the time, and gave something unless it failed."""
+    """A call that was busy all the time, and returned something unless it failed."""
     products = products if error is None else 0
     return Call(step, step, item, start, end, end - start, products, attempt, error)
 
@@ -117,7 +117,7 @@ def wide() -> RunResult:
 
 
 def odd() -> RunResult:
-    """Names and values that are no words."""
+    """Names and values that aren't words."""
     return run_of(8, ODD_STEPS, failing=13, value=lambda _, place: ODD_VALUES[place])
 
 

@@ -67,7 +67,7 @@ def source(diagram: str = "-a-b|") -> Any:
 
 
 class TestAgreement:
-    """It gives None, whatever kind of flow it is."""
+    """It returns None, whatever kind of flow it is."""
 
     @pytest.mark.parametrize(
         ("flow", "expected"),
@@ -239,7 +239,7 @@ class TestDifferences:
         assert "expected the end at 3 s, got 1" in told(reactivex.interval(2), "--0|")
 
     def test_of_items_that_compare_as_they_please_are_differences(self) -> None:
-        """Such as arrays, whose `==` is no answer."""
+        """Such as arrays, whose `==` isn't an answer."""
 
         class Odd:
             def __eq__(self, other: object) -> Any:
@@ -257,7 +257,7 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("call", "kind", "message"),
         [
-            (lambda: assert_marbles(Slow(), "-a"), TypeError, "give it some, by source="),
+            (lambda: assert_marbles(Slow(), "-a"), TypeError, "pass some, by source="),
             (lambda: assert_marbles(ticks(), "-a", source="a"), TypeError, "begins by itself"),
             (lambda: assert_marbles(5, "-a"), TypeError, "what can be watched is"),
             (lambda: assert_marbles([1, 2], "-a"), TypeError, "what can be watched is"),
@@ -265,7 +265,7 @@ class TestMistakes:
             (
                 lambda: assert_marbles(lambda source: 5, "a", source="a"),
                 TypeError,
-                "is no Rx operator",
+                "isn't an Rx operator",
             ),
             (lambda: assert_marbles(Slow(), "a", source=WRONG), TypeError, "expected a diagram"),
             (lambda: assert_marbles(marbles("a"), "a("), ValueError, "never closed"),

@@ -106,7 +106,7 @@ class TestTime:
         assert run_virtual(main()) == [2.5]
 
     def test_goes_on_from_run_to_run_in_one_block(self) -> None:
-        """And begins anew in the next one."""
+        """And begins again in the next one."""
         with virtual_time() as run_in:
             run_in(asyncio.sleep(2))
             assert run_in(lambda: asyncio.sleep(3, "done")) == "done"

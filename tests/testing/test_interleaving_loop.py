@@ -62,7 +62,7 @@ class TestOrders:
 
     @given(st.integers())
     def test_callbacks_keep_their_order(self, seed: int) -> None:
-        """asyncio promises it of all that is no task."""
+        """asyncio promises it of all but tasks."""
 
         async def main() -> list[int]:
             loop, called = asyncio.get_running_loop(), list[int]()
@@ -144,7 +144,7 @@ class TestFailures:
         with pytest.raises(AssertionError) as caught:
             interleavings(lost_update, check=lambda total: total == 2)
         seed = next(seed for seed, total in results.items() if total == 1)
-        assert str(caught.value) == "check(1) gave False"
+        assert str(caught.value) == "check(1) returned False"
         (note,) = caught.value.__notes__
         assert note == (
             f"under the order of seed {seed}; to run that one alone:"
@@ -209,7 +209,7 @@ class TestMistakes:
     def test_a_function_that_makes_no_coroutine_is_refused(self) -> None:
         """Whatever it makes."""
         main: Any = lambda: 5  # noqa: E731
-        with pytest.raises(TypeError, match=r"takes a coroutine function .* gave 5"):
+        with pytest.raises(TypeError, match=r"takes a coroutine function .* returned 5"):
             interleavings(main)
 
     def test_a_loop_that_runs_already_is_refused(self) -> None:

@@ -43,7 +43,7 @@ def flow_of(x: int) -> Observable[Any]:
 
 
 def never() -> Observable[int]:
-    """What gives one item and goes on."""
+    """What emits one item and goes on."""
     return reactivex.concat(reactivex.of(1), reactivex.never())
 
 
@@ -219,7 +219,7 @@ def test_a_deadlock_tells_of_errors_in_timers(lost: list[BaseException | None]) 
 
 
 def test_a_scheduler_is_made_by_its_class_as_well() -> None:
-    """It is the one that `singleton` gives, and keeps the loop."""
+    """It is the one that `singleton` returns, and keeps the loop."""
 
     async def main() -> float:
         loop = asyncio.get_running_loop()

@@ -31,7 +31,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 @pytest.mark.parametrize("paths", [False, True], ids=["plain", "paths"])
 @pytest.mark.parametrize("name", FLOWS)
 def test_a_flow_is_written_as_it_always_was(name: str, paths: bool) -> None:
-    """The texts are in files, to be looked at by whoever changes them."""
+    """The texts are in files, to be looked at after a change."""
     check(f"{name}{'_paths' if paths else ''}.dot", to_dot(FLOWS[name], paths=paths).rstrip())
 
 

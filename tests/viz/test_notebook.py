@@ -105,7 +105,7 @@ class TestMimeBundle:
     def test_with_a_graphviz_that_fails_it_is_the_expression_and_mermaid(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        """A broken installation is no reason for not showing a flow."""
+        """A broken installation isn't a reason for not showing a flow."""
         (tmp_path / "dot").write_text("#!/bin/sh\nexit 1\n")
         (tmp_path / "dot").chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")

@@ -113,7 +113,7 @@ class TestRows:
 
 class TestBins:
     def test_a_level_is_an_average_over_the_bin(self) -> None:
-        """Time under way, in relation to the width of the bin."""
+        """Time in flight, in relation to the width of the bin."""
         assert levels([(0, 1), (0.5, 2.5), (3, 4)], 4, 4.0) == [1.5, 1.0, 0.5, 1.0]
 
     def test_levels_add_up_to_the_time_of_the_spans(self) -> None:
@@ -167,7 +167,7 @@ class TestGroups:
         assert timeline.groups(20)[0].label(timeline.paths) == "paths 0–9"
 
     def test_no_rows_make_no_groups(self) -> None:
-        """A run that gave nothing has lanes only."""
+        """A run that emitted nothing has lanes only."""
         assert Timeline.of(result([], calls=[call()], elapsed=1.0)).groups(20) == []
 
     def test_the_foremost_lanes_are_those_longest_at_work(self) -> None:
@@ -274,7 +274,7 @@ class TestWhereItGoes:
     @pytest.mark.parametrize("style", ["matplot", "matplot_dark", "html"])
     def test_a_picture_needs_a_place(self, style: str) -> None:
         """The message names both ways out."""
-        with pytest.raises(UsageError, match=rf"give a file, such as draw_timeline\('{style}', f"):
+        with pytest.raises(UsageError, match=rf"pass a file, such as draw_timeline\('{style}', f"):
             small().draw_timeline(style)
 
     @pytest.mark.parametrize(

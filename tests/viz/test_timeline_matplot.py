@@ -116,7 +116,7 @@ def test_many_steps_leave_out_the_shortest() -> None:
 
 
 def test_texts_are_drawn_literally() -> None:
-    """Dollar signs are no formulas, and a line end is none."""
+    """Dollar signs aren't formulas, nor is a line end."""
     above, _ = figure_of(timelines.odd()).axes
     shown = labels(above)
 

@@ -26,7 +26,7 @@ SIDES = {
 @pytest.mark.parametrize("paths", [False, True], ids=["plain", "paths"])
 @pytest.mark.parametrize("name", FLOWS)
 def test_a_flow_looks_as_it_always_did(name: str, paths: bool) -> None:
-    """The drawings are in files, to be looked at by whoever changes them."""
+    """The drawings are in files, to be looked at after a change."""
     check(f"{name}{'_paths' if paths else ''}.tree", to_tree(FLOWS[name], paths=paths))
 
 

@@ -50,7 +50,7 @@ def passthrough() -> Passthrough:
 def run(
     steps: Conduit, *, input: Any = None, timestamps: bool = False, **settings: Any
 ) -> RunResult:
-    """Run a flow of steps to its end, and give its outputs path by path.
+    """Run a flow of steps to its end, and return its outputs path by path.
 
     `settings` are those that `fluxus_rx.run` has besides: `progress`, `options`, `deadline` and
     more. Raises what it raises.

@@ -47,10 +47,10 @@ def _makes_step(given: Any) -> bool:
 @printed
 @stands_for(SourceStep)
 class DictProducer(AdaptedProducer[CoreProduct], SourceStep):
-    """A step that begins a flow: `producer`, called without arguments, gives a mapping, or several,
-    or an awaitable of these.
+    """A step that begins a flow: `producer`, called without arguments, returns a mapping, or
+    several, or an awaitable of these.
 
-    Raises ValueError for a name that is no identifier.
+    Raises ValueError for a name that isn't an identifier.
 
     >>> [dict(product) for product in DictProducer(lambda: {"x": 1}, name="src")]
     [{'x': 1}]
@@ -63,7 +63,7 @@ class DictProducer(AdaptedProducer[CoreProduct], SourceStep):
 
     @property
     def producer(self) -> Callable[[], Any]:
-        """The function, or one that gives the data."""
+        """The function, or one that returns the data."""
         said: Any = self.describe()
         if said.function is None:
             return lambda: said.data
@@ -86,7 +86,7 @@ class DictProducer(AdaptedProducer[CoreProduct], SourceStep):
 class Step(AdaptedTransformer[Mapping[str, Any], CoreProduct], CoreStep):
     """A step that takes products, and calls a function of their attributes; `kwargs` are fixed.
 
-    Raises ValueError for a name that is no identifier, TypeError for a function that can't be
+    Raises ValueError for a name that isn't an identifier, TypeError for a function that can't be
     called like this.
 
     >>> add = Step("add", lambda x, by: {"y": x + by}, by=2)
@@ -133,7 +133,9 @@ class DictConsumer(AsyncConsumer[DictProduct, RunResult]):
 
     def __init__(self, *, name: str = "output", timestamps: bool = False) -> None:
         if not (isinstance(name, str) and name.isidentifier()):
-            raise InvalidNameError(f"{name!r} is no valid name of a step: it must be an identifier")
+            raise InvalidNameError(
+                f"{name!r} isn't a valid name of a step: it must be an identifier"
+            )
         self._name = name
         self.timestamps = timestamps
 
@@ -171,7 +173,7 @@ def _as_built(text: str, conduit: object, kind: type) -> str:
 def _of_attributes(name: str, function: Any) -> Any:
     """A function as a step takes it: one without parameters is called for each product."""
     if not callable(function):
-        raise InvalidFlowError(f"step {name!r}: {function!r} is no function")
+        raise InvalidFlowError(f"step {name!r}: {function!r} isn't a function")
     known = parameters_of(name, function)
     if known.names or known.takes_all:
         return function
@@ -185,7 +187,7 @@ def _of_attributes(name: str, function: Any) -> Any:
 def _of_nothing(name: str, function: Any) -> Any:
     """A function as a producer takes it: parameters with a default keep that."""
     if not callable(function):
-        raise InvalidFlowError(f"step {name!r}: {function!r} is no function")
+        raise InvalidFlowError(f"step {name!r}: {function!r} isn't a function")
     known = parameters_of(name, function)
     if not (known.names or known.takes_all):
         return function

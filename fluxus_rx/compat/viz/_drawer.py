@@ -109,7 +109,7 @@ class TextStyle(DrawingStyle):
 class Drawer(ABC, Generic[_Style]):
     """Draws in a style, or in one that is named.
 
-    Raises KeyError for a name that no style has, TypeError for what is no style.
+    Raises KeyError for a name that no style has, TypeError for anything but a style.
     """
 
     _flow_styles: ClassVar[tuple[Any, ...]] = ()

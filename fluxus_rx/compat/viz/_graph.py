@@ -40,7 +40,7 @@ class FlowGraph:
     def from_conduit(cls, conduit: Any) -> FlowGraph:
         """The graph of a flow, or of a part of one: with a start, and an end, where it has none.
 
-        Raises TypeError for what is no conduit.
+        Raises TypeError for anything but a conduit.
         """
         if role_of(conduit) is None:
             raise InvalidFlowError(f"from_conduit() takes a flow, not {shown(conduit)}")

@@ -88,7 +88,7 @@ def _show_timeline(result: Timed, style: str | None) -> None:
     elif not notebook:
         ending = TIMELINE_STYLES[style][0].endings[0]
         raise UsageError(
-            f"style={style!r} is a picture, and there is no notebook to show it; give a file, such"
+            f"style={style!r} is a picture, and there is no notebook to show it; pass a file, such"
             f" as draw_timeline({style!r}, file='timeline{ending}'), or use draw_timeline('text')"
         )
     else:

@@ -81,7 +81,7 @@ MOST_PICTURE_ROWS: Final = 200
 _BINS: Final = 600
 _NAME_WIDTH: Final = 24
 _LABELLED_ROWS: Final = 20
-#: Without the date, so that the same run gives the same file.
+#: Without the date, so that the same run writes the same file.
 _METADATA: Final = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -98,7 +98,7 @@ def to_figure(timeline: Timeline, *, dark: bool = False) -> Figure:
     """The picture as a figure of its own: pyplot, which holds state for all threads, has no part
     in it. Raises ImportError without matplotlib.
 
-    Above, a lane for each step, as high as many of its calls were under way, in relation to the
+    Above, a lane for each step, as high as many of its calls were in flight, in relation to the
     most at once; crosses are failures, triangles calls after one. Below, a row for each output, or
     for several: then each time has the colour of what most of them did, the stronger the more.
     """
@@ -133,7 +133,7 @@ class _Picture:
         self._end = timeline.elapsed or 1.0
 
     def _text(self, size: float, colour: str | None = None) -> dict[str, Any]:
-        """How a text is drawn; dollar signs in it are no formulas."""
+        """How a text is drawn; dollar signs in it aren't formulas."""
         colour = colour or self._theme.ink
         font = self._fonts.properties(size)
         return {"fontproperties": font, "color": colour, "parse_math": False, "usetex": False}

@@ -217,14 +217,14 @@ def _sizes() -> Iterator[int]:
 
 
 def levels(spans: Iterable[tuple[float, float]], bins: int, end: float) -> list[float]:
-    """How many spans are under way in each of so many bins from 0 to `end`, on the average.
+    """How many spans are in flight in each of so many bins from 0 to `end`, on the average.
 
     >>> levels([(0.0, 4.0), (1.5, 3.0)], 4, 4.0)
     [1.0, 1.5, 2.0, 1.0]
     """
     scale = bins / end if end else 0.0
     parts = [0.0] * bins
-    # What begins and what ends to be under way all through the bin: a span takes the same time
+    # What begins and what ends to be in flight all through the bin: a span takes the same time
     # whether it lies in one bin or in a thousand.
     whole = [0] * (bins + 1)
     last = bins - 1

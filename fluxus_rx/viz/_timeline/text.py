@@ -80,7 +80,7 @@ class _TextDrawing:
         return f"{head}{bar}{' ' * (self._bins - width_of(bar))}{calls}{peak}"
 
     def _lane_lines(self) -> Iterator[str]:
-        yield self._line("", "calls under way", ("calls", "peak"))
+        yield self._line("", "calls in flight", ("calls", "peak"))
         end = self._timeline.elapsed
         for lane, name, counts in zip(self._lanes, self._names, self._counts, strict=True):
             heights = levels(lane.work(), self._bins, end)

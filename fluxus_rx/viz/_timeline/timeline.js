@@ -220,7 +220,7 @@ function cleared(canvas, brush) {
 
 const placeOf = (time, width) => ((time - view.from) / (view.to - view.from)) * width;
 
-/** How many spans are under way in each bin of the view, on the average; linear in the spans. */
+/** How many spans are in flight in each bin of the view, on the average; linear in the spans. */
 function levels(spans, bins) {
   const parts = new Float64Array(bins);
   const whole = new Int32Array(bins + 1);
@@ -472,7 +472,7 @@ const times = span =>
   `${seconds(span.start, fine())} – ${seconds(span.end, fine())}, ${seconds(span.end - span.start)}`;
 const kept = text => (text < 0 ? "(values were not kept: there were too many)" : texts[text]);
 
-/** A lane: the call whose mark is near, and how many are under way. `near` is in seconds. */
+/** A lane: the call whose mark is near, and how many are in flight. `near` is in seconds. */
 function tellLane(lane, time, stop, near) {
   const mark = stop || lane.marks.find(call =>
     (call.failed && Math.abs(call.end - time) <= near) || (call.attempt && Math.abs(call.start - time) <= near));
@@ -483,7 +483,7 @@ function tellLane(lane, time, stop, near) {
     told.push(said("said", `call ${times(mark)}${attempt}`));
     if (mark.failed) told.push(said("bad", `✗ ${kept(mark.text)}`));
   } else {
-    told.push(said("said", `${counted(under, "call")} under way at ${seconds(time, fine())}`));
+    told.push(said("said", `${counted(under, "call")} in flight at ${seconds(time, fine())}`));
   }
   return told;
 }

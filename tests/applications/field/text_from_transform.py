@@ -1,5 +1,5 @@
 """A transformer returns a text where it was to yield one, as a forgotten `yield` does. Its
-characters are no products: whoever wrote it is told, with the way out.
+characters aren't products: the message says so, with the way out.
 """
 
 from __future__ import annotations

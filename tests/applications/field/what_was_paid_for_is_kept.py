@@ -1,7 +1,7 @@
 """A job of paid calls is interrupted by Ctrl-C, stopped by SIGTERM, and wired wrongly.
 
 Right: whatever ends the job, the answers that were paid for are at hand; after SIGTERM no call
-begins, those under way end, and a later run goes on from where the job stood, with no call made
+begins, those in flight end, and a later run goes on from where the job stood, with no call made
 twice; a parameter that nothing provides ends the run, although bad items are to be skipped.
 """
 
@@ -27,7 +27,7 @@ async def questions() -> AsyncIterator[dict[str, int]]:
 
 
 def counted(name: str, press: signal.Signals | None = None) -> Any:
-    """A step of paid calls; a signal comes to the program while the seventh is under way."""
+    """A step of paid calls; a signal comes to the program while the seventh is in flight."""
 
     async def call(number: int) -> dict[str, Any]:
         calls[name, number] += 1

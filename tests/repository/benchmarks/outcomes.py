@@ -1,4 +1,4 @@
-"""Outcomes as a shared machine gives them, made by a seeded generator."""
+"""Outcomes as a shared machine has them, made by a seeded generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A run is a file that pyperf reads, that a schema describes, and that gives the same run back."""
+"""A run is a file that pyperf reads, that a schema describes, and that can be read as the same
+run."""
 
 from __future__ import annotations
 
@@ -205,7 +206,7 @@ class TestRefusing:
     def test_a_file_of_something_else(self, tmp_path: Path, text: str) -> None:
         path = tmp_path / "run.json"
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(ValueError, match="no run of these benchmarks"):
+        with pytest.raises(ValueError, match="isn't a run of these benchmarks"):
             load(path)
 
     @pytest.mark.parametrize("key", ["library", "contests", "complete"])

@@ -21,7 +21,7 @@ def sides(pairs: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
 
 
 def noisy(cost: float, rounds: int, noise: random.Random, sigma: float) -> list[float]:
-    """Costs as a shared machine gives them: most near to each other, some much higher."""
+    """Costs as a shared machine has them: most near to each other, some much higher."""
     return [
         cost * math.exp(noise.gauss(0, sigma)) * (1 + 0.5 * (noise.random() < 0.1))
         for _ in range(rounds)
