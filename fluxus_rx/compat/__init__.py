@@ -1,8 +1,8 @@
 """fluxus 1.0.3 on this library: `import fluxus_rx.compat as fluxus`.
 
 Every public name of fluxus is here, in modules of the same names, for programs that were written
-for it; :doc:`from_fluxus` tells what differs. Where a program can't be changed, `install()` gives
-this package the name `fluxus`.
+for it; :doc:`/coming_from/fluxus` tells what differs. Where a program can't be changed, `install()`
+gives this package the name `fluxus`.
 
 >>> import fluxus_rx.compat as fluxus
 >>> from fluxus_rx.compat.simple import SimpleProducer

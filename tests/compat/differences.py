@@ -1,4 +1,4 @@
-"""The deliberate differences to fluxus: for each row of the table in docs/from_fluxus.rst, the
+"""The deliberate differences to fluxus: for each row of the table in docs/coming_from/fluxus.rst, the
 programs that show it."""
 
 from __future__ import annotations
