@@ -131,7 +131,7 @@ def two_loops() -> None:
     semaphore = asyncio.Semaphore(1)
 
     async def slow(x: Any) -> Any:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.02)  # so that the other call waits
         return {}
 
     async def main() -> None:
