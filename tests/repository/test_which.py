@@ -83,7 +83,7 @@ def test_a_line_of_code_is_valid(row: tuple[str, str, str]) -> None:
                 await fluxus_rx.arun(made)
         elif isinstance(made, fluxus_rx.Run):
             await made.result()
-        elif asyncio.iscoroutine(made):
+        elif inspect.iscoroutine(made):
             await made
         elif inspect.isgenerator(made):
             made.close()
