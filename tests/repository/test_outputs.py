@@ -18,17 +18,14 @@ from tests.repository.test_readme import CHECKOUT, DOCUMENTS
 EXAMPLES = CHECKOUT / "docs" / "examples"
 
 #: a block of plain text, and what stands in front of it: a comment that names its program, or says
-#: why there is none
+#: why there is none; those whose name is `prints-…` are compared by tests/applications
 TEXT = re.compile(
     r"(?:^(?P<indent> *)\.\. (?P<said>printed by|not printed:) (?P<what>[^\n]+)\n\n)?"
     r"^(?P<inner> *)(?:\.\. code-block:: (?:text|none|console)|(?!\.\. )[^\n]*::)\n"
-    r"(?:(?P=inner) +:.*\n)*"
+    r"(?P<options>(?:(?P=inner) +:.*\n)*)"
     r"\n(?P<text>(?:(?P=inner) +\S.*\n|[ ]*\n)+)",
     re.MULTILINE,
 )
-
-#: pages whose texts a test of their own compares
-ELSEWHERE = {"docs/gallery.rst": "tests/applications/test_examples.py"}
 
 #: numbers that differ from run to run: durations, shares, ratios, ports
 MEASURED = re.compile(r"\d[\d,.]*(?= (?:ns|µs|ms|s|min|times)\b|%)|(?<=127\.0\.0\.1:)\d+")
@@ -59,10 +56,10 @@ class Block(NamedTuple):
 
 def blocks() -> Iterator[Block]:
     for page in DOCUMENTS[1:]:
-        if str(page.relative_to(CHECKOUT)) in ELSEWHERE:
-            continue
         text = page.read_text(encoding="utf-8")
         for found in TEXT.finditer(text):
+            if ":name: prints-" in (found["options"] or ""):
+                continue
             line = text.count("\n", 0, found.start("text")) + 1
             yield Block(page, line, found["said"], found["what"] or "", dedent(found["text"]))
 
@@ -90,12 +87,6 @@ def test_each_block_of_text_is_compared_or_says_why_not() -> None:
     """By `.. printed by PROGRAM`, or `.. not printed: why`; programs themselves show no output."""
     bare = [block for block in blocks() if block.said is None and not block.is_code]
     assert [f"{block.page.relative_to(CHECKOUT)}:{block.line}" for block in bare] == []
-
-
-@pytest.mark.parametrize("page", [page for page in ELSEWHERE if (CHECKOUT / page).exists()])
-def test_a_page_that_is_left_out_has_a_test_of_its_own(page: str) -> None:
-    """Which reads it."""
-    assert Path(page).name in (CHECKOUT / ELSEWHERE[page]).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("block", PRINTED, ids=lambda block: f"{block.page.name}:{block.what}")
