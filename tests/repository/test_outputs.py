@@ -102,6 +102,7 @@ def test_a_program_prints_what_the_page_shows(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [block.what])
     monkeypatch.setattr("stand_ins.catalogue.LATENCY", 0.01)
+    monkeypatch.setattr("random.uniform", lambda low, high: low)  # waits before retries
     runpy.run_path(str(CHECKOUT / block.what), run_name="__main__")
     assert masked(capsys.readouterr().out) == masked(block.text)
     assert [path.name for path in tmp_path.iterdir()] == WRITES.get(Path(block.what).name, [])
