@@ -1,5 +1,5 @@
-"""The deliberate differences to fluxus: for each row of the table in docs/from_fluxus.rst, the
-programs that show it."""
+"""The deliberate differences to fluxus: for each row of the table in docs/coming_from/fluxus.rst,
+the programs that show it."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 
 Needs an environment with the extra `bench-fluxus`. Of a program that does something else with
 `fluxus_rx.compat`, that is written down as well, as `here`; each of these has to name a row of the
-table of differences in docs/from_fluxus.rst.
+table of differences in docs/coming_from/fluxus.rst.
 """
 
 from __future__ import annotations

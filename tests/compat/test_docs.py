@@ -14,7 +14,7 @@ from tests.compat.differences import DIFFERENCES
 from tests.compat.outcomes import recorded, recorded_names
 
 CHECKOUT = Path(__file__).parents[2]
-PAGE = (CHECKOUT / "docs" / "from_fluxus.rst").read_text(encoding="utf-8")
+PAGE = (CHECKOUT / "docs" / "coming_from" / "fluxus.rst").read_text(encoding="utf-8")
 
 
 def table(title: str) -> list[list[str]]:

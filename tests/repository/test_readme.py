@@ -17,7 +17,14 @@ from tests.support.subprocesses import python
 CHECKOUT = Path(__file__).parents[2]
 README = CHECKOUT / "README.rst"
 FIRST_JOB = Path(first_job.__file__)
-DOCUMENTS = [README, *sorted((CHECKOUT / "docs").glob("*.rst"))]
+DOCUMENTS = [
+    README,
+    *(
+        page
+        for page in sorted((CHECKOUT / "docs").rglob("*.rst"))
+        if "_build" not in page.relative_to(CHECKOUT).parts
+    ),
+]
 
 BLOCK = re.compile(
     r"^(?P<indent> *)\.\. code-block:: python\n"
@@ -48,7 +55,7 @@ def shop() -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_each_python_block_runs(path: Path, shop: str) -> None:
     """In the order of the document and in one namespace; with `>>>`, the outputs are compared."""
     names: dict[str, object] = {"__name__": "__main__", "url": shop}
