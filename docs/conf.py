@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 checkout = Path(__file__).parent.parent
-sys.path.insert(0, str(checkout))
+sys.path[:0] = [str(checkout), str(checkout / "docs" / "extensions")]
 
 settings = configparser.ConfigParser()
 settings.read(checkout / "setup.cfg", encoding="utf-8")
@@ -17,7 +17,7 @@ project = "fluxus_rx"
 author = "the fluxus_rx authors"
 version = release = settings["metadata"]["version"]
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.doctest", "sphinx.ext.viewcode"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.doctest", "sphinx.ext.viewcode", "pictures"]
 exclude_patterns = ["_build", "examples"]
 
 autodoc_default_options = {"members": True, "show-inheritance": True}
@@ -40,3 +40,5 @@ from fluxus_rx.viz import *
 
 html_theme = "furo"
 html_title = f"fluxus_rx {version}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
