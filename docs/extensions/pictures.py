@@ -48,6 +48,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
+from sphinx.writers.text import TextTranslator
 
 CHECKOUT: Final = Path(__file__).parents[2]
 EXAMPLES: Final = CHECKOUT / "docs" / "examples"
@@ -349,6 +350,14 @@ def width_of(path: Path) -> str:
     return "" if found is None else found[1] if found[1][-1].isalpha() else f"{found[1]}px"
 
 
+def say_picture(self: TextTranslator, node: picture) -> None:
+    """In a text, what the picture shows."""
+    self.new_state(0)
+    self.add_text(f"[Picture: {node['alt']}]")
+    self.end_state()
+    raise nodes.SkipNode
+
+
 def skip(self: Any, node: nodes.Node) -> None:
     raise nodes.SkipNode
 
@@ -356,8 +365,9 @@ def skip(self: Any, node: nodes.Node) -> None:
 def setup(app: Sphinx) -> Mapping[str, bool]:
     # The programs are there to be imported by bodies, as programs import their neighbours.
     sys.path.insert(0, str(EXAMPLES))
-    others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
-    app.add_node(picture, html=(visit_picture, depart_picture), **others)
+    others = dict.fromkeys(("latex", "man", "texinfo"), (skip, None))
+    shown = (visit_picture, depart_picture)
+    app.add_node(picture, html=shown, text=(say_picture, None), **others)
     app.add_directive("flow-picture", FlowPicture)
     app.add_directive("timeline-picture", TimelinePicture)
     app.add_directive("marble-picture", MarblePicture)
