@@ -66,7 +66,7 @@ html_context = {"site_root": "/"}
 
 # Prompts of Python and of shells are left out of what is copied, and so is output, where there is a
 # prompt.
-copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_text = r">>> |\.\.\.(?: |$)|\$ "
 copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 copybutton_remove_prompts = True

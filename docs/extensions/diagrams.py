@@ -63,7 +63,7 @@ class _Canvas:
         self.theme = theme
         self._elements: list[str] = []
 
-    def add(self, tag: str, text: str | None = None, **attributes: object) -> None:
+    def add(self, tag: str, text: str | None = None, /, **attributes: object) -> None:
         """Add an element; underscores in the names of attributes stand for hyphens."""
         written = "".join(
             f' {name.replace("_", "-")}="{html.escape(str(value))}"'

@@ -66,7 +66,7 @@ class PictureError(SphinxError):
     category = "Picture error"
 
 
-class picture(nodes.General, nodes.Element):
+class picture(nodes.General, nodes.Element):  # type: ignore[misc]  # docutils has no types
     """A picture in a page: the files of its themes, in `files`, and its caption as a child."""
 
 
@@ -88,6 +88,9 @@ def key_of(*parts: str) -> str:
 class PictureDirective(SphinxDirective):
     """What the directives have in common: options, a place to keep drawings, errors."""
 
+    #: Whether the builder shows anything. Those that run examples or look at links needn't wait.
+    is_shown: ClassVar[bool] = True
+
     has_content = True
     option_spec: ClassVar[Any] = {
         "alt": directives.unchanged_required,
@@ -102,10 +105,7 @@ class PictureDirective(SphinxDirective):
         return folder
 
     def run(self) -> list[nodes.Node]:
-        # The builders that read examples, links or sources show nothing: they needn't wait for it.
-        if self.env.app.builder.format != "html":
-            return []
-        return self.shown()
+        return self.shown() if self.is_shown else []
 
     @abstractmethod
     def shown(self) -> list[nodes.Node]:
@@ -358,16 +358,15 @@ def say_picture(self: TextTranslator, node: picture) -> None:
     raise nodes.SkipNode
 
 
-def skip(self: Any, node: nodes.Node) -> None:
-    raise nodes.SkipNode
+def ask_builder(app: Sphinx) -> None:
+    PictureDirective.is_shown = app.builder.format == "html"
 
 
 def setup(app: Sphinx) -> Mapping[str, bool]:
     # The programs are there to be imported by bodies, as programs import their neighbours.
     sys.path.insert(0, str(EXAMPLES))
-    others = dict.fromkeys(("latex", "man", "texinfo"), (skip, None))
-    shown = (visit_picture, depart_picture)
-    app.add_node(picture, html=shown, text=(say_picture, None), **others)
+    app.add_node(picture, html=(visit_picture, depart_picture), text=(say_picture, None))
+    app.connect("builder-inited", ask_builder)
     app.add_directive("flow-picture", FlowPicture)
     app.add_directive("timeline-picture", TimelinePicture)
     app.add_directive("marble-picture", MarblePicture)

@@ -10,18 +10,16 @@ first one. ``options-table`` makes a table of the options of steps, out of `Step
 from __future__ import annotations
 
 import ast
-import dataclasses
 import functools
 import importlib
 import inspect
-import pkgutil
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from docutils import nodes
+from option_rows import option_rows
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.domains.python import ObjectEntry
@@ -30,37 +28,10 @@ from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 
 import fluxus_rx
-from fluxus_rx import StepOptions
-
-#: In what each option is counted; empty for those that aren't numbers.
-UNITS: Final[Mapping[str, str]] = {
-    "concurrency": "calls",
-    "ordered": "",
-    "window": "calls",
-    "buffer": "products",
-    "retry": "attempts",
-    "repeatable": "",
-    "timeout": "seconds",
-    "limiter": "",
-    "on_error": "",
-    "executor": "",
-}
-
-#: A row of the table has the first sentences of what is said of an option: so many characters.
-ENOUGH: Final = 90
+from tests.repository.surface import public_modules
 
 #: More overloads than these say less than the signature that they share.
 MOST_OVERLOADS: Final = 8
-
-
-@functools.cache
-def public_modules() -> tuple[ModuleType, ...]:
-    """The modules that users import from: no part of their names begins with an underscore."""
-    found = [fluxus_rx]
-    for one in pkgutil.walk_packages(fluxus_rx.__path__, "fluxus_rx."):
-        if "._" not in one.name:
-            found.append(importlib.import_module(one.name))
-    return tuple(module for module in found if hasattr(module, "__all__"))
 
 
 @functools.cache
@@ -82,7 +53,7 @@ def written_in() -> Mapping[str, str]:
 def real_module(face: str, name: str) -> str:
     """The module in which a name of a public one is written; `name` may be that of a method."""
     top = name.partition(".")[0]
-    public = getattr(importlib.import_module(face), top, None)
+    public: Any = getattr(importlib.import_module(face), top, None)
     if getattr(public, "__module__", None) != face:
         return face
     source = getattr(inspect.unwrap(public), "__globals__", {}).get("__name__")
@@ -185,29 +156,6 @@ def alias_names(app: Sphinx, env: BuildEnvironment) -> None:
             if entry is not None and home != face.__name__:
                 alias = ObjectEntry(entry.docname, entry.node_id, entry.objtype, aliased=True)
                 objects[f"{face.__name__}.{name}"] = alias
-
-
-class OptionRow(NamedTuple):
-    """A row of the table of options."""
-
-    name: str
-    default: str
-    unit: str
-    purpose: str
-
-
-def option_rows() -> Iterator[OptionRow]:
-    """The options of steps, as `StepOptions` and its docstring tell of them."""
-    text = inspect.getdoc(StepOptions) or ""
-    bullets = re.findall(r"^- `(\w+)`: (.+?)(?=^- |^\S|^$)", text, re.MULTILINE | re.DOTALL)
-    purposes = {name: " ".join(words.split()) for name, words in bullets}
-    for option in dataclasses.fields(StepOptions):
-        purpose = purposes[option.name]
-        enough = re.match(rf".{{{ENOUGH},}}?\.(?=\s|$)", purpose)
-        purpose = purpose if enough is None else enough[0]
-        yield OptionRow(
-            option.name, repr(option.default), UNITS[option.name], purpose[0].upper() + purpose[1:]
-        )
 
 
 class OptionsTable(SphinxDirective):
