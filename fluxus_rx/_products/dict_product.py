@@ -19,8 +19,15 @@ __all__ = [
     "product_classes",
 ]  # fmt: skip
 
+
+class _Missing:
+    # Signatures show it, as a default: `...`, as in stubs, where nobody should write it.
+    def __repr__(self) -> str:
+        return "..."
+
+
 #: the mark of what is not there; None is an attribute value like any other
-MISSING: Final[Any] = object()
+MISSING: Final[Any] = _Missing()
 
 #: instead of the position of a product that is there only since its pipeline has two steps of one
 #: name: it has that of its precursor

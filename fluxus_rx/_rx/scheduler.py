@@ -32,6 +32,9 @@ class _Unbounded:
     async def wait(self) -> None:
         """Return at once."""
 
+    def __repr__(self) -> str:
+        return "..."
+
 
 UNBOUNDED: Demand = _Unbounded()
 

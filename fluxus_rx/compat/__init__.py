@@ -1,8 +1,8 @@
 """fluxus 1.0.3 on this library: `import fluxus_rx.compat as fluxus`.
 
 Every public name of fluxus is here, in modules of the same names, for programs that were written
-for it; :doc:`/coming_from/fluxus` tells what differs. Where a program can't be changed, `install()` lets
-this package be imported as `fluxus`.
+for it; :doc:`/coming_from/fluxus` says what differs. Where a program can't be changed, `install()`
+lets this package be imported as `fluxus`.
 
 >>> import fluxus_rx.compat as fluxus
 >>> from fluxus_rx.compat.simple import SimpleProducer
