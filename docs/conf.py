@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 checkout = Path(__file__).parent.parent
-sys.path[:0] = [str(checkout), str(checkout / "docs" / "extensions")]
+sys.path[:0] = [
+    str(checkout),
+    str(checkout / "docs" / "examples"),
+    str(checkout / "docs" / "extensions"),
+]
 
 settings = configparser.ConfigParser()
 settings.read(checkout / "setup.cfg", encoding="utf-8")
