@@ -96,7 +96,7 @@ def test_ctrl_c_at_any_line_ends_a_reading(how: str) -> None:
     read(how, 0, [])
     lines = read(how, 0, [])
     assert lines > 1_000
-    for at in range(1, lines, 1 + lines // as_many(40, thoroughly=5_000)):
+    for at in range(1, lines, 1 + lines // as_many(40, thoroughly=500)):
         told: list[str] = []
         try:
             assert read(how, at, told) < at, "Ctrl-C came, and nothing tells of it"
