@@ -157,7 +157,7 @@ def _joined(x: int, path: Mapping[str, int]) -> Lineage:
 
 
 def _looking_back(_: ModuleType, depth: int) -> Any:
-    """Every step reads an attribute that only the source has given."""
+    """Every step reads an attribute that only the source has set."""
     from fluxus_rx import chain, run, step
 
     count = 20

@@ -202,7 +202,7 @@ class Conduit(ABC):  # noqa: B024 - what is abstract is the method of each role
         yield self
 
     _flow_role: ConduitRole = "conduit"
-    #: the name that `path` has given it
+    #: the name that `path` has set for it
     _flow_branch = ""
     #: whether what it calls is asynchronous
     _flow_awaits = False

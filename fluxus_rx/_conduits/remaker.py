@@ -100,7 +100,7 @@ class Remaker:
             observer.on_next(product)
 
     def product(self, item: Any) -> Any:
-        """The product of an item that the operators have given."""
+        """The product of an item that the operators have emitted."""
         if isinstance(item, DictProduct):
             return item
         made_of = [] if item.__class__ in _PLAIN_TYPES else _products_in(item)

@@ -328,7 +328,7 @@ class _TransformerCall:
         return Items(self._with_lineage(products, product, start))
 
     def replace(self, replacement: Any, product: Any, count: int) -> Items[Any]:
-        """What stands in for the outputs of a call that has failed after it had given so many."""
+        """What stands in for the outputs of a call that has failed after it had yielded so many."""
         products = iterator_of(replacement, self._transformer, "on_error")
         return Items(self._with_lineage(products, product, self._factory.now(), count))
 

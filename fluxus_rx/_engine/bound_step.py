@@ -47,7 +47,7 @@ class BoundStep(NamedTuple):
     up, and returns that note. `may_wait` tells whether `apply` may return `Items` of a `Deferred`.
     `locate` tells the position of an item in the flow, where items have one; `kept` returns an item
     as it is now, for code that holds it while the flow goes on. `given` makes an outcome of what
-    stands in for that of an item, after the call has given so many products. `arguments` returns
+    stands in for that of an item, after the call has yielded so many products. `arguments` returns
     those of the call with an item, by name. `gauge` counts its calls, in a run that counts.
     `calls_users` tells whether it calls what users wrote; else it goes on in a run that is drained.
     `offload` is where its calls run, if that isn't the loop. `direct` is how the step may be called

@@ -147,7 +147,7 @@ class FusedLoop:
         return call if end == len(self._calls) and self._fused[0] is not None else None
 
     def go_on_from(self, stopped: Stopped) -> PendingCall | None:
-        """Have what a step has given to do; or the call that is pending there."""
+        """Have what a step has returned to do; or the call that is pending there."""
         position, outcome, argument = stopped
         if outcome.source.__class__ is Deferred:
             return PendingCall(position, outcome.source, argument)

@@ -191,7 +191,7 @@ class HotSource(Generic[T]):
         self._demand.demands = [listener.demand for listener in self._listeners.values()]
 
     def close(self) -> Closing:
-        """End the run, from any thread; what is given can be awaited, and need not be."""
+        """End the run, from any thread; what is returned can be awaited, and need not be."""
         with self._lock:
             is_first, self._is_closing = not self._is_closing, True
             loop = self._loop

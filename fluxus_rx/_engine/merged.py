@@ -379,7 +379,7 @@ def _carry(
 
 
 def _refuse(item: object) -> None:
-    """Nothing comes this way: all of it is collected where it is given."""
+    """Nothing comes this way: all of it is collected where it is emitted."""
 
 
 def _tree_of(

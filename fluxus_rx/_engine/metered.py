@@ -143,8 +143,8 @@ class _StepCalls:
             self._begun(item, since).end(error, item)
 
     def direct_outcome(self, outcome: Callable[[Any, Any], Any], given: Any, item: Any) -> Any:
-        """The outcome of a call that has given no plain dictionary, and is not over; or one whose
-        attributes are checked, after it was counted."""
+        """The outcome of a call that has returned no plain dictionary, and is not over; or one
+        whose attributes are checked, after it was counted."""
         if given is _UNCALLED:
             return self._leftover.of(item)
         gauge, plain = self._gauge, self._gauge.plain
@@ -303,7 +303,7 @@ class _OneCall:
         self._is_over = False
 
     def alone(self) -> None:
-        """The call has given one product, and is over."""
+        """The call has returned one product, and is over."""
         self._call.alone()
 
     def pause(self) -> None:

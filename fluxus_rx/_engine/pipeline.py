@@ -169,7 +169,7 @@ class Pipeline(CompositeStream[T]):
                 part.fail(error)
 
     def release(self) -> list[T]:
-        """What the last step has given and nobody has taken; it is not given again."""
+        """What the last step has emitted and nobody has taken; it is not emitted again."""
         return self._last.release() if isinstance(self._last, FlatMap) else []
 
 

@@ -5,9 +5,9 @@ Rules of this file:
 1. An attempt is made inside of the limiter, and its seconds count from when it has been entered;
    off the loop, from when the call begins to run there. What a call that was left holds, it holds
    until it ends.
-2. A call that has given nothing yet can be made again. One that has given products can't, unless
-   they are the same each time: then those that were given are passed over.
-3. Only an `Exception` is ever retried, kept or replaced. What ends a run goes through.
+2. A call that has yielded nothing yet can be made again. One that has yielded products can't,
+unless they are the same each time: then those already yielded are skipped. 3. Only an `Exception`
+is ever retried, kept or replaced. What ends a run goes through.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ class _Resilience:
                 error = raised
 
     async def _may_retry(self, attempts: Attempts | None, error: Exception, given: int) -> Any:
-        """Whether to try once more after a call has failed that had given so much; waits before.
+        """Whether to retry after a call has failed that had yielded so much; waits before.
         `DRAINED`, where it would wait in a run that is drained."""
         if attempts is None or (given and not self._repeatable):
             return False
@@ -296,7 +296,7 @@ class _Resilience:
     # Failed calls
 
     def _handle(self, error: Exception, item: Any, attempts: int, given: int) -> Any:
-        """What a failure comes to, after a call has given so many products: an outcome, or the
+        """What a failure comes to, after a call has yielded so many products: an outcome, or the
         error itself."""
         raised = unmistakable(error)
         if attempts > 1:

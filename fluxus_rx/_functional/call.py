@@ -179,7 +179,7 @@ class StepCall:
         return self._outcome(await given, product, start, is_awaited=True)
 
     def replace(self, replacement: Any, product: DictProduct, count: int) -> Any:
-        """The outcome for a product whose call has failed after it had given `count` products."""
+        """The outcome for a product whose call has failed after it had yielded `count` products."""
         start = self._factory.now()
         if not count:
             return self._outcome(replacement, product, start)

@@ -102,7 +102,7 @@ class DirectStep(NamedTuple):
 def _timed_outcome(
     outcome: Callable[..., Any], plain: PlainCalls, zero: float
 ) -> Callable[[Any, DictProduct], Any]:
-    """What makes an outcome of what the call has given that holds the thread."""
+    """Makes an outcome of the return value of the call that holds the thread."""
 
     def made(given: Any, product: DictProduct) -> Any:
         return outcome(given, product, (plain.entered or 0.0) - zero)

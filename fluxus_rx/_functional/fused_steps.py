@@ -52,7 +52,7 @@ class FusedSteps(FusedCalls):
         self._tail = 0, self._calls
 
     def carry(self, item: DictProduct, first: int = 0, given: Any = NOT_CALLED) -> Any:
-        """See `FusedCalls`; the function of the first step may have given something already."""
+        """See `FusedCalls`; the function of the first step may have returned something already."""
         product, index, is_plain = item, first, known_names.issuperset
         while True:
             try:

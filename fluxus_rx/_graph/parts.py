@@ -197,7 +197,7 @@ class _Composite:
     """What a series and a group have in common."""
 
     parts: tuple[Part, ...]
-    #: the name that `path` has given to a series, if it has
+    #: the name that `path` has set for a series, if it has
     branch: str = ""
 
     # Asked at once, when all parts know theirs; later, it would recurse into what is nested.

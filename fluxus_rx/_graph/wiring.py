@@ -155,11 +155,11 @@ class _Place:
         self.parts = parts
         #: what feeds the next one
         self.feeding = feeding
-        #: what those side by side have given so far; None of those one behind the other
+        #: what those side by side have emitted so far; None of those one behind the other
         self.exits = exits
 
     def take(self, given: Collection[Any]) -> None:
-        """Take what the next part emits."""
+        """Take the ports of the part that comes next."""
         if self.exits is None:
             self.feeding = given
         else:

@@ -28,7 +28,7 @@ __all__ = [
 
 
 class Call(NamedTuple):
-    """One call of a step that is over, or one product that a producer has given.
+    """One call of a step that is over, or one product that a producer has emitted.
 
     Times are in seconds since the run began. `busy` is less than `end - start` for a generator,
     which waits between its products for its reader; `spans` tells when it worked, each time from

@@ -90,8 +90,8 @@ class Gauge:
         self.columns: CallColumns | None = None
         #: calls that have begun, that are over however they ended, and how those ended that did
         self.started = self.over = self.done = self.failed = self.retried = 0
-        #: products that have been given, those of them by calls that are over, those that it had no
-        #: room for, and those that enter the flow in front of it, in a run of some
+        #: products that have been emitted, those of them by calls that are over, those that it had
+        #: no room for, and those that enter the flow in front of it, in a run of some
         self.given = self.made = self.dropped = self.entering = 0
         self.kind: StepKind = "step"
         #: calls at once at most, where that is known
@@ -232,7 +232,7 @@ class Gauge:
 
     def own_total(self, is_drained: bool) -> int | None:
         """How much this source emits in all: if it `is_drained`, what it has emitted when it has
-        ended; None for one that can't tell, or has given more than it told."""
+        ended; None for one that can't tell, or has emitted more than it told."""
         given = self.products_given
         if self.total is None or given > self.total:
             return None

@@ -174,7 +174,7 @@ class ItemCounter(NamedTuple):
     gauge: Gauge
 
     def gave(self) -> None:
-        """It has given one."""
+        """It has emitted one."""
         self.meter.begin(self.gauge).alone()
 
     def dropped(self) -> None:
@@ -226,13 +226,13 @@ class RunningCall:
         self._gauge.busy.start(self._since)
 
     def rest(self) -> None:
-        """It has given a product, and waits."""
+        """It has yielded a product, and waits."""
         self.pause()
         self._products += 1
         self._gauge.given += 1
 
     def alone(self) -> None:
-        """It has given a product, and is over: the usual case, in one go."""
+        """It has returned a product, and is over: the usual case, in one go."""
         if not self._over:
             self._over = True
             self._products = 1

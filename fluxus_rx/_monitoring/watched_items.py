@@ -143,7 +143,7 @@ class WatchedSource:
 
     @property
     def counts(self) -> PlainCalls:
-        """The calls of the source, each of which has given an item."""
+        """The calls of the source, each of which has yielded an item."""
         return self._gauge.plain
 
     @property

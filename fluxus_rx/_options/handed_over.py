@@ -137,7 +137,7 @@ class Iteration:
         self.is_over = False
         #: the thread that keeps to it, if there is one
         self.thread: Any = None
-        #: that of the trip which the call made that has given the iterator
+        #: that of the trip which the call made that has returned the iterator
         self.error: BaseException | None = None
 
     def begun_here(self) -> Iteration:

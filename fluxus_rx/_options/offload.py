@@ -79,7 +79,7 @@ class Offload(ABC):
     async def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """What the function returns, or raises; it sees the context variables of the caller.
 
-        An iterator is given as an asynchronous one, which is read where it was made; it must be
+        An iterator is returned as an asynchronous one, which is read where it was made; it must be
         closed. Cancelled, the call ends at once, and the function is left. In a process there are
         no context variables of the caller, and an iterator becomes a list.
         """
@@ -239,7 +239,7 @@ class Offload(ABC):
             return
         self._slots.end_left()
         if self._left.get(job.task) is job:
-            del self._left[job.task]  # what it has given must not live any longer
+            del self._left[job.task]  # what it has returned must not live any longer
         for release in job.releases:
             releasing = asyncio.ensure_future(release())
             self._releasing.add(releasing)
@@ -304,7 +304,7 @@ class Offload(ABC):
         job.future.add_done_callback(self.drop)
 
     def drop(self, future: Future) -> None:
-        """Nobody waits for what it has given, or raised."""
+        """Nobody waits for what it has returned, or raised."""
         if future.cancelled():
             return
         given = None if (error := future.exception()) else future.result()

@@ -216,9 +216,9 @@ POOL: Final = _Pool()
 def close_processes() -> None:
     """End the processes that `executor="process"` keeps for the next run.
 
-    A process imports a module once. So do this after you have changed a function that runs there,
-    or to have their memory back; the next run begins new ones. Waits until they have ended. Those
-    that have a call go on.
+    A process imports a module once. So call this after you have changed a function that runs in
+    processes, or to free their memory; the next run begins new ones. Returns when they have ended.
+    Processes with a call in flight go on.
 
     >>> close_processes()
     """

@@ -53,7 +53,7 @@ class Processes(Threads):
             assignment.stop()
 
     def drop(self, future: Future) -> None:
-        """Nobody waits for what it has given, or raised."""
+        """Nobody waits for what it has returned, or raised."""
         if not isinstance(future.exception(), futures.CancelledError):
             super().drop(future)
 

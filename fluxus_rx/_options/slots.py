@@ -50,7 +50,7 @@ class Slots:
         return False
 
     async def take(self) -> object:
-        """Take a slot, once there is one, and a turn in the executor, which is given."""
+        """Take a slot, once there is one, and a turn in the executor, which is returned."""
         if self.are_free:
             self._taken += 1
         else:

@@ -35,7 +35,7 @@ class ProductOwner:
 
 
 def claims(owner: object, name: str) -> bool:
-    """Whether nothing of this owner has given its products this name; from now on something has.
+    """Whether nothing of this owner has used this name for its products; from now on something has.
 
     Code that emits products of an owner asks before the steps behind it do: products that have the
     name of a step would lose their attributes to it.

@@ -61,7 +61,7 @@ def write_lines(lines: Iterable[str], file: LinesFile) -> None:
 def failures_of_lines(file: LinesFile, object_hook: ObjectHook | None) -> Iterator[Failure]:
     """The failures of the lines of a file.
 
-    Raises InvalidOptionError (a ValueError) for a line that is none, and names it.
+    Raises InvalidOptionError (a ValueError) for any other line, and names it.
     """
     if isinstance(file, str | os.PathLike):
         with open(file, "rb") as opened:

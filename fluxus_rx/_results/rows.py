@@ -98,8 +98,8 @@ class PathOutputs:
 
     @classmethod
     def of_rows(cls, rows: list[Output], positions: array[int]) -> PathOutputs:
-        """Those of a path that has given these outputs of products without a precursor, with their
-        positions, in whatever order."""
+        """Those of a path that has emitted these outputs of products without a precursor, with
+        their positions, in whatever order."""
         numbers = positions.tolist()
         if numbers != sorted(numbers):  # a quarter of the price of what follows
             order = sorted(range(len(rows)), key=numbers.__getitem__)
@@ -111,7 +111,7 @@ class PathOutputs:
 
     @classmethod
     def of_products(cls, products: list[DictProduct]) -> PathOutputs:
-        """Those of a path that has given these products, in whatever order."""
+        """Those of a path that has emitted these products, in whatever order."""
         path = cls(None)
         if all(product.parent is None for product in products):
             path._products = sorted(products, key=attrgetter("position"))  # a tenth of the price

@@ -372,22 +372,22 @@ class RunResult(ResultTables):
     def draw_timeline(
         self, style: str | None = None, *, file: File | None = None, format: str | None = None
     ) -> None:
-        """Draw what ran when: the calls of each step, and each output with its work and waits.
+        """Draw a timeline: the calls of each step, and each output with its work and waits.
 
         Outputs wait between the end of one step and the start of the next. Failed calls are marked,
-        and calls with what had failed before. Where there are too many outputs to tell apart,
-        neighbours are drawn as one row, which says how many it stands for.
+        and so are retries. If there are too many outputs to tell apart, neighbours are drawn as one
+        row, which says how many it stands for.
 
         - `style`: `"text"`, `"matplot"`, `"matplot_dark"` (both need the extra `viz`) or `"html"`,
-          one file that needs no other, in which one can zoom, filter and look at inputs; by default
-          what the file's ending belongs to, else `"html"` in a notebook and `"text"` outside
+          a single file in which one can zoom, filter and look at inputs; by default the style of
+          the file's ending, else `"html"` in a notebook and `"text"` outside
         - `file`: a path, or a stream of text or bytes; without one, the drawing is shown in the
           notebook, and a text printed
-        - `format`: `"txt"`, `"html"`, `"png"`, `"svg"` or `"pdf"`, where the file has no ending
+        - `format`: `"txt"`, `"html"`, `"png"`, `"svg"` or `"pdf"`, if the file has no ending
 
         The drawing is made before anything is written. Raises UsageError (a RuntimeError) for a
-        result without times, or for a picture that there is nowhere to show, ValueError for an
-        unknown style or format, TypeError for a file that is none, ImportError without matplotlib.
+        result without times, or for a picture without a notebook to show it, ValueError for an
+        unknown style or format, TypeError for an invalid file, ImportError without matplotlib.
 
         >>> src = {"x": 1, "[start]": 0.0, "[end]": 0.5}
         >>> result = RunResult([{"src": src, "add": {"y": 2, "[start]": 1.0, "[end]": 2.0}}])

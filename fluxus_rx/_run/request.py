@@ -162,7 +162,7 @@ class RunRequest:
         return Execution(self.begin(), settings, beside=beside)
 
     def output_of(self, item: Any, *, path: int, index: int) -> Output:
-        """The output that an item is which a path has given; refuses anything else."""
+        """The output that an item is which a path has emitted; refuses anything else."""
         product = item
         if not isinstance(item, DictProduct):
             product = self.product_of(item, path=path, index=index)
@@ -172,7 +172,7 @@ class RunRequest:
         return nested
 
     def product_of(self, item: Any, *, path: int, index: int) -> DictProduct:
-        """The product of an item that a path has given; refuses anything else."""
+        """The product of an item that a path has emitted; refuses anything else."""
         foreign = flow_observable(self._paths[path]).foreign_items
         return from_foreign(
             item,
@@ -216,7 +216,7 @@ class CollectedRun(RunRequest):
         self._is_complete = False
         #: when it ended by an error, in seconds since it began: all that tells of it tells the same
         self._ended: float | None = None
-        #: what each path has given so far
+        #: what each path has emitted so far
         self._collectors = [Collector() for _ in range(self.producer._flow_n_paths)]
         #: how many of each path were passed on, and are not collected
         self._handed_on = [0] * len(self._collectors)

@@ -74,7 +74,7 @@ class Draining:
         self.begun = False
         #: whether the calls in flight are told to end, too
         self.cut_short = False
-        #: whether a source might have given more
+        #: whether a source might have emitted more
         self.cut_sources = False
         self.pending: list[Pending] = []
         # Weakly: a flow that an operator subscribes to for each item has a stage each time.

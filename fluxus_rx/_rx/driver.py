@@ -52,7 +52,7 @@ class Releasing(Protocol):
     """A stream that can hand out at once what it has ready."""
 
     def release(self) -> list[Any]:
-        """What nobody has taken; it is not given again."""
+        """What nobody has taken; it is not emitted again."""
         ...
 
 

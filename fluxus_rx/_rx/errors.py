@@ -10,7 +10,8 @@ __all__ = ["as_exception"]
 
 
 def as_exception(error: object) -> BaseException:
-    """The exception for what an observable has given to `on_error`, which may be any object.
+    """The exception for the object that an observable has passed to `on_error`, which may be any
+    object.
 
     An exception is itself, but for the two that would be taken for the end of an iteration.
 

@@ -212,7 +212,7 @@ class CallStage:
             self._turns.listed.append(self)
 
     def enlist_takers(self) -> None:
-        """Have workers come for what it has given."""
+        """Have workers come for what it has emitted."""
         if self.following is not None:
             self.following.enlist()
         else:
@@ -425,7 +425,7 @@ class CallStage:
     # The end
 
     def release(self) -> list[Any]:
-        """What calls have given and nobody has taken, in whatever order: it waits for a turn, or
+        """What calls have returned and nobody has taken, in whatever order: it waits for a turn, or
         for room. It is not given again."""
         released = [*self.out.items, *self._unplaced.values()]
         self.out.items.clear()

@@ -293,7 +293,7 @@ class FlatMap(Cancellable[B]):
                     if taken == turns.suspensions:
                         placing = origin.hold(placing)
                     yield from placing
-                # Not before: what a call has given must not be dropped by a cancellation here.
+                # Not before: what a call has yielded must not be dropped by a cancellation here.
                 if suspensions == turns.suspensions and perf_counter() > time_slice.due:
                     placing = turns.yield_to_loop()
                     if following is not None:
@@ -345,7 +345,7 @@ class FlatMap(Cancellable[B]):
     # The end
 
     def release(self) -> list[B]:
-        """What calls have given and nobody has taken, in whatever order: it waits for a turn, or
+        """What calls have returned and nobody has taken, in whatever order: it waits for a turn, or
         for room. It is not given again."""
         if self._stages[-1].out is self._out:
             return self._stages[-1].release()

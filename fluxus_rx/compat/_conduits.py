@@ -27,7 +27,7 @@ __all__ = [
 
 
 class FlowWarning(Warning):
-    """A warning of a flow; none is given."""
+    """A warning of a flow; none is issued."""
 
 
 class Producer(AdaptedProducer[P_co]):

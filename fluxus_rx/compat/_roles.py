@@ -135,7 +135,7 @@ class ConcurrentConduit(Generic[_A], metaclass=RoleType):
 
 
 class Source(Generic[_A], metaclass=RoleType):
-    """What emits products: a producer or transformer."""
+    """A source of products: a producer or transformer."""
 
     _fits = staticmethod(lambda facts: facts.role in _SOURCES)
 
@@ -147,7 +147,7 @@ class Processor(Generic[_A, _B], metaclass=RoleType):
 
 
 class SerialSource(Generic[_A], metaclass=RoleType):
-    """What emits products, without a group in it."""
+    """A source of products, without a group in it."""
 
     _fits = staticmethod(lambda facts: facts.role in _SOURCES and not facts.is_concurrent)
 
@@ -187,7 +187,7 @@ class SimpleConcurrentProducer(Generic[_A], metaclass=RoleType):
     _fits = staticmethod(lambda facts: facts.role == "producer" and facts.is_group)
 
     def __new__(cls, *producers: Any) -> Any:
-        """The group of these producers; raises TypeError for what is none."""
+        """The group of these producers; raises TypeError for anything else."""
         return _group_of("SimpleConcurrentProducer", producers, BaseProducer)
 
 
@@ -215,7 +215,7 @@ class SimpleConcurrentTransformer(Generic[_A, _B], metaclass=RoleType):
     _fits = staticmethod(lambda facts: facts.role == "transformer" and facts.is_group)
 
     def __new__(cls, *transformers: Any) -> Any:
-        """The group of these transformers and passthroughs; raises TypeError for what is none."""
+        """The group of these transformers and passthroughs; raises TypeError for anything else."""
         return _group_of("SimpleConcurrentTransformer", transformers, BaseTransformer)
 
 

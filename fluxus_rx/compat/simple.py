@@ -16,7 +16,7 @@ __all__ = ["SimpleAsyncProducer", "SimpleProducer"]
 class SimpleProducer(Producer[T]):
     """A producer of the items of an iterable, which it keeps as a tuple; a text is one item.
 
-    Raises TypeError for what isn't iterable.
+    Raises TypeError for anything but an iterable.
 
     >>> numbers = SimpleProducer[int](iter([1, 2]))
     >>> list(numbers), list(numbers), numbers.products

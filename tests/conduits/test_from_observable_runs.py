@@ -241,7 +241,7 @@ class TestEndings:
 
     @pytest.mark.parametrize("overflow", POLICIES)
     def test_the_summary_of_a_run_counts_its_products(self, overflow: Any) -> None:
-        """Those that it has given."""
+        """Those that it has emitted."""
         source = from_observable(reactivex.of(1), "x", overflow=overflow)
         summary = run(source >> double, timestamps=True).summary()
         assert [(one.step, one.products) for one in summary.steps] == [("x", 1), ("double", 1)]

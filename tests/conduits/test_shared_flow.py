@@ -38,7 +38,7 @@ class BrokenError(Exception):
 
 
 class Ticks:
-    """A number each second; tells how many it has given, and when it was closed."""
+    """A number each second; tells how many it has emitted, and when it was closed."""
 
     def __init__(self, count: int = COUNT, every: float = 1.0) -> None:
         self.count = count

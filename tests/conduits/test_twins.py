@@ -87,7 +87,7 @@ def twin(role: str, base: str) -> Any:
 
 
 def half_of(output: Any) -> Any:
-    """What the last conduit has given in the one output of a run of steps."""
+    """What the last conduit has added in the one output of a run of steps."""
     return [*output.values()][-1]
 
 

@@ -190,7 +190,7 @@ class TestGenerators:
     def test_a_generator_is_made_again_before_its_first_product(
         self, in_time: InTime, kind: str
     ) -> None:
-        """It has given nothing that could come twice."""
+        """It has yielded nothing that could come twice."""
         script = Script(midway(0, 2))
         assert in_time(lambda: script.values_of(kind, 2, retry=3)) == [
             0,
@@ -245,7 +245,7 @@ class TestGenerators:
         assert found == [0, 1, 2, 3, 4]
 
     def test_it_gives_up_after_its_attempts(self, in_time: InTime, kind: str) -> None:
-        """What it has given by then stays; attempts are counted over all of it."""
+        """What it has yielded by then stays; attempts are counted over all of it."""
         script = Script(midway(3, 9))
         options: dict[str, Any] = {"retry": 4, "repeatable": True, "on_error": "skip"}
         assert in_time(lambda: script.values_of(kind, 1, **options)) == [0, 1, 2]

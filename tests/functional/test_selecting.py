@@ -122,7 +122,7 @@ def test_each_product_goes_to_the_one_flow_of_its_key(
 
 
 def ys(result: Any) -> list[list[int]]:
-    """What the steps have given, path by path."""
+    """What the steps have returned, path by path."""
     return [[output[[*output][-1]]["y"] for output in path] for path in result]
 
 

@@ -192,7 +192,7 @@ WAYS: dict[str, Callable[[Step], list[Any]]] = {
 
 
 def texts(outputs: Iterable[Any], name: str) -> list[str]:
-    """What the step has given."""
+    """What the step has returned."""
     return [output[name]["text"] for output in outputs]
 
 

@@ -372,7 +372,7 @@ def test_an_ordered_step_keeps_the_order_in_every_order() -> None:
 
 
 def test_a_run_can_be_paused_and_drained_in_every_order() -> None:
-    """What the sources have given by then is there, or pending, and each of it once."""
+    """What the sources have emitted by then is there, or pending, and each of it once."""
 
     async def main() -> None:
         async with start(arows(n=50) >> limited(2) >> step("b", slow)) as run:

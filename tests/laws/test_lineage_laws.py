@@ -147,14 +147,14 @@ one = step("src", ITEMS[:1])
 
 @pytest.mark.parametrize("gives", [0, 2])
 def test_a_call_that_is_made_again_gives_products_of_the_same_lineage(gives: int) -> None:
-    """Each once, in their order, whatever the first attempt had given."""
+    """Each once, in their order, whatever the first attempt had yielded."""
     again = Failing("t", gives).options(retry=2, repeatable=True)
     assert run(one >> again)[0] == of_src(*({"t": {"v": v}} for v in (10, 11, 12)))
 
 
 @pytest.mark.parametrize("gives", [0, 2])
 def test_what_stands_in_for_a_failed_call_comes_of_the_same_product(gives: int) -> None:
-    """Behind what the call had given before."""
+    """Behind what the call had yielded before."""
     replaced = Failing("t", gives).options(on_error=lambda failure: [{"v": -1}, {"v": -2}])
     given = [*[10, 11][:gives], -1, -2]
     assert run(one >> replaced)[0] == of_src(*({"t": {"v": v}} for v in given))

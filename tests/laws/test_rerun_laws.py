@@ -278,7 +278,7 @@ def shown(failures: Failed) -> list[tuple[str, Uid]]:
 
 
 def comes_of(one: Failure, other: Failure) -> bool:
-    """Whether one call was made with what the other one had given before it failed."""
+    """Whether one call was made with what the other one had yielded before it failed."""
     return below(one.product["uid"], other)
 
 

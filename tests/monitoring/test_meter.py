@@ -186,7 +186,7 @@ class TestExpectations:
         assert {count.expected for count in counted(flow).counts()} == {length}
 
     def test_a_coroutine_that_gives_a_list_has_a_length(self) -> None:
-        """As soon as it has given it."""
+        """As soon as it has yielded it."""
 
         async def source() -> list[dict[str, int]]:
             return [{"x": 1}] * 4
@@ -461,7 +461,7 @@ def test_a_time_out_that_a_generator_survives_costs_no_product() -> None:
 
 class TestSubscribedAgain:
     def test_a_source_that_is_subscribed_to_again_is_expected_to_give_more(self) -> None:
-        """What it will have given is never less than what it has given."""
+        """What it will have emitted is never less than what it has emitted."""
         failed: list[int] = []
 
         def flaky(x: int) -> dict[str, int]:
@@ -497,7 +497,7 @@ class TestSubscribedAgain:
 
 class TestFailuresBeforeTheFirstItem:
     def test_a_source_function_that_raises_has_failed(self) -> None:
-        """Its call counts, though it has given nothing."""
+        """Its call counts, though it has returned nothing."""
 
         def source() -> list[dict[str, int]]:
             raise ZeroDivisionError

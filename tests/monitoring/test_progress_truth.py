@@ -137,7 +137,7 @@ class TestFailing:
         assert summary.max == pytest.approx(1)
 
     def test_a_generator_that_runs_out_of_time_has_failed(self) -> None:
-        """Also after it has given products."""
+        """Also after it has yielded products."""
 
         async def many(x: int) -> AsyncIterator[Row]:
             yield {"x": x}
@@ -276,7 +276,7 @@ class TestStates:
         assert [one.state for one in progresses if one.elapsed > 7.1][:-1] == ["running"] * 5 * 6
 
     def test_so_does_a_run_that_its_deadline_drains(self) -> None:
-        """It expects no more of its source than that has given."""
+        """It expects no more of its source than that has emitted."""
         told: list[Any] = []
         flow = rows(1_000) >> slow("f", 1, 2)
         run_virtual(lambda: arun(flow, deadline=3.1, progress=told.append))
@@ -296,7 +296,7 @@ class TestStates:
         assert min(named(one, "f").rate for one in after) > 0.6
 
     def test_a_draining_run_says_so_and_expects_what_there_is(self) -> None:
-        """What the source would have given is not waited for."""
+        """What the source would have emitted is not waited for."""
 
         async def drain(running: Any) -> None:
             await running.drain()

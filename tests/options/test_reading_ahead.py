@@ -229,7 +229,7 @@ class TestFirstItem:
     """It is made in the call that returns the iterator."""
 
     async def test_its_error_is_that_of_the_first_reading(self) -> None:
-        """And not of the call, which has given an iterator."""
+        """And not of the call, which has returned an iterator."""
         error = LookupError("first")
 
         def numbers() -> Iterator[int]:
@@ -257,7 +257,7 @@ class TestFirstItem:
         assert "LookupError" in said(caplog)[0]
 
     async def test_an_iterator_that_nobody_reads_is_closed_in_its_thread(self) -> None:
-        """Also where its call is cancelled before it has given the iterator."""
+        """Also where its call is cancelled before it has returned the iterator."""
         made: list[threading.Thread] = []
         closed: list[threading.Thread] = []
         go_on = threading.Event()

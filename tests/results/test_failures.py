@@ -293,7 +293,7 @@ class TestLimit:
         assert len(run(numbers(3) >> collecting(), max_failures=None).failures) == 2
 
     def test_calls_under_way_are_cancelled(self) -> None:
-        """And those that have given nothing are in no list."""
+        """And those that have emitted nothing are in no list."""
         closed: list[int] = []
 
         async def hang(x: int) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What a run has given by the time that it ends by an error is at hand, whatever the error is."""
+"""The outputs up to an error that ends a run are at hand, whatever the error is."""
 
 from __future__ import annotations
 
@@ -379,7 +379,7 @@ class TestCancel:
 
 class TestResultOfErrors:
     def test_is_that_of_the_run_which_raised_it(self) -> None:
-        """Where a step runs a flow of its own, the error has what that had given."""
+        """Where a step runs a flow of its own, the error has what that had returned."""
         used_up = step("inner", iter([{"y": 1}]))
 
         def nested(x: int) -> Any:
@@ -392,14 +392,14 @@ class TestResultOfErrors:
         assert [xs(one) for one in partial] == [[0]]
 
     def test_is_none_outside_of_runs_that_collect(self) -> None:
-        """A flow that is refused has given nothing."""
+        """A flow that is refused has returned nothing."""
         with pytest.raises(TypeError) as caught:
             run(untyped(5))
         assert untyped(caught.value).result is None
 
 
 class TestDone:
-    """What a last step has given is there, though it had to wait: for its turn, or for room."""
+    """What a last step has emitted is there, though it had to wait: for its turn, or for room."""
 
     @staticmethod
     def hanging(done: list[int]) -> Any:

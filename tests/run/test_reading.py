@@ -21,7 +21,7 @@ Row = dict[str, int]
 
 
 class Numbers:
-    """A source that counts what it has given, without end unless it is told one."""
+    """A source that counts what it has emitted, without end unless it is told one."""
 
     def __init__(self, end: int | None = None) -> None:
         self.given = 0

@@ -154,7 +154,7 @@ class TestSources:
 
     @pytest.mark.parametrize("operator", ["start_with", "default_if_empty", "concat"])
     def test_operators_in_front_of_what_failed_give_nothing(self, operator: str) -> None:
-        """What they have given went well, or is among the failures."""
+        """What they have returned went well, or is among the failures."""
         more = DictProduct("src", {"x": 9})
         operators: dict[str, Any] = {
             "start_with": ops.start_with(more),
@@ -231,7 +231,7 @@ class TestShapes:
 
     @pytest.mark.parametrize("given", [0, 1, 2])
     def test_generators_that_failed_midway_begin_anew(self, given: int) -> None:
-        """What they had given then is replaced; what had become of it runs again."""
+        """What they had returned then is replaced; what had become of it runs again."""
         service = Service(1, 3)
         last = service.step("last")
         mended(step("src", ROWS) >> service.many(given=given) >> last, service)

@@ -422,7 +422,7 @@ class TestDrain:
         assert started.state == "cancelled"
 
     def test_lets_a_paused_run_go_on(self) -> None:
-        """Nothing more is taken; what a source had given by pause() is there, or pending."""
+        """Nothing more is taken; what a source had emitted by pause() is there, or pending."""
 
         async def main() -> None:
             sources = Sources()

@@ -31,7 +31,7 @@ async def test_what_has_been_read_still_comes() -> None:
 
 
 async def test_a_source_that_waits_is_not_waited_for() -> None:
-    """A reader gets the end although the source would have given nothing for ever."""
+    """A reader gets the end although the source would have yielded nothing for ever."""
     closed: list[bool] = []
 
     async def waiting() -> AsyncIterator[int]:

@@ -126,7 +126,7 @@ class AsyncScripted(AsyncTransformer[int, Any]):
 
 
 def failing(times: int, *values: Any, error: type[BaseException] = ValueError) -> Plan:
-    """A plan that raises so many times for each `x`, before it has given anything."""
+    """A plan that raises so many times for each `x`, before it has returned anything."""
 
     def plan(x: int, attempt: int) -> Iterator[Any]:
         if attempt <= times:
@@ -211,7 +211,7 @@ def numbers(count: int) -> Any:
 
 
 def ys(result: RunResult, path: int = 0, name: str = "s") -> list[Any]:
-    """What the step has given on a path."""
+    """What the step has emitted on a path."""
     return [output[name]["y"] for output in result[path]]
 
 

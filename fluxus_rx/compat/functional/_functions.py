@@ -17,7 +17,7 @@ __all__ = ["chain", "parallel", "passthrough", "run"]
 def chain(start: Any, /, *steps: Any) -> Any:
     """Steps one behind the other: `chain(a, b, c)` is `a >> b >> c`.
 
-    Raises TypeError for what can't be chained.
+    Raises TypeError for steps that can't be chained.
 
     >>> from fluxus_rx.compat.functional import step
     >>> list(chain(step("src", {"x": 1}), step("add", lambda x: {"y": x + 1})).chained_conduits)
@@ -29,7 +29,7 @@ def chain(start: Any, /, *steps: Any) -> Any:
 def parallel(first: Any, /, *more: Any) -> Any:
     """Steps side by side: `parallel(a, b, c)` is `a & b & c`; iterables of steps are unpacked.
 
-    Raises TypeError for what can't stand side by side.
+    Raises TypeError for steps that can't stand side by side.
 
     >>> from fluxus_rx.compat.functional import step
     >>> parallel(step("f", lambda x: {"y": x}), passthrough()).n_concurrent_conduits

@@ -28,7 +28,7 @@ class RunResult(CoreResult):
     """
 
     def merged(self, other: CoreResult) -> RunResult:
-        """This result, with what a run of its failures has given in their place; see
+        """This result, with the result of a rerun in the place of its failures; see
         `fluxus_rx.RunResult.merged`."""
         return adapted(super().merged(other))  # type: ignore[no-any-return]
 

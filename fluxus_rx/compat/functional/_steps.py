@@ -28,7 +28,7 @@ def step(name: str, function_or_data: Any, /, **kwargs: Any) -> Any:
     """A step: a `DictProducer` of data, or of a function without parameters and variables; a `Step`
     of any other function, also of one without parameters, which is called for each product.
 
-    Raises TypeError or ValueError for what can't work.
+    Raises TypeError or ValueError for a step that can't work.
 
     >>> step("add", lambda x, by: {"y": x + by}, by=2).kwargs
     {'by': 2}
