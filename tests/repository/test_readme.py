@@ -80,6 +80,19 @@ def test_no_python_block_is_overlooked() -> None:
         assert len(python_blocks(text)) == text.count(".. code-block:: python"), path.name
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_python_that_is_not_run_says_why(path: Path) -> None:
+    """Code of a library that isn't installed is Python all the same, in a block of `py`."""
+    text = path.read_text(encoding="utf-8")
+    found = re.findall(
+        r"^(\.\. not run: .+\n\n)?\.\. code-block:: py\n\n((?:   .*\n|\n)+)", text, re.MULTILINE
+    )
+    for reason, block in found:
+        assert reason, block
+        for example in doctest.DocTestParser().get_examples(dedent(block)):
+            compile(example.source, str(path), "single")
+
+
 def test_the_readme_names_its_two_commands() -> None:
     """The names that `.ci/run` looks for, so that it runs what is written there."""
     found = commands(README.read_text(encoding="utf-8"))

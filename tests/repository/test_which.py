@@ -21,7 +21,9 @@ from tests.repository.test_readme import CHECKOUT
 PAGE = (CHECKOUT / "docs" / "which.rst").read_text(encoding="utf-8")
 
 #: the need, the line of code, and the page that has more
-ROWS = re.findall(r"^   \* - (.+)\n     - ``(.+)``\n     - :doc:`(.+)`$", PAGE, re.MULTILINE)
+ROWS = re.findall(
+    r"^   \* - (.+)\n     - ``(.+)``\n     - :(?:doc|ref):`(.+)`$", PAGE, re.MULTILINE
+)
 
 
 class Half(Transformer[int, float]):
