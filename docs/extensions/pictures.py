@@ -37,7 +37,7 @@ import sys
 import tempfile
 import traceback
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -269,9 +269,10 @@ class Job(PictureDirective):
         program = EXAMPLES / f"{name}.py"
         if not program.is_file():
             raise self.failed(f"there is no program docs/examples/{name}.py")
-        for path in (program, *sorted((EXAMPLES / "stand_ins").rglob("*.py"))):
+        sources = [program, *sorted((EXAMPLES / "stand_ins").rglob("*.py"))]
+        for path in sources:
             self.env.note_dependency(str(path))
-        folder = self._folder_of(program)
+        folder = self._folder_of(program, sources)
         show = self.options.get("show", "output")
         file = folder / ("output.txt" if show == "output" else f"out/{show}")
         if not file.is_file():
@@ -281,16 +282,15 @@ class Job(PictureDirective):
             )
         if file.suffix not in PICTURES:
             text = file.read_text(encoding="utf-8").rstrip()
-            block = nodes.literal_block(text, text, language="text", classes=["job-output"])
+            block = nodes.literal_block(text, text, language="text")
             return [block]
         dark = file.with_stem(f"{file.stem}_dark")
         files = {"light": file, "dark": dark} if dark.is_file() else {"light": file}
         return [self.figure(files, f"{file.stem} of the job {name}".replace("_", " "))]
 
-    def _folder_of(self, program: Path) -> Path:
+    def _folder_of(self, program: Path, sources: Sequence[Path]) -> Path:
         """Where the output of the job is, which runs if it hasn't yet."""
-        sources = [program, *sorted((EXAMPLES / "stand_ins").rglob("*"))]
-        content = [path.read_bytes().decode("latin-1") for path in sources if path.is_file()]
+        content = [path.read_text(encoding="utf-8") for path in sources]
         folder = self.kept / f"job-{program.stem}-{key_of(*content)}"
         if not folder.exists():
             # At its place only when it is complete: another process may run the same job.
