@@ -29,6 +29,7 @@ import contextlib
 import functools
 import hashlib
 import io
+import logging
 import os
 import re
 import shutil
@@ -37,7 +38,7 @@ import sys
 import tempfile
 import traceback
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -157,7 +158,7 @@ class PythonDirective(DrawnDirective):
         file = f"<{self.env.docname}>"
         namespace: dict[str, Any] = {"__name__": f"picture_of_{self.env.docname}"}
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
+            with unheard():
                 exec(compile(source, file, "exec"), namespace)
         except Exception as error:
             lines = [
@@ -174,12 +175,24 @@ class PythonDirective(DrawnDirective):
         raise self.failed(f"its body binds no {' and no '.join(names)}")
 
     @contextlib.contextmanager
-    def told(self) -> Any:
+    def told(self) -> Iterator[None]:
         """Say of an error in drawing where it belongs."""
         try:
             yield
         except Exception as error:
             raise self.failed(f"{type(error).__name__}: {error}") from error
+
+
+@contextlib.contextmanager
+def unheard() -> Iterator[None]:
+    """What runs inside prints and logs nothing between what the build says."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(disabled)
 
 
 class FlowPicture(PythonDirective):
