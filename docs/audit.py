@@ -123,7 +123,7 @@ def undescribed(site: Path) -> list[str]:
     return [
         path.relative_to(site).as_posix()
         for path in sorted(site.rglob("*.html"))
-        if "_static" not in path.parts
+        if not any(part == "_static" or part.startswith(".") for part in path.parts)
         and not any(
             re.search(r"content=\"\s*[^\"\s]", tag)
             for tag in described.findall(path.read_text(encoding="utf-8"))

@@ -19,6 +19,7 @@ settings.read(checkout / "setup.cfg", encoding="utf-8")
 
 project = "fluxus_rx"
 author = "the fluxus_rx authors"
+project_copyright = f"{author}, Apache License 2.0"
 version = release = settings["metadata"]["version"]
 
 extensions = [
@@ -60,6 +61,8 @@ from fluxus_rx.viz import *
 """
 
 html_theme = "furo"
+# The one of the theme underlines the names of classes and modules.
+pygments_dark_style = "github-dark"
 html_title = f"fluxus_rx {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

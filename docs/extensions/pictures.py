@@ -29,6 +29,7 @@ import contextlib
 import functools
 import hashlib
 import io
+import logging
 import os
 import re
 import shutil
@@ -37,7 +38,7 @@ import sys
 import tempfile
 import traceback
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -157,7 +158,7 @@ class PythonDirective(DrawnDirective):
         file = f"<{self.env.docname}>"
         namespace: dict[str, Any] = {"__name__": f"picture_of_{self.env.docname}"}
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
+            with unheard():
                 exec(compile(source, file, "exec"), namespace)
         except Exception as error:
             lines = [
@@ -174,12 +175,24 @@ class PythonDirective(DrawnDirective):
         raise self.failed(f"its body binds no {' and no '.join(names)}")
 
     @contextlib.contextmanager
-    def told(self) -> Any:
+    def told(self) -> Iterator[None]:
         """Say of an error in drawing where it belongs."""
         try:
             yield
         except Exception as error:
             raise self.failed(f"{type(error).__name__}: {error}") from error
+
+
+@contextlib.contextmanager
+def unheard() -> Iterator[None]:
+    """What runs inside prints and logs nothing between what the build says."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(disabled)
 
 
 class FlowPicture(PythonDirective):
@@ -269,9 +282,10 @@ class Job(PictureDirective):
         program = EXAMPLES / f"{name}.py"
         if not program.is_file():
             raise self.failed(f"there is no program docs/examples/{name}.py")
-        for path in (program, *sorted((EXAMPLES / "stand_ins").rglob("*.py"))):
+        sources = [program, *sorted((EXAMPLES / "stand_ins").rglob("*.py"))]
+        for path in sources:
             self.env.note_dependency(str(path))
-        folder = self._folder_of(program)
+        folder = self._folder_of(program, sources)
         show = self.options.get("show", "output")
         file = folder / ("output.txt" if show == "output" else f"out/{show}")
         if not file.is_file():
@@ -281,16 +295,15 @@ class Job(PictureDirective):
             )
         if file.suffix not in PICTURES:
             text = file.read_text(encoding="utf-8").rstrip()
-            block = nodes.literal_block(text, text, language="text", classes=["job-output"])
+            block = nodes.literal_block(text, text, language="text")
             return [block]
         dark = file.with_stem(f"{file.stem}_dark")
         files = {"light": file, "dark": dark} if dark.is_file() else {"light": file}
         return [self.figure(files, f"{file.stem} of the job {name}".replace("_", " "))]
 
-    def _folder_of(self, program: Path) -> Path:
+    def _folder_of(self, program: Path, sources: Sequence[Path]) -> Path:
         """Where the output of the job is, which runs if it hasn't yet."""
-        sources = [program, *sorted((EXAMPLES / "stand_ins").rglob("*"))]
-        content = [path.read_bytes().decode("latin-1") for path in sources if path.is_file()]
+        content = [path.read_text(encoding="utf-8") for path in sources]
         folder = self.kept / f"job-{program.stem}-{key_of(*content)}"
         if not folder.exists():
             # At its place only when it is complete: another process may run the same job.

@@ -131,6 +131,11 @@ def readable(
     return f"({ast.unparse(given)})", returned
 
 
+def plural(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Let a name in backticks have an ``s`` behind it, for which reST wants ``\\ `` in between."""
+    lines[:] = [re.sub(r"(?<=\w)`(?=s\b)", r"`\\ ", line) for line in lines]
+
+
 def tidy(app: Sphinx, doctree: nodes.document) -> None:
     """Write ``Callable[..., int]`` as in Python; leave out that all classes are of object."""
     punctuation = doctree.findall(addnodes.desc_sig_punctuation)
@@ -180,6 +185,7 @@ def setup(app: Sphinx) -> Mapping[str, bool]:
     app.add_directive("options-table", OptionsTable)
     app.connect("builder-inited", read_sources)
     app.connect("autodoc-process-signature", readable)
+    app.connect("autodoc-process-docstring", plural)
     app.connect("doctree-read", tidy)
     app.connect("viewcode-follow-imported", lambda app, face, name: real_module(face, name))
     app.connect("env-updated", alias_names)

@@ -28,7 +28,8 @@ from sphinx.writers.text import TextTranslator
 #: A page with one of these is made of docstrings: its source alone says nothing.
 OF_DOCSTRINGS: Final = re.compile(r"^\.\. (?:auto\w+|options-table)::", re.MULTILINE)
 
-INCLUDED: Final = re.compile(r"^( *)\.\. literalinclude:: (\S+)$", re.MULTILINE)
+#: With its options, which are left out: all of the program is shown.
+INCLUDED: Final = re.compile(r"^( *)\.\. literalinclude:: (\S+)$(?:\n\1   :.*$)*", re.MULTILINE)
 
 
 class SearchWords(SphinxTransform):
@@ -74,7 +75,8 @@ def ordered_pages(env: BuildEnvironment, page: str) -> Iterator[str]:
     """A page and those that its tables of contents lead to, in their order."""
     yield page
     for child in env.toctree_includes.get(page, ()):
-        yield from ordered_pages(env, child)
+        if child in env.all_docs:
+            yield from ordered_pages(env, child)
 
 
 def description_of(doctree: nodes.document) -> str:
@@ -114,8 +116,9 @@ def plain_text(app: Sphinx, page: str, doctree: nodes.document) -> str:
         return rendered(app, page, doctree)
 
     def program(found: re.Match[str]) -> str:
-        included = path.parent / found[2]
-        text = textwrap.indent(included.read_text(encoding="utf-8"), f"{found[1]}   ")
+        _, included = app.env.relfn2path(found[2], page)
+        text = Path(included).read_text(encoding="utf-8")
+        text = textwrap.indent(text.rstrip(), f"{found[1]}   ")
         return f"{found[1]}.. code-block:: python\n\n{text}"
 
     return INCLUDED.sub(program, source).strip()
