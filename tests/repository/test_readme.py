@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
-DOCUMENTS = [CHECKOUT / "README.rst", *sorted((CHECKOUT / "docs").glob("*.rst"))]
+DOCUMENTS = [CHECKOUT / "README.rst", *sorted((CHECKOUT / "docs").rglob("*.rst"))]
 
 BLOCK = re.compile(
     r"^(?P<indent> *)\.\. code-block:: python\n"
@@ -34,7 +34,7 @@ def commands(text: str) -> dict[str, str]:
     return {name: dedent(block) for name, block in found}
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_each_python_block_runs(path: Path) -> None:
     """In the order of the document and in one namespace; with `>>>`, the outputs are compared."""
     names: dict[str, object] = {"__name__": "__main__"}
