@@ -48,6 +48,7 @@ def stepped(function: Callable[..., Any], **options: Any) -> Any:
 
 #: What an operator line stands for, on its source, and with the others that the picture draws.
 LINES: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
+    "debounce(2)": lambda source, _: source >> rx_pipe(ops.debounce(2)),
     "debounce(3)": lambda source, _: source >> rx_pipe(ops.debounce(3)),
     "filter(large)": lambda source, _: source >> rx_pipe(ops.filter(lambda item: item > 1)),
     "buffer_with_time_or_count(4, 2), filter(bool)": lambda source, _: (
