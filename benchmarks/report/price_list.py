@@ -77,7 +77,7 @@ _STEP = Section(
         Price("the same, limit 1,000", "async, limit 1,000"),
         Price("the same, limit 100, ``ordered=True``", "async, limit 100, ordered"),
         Price("one that yields to the loop once, limit 100", "async, limit 100, yielding"),
-        Price("generators that give a thousand, and a step that adds these", "expand and reduce"),
+        Price("generators that yield a thousand, and a step that adds these", "expand and reduce"),
         *(
             _other(f"alone, {what}", f"classes, {kind}", beside, row)
             for kind, beside, generator, transformer in (
@@ -90,7 +90,7 @@ _STEP = Section(
                 ),
             )
             for what, row in (
-                (f"{generator} that gives one product", ", generators"),
+                (f"{generator} that yields one product", ", generators"),
                 (f"{transformer} without lineage", ", classes"),
                 (f"{transformer} with lineage, which is read", ", classes with lineage"),
             )
@@ -126,7 +126,7 @@ _JOINED = Price("8 branches and a passthrough, then a step: 17 calls", "fan-out,
 
 _GROUPS = Section(
     "Groups",
-    "Each branch gets each item, and what all give goes into the step behind the group; costs are"
+    "Each branch gets each item, and all outputs go into the step behind the group; costs are"
     " CPU time of an item with all that comes of it.",
     (Remark("A thousand items through 8 branches and a step take {total}.", _JOINED, 1_000),),
     (

@@ -13,7 +13,7 @@ from fluxus_rx import Consumer, Flow, step
 
 
 class Insert(Consumer[Mapping[str, Any], int]):
-    """Inserts the rows of a flow into a table: all, or none. Gives their number."""
+    """Inserts the rows of a flow into a table: all, or none. Returns their number."""
 
     def __init__(self, path: Path, table: str, columns: tuple[str, ...]) -> None:
         self.path = path

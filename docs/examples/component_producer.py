@@ -36,7 +36,7 @@ def flow(port: int) -> Producer[DictProduct]:
 
 
 async def serve(ready: asyncio.Future[int]) -> None:
-    """The other end: a server that sends three lines to whoever connects."""
+    """The other end: a server that sends three lines to each client."""
 
     async def feed(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"attic=21.5\ncellar=11\nattic=22\n")

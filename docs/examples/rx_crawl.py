@@ -31,7 +31,7 @@ SITE = {
 
 
 class PerSecond:
-    """Lets in so many calls per second, one after the other."""
+    """Admits so many calls per second, one after the other."""
 
     def __init__(self, calls: float) -> None:
         self._gap = 1 / calls
@@ -59,7 +59,7 @@ def crawled(
     page = step("page", fetch).options(limiter=PerSecond(per_second), concurrency=4)
 
     def crawl(seed: Any) -> Observable[Any]:
-        """A page, and what it leads to; afresh for each run."""
+        """A page, and the pages that it links to; each run begins with none seen."""
         seen = {seed["url"]}
 
         def new(url: str) -> bool:

@@ -2,7 +2,7 @@
 
     python docs/examples/rx_search_box.py
 
-Each key stroke gives the text so far. `debounce` waits for a pause; `switch_map` runs the flow for
+Each key stroke emits the text so far. `debounce` waits for a pause; `switch_map` runs the flow for
 the text that it lets through, and disposes of the run before, which cancels its search.
 """
 

@@ -33,7 +33,7 @@ def processed(publisher: Any, transformer: Any, buffer: int = 4) -> Any:
 
 @pytest.mark.parametrize("transformer", [Add(10), Fetch(10).options(ordered=True)], ids=repr)
 async def test_4_01_a_processor_obeys_the_rules_of_both(transformer: Any) -> None:
-    """It requests what its buffer holds, and gives what was requested; the end passes through."""
+    """It requests what its buffer holds, and emits what was requested; the end passes through."""
     publisher = Manual()
     probe = Probe(first=3).of(processed(publisher, transformer))
     await until(lambda: publisher.requested == 4)

@@ -75,7 +75,7 @@ def ahead(first: str, second: str) -> str:
 
 
 def marked(kind: str) -> str:
-    """A kind in the role that gives it a colour on the page."""
+    """A kind in the role that colours it on the page."""
     role = "bounded" if kind.isdigit() else "timed" if kind.startswith("by time: ") else kind
     return f":{role}:`{kind}`"
 
@@ -98,7 +98,7 @@ def flat(items: Iterable[Any]) -> list[Any]:
 
 
 def as_rx_gives(how: str, results: list[Any] | None, plain: list[Any] | None) -> bool:
-    """Whether these are the results that Rx gives alone, as far as they are to be."""
+    """Whether these are the results of Rx alone, as far as they are to be."""
     if results is None or plain is None:
         return results is plain
     shown, expected = [[str(one) for one in several] for several in (results, plain)]
@@ -137,7 +137,7 @@ async def test_the_table_says_what_a_flow_refuses(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(ENTRIES.keys() - REFUSED))
 def test_the_table_says_how_far_a_source_runs_ahead(name: str) -> None:
     """With the operator between a fast source and a slow step, what is measured is what the row
-    says; and once the step is let go the run ends, with the results that Rx gives alone."""
+    says; and once the step is let go the run ends, with the results of Rx alone."""
     kind, written, why = ENTRIES[name]
     measurement = Measurement(written)
     first, second, kept = measurement.cells

@@ -38,7 +38,7 @@ async def slow(**attributes: Any) -> dict[str, Any]:
 
 
 def stepped(function: Callable[..., Any], **options: Any) -> Any:
-    """The step on items that are no mappings, and what it adds."""
+    """The step on items of any kind, and what it adds to each."""
     return (
         rx_pipe(ops.map(lambda item: {"item": item}), name="item")
         >> step("fetch", function).options(**options)
