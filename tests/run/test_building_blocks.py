@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fluxus_rx import OptionKeywords, reactive_streams, rx, streams
 from tests.support.building_blocks import BLOCKS, Rig, in_virtual_time
 
 PAGE = (Path(__file__).parents[2] / "docs" / "building_blocks.rst").read_text(encoding="utf-8")
@@ -37,6 +38,18 @@ def test_each_block_is_in_a_table_once() -> None:
     assert TABLE.keys() == BLOCKS.keys()
 
 
+def test_a_new_option_or_operator_needs_a_row() -> None:
+    """So do functions that join streams, observables and publishers."""
+    functions = {
+        name
+        for module in (rx, streams, reactive_streams)
+        for name in module.__all__
+        if not isinstance(getattr(module, name), type)
+    }
+    names = {*OptionKeywords.__annotations__, *functions}
+    assert {name for name in names if not any(name in row for row in TABLE)} == set()
+
+
 @pytest.mark.parametrize("name", BLOCKS)
 def test_a_block_asks_for_as_much_and_holds_as_much_as_the_table_says(name: str) -> None:
     """While calls, or the reader, wait; and a run that is cancelled then leaves nothing behind."""
@@ -45,7 +58,7 @@ def test_a_block_asks_for_as_much_and_holds_as_much_as_the_table_says(name: str)
 
     async def main() -> None:
         found = await rig.measured(BLOCKS[name])
-        asked = "no" if found.asked == MANY else f"yes, {found.asked}"
+        asked = ":unbounded:`no`" if found.asked == MANY else f":bounded:`yes, {found.asked}`"
         kept = "all" if found.kept == MANY else f"{found.kept}"
         assert (asked, kept) == (backpressures, memory)
         assert rig.cancelled == found.in_flight

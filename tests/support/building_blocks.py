@@ -61,6 +61,8 @@ class Rig:
         #: calls that have begun, are in flight, and were cancelled
         self.begun = self.in_flight = self.cancelled = 0
         self.gate = threading.Event()
+        #: items of which an attempt has failed
+        self.cut: set[float] = set()
 
     def numbers(self) -> Iterator[dict[str, Item]]:
         """The items of the source; the last one is an error if it `fails`."""
@@ -105,6 +107,14 @@ class Rig:
     async def passing(self, x: Item) -> dict[str, Any]:
         """Waits for nothing."""
         return {"z": float(x)}
+
+    async def cut_off(self, x: Item) -> AsyncIterator[dict[str, Any]]:
+        """Yields two products, between which each first attempt fails."""
+        yield await self.held(x)
+        if float(x) not in self.cut:
+            self.cut.add(float(x))
+            raise ConnectionError("lost")
+        yield {"y": float(x)}
 
     async def held_once(self, x: Item) -> dict[str, Any]:
         """Only the first call waits."""
@@ -340,6 +350,9 @@ BLOCKS: dict[str, Block] = {
     ),
     "limiter": Block(lambda rig: collected(rig.stepped(limiter=asyncio.Semaphore(1)), rig)),
     "retry=1000": Block(lambda rig: collected(rig.stepped(rig.failing, retry=1000), rig)),
+    "repeatable=True": Block(
+        lambda rig: collected(rig.stepped(rig.cut_off, retry=3, repeatable=True), rig), emits=100
+    ),
     "timeout=600": Block(lambda rig: collected(rig.stepped(timeout=600), rig)),
     'on_error="skip"': Block(
         lambda rig: collected(rig.stepped(rig.failing_first, on_error="skip"), rig)
