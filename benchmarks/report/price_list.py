@@ -126,7 +126,7 @@ _JOINED = Price("8 branches and a passthrough, then a step: 17 calls", "fan-out,
 
 _GROUPS = Section(
     "Groups",
-    "Each branch gets each item, and what all emit goes into the step behind the group; costs are"
+    "Each branch gets each item, and all outputs go into the step behind the group; costs are"
     " CPU time of an item with all that comes of it.",
     (Remark("A thousand items through 8 branches and a step take {total}.", _JOINED, 1_000),),
     (

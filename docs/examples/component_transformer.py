@@ -88,7 +88,7 @@ def services() -> Iterator[Service]:
 def main() -> None:
     texts = step("texts", [{"text": "go with the flow"}, {"text": "hello"}])
     with services() as service:
-        # Four calls at once, in threads; the copies that options() returns are of the class.
+        # Four calls at once, in threads; options() returns copies of the class.
         count = Count("count", service).options(concurrency=4)
         split = Split("split", service).options(executor="thread")
         counted, words = run(texts >> (count & split))

@@ -11,8 +11,7 @@ from fluxus_rx import Wrapper, run, step
 
 
 class Cached(Wrapper[Any, Any]):
-    """Calls what it is around once for each value of an attribute, also where that call is in
-    flight."""
+    """Calls its transformer once for each value of an attribute, and shares calls in flight."""
 
     def __init__(self, inner: Any, key: str) -> None:
         super().__init__(inner)

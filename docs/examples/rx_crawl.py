@@ -59,7 +59,7 @@ def crawled(
     page = step("page", fetch).options(limiter=PerSecond(per_second), concurrency=4)
 
     def crawl(seed: Any) -> Observable[Any]:
-        """A page, and what it leads to; again for each run."""
+        """A page, and the pages that it links to; each run begins with none seen."""
         seen = {seed["url"]}
 
         def new(url: str) -> bool:

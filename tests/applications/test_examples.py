@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import doctest
+import json
 import re
 import runpy
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -12,69 +15,73 @@ import pytest
 from tests.support.subprocesses import python
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+PAGE = (EXAMPLES.parent / "gallery.rst").read_text(encoding="utf-8")
 
 
-def test_hello_flow_prints_each_greeting_in_each_tone(capsys: pytest.CaptureFixture[str]) -> None:
-    """The outputs come path by path, in the order of the input."""
-    runpy.run_path(str(EXAMPLES / "hello_flow.py"), run_name="__main__")
-    _, *outputs = capsys.readouterr().out.splitlines()
-    assert outputs == [
-        "input -> lower -> annotate = hello, world! (calm)",
-        "input -> lower -> annotate = bonjour! (calm)",
-        "input -> upper -> annotate = HELLO, WORLD! (loud)",
-        "input -> upper -> annotate = BONJOUR! (loud)",
-        "input -> annotate = Hello, World! (original)",
-        "input -> annotate = Bonjour! (original)",
-    ]
+def gallery() -> dict[str, str]:
+    """What each program prints, as the page shows it."""
+    blocks = re.findall(
+        r"^\.\. code-block:: text\n   :name: prints-(\w+)\n\n((?:   .*\n|\n)+)", PAGE, re.MULTILINE
+    )
+    return {name: dedent(block).strip() for name, block in blocks}
 
 
-def test_processes_counts_primes_in_processes_that_do_not_begin_a_run_themselves() -> None:
-    """Each of them imports the program, and stops short of its `main`."""
-    ended = python(str(EXAMPLES / "processes.py"))
-    assert ended.code == 0, ended.err
-    assert ended.printed() == []
-    assert ended.out.splitlines()[::5] == ["4 primes below 10", "78,498 primes below 1,000,000"]
+def printed(name: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a program prints, as the one that a reader starts; of the census, of a small library."""
+    path = str(EXAMPLES / f"{name}.py")
+    if name == "processes":  # Its processes import the program that was started.
+        ended = python(path)
+        assert ended.code == 0, ended.err
+        assert ended.printed() == []
+        return ended.out
+    if name == "stdlib_census":
+        assert (
+            runpy.run_path(path, run_name="census")["main"]([str(Path(json.__file__).parent)]) == 0
+        )
+    else:
+        runpy.run_path(path, run_name="__main__")
+    return capsys.readouterr().out
 
 
-#: what the applications of docs/rx.rst print; none of it depends on how fast the machine is
-PRINTED = {
-    "autocomplete": ["flu -> fluent, fluid, fluke, flux", "flux -> flux", "given up: fl"],
-    "crawl": ["8 pages, each once", "no faster than allowed: True"],
-    "fan_out": [
-        "logged 40 prices",
-        "drew fewer: True - in order: True",
-        "the last one is the newest: True",
-        "none is unaccounted for: True",
-    ],
-    "join": ["A2 leaves 5 to pay", "A1 leaves 0 to pay"],
-    "nested": ["A1 37", "A2 18", "A3 38"],
-    "polling": ["25 %", "50 %", "75 %", "100 %", "after 7 attempts"],
-    "search_box": ["mid -> Middlemarch", "mob -> Moby-Dick"],
-    "sensor_windows": [
-        "attic: 6 readings, 30.5 degrees on average",
-        "cellar: 18 readings, 11.0 degrees on average",
-    ],
-    "tail": ["12:00 2", "12:01 1"],
-    "threads": ["stored 150", *(f"{source} in order: True" for source in "abc")],
-}
-
-
-@pytest.mark.parametrize("name", PRINTED)
-def test_an_application_prints_what_it_promises(
+@pytest.mark.parametrize("name", gallery())
+def test_a_program_prints_what_the_gallery_shows(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As the program that a reader starts, and so in real time."""
-    runpy.run_path(str(EXAMPLES / f"rx_{name}.py"), run_name="__main__")
-    assert capsys.readouterr().out.splitlines() == PRINTED[name]
+    """As the program that a reader starts, and so in real time; `...` stands for what varies."""
+    shown, got = gallery()[name], printed(name, capsys).strip()
+    same = doctest.OutputChecker().check_output(
+        f"{shown}\n", f"{got}\n", doctest.ELLIPSIS if name == "stdlib_census" else 0
+    )
+    assert same, f"the gallery shows\n{shown}\n\nand the program prints\n{got}"
 
 
-def test_each_application_is_in_the_guide() -> None:
-    """What is shown there is what runs here."""
-    guide = (EXAMPLES.parent / "rx.rst").read_text(encoding="utf-8")
-    shown = re.findall(r"literalinclude:: examples/rx_(\w+)\.py", guide)
-    assert len(shown) == 10
-    assert set(shown) == {path.stem.removeprefix("rx_") for path in EXAMPLES.glob("rx_*.py")}
-    assert set(shown) == set(PRINTED)
+def test_each_program_is_in_the_gallery_with_a_picture_and_what_it_prints() -> None:
+    """What is shown there is what runs here, or runs while the page is built (`job`)."""
+    included = re.findall(r"^\.\. literalinclude:: examples/(\w+)\.py", PAGE, re.MULTILINE)
+    jobs = set(re.findall(r"^\.\. job:: (\w+)", PAGE, re.MULTILINE))
+    assert len(included) == len(set(included))
+    assert set(included) == gallery().keys()
+    programs = {
+        path.stem
+        for path in EXAMPLES.glob("*.py")
+        if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
+    }
+    assert set(included) <= programs <= {*included, *jobs}
+    assert len([name for name in included if name.startswith("rx_")]) == 10
+    for name in included:
+        before = PAGE[: PAGE.index(f":name: prints-{name}")]
+        assert before.rindex("-picture::") > before.rindex("\n~~~"), name
+
+
+def test_hello_flow_comes_path_by_path(capsys: pytest.CaptureFixture[str]) -> None:
+    """The outputs come in the order of the input."""
+    runpy.run_path(str(EXAMPLES / "hello_flow.py"), run_name="__main__")
+    _, *outputs = capsys.readouterr().out.splitlines()
+    assert [output.partition(" = ")[0].rpartition(" -> ")[0] for output in outputs] == [
+        *["input -> lower"] * 2,
+        *["input -> upper"] * 2,
+        *["input"] * 2,
+    ]
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def test_the_package_opens_with_the_same_map() -> None:
 
 def test_the_design_notes_have_the_same_order() -> None:
     """All but the last line, which speaks of the public modules at once."""
-    text = (CHECKOUT / "docs/design.rst").read_text(encoding="utf-8")
+    text = (CHECKOUT / "docs/explanation/design.rst").read_text(encoding="utf-8")
     items = re.findall(r"^\d+\. (``.+)$", text, re.MULTILINE)
     assert [sorted(re.findall(r"``(\w+)``", item)) for item in items] == ORDER[:-2]
 

@@ -27,9 +27,9 @@ from fluxus_rx.testing import run_virtual
 from tests.support.demand_measured import MANY, TICK, TICKS, Measurement, plainly
 from tests.support.demand_operators import BOUNDED, BY_TIME, DRAINED, REFUSED, RESULTS, UNBOUNDED
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "rx"
 TABLE = DOCS / "demand_table.csv"
-HEAD = ["Operator", "As measured", "Source", "Second source", "In memory", "Why"]
+HEAD = ["Operator", "Source runs ahead", "In memory", "Why"]
 
 KINDS = {
     "bounded": BOUNDED,
@@ -56,12 +56,28 @@ def operators() -> set[str]:
 def table() -> dict[str, list[str]]:
     """The rows that are written down, by how the operator is written."""
     text = TABLE.read_text(encoding="utf-8") if TABLE.exists() else ""
-    return {row[1]: row for row in [*csv.reader(io.StringIO(text))][1:]}
+    return {row[0]: row for row in [*csv.reader(io.StringIO(text))][1:]}
 
 
 def cell(name: str) -> str:
-    """How the operator is written, as the table has it."""
-    return f"``{ENTRIES[name][1]}``"
+    """The operator as it is written, as the table has it; its name too where others come first."""
+    operator, written = name.split()[0], ENTRIES[name][1]
+    return (
+        f"``{written}``"
+        if written.startswith(f"{operator}(")
+        else f"``{operator}``, as ``{written}``"
+    )
+
+
+def ahead(first: str, second: str) -> str:
+    """How far the source runs ahead, and the second one where there is one, each with its mark."""
+    return f"{marked(first)}; other: {marked(second)}" if second else marked(first)
+
+
+def marked(kind: str) -> str:
+    """A kind in the role that colours it on the page."""
+    role = "bounded" if kind.isdigit() else "timed" if kind.startswith("by time: ") else kind
+    return f":{role}:`{kind}`"
 
 
 def write(rows: dict[str, list[str]]) -> None:
@@ -82,7 +98,7 @@ def flat(items: Iterable[Any]) -> list[Any]:
 
 
 def as_rx_gives(how: str, results: list[Any] | None, plain: list[Any] | None) -> bool:
-    """Whether these are the results that Rx emits alone, as far as they are to be."""
+    """Whether these are the results of Rx alone, as far as they are to be."""
     if results is None or plain is None:
         return results is plain
     shown, expected = [[str(one) for one in several] for several in (results, plain)]
@@ -109,7 +125,7 @@ def test_every_operator_has_an_entry() -> None:
 @pytest.mark.parametrize("name", sorted(REFUSED))
 async def test_the_table_says_what_a_flow_refuses(name: str) -> None:
     """As it is put together, and nothing is left behind."""
-    row = [f"``{name}``", cell(name), "refused", "", "", REFUSED[name][1]]
+    row = [cell(name), marked("refused"), "", REFUSED[name][1]]
     if os.environ.get("FLUXUS_RX_GOLDEN") == "write":
         write({**table(), cell(name): row})
     assert table().get(cell(name)) == row
@@ -121,10 +137,11 @@ async def test_the_table_says_what_a_flow_refuses(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(ENTRIES.keys() - REFUSED))
 def test_the_table_says_how_far_a_source_runs_ahead(name: str) -> None:
     """With the operator between a fast source and a slow step, what is measured is what the row
-    says; and once the step is let go the run ends, with the results that Rx emits alone."""
+    says; and once the step is let go the run ends, with the results of Rx alone."""
     kind, written, why = ENTRIES[name]
     measurement = Measurement(written)
-    row = [f"``{name.split()[0]}``", cell(name), *measurement.cells, why]
+    first, second, kept = measurement.cells
+    row = [cell(name), ahead(first, second), kept, why]
     rows = table()
     if os.environ.get("FLUXUS_RX_GOLDEN") == "write":
         write({**rows, cell(name): row})

@@ -137,7 +137,7 @@ class Collect(AsyncConsumer[Any, list[Any]]):
 
 @dataclass(frozen=True)
 class Found:
-    """What a run has shown while its step was held, and what it returned in the end."""
+    """What a run has shown while its step was held, and its results in the end."""
 
     #: items asked of the source, and of the second one
     asked: int
@@ -215,7 +215,7 @@ async def measured(written: str, source: Source, second: Source) -> Found:
 
 
 async def plainly(written: str, number: int, tick: float) -> list[Any] | None:
-    """What these operators emit in Rx alone; None if they never end."""
+    """The results of these operators in Rx alone; None if they never end."""
     loop = asyncio.get_running_loop()
     numbers: Observable[Any] = reactivex.from_iterable(range(number))
     if tick:

@@ -17,7 +17,7 @@ from benchmarks.report.table import BEGIN, SIDE, side_by_side, table
 
 CHECKOUT = Path(__file__).parents[3]
 PAGE = CHECKOUT / "docs" / "benchmarks.rst"
-COSTS = CHECKOUT / "docs" / "costs.rst"
+COSTS = CHECKOUT / "docs" / "explanation" / "costs.rst"
 RESULTS = CHECKOUT / "benchmarks" / "results"
 README = CHECKOUT / "README.rst"
 
