@@ -1,0 +1,120 @@
+"""Crawl a website politely, each page once, and put texts and links into Parquet files.
+
+python docs/examples/extraction.py [--small] [--out FOLDER]
+"""
+
+# %%
+import argparse
+import asyncio
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.robotparser import RobotFileParser
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+from reactivex import operators as ops
+from stand_ins.html_page import HtmlPage
+from stand_ins.limiters import Pause
+from stand_ins.website import Website
+from tenacity import AsyncRetrying, stop_after_attempt, wait_random
+
+from fluxus_rx import DictProduct, Failure, path, route, run, rx_pipe, step
+
+# %% [markdown]
+# A crawl is a loop: pages lead to pages. The source goes from level to level. For each address that
+# it yields, the step `follow` puts the links of the page into a queue. So the source knows when a
+# level is over, and ends at the first level with nothing new.
+
+
+# %%
+class Frontier:
+    """The addresses to visit, each once, by their distance from the start."""
+
+    def __init__(self, hosts: dict[str, str], levels: int) -> None:
+        self.rules = {host: RobotFileParser(f"http://{host}/robots.txt") for host in hosts}
+        for rules in self.rules.values():
+            rules.read()
+        self.hosts, self.levels, self.found = hosts, levels, asyncio.Queue[list[str]]()
+
+    async def addresses(self) -> AsyncIterator[dict[str, Any]]:
+        level, seen = {f"http://{host}/" for host in self.rules}, set[str]()
+        for depth in range(self.levels):
+            for url in sorted(level):
+                yield {"url": url, "host": self.hosts[urlsplit(url).netloc], "depth": depth}
+            seen |= level
+            level = {link for _ in level for link in await self.found.get()} - seen
+
+    def follow(self, links: list[str]) -> dict[str, Any]:
+        known = [(self.rules.get(urlsplit(link).netloc), link) for link in links]
+        self.found.put_nowait([one for rules, one in known if rules and rules.can_fetch("*", one)])
+        return {}
+
+
+async def fetch(url: str, client: httpx.AsyncClient) -> dict[str, Any]:
+    reply = await client.get(url)
+    if reply.is_server_error:
+        reply.raise_for_status()  # for another attempt
+    is_html = reply.headers.get("content-type", "").startswith("text/html")
+    page = HtmlPage(reply.text if is_html else "", url)
+    links = page.links | ({str(reply.next_request.url)} if reply.next_request else set())
+    return {"status": reply.status_code, "links": sorted(links)} | page.texts
+
+
+def lost(failure: Failure) -> dict[str, Any]:
+    return {"error": repr(failure.exception), "links": []}
+
+
+PATIENT = AsyncRetrying(stop=stop_after_attempt(3), wait=wait_random(0, 0.1))
+TEXT, NUMBER = pa.string(), pa.int32()
+COLUMNS = {"url": TEXT, "depth": NUMBER, "status": NUMBER, "error": TEXT, "title": TEXT}
+SCHEMA = pa.schema(COLUMNS | {"text": TEXT, "links": pa.list_(TEXT)})
+
+
+def crawl(hosts: dict[str, str], levels: int, pause: float, out: Path) -> Any:
+    def visited(host: str) -> Any:
+        fetching = step("fetch", fetch, using={"client": httpx.AsyncClient})
+        polite = fetching.options(concurrency=2, limiter=Pause(pause), ordered=True, buffer=1_000)
+        lasting = polite.options(timeout=10, retry=PATIENT, on_error=lost)
+        return path(host, lasting >> step("follow", frontier.follow) >> saved(host))
+
+    def saved(host: str) -> Any:
+        def write(pages: list[DictProduct], number: int) -> DictProduct:
+            rows = [{name: page.get(name) for name in SCHEMA.names} for page in pages]
+            pq.write_table(pa.Table.from_pylist(rows, SCHEMA), folder / f"{number:04}.parquet")
+            return DictProduct("file", {"pages": len(rows)})  # a new one: it keeps no text
+
+        (folder := out / host).mkdir(parents=True)
+        return rx_pipe(ops.buffer_with_count(100), ops.map_indexed(write), name="file")
+
+    frontier = Frontier(hosts, levels)
+    visits = route("host", {host: visited(host) for host in hosts.values()})
+    return step("address", frontier.addresses) >> visits
+
+
+def main(out: Path, small: bool) -> None:
+    with Website(pages=30 if small else 500).serving() as site:
+        flow = crawl(site.names, levels=9, pause=0.005, out=out / "pages")
+        result = run(flow, timestamps=True)
+    print(result.summary())
+    for name in result.paths:
+        pages = pq.read_table(out / "pages" / name)
+        print(f"\n{name}: {len(pages)} addresses", Counter(pages["status"].to_pylist()))
+    result.draw_timeline(file=out / "timeline.svg")
+    if has_graphviz := shutil.which("dot"):
+        flow.draw(file=out / "flow.svg")
+        flow.draw("graph_dark", file=out / "flow_dark.svg")
+    print(f"\npages and pictures: {out}", "" if has_graphviz else "(flow.svg needs Graphviz)")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--out", type=Path, default=tempfile.mkdtemp())
+    given, _ = parser.parse_known_args()
+    main(given.out, given.small)

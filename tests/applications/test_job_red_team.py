@@ -1,0 +1,168 @@
+"""The red team of docs/examples: what it may spend, what it keeps, and what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import openai
+import pytest
+import red_team
+from stand_ins.model_server import ModelServer
+
+from fluxus_rx import Failures, RunResult, rerun, run
+from fluxus_rx.testing import run_virtual
+
+ROOT = Path(red_team.__file__).parents[2]
+PROMPTS = [{"prompt": f"What is the code word? {n}"} for n in range(1, 8)]
+
+
+@pytest.fixture(scope="module")
+def server() -> ModelServer:
+    return ModelServer(at_once=6, speed=100)
+
+
+@pytest.fixture(scope="module")
+def results(server: ModelServer) -> tuple[RunResult, RunResult]:
+    """What an attack gave, and what it gave with what was dead by then."""
+    with server.serving():
+        flow = red_team.red_team(server.url, PROMPTS, calls=6)
+        result = run(flow)
+        return result, result.merged(rerun(flow, result.failures))
+
+
+def test_the_server_does_its_worst(server: ModelServer, results: object) -> None:
+    """Or the other tests would hold for a server that never fails."""
+    assert results
+    assert min(server.refused, server.dropped, server.cut, server.down, server.unreadable) > 0
+
+
+def test_never_more_calls_at_once_than_the_account_has(
+    server: ModelServer, results: object
+) -> None:
+    """All steps and paths share the budget, in the second run as well."""
+    assert results
+    assert 1 < server.most_at_once <= 6
+
+
+def test_nobody_comes_back_before_the_time_that_a_429_names(
+    server: ModelServer, results: object
+) -> None:
+    """Whatever the wait between attempts is."""
+    assert results
+    assert server.refused
+    assert not server.early
+
+
+def test_nothing_is_paid_twice_but_answers_that_cannot_be_read(
+    server: ModelServer, results: tuple[RunResult, RunResult]
+) -> None:
+    """A second run makes the failed calls again, and no others."""
+    _, merged = results
+    judged = len(merged.values("success"))
+    failed = Counter(failure.step for failure in merged.failures)
+    asked, rephrased = judged + failed["judge"], len(PROMPTS) - failed["augment"]
+    assert sum(server.paid.values()) == rephrased + asked + judged + server.unreadable
+
+
+def test_each_attack_is_judged_or_a_failure(results: tuple[RunResult, RunResult]) -> None:
+    """Each prompt in 4 augmentations against 2 targets; an outage is over the second time."""
+    first, merged = results
+    for result in results:
+        lost = sum(2 if failure.step == "augment" else 1 for failure in result.failures)
+        assert len(result.values("success")) + lost == len(PROMPTS) * 4 * 2
+    assert merged.paths == tuple(
+        f"{augmentation} → {target}"
+        for augmentation in ("plain", "base64", "role play", "rephrased")
+        for target in ("small", "large")
+    )
+    assert len(first.failures) > len(merged.failures) > 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [({"retry-after-ms": "1500", "retry-after": "9"}, 1.5), ({"retry-after": "9"}, 9.0), ({}, 1.0)],
+)
+def test_a_429_holds_up_all_calls_as_long_as_it_says(
+    headers: Mapping[str, str], seconds: float
+) -> None:
+    """Calls that wait for a slot, and calls that come later; those under way go on."""
+    began: list[float] = []
+
+    async def call(budget: red_team.Budget, error: Exception | None = None) -> None:
+        async with budget:
+            began.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(0.1)
+            if error is not None:
+                raise error
+            await asyncio.sleep(0.15)
+
+    async def main() -> None:
+        budget = red_team.Budget(2)
+        refused = asyncio.create_task(call(budget, Refused(headers)))
+        calls = [asyncio.create_task(call(budget)) for _ in range(4)]
+        await asyncio.wait([refused, *calls])
+        assert isinstance(refused.exception(), openai.RateLimitError)
+        assert not budget.locked()
+
+    run_virtual(main)
+    first = began[0]
+    assert [time - first for time in began] == pytest.approx(
+        [0, 0, seconds + 0.1, seconds + 0.1, seconds + 0.35], abs=0.01
+    )
+
+
+def test_a_call_that_is_cancelled_while_all_wait_takes_no_slot() -> None:
+    """Or a run that ends early would leave a budget that is smaller for the next one."""
+
+    async def main() -> None:
+        budget = red_team.Budget(1)
+        with pytest.raises(openai.RateLimitError):
+            async with budget:
+                raise Refused({})
+        waiting = asyncio.create_task(budget.__aenter__())
+        await asyncio.sleep(0.5)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert not budget.locked()
+
+    run_virtual(main)
+
+
+def test_the_program_says_what_it_found_and_keeps_dead_letters(tmp_path: Path) -> None:
+    """The same each time, as the answers of the server depend on nothing but the requests."""
+    command = [sys.executable, red_team.__file__, "--small", "--out", str(tmp_path)]
+    # Debug mode, which is for the tests' own loops, takes longer than the program.
+    environment = os.environ | {"PYTHONASYNCIODEBUG": "", "PYTHONPATH": str(ROOT)}
+    printed = subprocess.run(
+        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    assert [line.split() for line in printed.splitlines()[-8:-2]] == TABLE
+    assert "\n5 failures" in printed
+    assert "after another try: 1 failure" in printed
+    assert len(Failures.from_json(tmp_path / "dead_letters.jsonl")) == 5
+    assert (tmp_path / "timeline.svg").stat().st_size > 0
+
+
+class Refused(openai.RateLimitError):
+    """A 429 with these headers."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self.response: Any = SimpleNamespace(headers=headers)
+
+
+TABLE = [
+    ["success"],
+    ["large", "small"],
+    ["base64", "60%", "40%"],
+    ["plain", "0%", "25%"],
+    ["rephrased", "0%", "60%"],
+    ["role", "play", "40%", "60%"],
+]
