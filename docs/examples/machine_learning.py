@@ -84,6 +84,7 @@ def measured(frame: Any) -> RunResult:
 
 # %%
 def main(out: Path, small: bool) -> None:
+    out.mkdir(parents=True, exist_ok=True)
     # All processes are forked from one that has imported these.
     multiprocessing.set_forkserver_preload(["fluxus_rx", "sklearn.ensemble"])
     seconds, count = (1, 90) if small else (2, 1000)
