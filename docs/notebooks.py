@@ -32,8 +32,7 @@ NOTEBOOKS = Path(__file__).parent / "notebooks"
 
 #: The first code of each notebook, which is not the program's.
 SETUP = """\
-# This notebook is docs/examples/{name}.py, cell by cell. Here it does a small part of its work:
-# leave out "--small" for all of it.
+# The cells of docs/examples/{name}.py follow. To do the whole job, leave out "--small".
 import sys
 
 sys.path.insert(0, "../examples")
@@ -68,7 +67,7 @@ def names() -> list[str]:
 def notebook_of(name: str) -> Any:
     """The notebook of a program, not executed; exits with a message if it isn't one in cells."""
     if name not in names():
-        sys.exit(f"docs/examples/{name}.py is no program in cells: # %% must begin each of them")
+        sys.exit(f"docs/examples/{name}.py isn't written in cells: each begins with # %%")
     text = (EXAMPLES / f"{name}.py").read_text(encoding="utf-8")
     title, code = without_docstring(text)
     cells: list[Any] = jupytext.reads(code, fmt="py:percent").cells
@@ -98,7 +97,9 @@ def kernel() -> Iterator[tuple[KernelManager, Any, Path]]:
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"TMPDIR": folder}
         NOTEBOOKS.mkdir(exist_ok=True)
-        manager, client = start_new_kernel(cwd=str(NOTEBOOKS), env=environment)
+        manager, client = start_new_kernel(
+            cwd=str(NOTEBOOKS), env=environment, extra_arguments=["--log-level=ERROR"]
+        )
         try:
             yield manager, client, Path(folder)
         finally:
@@ -112,7 +113,8 @@ def execute(notebook: Any, manager: KernelManager, client: Any) -> None:
     One kernel for all of them imports each library once.
     """
     v4: Any = nbformat.v4
-    notebook.cells.insert(0, v4.new_code_cell("%reset -f"))
+    # Not `%reset`, which takes what Python itself has in the namespace, too.
+    notebook.cells.insert(0, v4.new_code_cell("%reset_selective -f ^[^_]"))
     NotebookClient(notebook, km=manager, kc=client, timeout=120).execute()
     del notebook.cells[0]
 

@@ -1,7 +1,7 @@
-"""What machine_learning.py has done in processes, and recordings for it to work on.
+"""The functions that machine_learning.py calls in processes, and recordings for it to work on.
 
-A process imports the module that a function stands in. So these functions have one of their own,
-which a notebook can use as well; and what only some of them need is imported when they are called.
+A process imports the module in which a function is defined. So these functions have a module of
+their own, which a notebook can use as well. Functions import the libraries that only they need.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def record(folder: Path, count: int, seconds: int, seed: int) -> list[dict[str, 
 
 
 def features(file: str) -> dict[str, float]:
-    """Four numbers that tell of a defect, from the samples of a recording."""
+    """Four numbers that tell of a defect."""
     samples = np.load(file)
     rms = float(np.sqrt(np.mean(samples**2)))
     # The envelope, by a Hilbert transform: its spectrum has a peak where defects ring.
@@ -84,7 +84,7 @@ def predict(batch: Sequence[Any], model: Any) -> dict[str, list[float]]:
 
 
 def measure(model: str, labels: list[bool], scores: list[float]) -> dict[str, float]:
-    """How good scores are."""
+    """The accuracy of scores, and the area under their ROC curve."""
     from sklearn.metrics import accuracy_score, roc_auc_score
 
     right = accuracy_score(labels, [score > 0.5 for score in scores])

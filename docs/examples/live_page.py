@@ -1,4 +1,4 @@
-"""The page of real_time.py: a flow that any number of browsers watch, each as fast as it can."""
+"""The page of real_time.py: any number of browsers watch one flow, each at its own pace."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from fluxus_rx import Producer, SharedFlow
 
 
 class Dashboard:
-    """A page for a flow; by the name of a reader, its policy and how soon it has seen what."""
+    """A page that shows a flow to readers; each name of a reader has an overflow policy.
+
+    `seconds` has the latency of each window that a reader has drawn.
+    """
 
     def __init__(self, flow: Producer[Any], policies: Mapping[str, Any]) -> None:
         self.hub = flow.share(replay=1)  # who comes later sees the newest at once
@@ -55,7 +58,7 @@ class Dashboard:
         return response
 
     def dropped(self, name: str) -> int:
-        """How many windows the readers of this name have not seen, as something newer had come."""
+        """How many windows the readers of this name have skipped."""
         return sum(reader.dropped for reader in self.readers[name])
 
     async def serve(self, readers: Mapping[str, float]) -> None:
@@ -70,7 +73,7 @@ class Dashboard:
 
 
 def plot(latencies: Mapping[str, Sequence[float]], file: Path) -> None:
-    """Draw how many of the windows each reader had seen how soon."""
+    """Draw the latencies of each reader: which share of its windows it had seen by when."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(5, 3), layout="constrained")
@@ -91,7 +94,8 @@ PAGE = """<!doctype html>
   body { max-width: 40rem; margin: 2rem auto; padding: 0 1rem }
   h1 { font-size: 1.3rem } td, th { padding: .2rem .8rem .2rem 0; text-align: left }
   .number { font-variant-numeric: tabular-nums; text-align: right }
-  svg { width: 16rem; height: 2.5rem } polyline { fill: none; stroke: #2f7fd6; stroke-width: 2 }
+  svg { width: min(16rem, 45vw); height: 2.5rem; overflow: visible }
+  polyline { fill: none; stroke: #2f7fd6; stroke-width: 2; vector-effect: non-scaling-stroke }
 </style></head><body>
 <h1>Sensors, for a <span id="reader"></span> reader</h1>
 <table><thead><tr><th>sensor</th><th class="number">degrees</th><th>so far</th></tr></thead>

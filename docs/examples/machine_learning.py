@@ -3,7 +3,7 @@
     python docs/examples/machine_learning.py [--small] [--out FOLDER]
 
 Features are computed in processes, from the files of a measuring station; two models of
-scikit-learn are trained, and score new recordings in batches. Each score has its recording.
+scikit-learn are trained, and score new recordings in batches. Each score keeps its recording.
 """
 
 # %%
@@ -26,8 +26,8 @@ from fluxus_rx import DictProduct, RunResult, path, run, rx_pipe, step
 MODELS = ("linear", "forest")
 
 # %% [markdown]
-# Features are work for the processors, so each call has a process to itself. A recording that can't
-# be read is a failure that is kept. `ordered` makes batches the same in each run.
+# Features need the processor, so each call runs in a process. A recording that can't be read
+# becomes a failure, which the result keeps. `ordered` makes the batches the same in each run.
 
 
 # %%
@@ -38,8 +38,8 @@ def featured(recordings: list[dict[str, Any]]) -> Any:
 
 
 # %% [markdown]
-# Each model has a process of its own, loads itself once there, and is called once for each batch. A
-# batch was made of many recordings; each of its scores goes on as a product of one of them.
+# Each model has a process of its own: it is loaded once there, and called once for each batch. A
+# batch comes of many recordings; `apart` makes each score a product of its recording again.
 
 
 # %%

@@ -2,8 +2,8 @@
 
     python docs/examples/real_time.py [--small] [--out FOLDER]
 
-Readings come by websocket, and go on as the averages of a tenth of a second. Each reader of the
-page gets them by a policy of its own. Open the page while the program runs.
+Readings come by websocket; the page shows the averages of each tenth of a second. Each of its
+readers has an overflow policy. Open the page in a browser while the program runs.
 """
 
 # %%
@@ -31,13 +31,13 @@ from websockets.exceptions import ConnectionClosedError
 from fluxus_rx import Failure, rx_pipe, step
 
 # %% [markdown]
-# A sensor is a connection. If it is lost, `connect` makes another one; after a goodbye the messages
-# are over.
+# Each sensor has a connection. If that drops, `connect` makes another one; if the sensor says
+# goodbye, its messages are complete.
 
 
 # %%
 class Sensors:
-    """Where sensors send from; how many connections to each were lost."""
+    """A server of sensors; counts how many connections to each sensor have dropped."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -56,8 +56,7 @@ class Sensors:
 
 
 def reading(message: str) -> dict[str, float]:
-    read = json.loads(message)
-    return {"degrees": float(read["degrees"]), "sent": float(read["sent"])}
+    return {name: float(value) for name, value in json.loads(message).items()}
 
 
 def averages(window: list[Any]) -> dict[str, Any]:
@@ -69,17 +68,17 @@ def averages(window: list[Any]) -> dict[str, Any]:
 
 
 def watching(sensors: Sensors, names: list[str], on_error: Callable[[Failure], None]) -> Any:
-    """The averages of a tenth of a second; a message that can't be read is a failure."""
-    received = step("sensor", [{"sensor": name} for name in names])
-    received >>= step("message", sensors.messages)
-    windows = rx_pipe(ops.buffer_with_time(0.1), ops.filter(bool), name="window")
+    """The averages of each tenth of a second; a malformed message becomes a failure."""
+    source = step("sensor", [{"sensor": name} for name in names])
     read = step("reading", reading).options(on_error=on_error)
-    return received >> read >> windows >> step("average", averages)
+    windows = rx_pipe(ops.buffer_with_time(0.1), ops.filter(bool), name="window")
+    messages = step("message", sensors.messages)
+    return source >> messages >> read >> windows >> step("average", averages)
 
 
 # %% [markdown]
-# One run is for all readers of the page. While a reader draws a window, the next ones wait as its
-# policy says: the fast reader may fall behind for a while, the slow one gets what is newest.
+# All readers of the page share one run. While a reader draws a window, its policy says which of the
+# next ones wait: the fast reader may fall 50 behind, the slow one skips to the newest.
 
 # %%
 POLICIES: dict[str, Any] = {
@@ -90,21 +89,20 @@ POLICIES: dict[str, Any] = {
 
 def main(out: Path, small: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    count = 120 if small else 1500
     failures: deque[Failure] = deque(maxlen=1000)
+    count = 120 if small else 1500
     # A thread has a loop of its own: that of a notebook runs already.
-    with sensors(count, malformed=2, dropped=1) as url, ThreadPoolExecutor() as threads:
+    with ThreadPoolExecutor() as threads, sensors(count, malformed=2, dropped=1) as url:
         flow = watching(source := Sensors(url), ["attic", "cellar", "roof"], failures.append)
         flow.draw()
         dashboard = Dashboard(flow, POLICIES)
-        seconds_to_draw = {"/fast": 0.0, "/slow": 0.3}
-        threads.submit(asyncio.run, dashboard.serve(seconds_to_draw)).result()
+        threads.submit(asyncio.run, dashboard.serve({"/fast": 0.0, "/slow": 0.3})).result()
     for name, seconds in sorted(dashboard.seconds.items()):
         p50, p99 = (1000 * quantiles(seconds, n=100)[share] for share in (49, 98))
         print(f"{name}: {len(seconds)} windows shown, {dashboard.dropped(name)} dropped;", end=" ")
         print(f"latency p50 {p50:.0f} ms, p99 {p99:.0f} ms")
-    print("connected again:", *sorted(source.lost))
-    print(f"{len(failures)} messages can't be read: {failures[0].exception}, …")
+    print("reconnected:", *sorted(source.lost))
+    print(f"{len(failures)} malformed messages, the first: {failures[0].exception}")
     plot(dashboard.seconds, out / "latency.svg")
     if shutil.which("dot"):
         flow.draw(file=out / "flow.svg")

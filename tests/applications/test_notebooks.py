@@ -30,6 +30,8 @@ import sys
 # Here it *counts*.
 
 # %%
+assert "n" not in globals()
+assert __spec__ is None
 n = 1
 
 # %%
@@ -82,7 +84,7 @@ def test_the_docstring_is_the_title_and_the_job_is_made_small(examples: Path) ->
         ("code", tool["SETUP"].format(name="counts")),
         ("code", "from __future__ import annotations\n\nimport sys"),
         ("markdown", "Here it *counts*."),
-        ("code", "n = 1"),
+        ("code", 'assert "n" not in globals()\nassert __spec__ is None\nn = 1'),
         ("code", 'if __name__ == "__main__":\n    print(sys.argv[1:], n)'),
     ]
 
@@ -91,7 +93,7 @@ def test_the_docstring_is_the_title_and_the_job_is_made_small(examples: Path) ->
 def test_a_program_without_cells_is_refused(name: str, examples: Path) -> None:
     """It would be a notebook of one cell."""
     (examples / "plain.py").write_text('"""A program."""\nprint(1)\n')
-    with pytest.raises(SystemExit, match=f"docs/examples/{name}.py is no program in cells"):
+    with pytest.raises(SystemExit, match=f"docs/examples/{name}.py isn't written in cells"):
         tool["notebook_of"](name)
 
 

@@ -1,4 +1,4 @@
-"""Readers of a live page, without a browser: they say when they have drawn what they got."""
+"""Readers of a live page, without a browser; they acknowledge each window once it is drawn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["read"]
 
 
 def read(url: str, wait: float) -> list[dict[str, Any]]:
-    """What a page gets by websocket until that is over, if it takes `wait` seconds to draw it."""
+    """The windows that a page receives if it takes `wait` seconds to draw each of them."""
     got = []
     with connect(url, proxy=None) as connection:
         try:

@@ -28,11 +28,11 @@ __all__ = ["sensors"]
 def sensors(
     readings: int, *, every: float = 0.01, malformed: int = 0, dropped: int = 0
 ) -> Iterator[str]:
-    """Serve on a free port for as long as the block lasts; gives the URL, to add a name to.
+    """Serve on a free port for as long as the block lasts; yields the URL, to add a name to.
 
-    Whoever connects to a name gets its `readings`, one `every` so many seconds, and then a goodbye.
-    So many of the readings are `malformed`, and the connection is `dropped` so many times: after
-    that the readings go on where they were.
+    A client that connects to a name receives its `readings`, one `every` so many seconds, and then
+    a goodbye. So many of the readings are `malformed`. The server drops the connection `dropped`
+    times; the next connection goes on with the next reading.
     """
     begun: dict[str, int] = defaultdict(int)
     stopped = threading.Event()
@@ -53,7 +53,7 @@ def sensors(
                 return
 
     logger = logging.getLogger("sensors")
-    logger.propagate = False  # what it says of connections that are dropped is no news
+    logger.propagate = False  # it tells of each connection that is dropped
     with serve(send, "127.0.0.1", 0, logger=logger, compression=None) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
