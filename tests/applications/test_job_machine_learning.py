@@ -1,0 +1,127 @@
+"""Recordings that are scored by two models side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import pickle
+import runpy
+import shutil
+import signal
+import sys
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fluxus_rx import close_processes, run, start
+from tests.support.subprocesses import python
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+MODELS = ("linear", "forest")
+
+
+class Threshold:
+    """A model of one number, without scikit-learn; each process that loads it says so in a file."""
+
+    def __init__(self, defect: float, loads: Path) -> None:
+        self.defect = defect
+        self.loads = loads
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        with self.loads.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+
+    def predict_proba(self, table: list[list[float]]) -> Any:
+        high = np.array(table)[:, 3] > self.defect
+        return np.stack([~high, high], axis=1).astype(float)
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The names of the program; the processes that it has begun end with the test."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    path = str(EXAMPLES / "machine_learning.py")
+    yield SimpleNamespace(**runpy.run_path(path, run_name="machine_learning"))
+    close_processes()
+    sys.modules.pop("bearings")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the models are."""
+    for number, name in enumerate(MODELS):
+        model = Threshold(20 + 20 * number, tmp_path / f"{name}.loads")
+        (tmp_path / f"{name}.pickle").write_bytes(pickle.dumps(model))
+    return tmp_path
+
+
+def test_each_score_has_its_recording_and_a_broken_one_is_a_failure(
+    program: Any, folder: Path
+) -> None:
+    """Both branches have the same recordings, in order; each model is loaded once."""
+    recordings = program.record(folder / "new", 10, seconds=1, seed=3)
+    result = run(program.scoring(recordings, folder, size=4))
+    assert result.paths == MODELS
+    for number, name in enumerate(MODELS):
+        assert len((folder / f"{name}.loads").read_text().split()) == 1
+        assert [output["recording"] for output in result[name]] == recordings[:-1]
+        for output in result[name]:
+            assert list(output) == ["recording", "features", "score"]
+            assert output["features"] == program.features(output["recording"]["file"])
+            high = output["features"]["defect"] > 20 + 20 * number
+            assert output["score"] == {"score": float(high)}
+    [failure] = result.failures
+    assert (failure.step, failure.lineage) == ("features", {"recording": recordings[-1]})
+    assert isinstance(failure.exception, ValueError)
+
+
+async def test_a_killed_process_is_a_failure_of_its_recording_and_of_no_other(
+    program: Any, folder: Path
+) -> None:
+    """The run goes on, in another process."""
+    recordings = program.record(folder / "new", 6, seconds=1, seed=3)
+    stuck = recordings[0]["file"]
+    os.unlink(stuck)
+    os.mkfifo(stuck)  # reading it waits for ever
+    async with start(program.scoring(recordings, folder, size=4)) as running:
+        # As order is kept, no other step has a process before the first recording is through.
+        while not only_one_hangs(running):  # noqa: ASYNC110 - it is processes that are waited for
+            await asyncio.sleep(0.005)
+        for process in multiprocessing.active_children():
+            if process.name == "fluxus_rx" and process.pid is not None:
+                os.kill(process.pid, signal.SIGKILL)
+        result = await asyncio.wait_for(running.result(), 30)
+    killed, broken = result.failures
+    assert killed.lineage == {"recording": recordings[0]}
+    assert isinstance(killed.exception, BrokenExecutor)
+    assert "ended by SIGKILL while it ran this call" in str(killed.exception)
+    assert broken.lineage == {"recording": recordings[-1]}
+    for name in MODELS:
+        assert [output["recording"] for output in result[name]] == recordings[1:-1]
+
+
+def only_one_hangs(running: Any) -> bool:
+    """Whether the five other recordings have their features, if there is a processor for them."""
+    others = 5 if (os.cpu_count() or 1) > 1 else 0
+    computed = [one for one in running.stats().steps if one.step == "features"]
+    return [(one.done + one.failed, one.in_flight) for one in computed] == [(others, 1)]
+
+
+@pytest.mark.slow
+def test_the_program_trains_and_measures_two_models(tmp_path: Path) -> None:
+    """With scikit-learn: its figures are the same each time, and its table has all scores."""
+    ended = python(str(EXAMPLES / "machine_learning.py"), "--small", "--out", str(tmp_path))
+    assert ended.code == 0, ended.err
+    assert ended.printed() == []
+    assert "linear: accuracy 0.91, AUC 0.97" in ended.out
+    assert "forest: accuracy 0.97, AUC 0.96" in ended.out
+    assert "1 failure\n1  features failed with ValueError" in ended.out
+    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 3 + 2 * 89
+    assert {"scores.svg", "timeline.svg"} <= {path.name for path in tmp_path.iterdir()}
+    assert (tmp_path / "flow_dark.svg").exists() == (shutil.which("dot") is not None)
