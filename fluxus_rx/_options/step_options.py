@@ -48,12 +48,12 @@ class OptionKeywords(TypedDict, total=False):
 @printed
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class StepOptions:
-    """How a step runs. Set it with `.options(…)` on a step, a transformer, a chain or a group, and
-    for a whole run with `run(flow, options=StepOptions(…))`.
+    """How a step runs: concurrency, order, retries, time-outs, rate limits, failures.
 
-    An option of a step takes precedence over that of the innermost chain or group around it, and
-    this over those further out; the options of the run are for all other steps. None stands for
-    "no limit" or for the default, as said below.
+    Set options with `.options(…)` on a step, a transformer, a chain or a group, and for a whole run
+    with `run(flow, options=StepOptions(…))`. An option of a step takes precedence over that of the
+    innermost chain or group around it, and this over those further out; the options of the run are
+    for all other steps. None stands for "no limit" or for the default, as said below.
 
     - `concurrency`: at most so many calls of the step in flight, over all its paths in the run; 256
       by default. None sets no limit, and memory then grows with the speed of the source. A plain
