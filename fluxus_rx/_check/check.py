@@ -83,9 +83,10 @@ class _Findings(list[Finding]):
 
 
 def check(flow: Describable, *, options: StepOptions | None = None) -> list[Finding]:
-    """Find mistakes in a flow, or in a part of one, before it runs: errors first, then warnings,
-    then infos, each in the order of the flow. Returns a list of `Finding`s that prints one to a
-    line; it is empty for a flow without edges and mistakes.
+    """Find mistakes in a flow, or in a part of one, before it runs.
+
+    Returns a list of `Finding` objects that prints one to a line: errors first, then warnings, then
+    infos, each in the order of the flow. It is empty for a flow without mistakes and edges.
 
     - errors: attributes that a step needs, or keeps its order by, and nothing before it provides.
       Known attributes are the keys of data, and of the TypedDict that a function is annotated to

@@ -48,12 +48,12 @@ class OptionKeywords(TypedDict, total=False):
 @printed
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class StepOptions:
-    """How a step runs. Set it with `.options(…)` on a step, a transformer, a chain or a group, and
-    for a whole run with `run(flow, options=StepOptions(…))`.
+    """How a step runs: concurrency, order, retries, time-outs, rate limits, failures.
 
-    An option of a step takes precedence over that of the innermost chain or group around it, and
-    this over those further out; the options of the run are for all other steps. None stands for
-    "no limit" or for the default, as said below.
+    Set options with `.options(…)` on a step, a transformer, a chain or a group, and for a whole run
+    with `run(flow, options=StepOptions(…))`. An option of a step takes precedence over that of the
+    innermost chain or group around it, and this over those further out; the options of the run are
+    for all other steps. None stands for "no limit" or for the default, as said below.
 
     - `concurrency`: at most so many calls of the step in flight, over all its paths in the run; 256
       by default. None sets no limit, and memory then grows with the speed of the source. A plain
@@ -69,11 +69,11 @@ class StepOptions:
     - `buffer`: at most so many products wait in front of the step; 16 by default.
     - `retry`: at most so many attempts per call, the first included; 1 by default. The waits in
       between are random, up to 1, 2, 4, … 60 seconds (exponential backoff with full jitter). Or a
-      retrying object of tenacity. Never retried: cancellation and other errors that aren't
-      `Exception`s, the library's own errors, and a generator that has already yielded, because its
+      retrying object of tenacity. Never retried: cancellation and other errors that aren't an
+      `Exception`, the library's own errors, and a generator that has already yielded, because its
       products would be duplicated.
     - `repeatable`: that a generator yields the same products whenever it is called with the same
-      arguments (it is idempotent); False by default. It is then retried after its first product
+      arguments (it is replayable); False by default. It is then retried after its first product
       too, and the products already yielded are skipped.
     - `timeout`: seconds per attempt; no limit by default. The attempt is then cancelled, and fails
       with a TimeoutError. The seconds count from when the call begins to run, without the time in

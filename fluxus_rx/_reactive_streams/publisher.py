@@ -287,8 +287,7 @@ def to_publisher(
     *,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Publisher[T]:
-    """A flow as a Publisher of the Reactive Streams protocol: it emits as many items as are
-    requested.
+    """A flow as a Publisher of the Reactive Streams protocol, which emits what is requested.
 
     `flow` is a producer (also with steps behind it), an Observable, or an asynchronous iterable. It
     is cold: each `subscribe` starts a run, on the running loop or on that of `scheduler`. The

@@ -188,8 +188,7 @@ def stream(
     on_failure: Callable[[Failure], object] | None = None,
     **unknown: Never,
 ) -> Outputs:
-    """Run a flow of steps, and yield each output as soon as it is complete, with the number of its
-    path.
+    """Run a flow of steps, and yield each output as it completes, with the number of its path.
 
     Outputs are those of a `RunResult`, in order of completion. If all functions are plain, that is
     the order of nested loops: each product of a source goes through all branches before the next

@@ -111,8 +111,7 @@ def interleavings(
     check: Callable[[T], object] | None = None,
     patience: float = PATIENCE,
 ) -> dict[int, T]:
-    """Run a coroutine function under many orders of its tasks, and return a dictionary of its
-    results by seed.
+    """Run a coroutine function under many orders of its tasks; return its results by seed.
 
     `main` is called again for each seed, on an `InterleavingLoop` with that seed: in virtual time,
     with the tasks that are ready together woken in an order that the seed decides. A number of
