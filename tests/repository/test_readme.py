@@ -1,4 +1,4 @@
-"""Every Python code block of the README and of the docs runs, and gives what is printed there."""
+"""Every Python code block of the README and of the docs runs, and prints what is printed there."""
 
 from __future__ import annotations
 
@@ -96,6 +96,6 @@ def test_precedence_is_on_the_first_screen(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["README.rst", "docs/licence.rst"])
 def test_the_licence_of_aiostream_is_told(name: str) -> None:
-    """Who ships both must know it."""
+    """A user who ships both must know it."""
     text = " ".join((CHECKOUT / name).read_text(encoding="utf-8").split())
     assert "a work that ships both must meet aiostream's licence" in text
