@@ -20,7 +20,7 @@ EXAMPLES = CHECKOUT / "docs" / "examples"
 #: a block of plain text, and what stands in front of it: a comment that names its program, or says
 #: why there is none; those whose name is `prints-…` are compared by tests/applications
 TEXT = re.compile(
-    r"(?:^(?P<indent> *)\.\. (?P<said>printed by|not printed:) (?P<what>[^\n]+)\n\n)?"
+    r"(?:^(?P<indent> *)\.\. (?P<said>printed by|compared by|not printed:) (?P<what>[^\n]+)\n\n)?"
     r"^(?P<inner> *)(?:\.\. code-block:: (?:text|none|console)|(?!\.\. )[^\n]*::)\n"
     r"(?P<options>(?:(?P=inner) +:.*\n)*)"
     r"\n(?P<text>(?:(?P=inner) +\S.*\n|[ ]*\n)+)",
@@ -84,9 +84,17 @@ PRINTED = [block for block in blocks() if block.said == "printed by"]
 
 
 def test_each_block_of_text_is_compared_or_says_why_not() -> None:
-    """By `.. printed by PROGRAM`, or `.. not printed: why`; programs themselves show no output."""
+    """By `.. printed by PROGRAM`, here; by `.. compared by TEST`, there; or `.. not printed: why`.
+    Programs themselves show no output."""
     bare = [block for block in blocks() if block.said is None and not block.is_code]
     assert [f"{block.page.relative_to(CHECKOUT)}:{block.line}" for block in bare] == []
+
+
+def test_a_test_that_a_page_names_reads_that_page() -> None:
+    """By its name."""
+    for block in blocks():
+        if block.said == "compared by":
+            assert block.page.name in (CHECKOUT / block.what).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("block", PRINTED, ids=lambda block: f"{block.page.name}:{block.what}")
