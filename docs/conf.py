@@ -46,7 +46,6 @@ autosummary_generate = False
 # Longer signatures have a line for each parameter. The modules of types, which aren't shown, count.
 maximum_signature_line_length = 130
 
-# Examples in docstrings are written for their own module; pytest runs them there.
 # As in the tests of the package (setup.cfg): an expected line may be wrapped.
 doctest_default_flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 doctest_global_setup = """

@@ -55,6 +55,15 @@ def _names(section: nodes.section, word: str) -> bool:
     return word.lower().replace("-", " ") in title
 
 
+def trim(app: Sphinx, doctree: nodes.document) -> None:
+    """Leave out empty lines at the end of code, such as those before the comment that ends it."""
+    for block in doctree.findall(nodes.literal_block):
+        text = block.astext()
+        if block.rawsource == text and text.endswith("\n\n"):
+            block.rawsource = f"{text.rstrip()}\n"
+            block[:] = [nodes.Text(block.rawsource)]
+
+
 def describe(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
@@ -138,6 +147,7 @@ def rendered(app: Sphinx, page: str, doctree: nodes.document) -> str:
 
 def setup(app: Sphinx) -> Mapping[str, bool]:
     app.add_transform(SearchWords)
+    app.connect("doctree-read", trim)
     app.connect("html-page-context", describe)
     app.connect("build-finished", write_texts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
