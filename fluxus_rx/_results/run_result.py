@@ -378,15 +378,18 @@ class RunResult(ResultTables):
         and calls with what had failed before. Where there are too many outputs to tell apart,
         neighbours are drawn as one row, which says how many it stands for.
 
-        - `style`: `"text"`, `"matplot"`, `"matplot_dark"` (both need the extra `viz`) or `"html"`,
-          one file that needs no other, in which one can zoom, filter and look at inputs; by default
-          what the file's ending belongs to, else `"html"` in a notebook and `"text"` outside
+        - `style`: `"text"`, `"matplot"`, `"matplot_dark"` (both need matplotlib), `"html"`, a file
+          that needs no other, in which one can zoom, filter and look at inputs, or `"trace"`, a
+          trace in Chrome's JSON format for Perfetto and speedscope, with a lane for each slot of
+          each step; by default what the file's ending belongs to, else `"html"` in a notebook and
+          `"text"` outside
         - `file`: a path, or a stream of text or bytes; without one, the drawing is shown in the
           notebook, and a text printed
-        - `format`: `"txt"`, `"html"`, `"png"`, `"svg"` or `"pdf"`, where the file has no ending
+        - `format`: `"txt"`, `"html"`, `"json"`, `"png"`, `"svg"` or `"pdf"`, where the file has no
+          ending
 
         The drawing is made before anything is written. Raises UsageError (a RuntimeError) for a
-        result without times, or for a picture that there is nowhere to show, ValueError for an
+        result without times, or for a drawing that there is nowhere to show, ValueError for an
         unknown style or format, TypeError for a file that is none, ImportError without matplotlib.
 
         >>> src = {"x": 1, "[start]": 0.0, "[end]": 0.5}
