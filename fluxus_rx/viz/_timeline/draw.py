@@ -19,7 +19,7 @@ from .model import Timeline
 from .text import to_text
 from .trace import to_trace
 
-__all__ = ["draw_timeline"]
+__all__ = ["draw_timeline", "timeline_target"]
 
 _TEXT: Final = Format("txt", (".txt",))
 _HTML: Final = Format("html", (".html", ".htm"))
@@ -58,12 +58,17 @@ def draw_timeline(result: Timed, style: str | None, file: File | None, format: s
             )
         _show_timeline(result, style)
         return
-    formats, what = _choice(style, file, format)
-    target = Target.of(file, format, formats, what)
+    target = timeline_target(style, file, format)
     name = target.format.name
     target.write(
         _timeline_drawing(Timeline.of(result), style or _BY_FORMAT.get(name, "matplot"), name)
     )
+
+
+def timeline_target(style: str | None, file: File, format: str | None) -> Target:
+    """Where a timeline will be written; refuses what can't be, before there is one to draw."""
+    formats, what = _choice(style, file, format)
+    return Target.of(file, format, formats, what)
 
 
 def _choice(style: str | None, file: File, format: str | None) -> tuple[tuple[Format, ...], str]:
