@@ -258,8 +258,9 @@ def astream(
 
     Close it where you leave early, with `contextlib.aclosing`, or it is cleaned up only when the
     loop gets to it. A task that is cancelled while it waits for an output ends the run, and the
-    next `anext` raises UsageError; but one that does nothing else, as that which
-    `asyncio.wait_for(anext(outputs), 1)` starts, may be cancelled without loss.
+    next `anext` raises UsageError; but one that does nothing else may be cancelled without loss, as
+    in `asyncio.wait_for(asyncio.ensure_future(anext(outputs)), 1)`. Before Python 3.12, `wait_for`
+    starts such a task by itself.
 
     >>> import asyncio
     >>> from fluxus_rx import step

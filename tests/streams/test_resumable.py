@@ -102,7 +102,7 @@ async def in_a_task(items: AsyncIterator[Any], seconds: float) -> Any:
 
 async def or_none(items: AsyncIterator[Any], seconds: float) -> Any:
     """The next item, or None at the end."""
-    item = await asyncio.wait_for(anext(items, None), seconds)
+    item = await asyncio.wait_for(asyncio.ensure_future(anext(items, None)), seconds)
     if item is None:
         raise StopAsyncIteration
     return item
@@ -117,7 +117,7 @@ async def in_this_task(items: AsyncIterator[Any], seconds: float) -> Any:
 Waiting = Callable[[AsyncIterator[Any], float], Any]
 
 WAITING: tuple[Waiting, ...] = (
-    lambda items, seconds: asyncio.wait_for(anext(items), seconds),
+    lambda items, seconds: asyncio.wait_for(asyncio.ensure_future(anext(items)), seconds),
     in_a_task,
     or_none,
 )
@@ -190,7 +190,7 @@ class TestCancelledWaiting:
                 await anext(items)
                 for _ in range(3):
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(anext(items), 0.01)
+                        await WAITING[0](items, 0.01)
             assert alone()
             with pytest.raises(StopAsyncIteration):
                 await anext(items)
