@@ -66,8 +66,8 @@ def run(
     the run began, and the result keeps a record of each call for its `summary()` and
     `draw_timeline()`; both are about 150 bytes a call.
 
-    With `progress=True` the run shows how far each step has come: live in a terminal (with the
-    extra `progress`) or below the cell of a notebook, else as a line on stderr every 5 seconds.
+    With `progress=True` the run shows how far each step has come: live in a terminal (with
+    rich) or below the cell of a notebook, else as a line on stderr every 5 seconds.
     A function instead is called with a `Progress` about 5 times a second, and at the end, on the
     loop of the run; an error of it ends the run. Both cost nothing where they aren't asked for.
 

@@ -351,7 +351,7 @@ class TestMistakes:
             return real(name, *args, **kwargs)
 
         monkeypatch.setattr(builtins, "__import__", without)
-        with pytest.raises(ImportError, match=r"pip install 'fluxus_rx\[viz\]'"):
+        with pytest.raises(ImportError, match=r'needs matplotlib: pip install "matplotlib>=3.8"'):
             small().draw_timeline("matplot", file=tmp_path / "a.png")
         small().draw_timeline("html", file=tmp_path / "a.html")
         small().draw_timeline("text", file=tmp_path / "a.txt")
