@@ -18,8 +18,9 @@
 # _components                       conduits that are ready to be used: data, observables, operators
 # _functional, _reactive_streams    steps on dictionaries; flows as publishers and subscribers
 # _run                              run, stream, start, rerun
-# compat, functional, graph, lineage, reactive_streams, rx, simple, streams, testing
-#                                   what users import from; fluxus on it; help for their tests
+# _command, compat, functional, graph, lineage, reactive_streams, rx, simple, streams, testing
+#                                   what users import from; fluxus on it; help for their tests; the
+#                                   command
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def check(path: Path) -> None:
     try:
         import matplotlib  # noqa: F401 whether it can be
     except ImportError as error:
-        raise ImportError("plots need matplotlib: pip install 'fluxus_rx[viz]'") from error
+        raise ImportError('plots need matplotlib: pip install "matplotlib>=3.8"') from error
 
 
 @contextmanager

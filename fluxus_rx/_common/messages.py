@@ -14,16 +14,39 @@ from .encoding import to_print
 from .short_repr import short_repr
 
 __all__ = [
+    "OPTIONAL_PACKAGES",
     "also_raised",
     "check_choice",
     "check_seconds",
     "check_whole_number",
+    "install_hint",
     "note",
     "notes_of",
     "place_note",
     "short",
     "shown",
 ]
+
+
+#: The packages that parts of the library need, with the versions that they need of them: what the
+#: extras of `setup.cfg` bring.
+OPTIONAL_PACKAGES: Final = {
+    "graphviz": "graphviz>=0.20",
+    "matplotlib": "matplotlib>=3.8",
+    "pandas": "pandas>=2.1",
+    "pyarrow": "pyarrow>=14",
+    "rich": "rich>=13",
+}
+
+
+def install_hint(what: str, package: str) -> str:
+    """What to say where an optional package is missing, or too old: the command that any shell
+    takes, which names that package, as it works wherever the library itself came from.
+
+    >>> install_hint("RunResult.to_frame()", "pandas")
+    'RunResult.to_frame() needs pandas: pip install "pandas>=2.1"'
+    """
+    return f'{what} needs {package}: pip install "{OPTIONAL_PACKAGES[package]}"'
 
 
 def short(value: object, name: str = "") -> str:

@@ -62,8 +62,14 @@ async def _empty_generator() -> AsyncGenerator[None, None]:
     yield
 
 
+def _type_of_closing() -> type:
+    closing = _empty_generator().aclose()
+    closing.close()  # or Python 3.13 warns that it was never awaited
+    return type(closing)
+
+
 #: what a loop makes a task of for a generator that was left to the garbage collector
-_CLOSING: Final = type(_empty_generator().aclose())
+_CLOSING: Final = _type_of_closing()
 
 
 class KeptLoop:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from .._common.messages import install_hint
 from .._common.notebook import in_notebook
 from .._common.text import html_text
 from .._errors import encodable
@@ -25,7 +26,7 @@ from .progress import (
 __all__ = ["Display", "fitting_display"]
 
 #: What the first line says where the live display could be shown, were it installed.
-HINT: Final = "for a live display of the progress: pip install 'fluxus_rx[progress]'"
+HINT: Final = install_hint("a live display of the progress", "rich")
 
 
 class Display(Protocol):

@@ -9,7 +9,7 @@ from itertools import islice
 from numbers import Number
 from typing import TYPE_CHECKING, Any, Final
 
-from .._common.messages import shown
+from .._common.messages import install_hint, shown
 from .._errors import InvalidProductError
 from .rows import Column, OutputItems, Rows, columns_of, is_missing, named, simplify, text
 
@@ -49,9 +49,7 @@ def arrow_table(rows: Rows, simplified: bool, batch_size: int) -> pa.Table:
     try:
         import pyarrow as pa
     except ImportError as error:
-        raise ImportError(
-            "RunResult.to_arrow() needs pyarrow: pip install 'fluxus_rx[arrow]'"
-        ) from error
+        raise ImportError(install_hint("RunResult.to_arrow()", "pyarrow")) from error
     built = _in_batches(rows, simplified, batch_size)
     # A column whose batches have no common type, or can't be converted, is built in one piece.
     again = {column for column, chunks in built.items() if not chunks.agree()}

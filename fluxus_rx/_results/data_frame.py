@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from .._common.messages import install_hint
 from .rows import Column, Rows, columns_of, expanded, simplify
 
 if TYPE_CHECKING:
@@ -30,9 +31,7 @@ def data_frame(rows: Rows, by_path: bool, simplified: bool, expand: bool = False
     try:
         import pandas as pd
     except ImportError as error:
-        raise ImportError(
-            "RunResult.to_frame() needs pandas: pip install 'fluxus_rx[frame]'"
-        ) from error
+        raise ImportError(install_hint("RunResult.to_frame()", "pandas")) from error
     count = len(rows)
     columns = columns_of(expanded(rows) if expand else rows, count)
     names = _expanded_names(columns) if expand else _column_names(columns)

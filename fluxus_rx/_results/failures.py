@@ -149,7 +149,7 @@ class Failures(Sequence[Failure]):
         return f"Failures([{', '.join([*shown, f'and {more} more'] if more else shown)}])"
 
     def to_frame(self, simplify: bool = False) -> pd.DataFrame:
-        """The failures as a pandas data frame, one row each; needs the extra `frame`.
+        """The failures as a pandas data frame, one row each; needs pandas.
 
         Columns have two levels: first those of the lineage, step and attribute, as in
         `RunResult.to_frame`; then under `[failure]` the step, the path, the number of attempts, the

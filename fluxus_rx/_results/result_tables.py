@@ -22,7 +22,7 @@ class ResultTables(ResultPaths):
     def to_frame(
         self, path: int | str | None = None, simplify: bool = False, expand: bool = False
     ) -> pd.DataFrame:
-        """The outputs as a pandas data frame, one row each; needs the extra `frame`.
+        """The outputs as a pandas data frame, one row each; needs pandas.
 
         Rows have the index level `item`, counted per path from 0. A level `path` is above it if the
         result has several paths and `path`, a number or a name (see `paths`), doesn't select one.
@@ -61,7 +61,7 @@ class ResultTables(ResultPaths):
     def to_arrow(
         self, path: int | str | None = None, simplify: bool = False, batch_size: int = 10_000
     ) -> pa.Table:
-        """The outputs as a table of Apache Arrow, one row each; needs the extra `arrow`.
+        """The outputs as a table of Apache Arrow, one row each; needs pyarrow.
 
         Columns are `path`, as in `to_frame`, and `item`, counted per path from 0, then
         `step.attribute` in order of appearance, with the two names in the metadata of the field.
@@ -95,7 +95,7 @@ class ResultTables(ResultPaths):
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """The table of `to_arrow()`, for libraries that read streams by Arrow's PyCapsule
-        interface; needs the extra `arrow`.
+        interface; needs pyarrow.
 
         So `polars.from_dataframe(result)`, `pyarrow.table(result)` and queries of DuckDB
         (`duckdb.sql("FROM result")`) read a result directly. Raises what `to_arrow` raises.

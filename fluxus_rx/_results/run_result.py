@@ -378,12 +378,14 @@ class RunResult(ResultTables):
         and so are retries. If there are too many outputs to tell apart, neighbours are drawn as one
         row, which says how many it stands for.
 
-        - `style`: `"text"`, `"matplot"`, `"matplot_dark"` (both need the extra `viz`) or `"html"`,
-          a single file in which one can zoom, filter and look at inputs; by default the style of
-          the file's ending, else `"html"` in a notebook and `"text"` outside
+        - `style`: `"text"`, `"matplot"`, `"matplot_dark"` (both need matplotlib), `"html"`, a single
+          file in which one can zoom, filter and look at inputs, or `"trace"`, a trace in Chrome's
+          JSON format for Perfetto and speedscope, with a lane for each slot of each step; by default
+          the style of the file's ending, else `"html"` in a notebook and `"text"` outside
         - `file`: a path, or a stream of text or bytes; without one, the drawing is shown in the
           notebook, and a text printed
-        - `format`: `"txt"`, `"html"`, `"png"`, `"svg"` or `"pdf"`, if the file has no ending
+        - `format`: `"txt"`, `"html"`, `"json"`, `"png"`, `"svg"` or `"pdf"`, if the file has no
+          ending
 
         The drawing is made before anything is written. Raises UsageError (a RuntimeError) for a
         result without times, or for a picture without a notebook to show it, ValueError for an

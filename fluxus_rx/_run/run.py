@@ -69,7 +69,7 @@ def run(
     since the run began, and keeps a record of each call for `summary()` and `draw_timeline()`. Both
     take about 150 bytes a call.
 
-    `progress=True` shows how far each step has come: live in a terminal (with the extra `progress`)
+    `progress=True` shows how far each step has come: live in a terminal (with rich)
     or below the cell of a notebook, else as a line on stderr every 5 seconds. A function is called
     with a `Progress` about 5 times a second, and at the end, on the loop of the run; an error of it
     ends the run. Both cost nothing when they are off.
@@ -262,8 +262,9 @@ def astream(
 
     Use `contextlib.aclosing` if you may leave early; otherwise the run is cleaned up only when the
     loop gets to it. Cancelling a task that waits for an output ends the run, and the next `anext`
-    raises UsageError. A task that does nothing but wait, such as the one of
-    `asyncio.wait_for(anext(outputs), 1)`, may be cancelled without loss.
+    raises UsageError. A task that does nothing but wait may be cancelled without loss, as in
+    `asyncio.wait_for(asyncio.ensure_future(anext(outputs)), 1)`. Before Python 3.12, `wait_for`
+    starts such a task by itself.
 
     >>> import asyncio
     >>> from fluxus_rx import step

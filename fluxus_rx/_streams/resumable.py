@@ -27,11 +27,12 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
     one `yield`: at the end, after an error, or when it is closed. Items are waited for outside of
     it, because a generator that is cancelled is at its end.
 
-    Where a task waits for one item and nothing else, as `asyncio.wait_for(anext(items), 1)` has
-    one do, a cancellation is of the waiting alone: the next `anext` gets the item. Where it comes
-    to a task in the midst of what the task does, the block cleans up before the task goes on, and
-    the next one to ask is told. With `survives`, somebody else cleans up, and it can always go on:
-    then the `__anext__` of the stream must lose nothing when it is cancelled.
+    Where a task waits for one item and nothing else, such as `asyncio.ensure_future(anext(items))`
+    (before Python 3.12, `asyncio.wait_for(anext(items), 1)` starts one by itself), a cancellation
+    is of the waiting alone: whoever asks next gets the item. Where it comes to a task in the midst
+    of what the task does, the block cleans up before the task goes on, and the next one to ask is
+    told. With `survives`, somebody else cleans up, and it can always go on: then the `__anext__` of
+    the stream must lose nothing when it is cancelled.
 
     A reader that holds the loop, item by item, yields to it in between.
     """

@@ -269,6 +269,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self.busy_until(future)
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Wait for the threads to end, however long: a time-out, which Python has from 3.12 on,
+        would be over at once in virtual time."""
+        await super().shutdown_default_executor()
+
     def run_forever(self) -> None:
         """Run until stopped."""
         with redirected():

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from .._common.messages import install_hint
 from .._common.text import shortened
 from .._errors import UsageError
 from .._graph.flow_graph import FlowGraph
@@ -116,8 +117,8 @@ def _empty(theme: DotTheme, direction: str) -> Digraph:
         from graphviz import Digraph
     except ImportError:
         raise ImportError(
-            "pictures of flows need the package graphviz: pip install 'fluxus_rx[viz]'; without"
-            " it, there are draw(style='mermaid') and draw(style='tree')"
+            f"{install_hint('a picture of a flow', 'graphviz')}; without it, there are"
+            " draw(style='mermaid') and draw(style='tree')"
         ) from None
     return Digraph(
         graph_attr=GRAPH | {"rankdir": direction, "bgcolor": theme.background},

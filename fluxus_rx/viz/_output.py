@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from .._common.messages import check_choice, shown
@@ -72,14 +72,20 @@ class Target:
             )
         return cls(file, found, is_text)
 
-    def write(self, drawing: str | bytes) -> None:
-        """Write the drawing, in UTF-8 where bytes are wanted."""
-        data = drawing.encode() if isinstance(drawing, str) else drawing
+    def write(self, drawing: str | bytes | Iterable[str]) -> None:
+        """Write the drawing, or the pieces of its text, in UTF-8 where bytes are wanted."""
+        pieces = [drawing] if isinstance(drawing, str | bytes) else drawing
         if self.is_text is None:
             with open(self.file, "wb") as file:
-                file.write(data)
-        else:
+                file.writelines(map(_bytes_of, pieces))
+            return
+        for piece in pieces:
+            data = _bytes_of(piece)
             self.file.write(encodable(data.decode(), self.file) if self.is_text else data)
+
+
+def _bytes_of(piece: str | bytes) -> bytes:
+    return piece.encode() if isinstance(piece, str) else piece
 
 
 def _format_of_path(path: str, format: str | None, formats: Sequence[Format], what: str) -> Format:

@@ -141,7 +141,7 @@ class TestChoice:
             virtually(slow_flow(6), True)
         lines = screen.getvalue().splitlines()
         assert lines[0] == HINT
-        assert "pip install 'fluxus_rx[progress]'" in lines[0]
+        assert 'needs rich: pip install "rich>=13"' in lines[0]
         assert [line.split(":")[0] for line in lines[1:]] == ["5.0 s", "done after 6.0 s"]
 
     def test_a_second_run_at_the_same_time_gets_lines(self) -> None:

@@ -27,10 +27,10 @@ ORDER: list[list[str]] = [
     ["_functional", "_reactive_streams"],
     ["_run"],
     [
-        "compat", "functional", "graph", "lineage", "reactive_streams", "rx", "simple", "streams",
-        "testing",
+        "_command", "compat", "functional", "graph", "lineage", "reactive_streams", "rx", "simple",
+        "streams", "testing",
     ],
-    ["__init__"],
+    ["__init__", "__main__"],
 ]  # fmt: skip
 LEVELS = {folder: level for level, folders in enumerate(ORDER) for folder in folders}
 
@@ -40,7 +40,7 @@ ENGINES = {
     "aiostream": {"_streams", "_engine", "_conduits", "_components", "testing"},
     "reactivex": {
         "_rx", "_engine", "_conduits", "_components", "_functional", "_reactive_streams", "_run",
-        "testing",
+        "streams", "testing",
     },
 }  # fmt: skip
 
@@ -60,7 +60,7 @@ OPTIONAL = {
 #: What takes a millisecond or more of `import fluxus_rx`, and is needed in few places: imported
 #: inside functions, but for the folders that are themselves imported on use.
 SLOW = {"html", "json", "multiprocessing", "pickle", "random"}
-SLOW_FOLDERS = {"testing", "viz"}
+SLOW_FOLDERS = {"_command", "testing", "viz"}
 
 #: What of our own is imported inside functions: what takes half a millisecond or more of
 #: `import fluxus_rx` and no run needs, and the module that is made of an optional package.

@@ -52,7 +52,16 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def built(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory with the sdist, and with the wheel that is built from it."""
     target = tmp_path_factory.mktemp("dist")
-    run("-m", "build", "--no-isolation", "--outdir", target, source, cwd=source)
+    run(
+        "-m",
+        "build",
+        "--no-isolation",
+        "--skip-dependency-check",
+        "--outdir",
+        target,
+        source,
+        cwd=source,
+    )
     return target
 
 
@@ -75,10 +84,14 @@ def version() -> str:
 
 
 def modules() -> set[str]:
-    """The files of the package, as paths from the top."""
+    """The files of the package and the pytest plugin, as paths from the top."""
     package = CHECKOUT / "fluxus_rx"
     kinds = (f"*.{ending}" for ending in ("css", "html", "js", "py"))
-    files = (package / "py.typed", *(file for kind in kinds for file in package.rglob(kind)))
+    files = (
+        package / "py.typed",
+        CHECKOUT / "pytest_fluxus_rx.py",
+        *(file for kind in kinds for file in package.rglob(kind)),
+    )
     return {p.relative_to(CHECKOUT).as_posix() for p in files}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -100,9 +100,14 @@ async def in_a_task(items: AsyncIterator[Any], seconds: float) -> Any:
     return waiting.result()
 
 
+async def waited(item: Awaitable[Any], seconds: float) -> Any:
+    """An item, waited for in a task of its own, as `wait_for` does by itself before Python 3.12."""
+    return await asyncio.wait_for(asyncio.ensure_future(item), seconds)
+
+
 async def or_none(items: AsyncIterator[Any], seconds: float) -> Any:
     """The next item, or None at the end."""
-    item = await asyncio.wait_for(anext(items, None), seconds)
+    item = await waited(anext(items, None), seconds)
     if item is None:
         raise StopAsyncIteration
     return item
@@ -117,7 +122,7 @@ async def in_this_task(items: AsyncIterator[Any], seconds: float) -> Any:
 Waiting = Callable[[AsyncIterator[Any], float], Any]
 
 WAITING: tuple[Waiting, ...] = (
-    lambda items, seconds: asyncio.wait_for(anext(items), seconds),
+    lambda items, seconds: waited(anext(items), seconds),
     in_a_task,
     or_none,
 )
@@ -191,7 +196,7 @@ class TestCancelledWaiting:
                 await anext(items)
                 for _ in range(3):
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(anext(items), 0.01)
+                        await WAITING[0](items, 0.01)
             assert alone()
             with pytest.raises(StopAsyncIteration):
                 await anext(items)
@@ -270,7 +275,7 @@ class TestCancelledWaiting:
             async with contextlib.aclosing(aiter(Slow(3) >> Later())) as items:
                 while len(got) < COUNT:
                     with contextlib.suppress(TimeoutError):
-                        got.append(await asyncio.wait_for(items.asend(None), 0.05))
+                        got.append(await waited(items.asend(None), 0.05))
             assert sorted(got) == [*range(COUNT)]
 
         run_virtual(main())

@@ -134,9 +134,9 @@ def test_without_the_program_the_error_says_how_to_install_it(
 def test_without_the_package_the_error_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """By the extra that brings it."""
+    """And what there is without it."""
     monkeypatch.setitem(sys.modules, "graphviz", None)
-    with pytest.raises(ImportError, match=r"pip install 'fluxus_rx\[viz\]'"):
+    with pytest.raises(ImportError, match=r'needs graphviz: pip install "graphviz>=0.20"; without'):
         to_dot(long(1))
 
 

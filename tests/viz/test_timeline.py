@@ -227,7 +227,8 @@ class TestWhereItGoes:
     @pytest.mark.parametrize(
         ("name", "begins"),
         [("a.txt", b"12 outputs"), ("a.html", b"<!DOCTYPE html>"), ("a.HTM", b"<!DOCTYPE html>"),
-         ("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.pdf", b"%PDF")],
+         ("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.pdf", b"%PDF"),
+         ("a.json", b'{"displayTimeUnit"')],
     )  # fmt: skip
     def test_the_ending_of_the_file_decides(self, name: str, begins: bytes, tmp_path: Path) -> None:
         """Each ending belongs to one style."""
@@ -310,7 +311,7 @@ class TestMistakes:
         """The argument, its value, and what it can be."""
         with pytest.raises(
             InvalidOptionError,
-            match=r"style='graph' .*'text', 'matplot', 'matplot_dark', 'html'",
+            match=r"style='graph' .*'text', 'matplot', 'matplot_dark', 'html', 'trace'",
         ):
             small().draw_timeline("graph")
 
@@ -350,13 +351,13 @@ class TestMistakes:
             return real(name, *args, **kwargs)
 
         monkeypatch.setattr(builtins, "__import__", without)
-        with pytest.raises(ImportError, match=r"pip install 'fluxus_rx\[viz\]'"):
+        with pytest.raises(ImportError, match=r'needs matplotlib: pip install "matplotlib>=3.8"'):
             small().draw_timeline("matplot", file=tmp_path / "a.png")
         small().draw_timeline("html", file=tmp_path / "a.html")
         small().draw_timeline("text", file=tmp_path / "a.txt")
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.html", "a.png", "a.svg"])
+@pytest.mark.parametrize("name", ["a.txt", "a.html", "a.json", "a.png", "a.svg"])
 @pytest.mark.parametrize(
     "made", [RunResult(), RunResult([]), result([], calls=[call()], elapsed=1)]
 )
@@ -368,7 +369,7 @@ def test_a_run_without_outputs_can_be_drawn(made: RunResult, name: str, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["a.txt", "a.html", "a.png"])
+@pytest.mark.parametrize("name", ["a.txt", "a.html", "a.json", "a.png"])
 def test_ten_thousand_outputs_are_drawn_at_once(name: str, tmp_path: Path) -> None:
     """Within seconds, also on a machine that is busy; measured: 0.5 to 1.5 s."""
     made = big()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import os
+from collections.abc import Iterable
 from typing import Final
 
 from ..._common.messages import check_choice, shown
@@ -16,11 +17,13 @@ from .html import to_html
 from .matplot import to_picture
 from .model import Timeline
 from .text import to_text
+from .trace import to_trace
 
-__all__ = ["draw_timeline"]
+__all__ = ["draw_timeline", "timeline_target"]
 
 _TEXT: Final = Format("txt", (".txt",))
 _HTML: Final = Format("html", (".html", ".htm"))
+_TRACE: Final = Format("json", (".json",))
 _PICTURES: Final = (
     Format("png", (".png",), is_text=False),
     Format("svg", (".svg",)),
@@ -33,8 +36,9 @@ TIMELINE_STYLES: Final = {
     "matplot": _PICTURES,
     "matplot_dark": _PICTURES,
     "html": (_HTML,),
+    "trace": (_TRACE,),
 }
-_BY_FORMAT: Final = {"txt": "text", "html": "html"}
+_BY_FORMAT: Final = {"txt": "text", "html": "html", "json": "trace"}
 
 #: High enough for the lanes of a few steps and some twenty outputs.
 _FRAME = (
@@ -54,12 +58,17 @@ def draw_timeline(result: Timed, style: str | None, file: File | None, format: s
             )
         _show_timeline(result, style)
         return
-    formats, what = _choice(style, file, format)
-    target = Target.of(file, format, formats, what)
+    target = timeline_target(style, file, format)
     name = target.format.name
     target.write(
         _timeline_drawing(Timeline.of(result), style or _BY_FORMAT.get(name, "matplot"), name)
     )
+
+
+def timeline_target(style: str | None, file: File, format: str | None) -> Target:
+    """Where a timeline will be written; refuses what can't be, before there is one to draw."""
+    formats, what = _choice(style, file, format)
+    return Target.of(file, format, formats, what)
 
 
 def _choice(style: str | None, file: File, format: str | None) -> tuple[tuple[Format, ...], str]:
@@ -68,12 +77,14 @@ def _choice(style: str | None, file: File, format: str | None) -> tuple[tuple[Fo
         return TIMELINE_STYLES[style], f"style={style!r}"
     if format is None and not isinstance(file, str | os.PathLike):
         return (_TEXT,) if takes_text(file) else _PICTURES, "a timeline"
-    return (_TEXT, _HTML, *_PICTURES), "a timeline"
+    return (_TEXT, _HTML, _TRACE, *_PICTURES), "a timeline"
 
 
-def _timeline_drawing(timeline: Timeline, style: str, format: str) -> str | bytes:
+def _timeline_drawing(timeline: Timeline, style: str, format: str) -> str | bytes | Iterable[str]:
     if style == "text":
         return to_text(timeline) + "\n"
+    if style == "trace":
+        return to_trace(timeline)
     if style == "html":
         return to_html(timeline)
     return to_picture(timeline, format, dark=style == "matplot_dark")
@@ -85,6 +96,11 @@ def _show_timeline(result: Timed, style: str | None) -> None:
     style = style or ("html" if notebook else "text")
     if style == "text":
         print_text(to_text(Timeline.of(result)))
+    elif style == "trace":
+        raise UsageError(
+            "style='trace' is a file for Perfetto, speedscope and other viewers of traces; say"
+            " which one, such as draw_timeline(file='run.json')"
+        )
     elif not notebook:
         ending = TIMELINE_STYLES[style][0].endings[0]
         raise UsageError(
@@ -93,10 +109,10 @@ def _show_timeline(result: Timed, style: str | None) -> None:
         )
     else:
         timeline = Timeline.of(result)
-        drawing = _timeline_drawing(timeline, style, TIMELINE_STYLES[style][0].name)
-        if isinstance(drawing, str):
+        if style == "html":
             # Its own document, so that no style and no name leaks from it or into it.
-            bundle = {"text/html": _FRAME.format(html.escape(drawing))}
+            bundle = {"text/html": _FRAME.format(html.escape(to_html(timeline)))}
         else:
-            bundle = {"image/png": base64.b64encode(drawing).decode()}
+            picture = to_picture(timeline, "png", dark=style == "matplot_dark")
+            bundle = {"image/png": base64.b64encode(picture).decode()}
         show_in_notebook({**bundle, "text/plain": timeline.summary.sentence})

@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from ..._common.messages import install_hint
 from ..._common.text import counted, printable, shortened
 from .axis import DARK, LIGHT, Theme, step_colours, ticks
 from .model import WAITING, Lane, RowGroup, Timeline, levels
@@ -105,9 +106,7 @@ def to_figure(timeline: Timeline, *, dark: bool = False) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError(
-            "draw_timeline() needs matplotlib for this style: pip install 'fluxus_rx[viz]'"
-        ) from error
+        raise ImportError(install_hint("this style of a timeline", "matplotlib")) from error
     lanes, groups = timeline.foremost(MOST_PICTURE_LANES), timeline.groups(MOST_PICTURE_ROWS)
     heights = 0.6 + min(0.36 * len(lanes), 9.0), 0.6 + min(max(0.16 * len(groups), 0.5), 5.0)
     theme = DARK if dark else LIGHT

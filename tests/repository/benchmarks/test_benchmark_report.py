@@ -387,7 +387,7 @@ class TestPlot:
             return original(name, *args, **kwargs)
 
         monkeypatch.setattr(builtins, "__import__", without)
-        with pytest.raises(ImportError, match=r"pip install 'fluxus_rx\[viz\]'"):
+        with pytest.raises(ImportError, match=r'pip install "matplotlib>=3\.8"'):
             plot(a_run(), tmp_path / "run.svg")
 
 
