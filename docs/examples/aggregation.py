@@ -108,7 +108,7 @@ def main(out: Path, small: bool) -> None:
     print(result.to_frame()["group"].loc["kept"].nlargest(3, "cents"))
     globs = {kind: f"{out}/sales/*.{kind}" for kind in ("parquet", "csv")}
     same = duckdb.execute(SQL, globs).fetchall() == frame.drop("item").rows()
-    print("DuckDB's SQL over the same files gives", "the same" if same else "OTHER SUMS")
+    print("DuckDB's SQL over the same files", "agrees" if same else "DISAGREES")
     draw(flow, result, out)
 
 

@@ -92,7 +92,7 @@ def loading(feeds: Path, database: Path, url: str, size: int, most: int | None =
     return (
         step("read", lambda: islice(chunks(feeds, database, size), most))
         >> step("clean", clean)
-        >> looking_up.options(concurrency=8, window=8, buffer=1, ordered=True)
+        >> looking_up.options(concurrency=8, window=8, ordered=True)
         >> writing.options(executor="thread", concurrency=1, buffer=1)
     )
 

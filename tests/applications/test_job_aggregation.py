@@ -126,6 +126,11 @@ def test_memory_is_that_of_a_few_batches_however_many_there_are(
     assert 0 < most < size * 60 / 400
 
 
+def test_its_flow_has_no_mistake(job: Job, files: list[Path]) -> None:
+    """As `check` sees it before a run."""
+    assert {finding.level for finding in job.aggregation.aggregating(files).check()} == {"info"}
+
+
 def test_nothing_to_add_up_gives_no_groups(job: Job, tmp_path: Path) -> None:
     """Neither no file, nor files without rows, are an error."""
     empty = job.sales._sales(0, job.sales.np.random.default_rng(1))
@@ -160,5 +165,5 @@ def test_the_program_agrees_with_duckdb_and_draws(tmp_path: Path) -> None:
     assert ended.code == 0, ended.err
     assert not ended.complaints()
     assert ended.out.startswith("200,000 sales in")
-    assert "DuckDB's SQL over the same files gives the same" in ended.out
+    assert "DuckDB's SQL over the same files agrees" in ended.out
     assert {"flow.svg", "flow_dark.svg", "timeline.svg"} <= {p.name for p in tmp_path.iterdir()}

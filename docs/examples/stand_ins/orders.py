@@ -144,5 +144,5 @@ def catalogue_process() -> Iterator[str]:
 if __name__ == "__main__":
     with serve(Catalogue()) as url:
         print(url, flush=True)
-        # Its end is that of whoever started this, however that ends.
+        # It ends with the process that started this, however that ends.
         sys.stdin.read()

@@ -11,13 +11,20 @@ __all__ = ["draw"]
 
 
 def draw(flow: Any, result: RunResult, folder: Path) -> None:
-    """Draw the flow, for light and dark pages, and the timeline of a run with timestamps.
+    """Draw the flow and the timeline of a run with timestamps, for light and for dark pages.
 
-    Without Graphviz or matplotlib, says so, and goes on.
+    Prints where the pictures are; without Graphviz or matplotlib, says so, and goes on.
     """
-    try:
-        flow.draw(file=folder / "flow.svg", style="graph")
-        flow.draw(file=folder / "flow_dark.svg", style="graph_dark")
-        result.draw_timeline(file=folder / "timeline.svg")
-    except (ImportError, UsageError) as error:
-        print(f"not all is drawn: {error}")
+    for dark in ("", "_dark"):
+        try:
+            flow.draw(f"graph{dark}", file=folder / f"flow{dark}.svg")
+        except (ImportError, UsageError) as error:
+            print(f"no picture of the flow: {error}")
+            break
+    for dark in ("", "_dark"):
+        try:
+            result.draw_timeline(f"matplot{dark}", file=folder / f"timeline{dark}.svg")
+        except ImportError as error:
+            print(f"no picture of the timeline: {error}")
+            break
+    print(f"\nFiles and pictures are in {folder}")
