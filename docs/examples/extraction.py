@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from urllib.robotparser import RobotFileParser
 
 import httpx
+import pandas  # noqa: F401  # or pyarrow imports it in the middle of the crawl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from reactivex import operators as ops
@@ -27,9 +28,8 @@ from tenacity import AsyncRetrying, stop_after_attempt, wait_random
 from fluxus_rx import DictProduct, Failure, path, route, run, rx_pipe, step
 
 # %% [markdown]
-# A crawl is a loop: pages lead to pages. The source goes from level to level. For each address that
-# it yields, the step `follow` puts the links of the page into a queue. So the source knows when a
-# level is over, and ends at the first level with nothing new.
+# A crawl is a loop. The source goes from level to level; for each address that it yields, `follow`
+# puts the links of the page into a queue. So it knows when a level is over, and when all are.
 
 
 # %%
@@ -60,10 +60,10 @@ async def fetch(url: str, client: httpx.AsyncClient) -> dict[str, Any]:
     reply = await client.get(url)
     if reply.is_server_error:
         reply.raise_for_status()  # for another attempt
-    is_html = reply.headers.get("content-type", "").startswith("text/html")
-    page = HtmlPage(reply.text if is_html else "", url)
-    links = page.links | ({str(reply.next_request.url)} if reply.next_request else set())
-    return {"status": reply.status_code, "links": sorted(links)} | page.texts
+    is_html = "text/html" in reply.headers.get("content-type", "")
+    page, moved = HtmlPage(reply.text if is_html else "", url), reply.next_request
+    links = sorted(page.links | ({str(moved.url)} if moved else set()))
+    return {"status": reply.status_code, "links": links} | page.texts
 
 
 def lost(failure: Failure) -> dict[str, Any]:
@@ -78,10 +78,8 @@ SCHEMA = pa.schema(COLUMNS | {"text": TEXT, "links": pa.list_(TEXT)})
 
 def crawl(hosts: dict[str, str], levels: int, pause: float, out: Path) -> Any:
     def visited(host: str) -> Any:
-        fetching = step("fetch", fetch, using={"client": httpx.AsyncClient})
         polite = fetching.options(concurrency=2, limiter=Pause(pause), ordered=True, buffer=1_000)
-        lasting = polite.options(timeout=10, retry=PATIENT, on_error=lost)
-        return path(host, lasting >> step("follow", frontier.follow) >> saved(host))
+        return path(host, polite >> step("follow", frontier.follow) >> saved(host))
 
     def saved(host: str) -> Any:
         def write(pages: list[DictProduct], number: int) -> DictProduct:
@@ -93,6 +91,8 @@ def crawl(hosts: dict[str, str], levels: int, pause: float, out: Path) -> Any:
         return rx_pipe(ops.buffer_with_count(100), ops.map_indexed(write), name="file")
 
     frontier = Frontier(hosts, levels)
+    fetching = step("fetch", fetch, using={"client": httpx.AsyncClient})
+    fetching = fetching.options(timeout=10, retry=PATIENT, on_error=lost)
     visits = route("host", {host: visited(host) for host in hosts.values()})
     return step("address", frontier.addresses) >> visits
 

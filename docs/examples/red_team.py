@@ -35,6 +35,7 @@ class Budget(asyncio.Semaphore):
     """So many calls at once, over all steps. When the server says 429, all of them wait."""
 
     _resumes = 0.0
+    __repr__ = object.__repr__  # short, for drawings
 
     async def __aenter__(self) -> None:
         now = asyncio.get_running_loop().time
@@ -50,7 +51,6 @@ class Budget(asyncio.Semaphore):
         self.release()
 
 
-# %%
 async def rephrase(prompt: str, client: AsyncOpenAI) -> dict[str, Any]:
     asked: Any = [{"role": "user", "content": prompt}]
     reply = await client.chat.completions.create(model="writer", messages=asked)
@@ -99,7 +99,8 @@ def main(out: Path, small: bool) -> None:
         result = run(flow, timestamps=True)
         print(result.summary(), result.failures, sep="\n\n")
         result.failures.to_json(out / "dead_letters.jsonl")  # and later, or tomorrow:
-        result = result.merged(rerun(flow, Failures.from_json(out / "dead_letters.jsonl")))
+        dead = Failures.from_json(out / "dead_letters.jsonl")
+        result = result.merged(rerun(flow, dead, timestamps=True))
     print(f"\nafter another try: {result.failures}\n\nhow often the secret came out:")
     rates = result.to_frame()["judge", "success"].groupby("path").mean()
     rates.index = rates.index.str.split(" → ", expand=True)

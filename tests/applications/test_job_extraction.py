@@ -140,7 +140,7 @@ def _without_ports(rows: dict[str, list[Any]], site: Website) -> list[Any]:
 
 @pytest.mark.parametrize("levels", [0, 1, 2])
 def test_a_crawl_ends_at_its_depth(levels: int, tmp_path: Path) -> None:
-    """The links of the last level are not followed; no level at all is no page."""
+    """The links of the last level are not followed; without levels, nothing is fetched."""
     site = Website(12)
     with site.serving():
         result = run(extraction.crawl(site.names, levels=levels, pause=0, out=tmp_path))

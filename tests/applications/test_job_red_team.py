@@ -31,7 +31,7 @@ def server() -> ModelServer:
 
 @pytest.fixture(scope="module")
 def results(server: ModelServer) -> tuple[RunResult, RunResult]:
-    """What an attack gave, and what it gave with what was dead by then."""
+    """The result of an attack, and the same after a rerun of its failed calls."""
     with server.serving():
         flow = red_team.red_team(server.url, PROMPTS, calls=6)
         result = run(flow)
@@ -93,7 +93,7 @@ def test_each_attack_is_judged_or_a_failure(results: tuple[RunResult, RunResult]
 def test_a_429_holds_up_all_calls_as_long_as_it_says(
     headers: Mapping[str, str], seconds: float
 ) -> None:
-    """Calls that wait for a slot, and calls that come later; those under way go on."""
+    """Calls that wait for a slot, and calls that come later; calls in flight go on."""
     began: list[float] = []
 
     async def call(budget: red_team.Budget, error: Exception | None = None) -> None:
