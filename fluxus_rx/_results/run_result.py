@@ -378,10 +378,10 @@ class RunResult(ResultTables):
         and so are retries. If there are too many outputs to tell apart, neighbours are drawn as one
         row, which says how many it stands for.
 
-        - `style`: `"text"`, `"matplot"`, `"matplot_dark"` (both need matplotlib), `"html"`, a single
+        - `style`: `"text"`, `"matplot"`, `"matplot_dark"` (both need matplotlib), `"html"`, one
           file in which one can zoom, filter and look at inputs, or `"trace"`, a trace in Chrome's
-          JSON format for Perfetto and speedscope, with a lane for each slot of each step; by default
-          the style of the file's ending, else `"html"` in a notebook and `"text"` outside
+          JSON format for Perfetto and speedscope, with a lane for each slot of each step; by
+          default the style of the file's ending, else `"html"` in a notebook and `"text"` outside
         - `file`: a path, or a stream of text or bytes; without one, the drawing is shown in the
           notebook, and a text printed
         - `format`: `"txt"`, `"html"`, `"json"`, `"png"`, `"svg"` or `"pdf"`, if the file has no
