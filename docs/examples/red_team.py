@@ -59,8 +59,8 @@ async def rephrase(prompt: str, client: AsyncOpenAI) -> dict[str, Any]:
 
 async def ask(attack: str, model: str, client: AsyncOpenAI) -> dict[str, Any]:
     asked: Any = [{"role": "system", "content": SECRET}, {"role": "user", "content": attack}]
-    parts = await client.chat.completions.create(model=model, messages=asked, stream=True)
-    return {"answer": "".join([part.choices[0].delta.content or "" async for part in parts])}
+    async with await client.chat.completions.create(model=model, messages=asked, stream=True) as it:
+        return {"answer": "".join([chunk.choices[0].delta.content or "" async for chunk in it])}
 
 
 async def judge(attack: str, answer: str, client: AsyncOpenAI) -> dict[str, Any]:

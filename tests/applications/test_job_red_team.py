@@ -17,7 +17,7 @@ import pytest
 import red_team
 from stand_ins.model_server import ModelServer
 
-from fluxus_rx import Failures, RunResult, rerun, run
+from fluxus_rx import Failures, RunResult, arun, rerun, run
 from fluxus_rx.testing import run_virtual
 
 ROOT = Path(red_team.__file__).parents[2]
@@ -134,6 +134,36 @@ def test_a_call_that_is_cancelled_while_all_wait_takes_no_slot() -> None:
         assert not budget.locked()
 
     run_virtual(main)
+
+
+@pytest.mark.abandons_generators  # The client does, with each stream; it closes the connection.
+def test_an_attack_that_is_cancelled_keeps_its_outputs_and_leaves_nothing_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Calls are in flight then, and calls wait for the budget; a client and a server see it end."""
+    partial: list[RunResult] = []
+
+    async def main(url: str) -> None:
+        judged, enough = 0, asyncio.Event()
+
+        async def judge(answer: str, client: openai.AsyncOpenAI) -> dict[str, Any]:
+            nonlocal judged
+            if judged == 3:
+                enough.set()
+                await asyncio.Event().wait()
+            judged += 1
+            return {"success": len(answer) > 0}
+
+        monkeypatch.setattr(red_team, "judge", judge)
+        attack = asyncio.create_task(arun(red_team.red_team(url, PROMPTS, 4), partial=partial))
+        await enough.wait()
+        attack.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attack
+
+    with ModelServer(at_once=4, speed=100).serving() as server:
+        asyncio.run(main(server.url))
+    assert partial[0].values("success") == [True] * 3
 
 
 def test_the_program_says_what_it_found_and_keeps_dead_letters(tmp_path: Path) -> None:
