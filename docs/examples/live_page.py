@@ -73,17 +73,21 @@ class Dashboard:
 
 
 def plot(latencies: Mapping[str, Sequence[float]], file: Path) -> None:
-    """Draw the latencies of each reader: which share of its windows it had seen by when."""
+    """Draw the share of its windows that each reader had seen by when, for dark and light pages."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(5, 3), layout="constrained")
-    for reader, seconds in sorted(latencies.items()):
-        milliseconds = sorted(1000 * one for one in seconds)
-        shares = [100 * (n + 1) / len(seconds) for n in range(len(seconds))]
-        axes.step(milliseconds, shares, where="post", label=reader)
-    axes.set(xlabel="milliseconds from the sensor to the page", ylabel="windows seen by then, %")
-    axes.legend()
-    figure.savefig(file)
+    for style, suffix in (("dark_background", "_dark"), ("default", "")):
+        with plt.style.context(style):
+            figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
+            for reader, seconds in sorted(latencies.items()):
+                milliseconds = sorted(1000 * one for one in seconds)
+                shares = [100 * (n + 1) / len(seconds) for n in range(len(seconds))]
+                axes.step(milliseconds, shares, where="post", label=reader)
+            axes.set(xlabel="milliseconds from sensor to page", ylabel="windows seen by then, %")
+            axes.legend()
+            figure.savefig(file.with_stem(f"{file.stem}{suffix}"), transparent=True)
+        if suffix:
+            plt.close(figure)  # a notebook shows the other one
 
 
 PAGE = """<!doctype html>

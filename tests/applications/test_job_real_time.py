@@ -192,5 +192,5 @@ def test_the_program_tells_what_each_reader_has_seen(tmp_path: Path) -> None:
     assert "6 malformed messages, the first: Expecting property name" in ended.out
     for name in ("/fast", "/slow"):
         assert f"\n{name}: " in ended.out
-    assert (tmp_path / "latency.svg").exists()
+    assert len([*tmp_path.glob("latency*.svg")]) == 2  # light and dark
     assert (tmp_path / "flow_dark.svg").exists() == (shutil.which("dot") is not None)
