@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,9 @@ def plot(frame: Any, file: Path) -> None:
     """Draw the scores of both models for each recording, for dark and for light pages."""
     import matplotlib.pyplot as plt
 
-    for style, suffix in (("dark_background", "_dark"), ("default", "")):
-        with plt.style.context(style):
+    dark = plt.style.context("dark_background")
+    for style, suffix in ((nullcontext(), ""), (dark, "_dark")):
+        with style:
             figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
             for defective, label in ((False, "sound"), (True, "defective")):
                 of_kind = frame[frame["recording", "defective"] == defective]["score", "score"]

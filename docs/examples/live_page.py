@@ -7,7 +7,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing, nullcontext, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -76,8 +76,9 @@ def plot(latencies: Mapping[str, Sequence[float]], file: Path) -> None:
     """Draw the share of its windows that each reader had seen by when, for dark and light pages."""
     import matplotlib.pyplot as plt
 
-    for style, suffix in (("dark_background", "_dark"), ("default", "")):
-        with plt.style.context(style):
+    dark = plt.style.context("dark_background")
+    for style, suffix in ((nullcontext(), ""), (dark, "_dark")):
+        with style:
             figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
             for reader, seconds in sorted(latencies.items()):
                 milliseconds = sorted(1000 * one for one in seconds)
