@@ -49,7 +49,7 @@ class Dashboard:
     def page(self, connection: ServerConnection, request: Request) -> Response | None:
         """The page, for a browser; a websocket, for the page."""
         if request.path not in self.policies:
-            return connection.respond(HTTPStatus.NOT_FOUND, "There is no such reader.\n")
+            return connection.respond(HTTPStatus.NOT_FOUND, "no such reader.\n")
         if "Upgrade" in request.headers:
             return None
         response = connection.respond(HTTPStatus.OK, PAGE)
