@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -92,13 +93,18 @@ def measure(model: str, labels: list[bool], scores: list[float]) -> dict[str, fl
 
 
 def plot(frame: Any, file: Path) -> None:
-    """Draw the scores of both models for each recording."""
+    """Draw the scores of both models for each recording, for dark and for light pages."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
-    for defective, label in ((False, "sound"), (True, "defective")):
-        of_kind = frame[frame["recording", "defective"] == defective]["score", "score"]
-        axes.scatter(of_kind["linear"], of_kind["forest"], s=12, alpha=0.6, label=label)
-    axes.set(xlabel="probability of a defect, linear", ylabel="the same, forest")
-    axes.legend()
-    figure.savefig(file)
+    dark = plt.style.context("dark_background")
+    for style, suffix in ((nullcontext(), ""), (dark, "_dark")):
+        with style:
+            figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
+            for defective, label in ((False, "sound"), (True, "defective")):
+                of_kind = frame[frame["recording", "defective"] == defective]["score", "score"]
+                axes.scatter(of_kind["linear"], of_kind["forest"], s=12, alpha=0.6, label=label)
+            axes.set(xlabel="probability of a defect, linear", ylabel="the same, forest")
+            axes.legend()
+            figure.savefig(file.with_stem(f"{file.stem}{suffix}"), transparent=True)
+        if suffix:
+            plt.close(figure)  # a notebook shows the other one

@@ -7,7 +7,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing, nullcontext, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class Dashboard:
     def page(self, connection: ServerConnection, request: Request) -> Response | None:
         """The page, for a browser; a websocket, for the page."""
         if request.path not in self.policies:
-            return connection.respond(HTTPStatus.NOT_FOUND, "There is no such reader.\n")
+            return connection.respond(HTTPStatus.NOT_FOUND, "no such reader.\n")
         if "Upgrade" in request.headers:
             return None
         response = connection.respond(HTTPStatus.OK, PAGE)
@@ -73,17 +73,22 @@ class Dashboard:
 
 
 def plot(latencies: Mapping[str, Sequence[float]], file: Path) -> None:
-    """Draw the latencies of each reader: which share of its windows it had seen by when."""
+    """Draw the share of its windows that each reader had seen by when, for dark and light pages."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(5, 3), layout="constrained")
-    for reader, seconds in sorted(latencies.items()):
-        milliseconds = sorted(1000 * one for one in seconds)
-        shares = [100 * (n + 1) / len(seconds) for n in range(len(seconds))]
-        axes.step(milliseconds, shares, where="post", label=reader)
-    axes.set(xlabel="milliseconds from the sensor to the page", ylabel="windows seen by then, %")
-    axes.legend()
-    figure.savefig(file)
+    dark = plt.style.context("dark_background")
+    for style, suffix in ((nullcontext(), ""), (dark, "_dark")):
+        with style:
+            figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
+            for reader, seconds in sorted(latencies.items()):
+                milliseconds = sorted(1000 * one for one in seconds)
+                shares = [100 * (n + 1) / len(seconds) for n in range(len(seconds))]
+                axes.step(milliseconds, shares, where="post", label=reader)
+            axes.set(xlabel="milliseconds from sensor to page", ylabel="windows seen by then, %")
+            axes.legend()
+            figure.savefig(file.with_stem(f"{file.stem}{suffix}"), transparent=True)
+        if suffix:
+            plt.close(figure)  # a notebook shows the other one
 
 
 PAGE = """<!doctype html>

@@ -92,7 +92,11 @@ def main(out: Path, small: bool) -> None:
     flow = scoring(record(out / "new", count, seconds, seed=1), out)
     flow.draw()
     result = run(flow, timestamps=True, progress=not small)
-    print(result.summary(), result.failures, sep="\n\n", end="\n\n")
+    print(f"\n{result.summary()}\n")
+    for failure in result.failures:
+        print(
+            f"{failure.step} of {failure.product['bearing']} failed: {failure.exception!s:.60} …\n"
+        )
     frame = result.to_frame()
     frame.to_csv(out / "scores.csv")
     p50 = {one.step.partition(":")[0]: 1000 * one.p50 for one in result.summary().steps}
@@ -101,11 +105,12 @@ def main(out: Path, small: bool) -> None:
         print(f"{name}: {quality}, {p50[name]:.1f} ms for a batch")
     plot(frame, out / "scores.svg")
     result.draw_timeline(file=out / "timeline.svg")
+    result.draw_timeline("matplot_dark", file=out / "timeline_dark.svg")
     if shutil.which("dot"):
         flow.draw(file=out / "flow.svg")
         flow.draw("graph_dark", file=out / "flow_dark.svg")
     else:
-        print("\nWithout the program dot of Graphviz, there is no picture of the flow.")
+        print("\nThere is no dot (Graphviz), so the flow isn't drawn.")
     print(f"\nThe scores, as a table and a plot, and pictures of the run are in {out}")
 
 

@@ -108,7 +108,7 @@ def main(out: Path, small: bool) -> None:
         flow.draw(file=out / "flow.svg")
         flow.draw("graph_dark", file=out / "flow_dark.svg")
     else:
-        print("\nWithout the program dot of Graphviz, there is no picture of the flow.")
+        print("\nThere is no dot (Graphviz), so the flow isn't drawn.")
     print(f"\nThe latencies of all windows and a picture of the flow are in {out}")
 
 
