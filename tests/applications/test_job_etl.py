@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib
 import os
 import random
@@ -90,6 +91,15 @@ def check_exactly_once(found: dict[str, list[Any]]) -> None:
         ]
         first = 2 if ".csv" in file else 1
         assert sorted(lines) == list(range(first, following))
+
+
+def test_the_examples_in_its_modules_hold(job: Job) -> None:
+    """They are no part of the package, whose examples are tests already."""
+    measuring = importlib.import_module("stand_ins.measuring")
+    for module in (job.files, measuring):
+        found = doctest.testmod(module)
+        assert found.attempted
+        assert not found.failed
 
 
 class TestALoad:

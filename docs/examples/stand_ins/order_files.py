@@ -37,6 +37,8 @@ def opened(database: Path) -> closing[sqlite3.Connection]:
         create table if not exists orders (file, line, id, day, sku, quantity, cents, customer,
             category, primary key (file, line));
         create table if not exists bad_rows (file, line, reason, text, primary key (file, line));
+        create view if not exists reasons as
+            select count(*), reason from bad_rows group by reason order by 1 desc;
         create table if not exists marks (file primary key, next);
     """)
     with db:
