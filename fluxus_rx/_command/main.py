@@ -90,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     explaining = command("explain", "run a flow, and tell which step holds it up")
     explaining.add_argument("--input", metavar="FILE", help="lines of JSON; - for stdin")
     explaining.add_argument(
-        "--timeline", metavar="FILE", help="draw the timeline of the run: run.json, run.html, …"
+        "--timeline",
+        metavar="FILE",
+        help="draw the timeline of the run: run.json, run.html or run.svg",
     )
     return parser
 
