@@ -46,7 +46,7 @@ exit codes: 0 all is well, 1 the flow has an error, 2 wrong usage
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments say, or those of the process, and give the exit code."""
+    """Do what the arguments say, or those of the process, and return the exit code."""
     parser = _parser()
     chosen = parser.parse_args(arguments)
     try:
@@ -90,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     explaining = command("explain", "run a flow, and tell which step holds it up")
     explaining.add_argument("--input", metavar="FILE", help="lines of JSON; - for stdin")
     explaining.add_argument(
-        "--timeline", metavar="FILE", help="draw the timeline of the run: run.json, run.html, …"
+        "--timeline",
+        metavar="FILE",
+        help="draw the timeline of the run: run.json, run.html or run.svg",
     )
     return parser
 
@@ -179,7 +181,7 @@ def _print(text: str) -> None:
 
 
 def _exit_with(head: str, error: Exception, chosen: argparse.Namespace, code: int) -> int:
-    """Tell of an error on one line, or with its traceback, and give the exit code."""
+    """Tell of an error on one line, or with its traceback, and return the exit code."""
     if chosen.traceback:
         traceback.print_exception(error)
     kind = (

@@ -112,8 +112,8 @@ def _made(function: Any, target: str) -> Any:
         if error.__traceback__ is None or error.__traceback__.tb_next is not None:
             raise UnusableArgumentError(f"calling {target} failed: {_error_text(error)}") from error
         raise UnusableArgumentError(
-            f"{target} can't be called without arguments: {error}; write a function that gives it"
-            " its arguments, and name that"
+            f"{target} can't be called without arguments: {error}; write a function that passes"
+            " them, and name that"
         ) from error
     except Exception as error:
         raise UnusableArgumentError(f"calling {target} failed: {_error_text(error)}") from error

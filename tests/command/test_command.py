@@ -277,9 +277,10 @@ def test_wrong_arguments_are_told_with_the_usage(
 
 
 def test_the_help_has_examples(command: Command) -> None:
-    """And the exit codes."""
-    code, out, _ = command("check", "--help")
-    assert code == 0
+    """And the exit codes; any terminal can print it."""
+    helps = [command("--help"), *(command(name, "--help") for name in ("check", "draw", "explain"))]
+    assert all(code == 0 and out.isascii() for code, out, _ in helps)
+    out = helps[1][1]
     assert "python -m fluxus_rx explain my_package.flows:flow --input items.jsonl" in out
     assert "0 all is well, 1 the flow has an error, 2 wrong usage" in out
 
@@ -293,6 +294,21 @@ def test_the_page_shows_what_is_printed(command: Command, module: Path) -> None:
     )
     (module / "flows.py").write_text(code, encoding="utf-8")
     assert command("check", "flows:flow") == (0, f"{printed}\n", "")
+
+
+def test_a_terminal_of_a_narrow_encoding_gets_plain_characters(
+    module: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of findings, drawings, explanations and errors."""
+    for arguments in (
+        "check flows:flow", "draw flows:flow", "explain flows:failing", "check flows:naïve→",
+    ):  # fmt: skip
+        written = io.BytesIO()
+        for name in ("stdout", "stderr"):
+            stream = io.TextIOWrapper(written, "ascii", errors="strict", write_through=True)
+            monkeypatch.setattr(sys, name, stream)
+        main(arguments.split())
+        assert written.getvalue()
 
 
 def process(*arguments: str, cwd: Path) -> subprocess.Popen[str]:

@@ -123,7 +123,7 @@ def texts_of_runs(flow: Any, caplog: pytest.LogCaptureFixture) -> Iterator[tuple
     yield "progress", f"{told} {told[-1]}"
     yield "failures", f"{result.failures!r} {[str(failure) for failure in result.failures]}"
     yield "summary", str(result.summary())
-    for ending in ("txt", "html"):
+    for ending in ("txt", "html", "json"):
         result.draw_timeline(file=(file := io.StringIO()), format=ending)
         yield f"timeline {ending}", file.getvalue()
     yield "log", "\n".join(record.getMessage() for record in caplog.records)

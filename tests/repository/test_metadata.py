@@ -172,7 +172,7 @@ AIOSTREAM = {
 
 
 def test_aiostream_is_imported_in_these_modules_only() -> None:
-    """Its licence is the GPL; whoever adds a module here brings that in further."""
+    """Its licence is the GPL; a module that is added here makes it harder to do without."""
     package = CHECKOUT / "fluxus_rx"
     found = {
         path.relative_to(package).as_posix()

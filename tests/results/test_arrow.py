@@ -160,10 +160,10 @@ class TestTable:
             assert file.read().equals(table)
 
     def test_without_pyarrow_it_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The error names the extra."""
+        """The error names the package."""
         monkeypatch.setitem(sys.modules, "pyarrow", None)
 
-        with pytest.raises(ImportError, match=r"fluxus_rx\[arrow\]"):
+        with pytest.raises(ImportError, match=r'pip install "pyarrow>=14"'):
             of(1).to_arrow()
 
     def test_pandas_is_not_needed(self) -> None:

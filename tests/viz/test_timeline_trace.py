@@ -180,8 +180,7 @@ def test_a_step_on_several_paths_has_lanes_for_each() -> None:
 
 
 def test_waits_failures_and_attempts_are_told() -> None:
-    """A call that failed is found by its name; the one that is made again says how long it
-    waited."""
+    """A failed call is found by its name; the call that repeats it says how long it waited."""
     calls = [call(end=1.0, error="ValueError('no')"), call(start=1.5, end=2.0, attempt=2)]
     generator = call("g", 0.0, 2.0)._replace(busy=0.5, item="")
     failed, again, slow = complete(result([], calls=[*calls, generator], elapsed=2.0))

@@ -20,7 +20,7 @@ from .model import Lane, Span, Timeline, TimelineRow
 
 __all__ = ["to_trace"]
 
-#: Outputs that are under way at once and have lanes: more are no picture any more.
+#: Outputs in flight at once that have lanes: nobody can read a picture of more.
 MOST_OUTPUT_LANES: Final = 200
 
 #: The category of an event, by which viewers filter.
@@ -57,7 +57,7 @@ class _TraceWriter:
         about = {"run": f"{outputs} {gain}"}
         if self._left_out:
             text = counted(self._left_out, "output")
-            about["left_out"] = f"{text}: more than {MOST_OUTPUT_LANES} were under way at once"
+            about["left_out"] = f"{text}: more than {MOST_OUTPUT_LANES} were in flight at once"
         return about
 
     def events(self) -> Iterator[dict[str, Any]]:
@@ -98,7 +98,7 @@ class _TraceWriter:
     def _outputs(
         self, path: int, rows: Sequence[TimelineRow], pid: int
     ) -> Iterator[dict[str, Any]]:
-        """Outputs in as many lanes as were under way at once; a gap is a wait."""
+        """Outputs in as many lanes as were in flight at once; a gap is a wait."""
         name = printable(str(self._timeline.paths[path]))
         yield from _named("process", f"outputs of {name}", pid, 0, pid)
         slots = _Slots()
