@@ -6,7 +6,6 @@ python docs/examples/extraction.py [--small] [--out FOLDER]
 # %%
 import argparse
 import asyncio
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -22,6 +21,7 @@ import pyarrow.parquet as pq
 from reactivex import operators as ops
 from stand_ins.html_page import HtmlPage
 from stand_ins.limiters import Pause
+from stand_ins.pictures import draw
 from stand_ins.website import Website
 from tenacity import AsyncRetrying, stop_after_attempt, wait_random
 
@@ -67,9 +67,11 @@ async def fetch(url: str, client: httpx.AsyncClient) -> dict[str, Any]:
 
 
 def lost(failure: Failure) -> dict[str, Any]:
+    """What stands for a page that can't be had: it has an error, and leads nowhere."""
     return {"error": repr(failure.exception), "links": []}
 
 
+# %%
 PATIENT = AsyncRetrying(stop=stop_after_attempt(3), wait=wait_random(0, 0.1))
 TEXT, NUMBER = pa.string(), pa.int32()
 COLUMNS = {"url": TEXT, "depth": NUMBER, "status": NUMBER, "error": TEXT, "title": TEXT}
@@ -77,6 +79,8 @@ SCHEMA = pa.schema(COLUMNS | {"text": TEXT, "links": pa.list_(TEXT)})
 
 
 def crawl(hosts: dict[str, str], levels: int, pause: float, out: Path) -> Any:
+    """A path for each host, where two calls at once begin `pause` seconds apart."""
+
     def visited(host: str) -> Any:
         polite = fetching.options(concurrency=2, limiter=Pause(pause), ordered=True, buffer=1_000)
         return path(host, polite >> step("follow", frontier.follow) >> saved(host))
@@ -91,7 +95,7 @@ def crawl(hosts: dict[str, str], levels: int, pause: float, out: Path) -> Any:
         return rx_pipe(ops.buffer_with_count(100), ops.map_indexed(write), name="file")
 
     frontier = Frontier(hosts, levels)
-    fetching = step("fetch", fetch, using={"client": httpx.AsyncClient})
+    fetching = step("fetch", fetch, using={"client": lambda: httpx.AsyncClient(timeout=None)})
     fetching = fetching.options(timeout=10, retry=PATIENT, on_error=lost)
     visits = route("host", {host: visited(host) for host in hosts.values()})
     return step("address", frontier.addresses) >> visits
@@ -104,12 +108,8 @@ def main(out: Path, small: bool) -> None:
     print(result.summary())
     for name in result.paths:
         pages = pq.read_table(out / "pages" / name)
-        print(f"\n{name}: {len(pages)} addresses", Counter(pages["status"].to_pylist()))
-    result.draw_timeline(file=out / "timeline.svg")
-    if has_graphviz := shutil.which("dot"):
-        flow.draw(file=out / "flow.svg")
-        flow.draw("graph_dark", file=out / "flow_dark.svg")
-    print(f"\npages and pictures: {out}", "" if has_graphviz else "(flow.svg needs Graphviz)")
+        print(f"\n{name}: {len(pages)} addresses", dict(Counter(pages["status"].to_pylist())))
+    draw(flow, result, out)
 
 
 if __name__ == "__main__":

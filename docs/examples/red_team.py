@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import base64
 import json
-import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from openai import APIConnectionError, AsyncOpenAI, InternalServerError, RateLimitError
 from stand_ins.model_server import SECRET, ModelServer
+from stand_ins.pictures import draw
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from fluxus_rx import Failures, path, rerun, run, step
@@ -51,19 +51,23 @@ class Budget(asyncio.Semaphore):
         self.release()
 
 
+# %%
 async def rephrase(prompt: str, client: AsyncOpenAI) -> dict[str, Any]:
+    """The same question in other words, by a model."""
     asked: Any = [{"role": "user", "content": prompt}]
     reply = await client.chat.completions.create(model="writer", messages=asked)
     return {"attack": reply.choices[0].message.content}
 
 
 async def ask(attack: str, model: str, client: AsyncOpenAI) -> dict[str, Any]:
+    """The answer of a target, which comes as a stream."""
     asked: Any = [{"role": "system", "content": SECRET}, {"role": "user", "content": attack}]
     async with await client.chat.completions.create(model=model, messages=asked, stream=True) as it:
         return {"answer": "".join([chunk.choices[0].delta.content or "" async for chunk in it])}
 
 
 async def judge(attack: str, answer: str, client: AsyncOpenAI) -> dict[str, Any]:
+    """Whether an answer contains the secret, by a model that says so in JSON."""
     asked: Any = [{"role": "user", "content": f"Asked {attack!r}, a model says {answer!r}"}]
     reply = await client.chat.completions.create(model="judge", messages=asked)
     return {"success": json.loads(reply.choices[0].message.content or "")["success"]}
@@ -105,11 +109,7 @@ def main(out: Path, small: bool) -> None:
     rates = result.to_frame()["judge", "success"].groupby("path").mean()
     rates.index = rates.index.str.split(" → ", expand=True)
     print(rates.unstack().map("{:.0%}".format))
-    result.draw_timeline(file=out / "timeline.svg")
-    if has_graphviz := shutil.which("dot"):
-        flow.draw(file=out / "flow.svg")
-        flow.draw("graph_dark", file=out / "flow_dark.svg")
-    print(f"\npictures are in {out}", "" if has_graphviz else "(no flow.svg without Graphviz)")
+    draw(flow, result, out)
 
 
 if __name__ == "__main__":

@@ -236,8 +236,8 @@ def test_the_program_writes_files_and_says_what_is_in_them(tmp_path: Path) -> No
     printed = subprocess.run(
         command, env=environment, check=True, stdout=subprocess.PIPE, text=True
     ).stdout
-    assert "docs: 31 addresses Counter({200: 27, 404: 2, 301: 2})" in printed
-    assert "shop: 32 addresses Counter({200: 21, 404: 8, 301: 2, None: 1})" in printed
+    assert "docs: 31 addresses {200: 27, 404: 2, 301: 2}" in printed
+    assert "shop: 32 addresses {200: 21, 404: 8, 301: 2, None: 1}" in printed
     assert (tmp_path / "timeline.svg").stat().st_size > 0
     texts = pq.read_table(tmp_path / "pages" / "docs")["text"].to_pylist()
     assert Counter(bool(text) for text in texts) == {True: 26, False: 5}
