@@ -135,7 +135,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def serve(answer: Callable[[Request], Answer]) -> Iterator[str]:
-    """Serve on a free port of loopback for as long as the block lasts; gives the URL."""
+    """Serve on a free port of loopback for as long as the block lasts; yields the URL."""
     server = _Server(answer)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
