@@ -139,7 +139,7 @@ def missing_files(site: Path) -> list[str]:
 
 
 def resize(driver: Chrome, width: int) -> None:
-    """Give the page a width, which may be less than that of the narrowest window."""
+    """Set the width of the page, which may be less than that of the narrowest window."""
     size = {"width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 

@@ -227,7 +227,7 @@ def demand_svg(parts: Sequence[tuple[str, str]], theme: Theme) -> str:
 
 
 def _slots(room: str) -> int:
-    """How many slots are drawn for a room: none where it is no small number."""
+    """How many slots are drawn for a room: none where it isn't a small number."""
     number = room.partition(" ")[0]
     return int(number) if number.isdecimal() and int(number) <= MOST_SLOTS else 0
 

@@ -3,7 +3,7 @@
 The package's public names say that they are of public modules, where users import them from, but
 autodoc, which reads sources, looks there for overloads and for comments on attributes. So
 `read_sources` tells it where names are written. Signatures are shown without parameters that are
-private, and without objects that nobody can write. Names that a second module hands on lead to the
+private, and without objects that nobody can write. Names that a second module passes on lead to the
 first one. ``options-table`` makes a table of the options of steps, out of `StepOptions` itself.
 """
 
@@ -159,7 +159,7 @@ def tidy(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def alias_names(app: Sphinx, env: BuildEnvironment) -> None:
-    """Have names that a second module hands on lead to where they are described."""
+    """Have names that a second module passes on lead to where they are described."""
     objects = env.domains.python_domain.objects
     for face in public_modules():
         for name in face.__all__:

@@ -29,10 +29,10 @@ class Resumable(AsyncGenerator[T, None], Generic[T]):
 
     Where a task waits for one item and nothing else, such as `asyncio.ensure_future(anext(items))`
     (before Python 3.12, `asyncio.wait_for(anext(items), 1)` starts one by itself), a cancellation
-    is of the waiting alone: whoever asks next gets the item. Where it comes to a task in the midst
-    of what the task does, the block cleans up before the task goes on, and the next one to ask is
-    told. With `survives`, somebody else cleans up, and it can always go on: then the `__anext__` of
-    the stream must lose nothing when it is cancelled.
+    is of the waiting alone: the next reader to ask gets the item. Where it comes to a task in the
+    midst of what the task does, the block cleans up before the task goes on, and the next one to
+    ask is told. With `survives`, somebody else cleans up, and it can always go on: then the
+    `__anext__` of the stream must lose nothing when it is cancelled.
 
     A reader that holds the loop, item by item, yields to it in between.
     """

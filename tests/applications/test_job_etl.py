@@ -94,7 +94,7 @@ def check_exactly_once(found: dict[str, list[Any]]) -> None:
 
 
 def test_the_examples_in_its_modules_hold(job: Job) -> None:
-    """They are no part of the package, whose examples are tests already."""
+    """They aren't part of the package, whose examples are tests already."""
     measuring = importlib.import_module("stand_ins.measuring")
     for module in (job.files, measuring):
         found = doctest.testmod(module)
@@ -229,7 +229,7 @@ class TestALoadThatEnds:
         self, job: Job, written: tuple[Path, dict[Any, str]], undisturbed: Any, tmp_path: Path
     ) -> None:
         """Twice by SIGKILL, once by Ctrl-C, each some chunks further; after each, all lines in
-        front of the marks are there, and in the end what an undisturbed load gives."""
+        front of the marks are there, and in the end the tables are those of an undisturbed load."""
         feeds, _ = written
         database = tmp_path / "orders.sqlite"
         chance = random.Random(os.getpid())
@@ -266,7 +266,7 @@ class TestALoadThatEnds:
     def test_a_catalogue_that_is_down_ends_it_and_makes_no_row_bad(
         self, job: Job, written: tuple[Path, dict[Any, str]], undisturbed: Any, tmp_path: Path
     ) -> None:
-        """What fails for now is not the fault of a row: it is loaded when the catalogue is up."""
+        """A row isn't bad because the catalogue is down: it is loaded when that is up."""
         feeds, _ = written
         database = tmp_path / "orders.sqlite"
         catalogue = job.orders.Catalogue()

@@ -89,7 +89,7 @@ Command = Callable[..., Told]
 
 @pytest.fixture
 def command(module: Path, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Calls the command in this process; gives its exit code and what it printed."""
+    """Calls the command in this process; returns its exit code and what it printed."""
 
     def call(*arguments: str) -> Told:
         capsys.readouterr()

@@ -20,7 +20,15 @@ import pytest
 CHECKOUT = Path(__file__).parents[2]
 
 #: Where prose is looked at: files, and folders with all their modules and pages.
-ROOTS = ("CONTRIBUTING.rst", "benchmarks", "fluxus_rx", "tests")
+ROOTS = (
+    "CHANGELOG.rst",
+    "CONTRIBUTING.rst",
+    "README.rst",
+    "benchmarks",
+    "docs",
+    "fluxus_rx",
+    "tests",
+)
 
 #: What isn't ours, or tells of the past as it was told then.
 LEFT_OUT = ("docs/_build/", "docs/changelog.rst", "docs/notebooks/", "tests/compat/programs/")

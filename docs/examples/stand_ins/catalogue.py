@@ -30,7 +30,7 @@ BURST = 20
 
 @contextmanager
 def catalogue(*, troubled: bool = False, per_second: float | None = None) -> Iterator[str]:
-    """Serve the catalogue for as long as the block lasts; gives the URL."""
+    """Serve the catalogue for as long as the block lasts; yields the URL."""
     asked: Counter[int] = Counter()
     admits = Rate(per_second).admits if per_second is not None else lambda: True
 
