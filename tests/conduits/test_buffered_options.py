@@ -151,11 +151,11 @@ class TestTelling:
 
     def test_types_are_checked_through_it(self) -> None:
         """What comes before it must fit what is behind."""
-        with refused(InvalidFlowError, "cannot chain Text()", "gives str", "takes int"):
+        with refused(InvalidFlowError, "cannot chain Text()", "emits str", "takes int"):
             Text() >> untyped(Add(1).buffered(3, "keep"))
-        with refused(InvalidFlowError, "cannot chain Text()", "gives str", "takes int"):
+        with refused(InvalidFlowError, "cannot chain Text()", "emits str", "takes int"):
             Text() >> untyped((Add(1) & Add(2)).buffered(3, "keep"))
-        with refused(InvalidFlowError, "gives str", "takes int"):
+        with refused(InvalidFlowError, "emits str", "takes int"):
             Add(1) >> Text().buffered(2, "keep") >> untyped(Add(1))
         with refused(InvalidFlowError, "a passthrough beside", "would pass on int"):
             Passthrough() & Text().buffered(2, "keep")

@@ -115,7 +115,7 @@ class TestNested:
         flow: Any = Ints()
         for _ in range(DEPTH):
             flow = parallel(chain(Ints(), flow), passthrough())
-        with pytest.raises(InvalidFlowError, match="gives int, but the second takes str"):
+        with pytest.raises(InvalidFlowError, match="emits int, but the second takes str"):
             flow >> Texts()
 
 

@@ -211,7 +211,7 @@ def test_a_flow_of_other_products_is_refused_before_it_runs() -> None:
             called.append(product)
             return [1]
 
-    with pytest.raises(TypeError, match="Answers gives int") as caught:
+    with pytest.raises(TypeError, match="Answers emits int") as caught:
         run(step("src", {"x": 1}) >> Answers())
     assert "iterate over the flow" in str(caught.value)
     assert called == []

@@ -49,7 +49,7 @@ class TestBottleneck:
             slow_rows(10) >> slow("mid", 0.1, 3) >> busy("last", 0),
             "src",
             *("src is the bottleneck", "99% of 10.1 s", "mid, behind it, was starved for 99%"),
-            "give products faster",
+            "emit products faster",
         )
 
     def test_is_a_plain_source_that_holds_the_loop(self) -> None:

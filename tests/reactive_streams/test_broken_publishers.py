@@ -141,7 +141,7 @@ async def test_an_error_that_is_none_is_told_as_such() -> None:
     publisher = Manual()
     async with reading(publisher) as task:
         publisher.subscriber.on_error("text")
-        with refused(TypeError, "'text'", "no exception"):
+        with refused(TypeError, "'text'", "isn't an exception"):
             await task
 
 

@@ -169,7 +169,7 @@ async def test_turns_are_given_while_items_are_published() -> None:
 )
 def test_what_gives_no_products_is_no_flow_to_publish(flow: Any) -> None:
     """A list, a class, a transformer and a flow with a consumer are refused at once."""
-    with refused(TypeError, "to_publisher()", "gives products"):
+    with refused(TypeError, "to_publisher()", "emits products"):
         to_publisher(untyped(flow))
 
 
