@@ -354,5 +354,5 @@ def test_an_interrupted_run_is_explained(module: Path) -> None:
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=30)
     assert (running.returncode, err) == (130, "")
-    # The sentence on top depends on how busy the machine was; the call in flight is told either way.
+    # The sentence on top depends on how busy the machine was; the call in flight does not.
     assert out.splitlines()[-1].split()[:2] == ["hang", "1"]
