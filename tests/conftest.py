@@ -32,7 +32,7 @@ os.environ.setdefault("PYTHONASYNCIODEBUG", "1")
 asyncio.constants.DEBUG_STACK_DEPTH = 10 if os.environ.get("FLUXUS_RX_STACKS") else 0  # type: ignore[misc]
 
 hypothesis.settings.register_profile("dev", deadline=None, max_examples=30)
-hypothesis.settings.register_profile("ci", deadline=None, max_examples=30, derandomize=True)
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=20, derandomize=True)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=500)
 hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
