@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import doctest
 import sys
 from pathlib import Path
 
@@ -25,7 +24,6 @@ version = release = settings["metadata"]["version"]
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.doctest",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     # Of docs/extensions.
@@ -45,19 +43,6 @@ autodoc_type_aliases = {"Attributes": "Attributes", "Outcome": "Outcome"}
 autosummary_generate = False
 # Longer signatures have a line for each parameter. The modules of types, which aren't shown, count.
 maximum_signature_line_length = 130
-
-# As in the tests of the package (setup.cfg): an expected line may be wrapped.
-doctest_default_flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-doctest_global_setup = """
-from fluxus_rx import *
-from fluxus_rx.graph import *
-from fluxus_rx.lineage import *
-from fluxus_rx.reactive_streams import *
-from fluxus_rx.rx import *
-from fluxus_rx.streams import *
-from fluxus_rx.testing import *
-from fluxus_rx.viz import *
-"""
 
 html_theme = "furo"
 # The one of the theme underlines the names of classes and modules.

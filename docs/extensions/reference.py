@@ -134,12 +134,7 @@ def readable(
 def docstring(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
 ) -> None:
-    """Let a name in backticks have an ``s`` behind it, for which reST wants ``\\ `` in between.
-
-    Examples in docstrings are written for their own module; pytest runs them there.
-    """
-    if app.builder.name == "doctest":
-        lines.clear()
+    """Let a name in backticks have an ``s`` behind it, for which reST wants ``\\ `` in between."""
     lines[:] = [re.sub(r"(?<=\w)`(?=s\b)", r"`\\ ", line) for line in lines]
 
 
