@@ -38,7 +38,7 @@ def prices(url):
     return (
         step("orders", [{"url": f"{url}/orders/{number}"} for number in range(300)])
         >> step("fetch", fetch, using={"client": httpx.AsyncClient}).options(
-            concurrency=40, retry=2, timeout=2, on_error="collect"
+            concurrency=40, retry=2, timeout=5, on_error="collect"
         )
         >> step("price", lambda net: {"gross": round(net * 1.19, 2)})
     )
