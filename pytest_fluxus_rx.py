@@ -18,20 +18,28 @@ __all__ = ["virtual_time"]
 
 _MARK = "virtual_time"
 
+#: What the mark asks for: a fixture of a user's own may be called `virtual_time`.
+_FIXTURE = "_fluxus_rx_virtual_time"
 
-@pytest.fixture
-def virtual_time(request: pytest.FixtureRequest) -> Iterator[Callable[[Any], Any]]:
-    """Virtual time for the test: flows that it runs take no real time, however long they sleep.
 
-    A function that runs a coroutine, or what a function without arguments makes, to its end; called
-    again, it goes on with the same loop. See `fluxus_rx.testing.virtual_time`.
-    """
+@pytest.fixture(name=_FIXTURE)
+def _virtual_time(request: pytest.FixtureRequest) -> Iterator[Callable[[Any], Any]]:
     from fluxus_rx import testing
 
     marker = request.node.get_closest_marker(_MARK)
     settings = _settings_of(marker) if marker else {}
     with testing.virtual_time(**settings) as run_in:
         yield run_in
+
+
+@pytest.fixture
+def virtual_time(_fluxus_rx_virtual_time: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Virtual time for the test: flows that it runs take no real time, however long they sleep.
+
+    A function that runs a coroutine, or what a function without arguments makes, to its end; called
+    again, it goes on with the same loop. See `fluxus_rx.testing.virtual_time`.
+    """
+    return _fluxus_rx_virtual_time
 
 
 def _settings_of(marker: pytest.Mark) -> dict[str, Any]:
@@ -58,8 +66,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     time, too."""
     if item.get_closest_marker(_MARK) is not None:
         names: list[str] = getattr(item, "fixturenames", [])
-        if _MARK not in names:
-            names.insert(0, _MARK)
+        names.insert(0, _FIXTURE)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -71,7 +78,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         and item.get_closest_marker(_MARK) is not None
         and inspect.iscoroutinefunction(item.obj)
     ):
-        run_in: Any = item.funcargs[_MARK]
+        run_in: Any = item.funcargs[_FIXTURE]
         item.obj = _synchronous(item.obj, run_in)
         # pytest-asyncio has a class of its own for such a test.
         item.runtest = MethodType(pytest.Function.runtest, item)  # type: ignore[method-assign]

@@ -3,7 +3,7 @@
 Rules of this file:
 
 1. The exit code is 0 where all is well, 1 where the flow has an error, 2 where the command is used
-   wrongly; an interrupt is 130, as in a shell.
+   wrongly; an interrupt is 130, a reader of stdout that leaves 141, as in a shell.
 2. Results go to stdout; progress and errors go to stderr, each error on one line."""
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _FINE: Final = 0
 _HAS_ERRORS: Final = 1
 _WRONG_USAGE: Final = 2
 _INTERRUPTED: Final = 130
+_READER_LEFT: Final = 141
 
 _EXAMPLES: Final = """\
 examples:
@@ -50,12 +51,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     chosen = parser.parse_args(arguments)
     try:
-        return int(chosen.act(chosen))
+        code = int(chosen.act(chosen))
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what can't be written is told here, not when Python ends
+        return code
+    except BrokenPipeError:
+        _drop_output()
+        return _READER_LEFT
     except (UnusableArgumentError, FlowError, ImportError, OSError) as error:
         # What the library refuses before a run begins, and files that can't be written.
+        if isinstance(error, OSError):
+            _drop_output()
         return _exit_with(f"{parser.prog} {chosen.command}: error", error, chosen, _WRONG_USAGE)
+    except SystemExit as error:
+        return _exit_with("the run failed: a step called sys.exit", error, chosen, _HAS_ERRORS)
     except KeyboardInterrupt:
         return _INTERRUPTED
+
+
+def _drop_output() -> None:
+    """Drop what stdout still holds, if nobody takes it, as Python would complain at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -129,9 +148,11 @@ def _explain(chosen: argparse.Namespace) -> int:
             raise UnusableArgumentError(f"{missing}{way_out}") from missing
     if isinstance(error, UnusableArgumentError):
         raise error
-    _print(str(told))
-    if chosen.timeline is not None:
-        running.partial.draw_timeline(file=chosen.timeline)
+    try:
+        _print(str(told))
+    finally:
+        if chosen.timeline is not None:
+            running.partial.draw_timeline(file=chosen.timeline)
     if isinstance(error, Exception):
         return _exit_with("the run failed", error, chosen, _HAS_ERRORS)
     return _FINE if error is None else _INTERRUPTED
@@ -151,9 +172,11 @@ def _opened_input(path: str | None) -> Iterator[Any]:
     if path is None:
         yield None
     elif path == "-":
-        yield mappings_of_lines(sys.stdin, "stdin")
+        if sys.stdin is None:
+            raise UnusableArgumentError("--input -: stdin is closed; pipe the lines in")
+        yield mappings_of_lines(sys.stdin.buffer, "stdin")
     else:
-        with open(path, encoding="utf-8") as file:
+        with open(path, "rb") as file:
             yield mappings_of_lines(file, path)
 
 
@@ -180,7 +203,7 @@ def _print(text: str) -> None:
     print(encodable(text, sys.stdout))
 
 
-def _exit_with(head: str, error: Exception, chosen: argparse.Namespace, code: int) -> int:
+def _exit_with(head: str, error: BaseException, chosen: argparse.Namespace, code: int) -> int:
     """Tell of an error on one line, or with its traceback, and return the exit code."""
     if chosen.traceback:
         traceback.print_exception(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import json
@@ -9,13 +10,16 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from .._common.messages import short, shown
 from .._graph.mistakes import meant_by
 from .._graph.parts import is_describable
 
 __all__ = ["UnusableArgumentError", "flow_named", "mappings_of_lines"]
+
+
+_ABSENT: Final = object()
 
 
 class UnusableArgumentError(Exception):
@@ -34,16 +38,22 @@ def flow_named(target: str) -> Any:
         )
     if os.sep in module_name or module_name.endswith(".py"):
         raise UnusableArgumentError(
-            f"{module_name!r} is a file; write the name of its module, from here:"
-            f" {_module_of_file(module_name)}:{path}"
+            f"{module_name!r} is a file{_module_instead(module_name, path)}"
+        )
+    if "" in f"{module_name}.{path}".split("."):
+        raise UnusableArgumentError(
+            f"{target!r} has no name before or behind a dot; write whole names, such as"
+            " my_package.my_module:flow"
         )
     found: Any = _imported(module_name)
     for name in path.split("."):
-        if not hasattr(found, name):
-            raise UnusableArgumentError(
-                f"{module_name!r} has no {path!r}{_near(found, name, module_name)}"
-            )
-        found = getattr(found, name)
+        with _code_of_user(f"reading {path!r} of {module_name!r}"):
+            inner = getattr(found, name, _ABSENT)
+            if inner is _ABSENT:
+                raise UnusableArgumentError(
+                    f"{module_name!r} has no {path!r}{_near(found, name, module_name)}"
+                )
+        found = inner
     if not is_describable(found) and callable(found):
         found = _made(found, target)
         target = f"{target}()"
@@ -66,31 +76,53 @@ def _module_of_file(path: str) -> str:
     return ".".join(os.path.normpath(path).removesuffix(".py").strip(os.sep).split(os.sep))
 
 
+def _module_instead(file: str, path: str) -> str:
+    """What to write for a flow of a file."""
+    from_here = os.path.relpath(file)
+    if from_here.partition(os.sep)[0] != os.pardir:
+        return f"; write the name of its module, from here: {_module_of_file(from_here)}:{path}"
+    folder, name = os.path.split(os.path.abspath(file))
+    return f" of another folder; call this in {folder}, with {_module_of_file(name)}:{path}"
+
+
+@contextlib.contextmanager
+def _code_of_user(doing: str) -> Iterator[None]:
+    """Something of the user's module runs.
+
+    What it prints goes to stderr, as stdout is for the results. However it fails, `sys.exit` too,
+    is told on one line: a flow that was not found must not look like one that is fine.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except (KeyboardInterrupt, UnusableArgumentError):
+        raise
+    except BaseException as error:
+        raise UnusableArgumentError(f"{doing} failed: {_error_text(error)}") from error
+
+
 def _imported(name: str) -> Any:
     here = os.getcwd()
     if here not in sys.path and "" not in sys.path:
         sys.path.insert(0, here)
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        missing = error.name or ""
-        if name != missing and not name.startswith(f"{missing}."):
+    with _code_of_user(f"importing {name!r}"):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            missing = error.name or ""
+            if name != missing and not name.startswith(f"{missing}."):
+                raise
             raise UnusableArgumentError(
-                f"importing {name!r} failed: {_error_text(error)}"
+                f"no module {missing!r} is in {here}, nor installed for {sys.executable}; call this"
+                " where it is, or set PYTHONPATH"
             ) from error
-        raise UnusableArgumentError(
-            f"no module {missing!r} is in {here}, nor installed for {sys.executable}; call this"
-            " where it is, or set PYTHONPATH"
-        ) from error
-    except Exception as error:
-        raise UnusableArgumentError(f"importing {name!r} failed: {_error_text(error)}") from error
 
 
-def _error_text(error: Exception) -> str:
+def _error_text(error: BaseException) -> str:
     """An error of a user's module, with the line that raised it, on one line."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     frames = traceback.extract_tb(error.__traceback__)
-    not_its = ("<", __file__, os.path.dirname(importlib.__file__))
+    not_its = ("<", __file__, os.path.dirname(importlib.__file__), contextlib.__file__)
     outside = [frame for frame in frames if not frame.filename.startswith(not_its)]
     return f"{text} ({outside[-1].filename}:{outside[-1].lineno})" if outside else text
 
@@ -100,23 +132,23 @@ def _near(holder: Any, name: str, module_name: str) -> str:
     near = difflib.get_close_matches(name, dir(holder), 1)
     if near:
         return f"; did you mean {module_name}:{near[0]}?"
-    flows = [one for one, value in vars(holder).items() if is_describable(value)]
+    members = getattr(holder, "__dict__", {})
+    flows = [one for one, value in members.items() if is_describable(value)]
     return f"; its flows are {', '.join(flows)}" if flows else "; it has no flows"
 
 
 def _made(function: Any, target: str) -> Any:
     """What a function without arguments returns."""
-    try:
-        made = function()
-    except TypeError as error:
-        if error.__traceback__ is None or error.__traceback__.tb_next is not None:
-            raise UnusableArgumentError(f"calling {target} failed: {_error_text(error)}") from error
-        raise UnusableArgumentError(
-            f"{target} can't be called without arguments: {error}; write a function that passes"
-            " them, and name that"
-        ) from error
-    except Exception as error:
-        raise UnusableArgumentError(f"calling {target} failed: {_error_text(error)}") from error
+    with _code_of_user(f"calling {target}"):
+        try:
+            made = function()
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise
+            raise UnusableArgumentError(
+                f"{target} can't be called without arguments: {error}; write a function that passes"
+                " them, and name that"
+            ) from error
     if hasattr(made, "__await__"):
         if hasattr(made, "close"):
             made.close()  # or "was never awaited" is printed over the message
@@ -127,16 +159,18 @@ def _made(function: Any, target: str) -> Any:
     return made
 
 
-def mappings_of_lines(file: IO[str], name: str) -> Iterator[Mapping[str, Any]]:
-    """The mapping that each line of JSON has; empty lines are skipped."""
+def mappings_of_lines(file: IO[bytes], name: str) -> Iterator[Mapping[str, Any]]:
+    """The mapping that each line of JSON has, in UTF-8; empty lines are skipped."""
     for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
         try:
-            item = json.loads(line)
-        except ValueError as error:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            if not text.strip():
+                continue
+            item = json.loads(text)
+        except (ValueError, RecursionError) as error:
             raise UnusableArgumentError(
-                f"{name}, line {number}: {error}; expected a JSON object on each line"
+                f"{name}, line {number}: {_json_error_text(error)}; expected a JSON object in UTF-8"
+                f" on each line{_compressed(line, name)}"
             ) from error
         if not isinstance(item, dict):
             raise UnusableArgumentError(
@@ -144,3 +178,16 @@ def mappings_of_lines(file: IO[str], name: str) -> Iterator[Mapping[str, Any]]:
                 ' as {"x": 1}'
             )
         yield item
+
+
+def _json_error_text(error: Exception) -> str:
+    """Without the line that a parser counts, which is always the first one of its text."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} (at character {error.pos + 1})"
+    return str(error)
+
+
+def _compressed(line: bytes, name: str) -> str:
+    if not line.startswith(b"\x1f\x8b"):
+        return ""
+    return f"; this is gzip: gunzip -c {name} | python -m fluxus_rx explain … --input -"

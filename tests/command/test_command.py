@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -39,13 +40,20 @@ def fail(y):
 source = step("source", [{"x": n} for n in range(20)])
 fetching = step("fetch", fetch).options(concurrency=4)
 flow = source >> fetching
+flows = [flow]
 unlimited = source >> step("fetch", fetch).options(concurrency=None, retry=None)
 failing = flow >> step("fail", fail)
 lacking = source >> step("add", lambda x, z: {"y": x + z})
 number = 3
 
 
-class Flows:
+class Meta(type):
+    @property
+    def secret(cls):
+        raise RuntimeError("secret")
+
+
+class Flows(metaclass=Meta):
     flow = flow
 
 
@@ -59,6 +67,15 @@ def of(n):
 
 def raising():
     return {}["x"]
+
+
+def exiting():
+    raise SystemExit(0)
+
+
+def printing():
+    print("made")
+    return flow
 
 
 def misusing():
@@ -131,6 +148,11 @@ class TestCheck:
         """A function without arguments is called; dots lead into classes and objects."""
         assert command("check", target) == command("check", "flows:flow")
 
+    def test_what_the_module_prints_goes_to_stderr(self, command: Command) -> None:
+        """Nothing of it is among the results, which others read."""
+        code, out, _ = command("check", "flows:flow")
+        assert command("check", "flows:printing") == (code, out, "made\n")
+
     def test_nothing_runs(self, command: Command) -> None:
         """A flow whose calls would fail has no errors before it runs."""
         assert command("check", "flows:failing", "--quiet")[0] == 0
@@ -168,8 +190,8 @@ class TestExplain:
     ) -> None:
         """From a file or from stdin; empty lines are skipped."""
         lines = '{"x": 1}\n\n{"x": 2}\n'
-        (module / "items.jsonl").write_text(lines, encoding="utf-8")
-        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+        (module / "items.jsonl").write_text(lines, encoding="utf-8-sig")  # as Windows writes it
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
         code, out, _ = command("explain", "flows:fetching", "--input", name)
         assert (code, out.splitlines()[-1].split()[:4]) == (0, ["fetch", "0", "0", "2"])
 
@@ -219,6 +241,14 @@ WRONG = [
     ("check flows:misusing", "calling flows:misusing failed: InvalidFlowError: chain() needs"),
     ("check flows:nothing", "flows:nothing() is None (NoneType); expected a flow"),
     ("check flows:later", "flows:later is asynchronous"),
+    ("check flows:exiting", "calling flows:exiting failed: SystemExit: 0 ("),
+    ("check flows:Flows.secret", "reading 'Flows.secret' of 'flows' failed: RuntimeError: se"),
+    ("check flows:flows.0", "'flows' has no 'flows.0'; it has no flows"),
+    ("check .flows:flow", "write whole names, such as my_package.my_module:flow"),
+    ("check flows:.flow", "write whole names"),
+    ("check ../other/flows.py:flow", "is a file of another folder; call this in "),
+    ("check exits:flow", "importing 'exits' failed: SystemExit: 0 ("),
+    ("check based:flow", "importing 'based' failed: GeneratorExit: over ("),
     ("draw flows:flow --file flow.foo", "expected one of .svg, .png"),
     ("draw flows:flow --style graph", "say where it goes, such as --file flow.svg"),
     ("draw flows:flow --file no/flow.txt", "No such file or directory: 'no/flow.txt'"),
@@ -228,11 +258,15 @@ WRONG = [
     ("explain flows:fetching --input nowhere.jsonl", "No such file or directory: 'nowhere.jsonl'"),
     ("explain flows:fetching --input list.jsonl", "list.jsonl, line 2: [3]; expected a JSON obj"),
     ("explain flows:fetching --input text.jsonl", "text.jsonl, line 1: Expecting value"),
+    ("explain flows:fetching --input cut.jsonl", "cut.jsonl, line 2: Expecting value (at charact"),
+    ("explain flows:fetching --input latin.jsonl", "latin.jsonl, line 1: 'utf-8' codec can't dec"),
+    ("explain flows:fetching --input deep.jsonl", "deep.jsonl, line 1: maximum recursion depth"),
+    ("explain flows:fetching --input it.gz", "this is gzip: gunzip -c it.gz | python -m fluxus_rx"),
     ("explain flows:flow --timeline run.foo", "expected one of .txt, .html"),
     ("explain flows:flow --timeline no/run.json", "there is no folder 'no'; make it"),
 ]  # fmt: skip
 
-FILES = {
+FILES: dict[str, str | bytes] = {
     "broken.py": "flow = (",
     "importing.py": "import a_package_that_is_missing",
     "dividing.py": "\n1 / 0",
@@ -240,6 +274,12 @@ FILES = {
     "items.jsonl": '{"x": 1}\n',
     "list.jsonl": '{"x": 1}\n[3]\n',
     "text.jsonl": "x = 1\n",
+    "exits.py": "import sys\nsys.exit(0)",
+    "based.py": "raise GeneratorExit('over')",
+    "cut.jsonl": '{"x": 1}\n{"x":\n',
+    "latin.jsonl": b'{"x": "\xe9"}\n',
+    "deep.jsonl": 100_000 * "[",
+    "it.gz": gzip.compress(b'{"x": 1}\n'),
 }
 
 
@@ -249,7 +289,7 @@ def test_wrong_usage_is_one_line_with_the_way_out(
 ) -> None:
     """The exit code is 2, nothing goes to stdout, and there is no traceback."""
     for name, content in FILES.items():
-        (module / name).write_text(content, encoding="utf-8")
+        (module / name).write_bytes(content.encode() if isinstance(content, str) else content)
     code, out, err = command(*arguments.split())
     assert (code, out) == (2, "")
     (line,) = err.splitlines()
@@ -334,6 +374,35 @@ def test_the_command_is_a_process_with_these_exit_codes(module: Path) -> None:
     ends = [(*one.communicate(timeout=30), one.returncode) for one in processes]
     assert [code for _, _, code in ends] == [0, 1, 2]
     assert [err.count("\n") for _, err, _ in ends] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("size", [1, 400])
+def test_a_reader_that_leaves_ends_the_command_in_silence(module: Path, size: int) -> None:
+    """As `head` does; the exit code is that of a program which SIGPIPE ends."""
+    (module / "long.py").write_text(
+        "from fluxus_rx import chain, step\n"
+        f"flow = chain(*[step(f's{{n}}', lambda x: {{}}) for n in range({size})])\n",
+        encoding="utf-8",
+    )
+    with process("draw", "long:flow", cwd=module) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert (running.stderr.read(), running.wait(timeout=30)) == ("", 141)
+
+
+def test_a_step_that_exits_fails_the_run(module: Path) -> None:
+    """With a line that says so, and not with the exit code of the step, which may be 0."""
+    (module / "leaving.py").write_text(
+        "import sys\n"
+        "from fluxus_rx import step\n"
+        "flow = step('source', [{'x': 1}]) >> step('leave', lambda x: sys.exit(0))\n",
+        encoding="utf-8",
+    )
+    with process("explain", "leaving:flow", cwd=module) as running:
+        err = running.communicate(timeout=30)[1]
+    assert running.returncode == 1
+    assert "the run failed: a step called sys.exit: SystemExit: 0 (in step 'leave', item 0" in err
 
 
 def test_an_interrupted_run_is_explained(module: Path) -> None:

@@ -132,6 +132,24 @@ def test_marked_tests_and_the_fixture_run_in_virtual_time(
     assert "@pytest.mark.virtual_time takes no more than patience=, in real seconds; got 5" in told
 
 
+def test_the_mark_works_where_a_fixture_of_the_user_has_its_name(tmp_path: Path) -> None:
+    """The user's fixture stays what it is."""
+    text = """
+import asyncio
+import pytest
+
+@pytest.fixture
+def virtual_time():
+    return 42
+
+@pytest.mark.virtual_time
+async def test_marked(virtual_time):
+    await asyncio.sleep(86_400)
+    assert virtual_time == 42
+"""
+    assert "1 passed in" in told_by_pytest(tmp_path, text=text)
+
+
 def test_the_start_of_pytest_does_not_import_the_library(tmp_path: Path) -> None:
     """Nor does a test that asks for no virtual time: reactivex alone takes a tenth of a second."""
     text = """
