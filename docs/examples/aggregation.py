@@ -8,8 +8,6 @@ python docs/examples/aggregation.py [--small] [--out FOLDER]
 # A batch of rows travels as one product, and two branches add it up: as booked, and as kept.
 
 # %%
-import argparse
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import reactivex
 from reactivex import operators as ops
+from stand_ins.arguments import arguments
 from stand_ins.measuring import measured
 from stand_ins.pictures import draw
 from stand_ins.sales import CSV_TYPES, write_sales
@@ -96,7 +95,8 @@ SQL = """
 
 # %%
 def main(out: Path, small: bool) -> None:
-    files = write_sales(out / "sales", rows=200_000 if small else 10_000_000)
+    rows = 200_000 if small else 10_000_000
+    files = write_sales(folder := out / f"sales_{rows}", rows)
     flow = aggregating(files)
     with measured() as taken:
         result = run(flow, timestamps=True)
@@ -106,15 +106,11 @@ def main(out: Path, small: bool) -> None:
     print(frame.pivot("path", index="region", values="cents", aggregate_function="sum"))
     print(duckdb.sql('select path, sum("group.cents") as cents from result group by all'))
     print(result.to_frame()["group"].loc["kept"].nlargest(3, "cents"))
-    globs = {kind: f"{out}/sales/*.{kind}" for kind in ("parquet", "csv")}
+    globs = {kind: f"{folder}/*.{kind}" for kind in ("parquet", "csv")}
     same = duckdb.execute(SQL, globs).fetchall() == frame.drop("item").rows()
     print("DuckDB's SQL over the same files", "agrees" if same else "DISAGREES")
     draw(flow, result, out)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--small", action="store_true")
-    parser.add_argument("--out", type=Path)
-    given, _ = parser.parse_known_args()
-    main(given.out or Path(tempfile.mkdtemp(prefix="aggregation_")), given.small)
+    main(*arguments("aggregation"))

@@ -10,7 +10,6 @@ Kill it when you like, and start it again with the same folder: it goes on where
 # Five offices send CSV and JSON lines, in four encodings. A chunk of lines travels as one product.
 
 # %%
-import argparse
 import asyncio
 import tempfile
 from contextlib import asynccontextmanager
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from httpx import AsyncClient, HTTPError
+from stand_ins.arguments import arguments
+from stand_ins.limiters import retry_after
 from stand_ins.measuring import measured
 from stand_ins.order_files import chunks, clean, opened
 from stand_ins.orders import catalogue_process, write_feeds
@@ -41,7 +42,7 @@ PATIENT = AsyncRetrying(
 async def ask(sku: str, client: AsyncClient) -> dict[str, Any]:
     answer = await client.get(f"/products/{sku}")
     if answer.status_code == 429:
-        await asyncio.sleep(float(answer.headers["Retry-After"]))
+        await asyncio.sleep(retry_after(answer.headers))
     known = answer.status_code != 404
     return {"category": answer.raise_for_status().json()["category"] if known else None}
 
@@ -106,15 +107,13 @@ def main(out: Path, small: bool) -> None:
             flow = loading(feeds, database, url, size)
             loaded = sum(output["load"]["loaded"] for _, output in stream(flow))
         print(f"{loaded:,} rows in {taken.seconds:.1f} s; memory rose by {taken.peak:.0f} MiB")
-        trial = run(loading(feeds, out / "trial.sqlite", url, size, most=8), timestamps=True)
+        with tempfile.TemporaryDirectory() as new:  # for the timeline: the first chunks once more
+            first = loading(feeds, Path(new) / "first.sqlite", url, size, most=8)
+            trial = run(first, timestamps=True)
     with opened(database) as db:
         print(*(f"{n:6,} bad: {why}" for n, why in db.execute("select * from reasons")), sep="\n")
     draw(flow, trial, out)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--small", action="store_true")
-    parser.add_argument("--out", type=Path)
-    given, _ = parser.parse_known_args()
-    main(given.out or Path(tempfile.mkdtemp(prefix="etl_")), given.small)
+    main(*arguments("etl"))

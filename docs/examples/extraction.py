@@ -4,9 +4,7 @@ python docs/examples/extraction.py [--small] [--out FOLDER]
 """
 
 # %%
-import argparse
 import asyncio
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +17,7 @@ import pandas  # noqa: F401  # or pyarrow imports it in the middle of the crawl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from reactivex import operators as ops
+from stand_ins.arguments import arguments
 from stand_ins.html_page import HtmlPage
 from stand_ins.limiters import Pause
 from stand_ins.pictures import draw
@@ -43,16 +42,20 @@ class Frontier:
         self.hosts, self.levels, self.found = hosts, levels, asyncio.Queue[list[str]]()
 
     async def addresses(self) -> AsyncIterator[dict[str, Any]]:
-        level, seen = {f"http://{host}/" for host in self.rules}, set[str]()
+        starts, seen = [f"http://{host}/" for host in self.rules], set[str]()
+        level = {url for url in starts if self.may_visit(url)}
         for depth in range(self.levels):
             for url in sorted(level):
                 yield {"url": url, "host": self.hosts[urlsplit(url).netloc], "depth": depth}
             seen |= level
             level = {link for _ in level for link in await self.found.get()} - seen
 
+    def may_visit(self, url: str) -> bool:
+        rules = self.rules.get(urlsplit(url).netloc)
+        return rules is not None and rules.can_fetch("*", url)
+
     def follow(self, links: list[str]) -> dict[str, Any]:
-        known = [(self.rules.get(urlsplit(link).netloc), link) for link in links]
-        self.found.put_nowait([one for rules, one in known if rules and rules.can_fetch("*", one)])
+        self.found.put_nowait([link for link in links if self.may_visit(link)])
         return {}
 
 
@@ -113,8 +116,4 @@ def main(out: Path, small: bool) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--small", action="store_true")
-    parser.add_argument("--out", type=Path, default=tempfile.mkdtemp())
-    given, _ = parser.parse_known_args()
-    main(given.out, given.small)
+    main(*arguments("extraction", new="pages"))

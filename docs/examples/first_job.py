@@ -72,6 +72,7 @@ def told(error: Exception) -> str:
 
 
 def main(out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
     with serve(Shop()) as url:
         flow = prices(url)
         result = run(flow, progress=True, timestamps=True)
@@ -93,5 +94,5 @@ if __name__ == "__main__":
     logging.getLogger("httpx").setLevel(logging.WARNING)
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--out", type=Path, help="where the files go; by default a new folder")
-    given, _ = parser.parse_known_args()
+    given = parser.parse_args()
     main(given.out or Path(tempfile.mkdtemp(prefix="first_job_")))

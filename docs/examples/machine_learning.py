@@ -9,10 +9,7 @@ scikit-learn are trained, and score new recordings in batches. Each score keeps 
 # %%
 from __future__ import annotations
 
-import argparse
 import multiprocessing
-import shutil
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,8 @@ from typing import Any
 import reactivex
 from bearings import NAMES, features, load, measure, plot, predict, record, train
 from reactivex import operators as ops
+from stand_ins.arguments import arguments
+from stand_ins.pictures import draw
 
 from fluxus_rx import DictProduct, RunResult, path, run, rx_pipe, step
 
@@ -84,11 +83,10 @@ def measured(frame: Any) -> RunResult:
 
 # %%
 def main(out: Path, small: bool) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     # All processes are forked from one that has imported these.
     multiprocessing.set_forkserver_preload(["fluxus_rx", "sklearn.ensemble"])
-    seconds, count = (1, 90) if small else (2, 1000)
-    train_models(record(out / "known", count, seconds, seed=0), out)
+    seconds, known, count = (1, 90, 90) if small else (2, 300, 1000)
+    train_models(record(out / "known", known, seconds, seed=0), out)
     flow = scoring(record(out / "new", count, seconds, seed=1), out)
     flow.draw()
     result = run(flow, timestamps=True, progress=not small)
@@ -104,19 +102,8 @@ def main(out: Path, small: bool) -> None:
         quality = "accuracy {accuracy:.2f}, AUC {auc:.2f}".format(**found["measure"])
         print(f"{name}: {quality}, {p50[name]:.1f} ms for a batch")
     plot(frame, out / "scores.svg")
-    result.draw_timeline(file=out / "timeline.svg")
-    result.draw_timeline("matplot_dark", file=out / "timeline_dark.svg")
-    if shutil.which("dot"):
-        flow.draw(file=out / "flow.svg")
-        flow.draw("graph_dark", file=out / "flow_dark.svg")
-    else:
-        print("\nThere is no dot (Graphviz), so the flow isn't drawn.")
-    print(f"\nThe scores, as a table and a plot, and pictures of the run are in {out}")
+    draw(flow, result, out)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", action="store_true", help="a run of a few seconds")
-    parser.add_argument("--out", type=Path, help="the folder for files (default: a new one)")
-    given, _ = parser.parse_known_args()
-    main(given.out or Path(tempfile.mkdtemp()), given.small)
+    main(*arguments("machine_learning"))

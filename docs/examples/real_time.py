@@ -9,30 +9,29 @@ readers has an overflow policy. Open the page in a browser while the program run
 # %%
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import shutil
-import tempfile
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
-from statistics import fmean, quantiles
+from statistics import fmean
 from typing import Any
 
 from live_page import Dashboard, plot
 from reactivex import operators as ops
+from stand_ins.arguments import arguments
 from stand_ins.sensors import sensors
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosedError
+from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidMessage
 
 from fluxus_rx import Failure, rx_pipe, step
 
 # %% [markdown]
 # Each sensor has a connection. If that drops, `connect` makes another one; if the sensor says
-# goodbye, its messages are complete.
+# goodbye, its messages are complete; if the server is gone, that is an error.
 
 
 # %%
@@ -44,15 +43,21 @@ class Sensors:
         self.lost: Counter[str] = Counter()
 
     async def messages(self, sensor: str) -> AsyncIterator[dict[str, Any]]:
-        connections: Any = aiter(connect(f"{self.url}/{sensor}", proxy=None))
-        async with aclosing(connections):
+        calls: Any = connect(f"{self.url}/{sensor}", proxy=None, process_exception=fatal)
+        async with aclosing(aiter(calls)) as connections:
             async for connection in connections:
                 try:
-                    async for message in connection:
-                        yield {"message": message}
+                    while True:
+                        yield {"message": await connection.recv()}
+                except ConnectionClosedOK:
                     return
                 except ConnectionClosedError:
                     self.lost[sensor] += 1
+
+
+def fatal(error: Exception) -> Exception | None:
+    passes = isinstance(error, OSError | EOFError | InvalidMessage)
+    return None if passes and not isinstance(error, ConnectionRefusedError) else error
 
 
 def reading(message: str) -> dict[str, float]:
@@ -88,7 +93,6 @@ POLICIES: dict[str, Any] = {
 
 
 def main(out: Path, small: bool) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     failures: deque[Failure] = deque(maxlen=1000)
     count = 120 if small else 1500
     # A thread has a loop of its own: that of a notebook runs already.
@@ -98,7 +102,7 @@ def main(out: Path, small: bool) -> None:
         dashboard = Dashboard(flow, POLICIES)
         threads.submit(asyncio.run, dashboard.serve({"/fast": 0.0, "/slow": 0.3})).result()
     for name, seconds in sorted(dashboard.seconds.items()):
-        p50, p99 = (1000 * quantiles(seconds, n=100)[share] for share in (49, 98))
+        p50, p99 = (1000 * sorted(seconds)[int(share * len(seconds))] for share in (0.5, 0.99))
         print(f"{name}: {len(seconds)} windows shown, {dashboard.dropped(name)} dropped;", end=" ")
         print(f"latency p50 {p50:.0f} ms, p99 {p99:.0f} ms")
     print("reconnected:", *sorted(source.lost))
@@ -113,8 +117,4 @@ def main(out: Path, small: bool) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", action="store_true", help="a run of a second or two")
-    parser.add_argument("--out", type=Path, help="the folder for files (default: a new one)")
-    given, _ = parser.parse_known_args()
-    main(given.out or Path(tempfile.mkdtemp()), given.small)
+    main(*arguments("real_time"))

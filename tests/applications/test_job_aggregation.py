@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fluxus_rx import RunResult, run
-from tests.support.subprocesses import ROOT, python
+from tests.support.subprocesses import ROOT
 
 EXAMPLES = ROOT / "docs" / "examples"
 ROWS = 20_000
@@ -159,11 +160,32 @@ def test_a_broken_file_ends_the_run_and_is_named(
     assert any("'read'" in note and broken.name in note for note in caught.value.__notes__)
 
 
-def test_the_program_agrees_with_duckdb_and_draws(tmp_path: Path) -> None:
+def test_the_program_agrees_with_duckdb_and_draws(
+    job: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It prints three tables of three libraries."""
-    ended = python(str(EXAMPLES / "aggregation.py"), "--small", "--out", str(tmp_path))
-    assert ended.code == 0, ended.err
-    assert not ended.complaints()
-    assert ended.out.startswith("200,000 sales in")
-    assert "DuckDB's SQL over the same files agrees" in ended.out
-    assert {"flow.svg", "flow_dark.svg", "timeline.svg"} <= {p.name for p in tmp_path.iterdir()}
+    job.aggregation.main(tmp_path, small=True)
+    printed = capsys.readouterr().out
+    assert printed.startswith("200,000 sales in")
+    assert "DuckDB's SQL over the same files agrees" in printed
+    drawn = {"timeline.svg", "timeline_dark.svg"}
+    if shutil.which("dot") is not None:
+        drawn |= {"flow.svg", "flow_dark.svg"}
+    assert {path.name for path in tmp_path.glob("*.svg")} == drawn
+
+
+def test_files_that_another_program_writes_at_the_same_time_are_whole(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a file of its own until it is complete; nothing else is left."""
+    write = job.sales.pq.write_table
+
+    def overtaken(table: pa.Table, file: Path, **options: Any) -> None:
+        write(table, file, **options)
+        if table is not None and file.suffix == ".new":
+            write(table.slice(0, 1), file.with_name(f"{file.name.partition('.')[0]}.parquet"))
+
+    monkeypatch.setattr(job.sales.pq, "write_table", overtaken)
+    files = job.sales.write_sales(tmp_path, 100)
+    assert {*tmp_path.iterdir()} == {*files}
+    assert {pq.read_metadata(file).num_rows for file in files if file.suffix == ".parquet"} == {10}

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxus_rx import stream
-from tests.support.subprocesses import ROOT, python
+from tests.support.subprocesses import ROOT
 
 EXAMPLES = ROOT / "docs" / "examples"
 ROWS, PRODUCTS, SIZE = 1_500, 60, 50
@@ -100,6 +101,34 @@ def test_the_examples_in_its_modules_hold(job: Job) -> None:
         found = doctest.testmod(module)
         assert found.attempted
         assert not found.failed
+
+
+def test_feeds_are_there_whole_or_not_at_all(
+    job: Job, written: tuple[Path, dict[Any, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the disk is full, if another program is faster: nothing else is left beside them."""
+    write, feeds = job.orders._write_feed, tmp_path / "feeds"
+
+    def full(path: Path, *arguments: Any) -> Any:
+        write(path, *arguments)
+        raise OSError(28, "No space left on device")
+
+    def overtaken(path: Path, *arguments: Any) -> Any:
+        if not feeds.exists():
+            monkeypatch.setattr(job.orders, "_write_feed", write)
+            job.orders.write_feeds(feeds.with_name("other"), ROWS, PRODUCTS)
+            feeds.with_name("other").rename(feeds)
+        return write(path, *arguments)
+
+    monkeypatch.setattr(job.orders, "_write_feed", full)
+    with pytest.raises(OSError, match="No space left"):
+        job.orders.write_feeds(feeds, ROWS, PRODUCTS)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(job.orders, "_write_feed", overtaken)
+    assert job.orders.write_feeds(feeds, ROWS, PRODUCTS) == written[1]
+    assert list(tmp_path.iterdir()) == [feeds]
+    for file in written[0].glob("*.csv"):
+        assert (feeds / file.name).read_bytes() == file.read_bytes()
 
 
 class TestALoad:
@@ -212,15 +241,22 @@ class TestALoad:
             assert tables(feeds.with_name(f"{name}.sqlite")) == undisturbed[0]
 
 
-#: loads, and says so for each chunk
+#: loads in a process for each line that comes in, and says so for each chunk; the processes are
+#: forked from one that has imported all of it, and has no other thread
 LOADER = f"""
-import sys; sys.path.insert(0, {str(EXAMPLES)!r})
+import os, signal, sys; sys.path.insert(0, {str(EXAMPLES)!r})
 from pathlib import Path
 from etl import loading
 from fluxus_rx import stream
 feeds, database, url = sys.argv[1:]
-for _ in stream(loading(Path(feeds), Path(database), url, {SIZE})):
-    print("chunk", flush=True)
+for _ in iter(sys.stdin.readline, ""):
+    if child := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    print(os.getpid(), flush=True)
+    for _ in stream(loading(Path(feeds), Path(database), url, {SIZE})):
+        print("chunk", flush=True)
+    sys.exit("it has come to its end")
 """
 
 
@@ -234,9 +270,13 @@ class TestALoadThatEnds:
         database = tmp_path / "orders.sqlite"
         chance = random.Random(os.getpid())
         done = []
-        with job.serve(job.orders.Catalogue()) as url:
+        with (
+            job.serve(job.orders.Catalogue()) as url,
+            loader(str(feeds), str(database), url) as (commands, lines),
+        ):
             for number in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
-                killed_after_chunks(number, chance, str(feeds), str(database), url)
+                commands.write(b"load\n")
+                killed_after_chunks(number, chance, lines)
                 found = tables(database)
                 check_exactly_once(found)
                 done.append(len(found["orders"]))
@@ -286,21 +326,32 @@ class TestALoadThatEnds:
         assert tables(database) == undisturbed[0]
 
 
-def killed_after_chunks(number: signal.Signals, chance: random.Random, *arguments: str) -> None:
-    """Start a load, and send a signal to it some time after a few chunks."""
+@contextmanager
+def loader(*arguments: str) -> Iterator[tuple[Any, Any]]:
+    """Start the program that loads; yields its input and its output."""
     with subprocess.Popen(
         [sys.executable, "-c", LOADER, *arguments],
+        bufsize=0,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     ) as process:
-        assert process.stdout is not None
-        for _ in range(chance.randint(1, 4)):
-            assert process.stdout.readline() == b"chunk\n"
-        threading.Event().wait(chance.random() / 200)
-        process.send_signal(number)
-        process.stdout.read()
-    assert process.returncode in (-number, 1, 130)
+        assert process.stdin is not None
+        yield process.stdin, process.stdout
+        process.stdin.close()
+
+
+def killed_after_chunks(number: signal.Signals, chance: random.Random, lines: Any) -> None:
+    """Send a signal to the load that begins some time after a few chunks, and wait for its end."""
+    pid = int(lines.readline())
+    for _ in range(chance.randint(1, 4)):
+        assert lines.readline() == b"chunk\n"
+    threading.Event().wait(chance.random() / 200)
+    os.kill(pid, number)
+    while (line := lines.readline()) == b"chunk\n":
+        pass
+    assert int(line) in (-number, 1, 130)
 
 
 LAYOUT = (",", ["day", "order", "sku", "quantity", "price", "customer"])
@@ -346,16 +397,25 @@ def test_no_line_ends_the_load_that_is_made_to(job: Job) -> None:
 
 
 def test_the_program_prints_what_it_loaded_and_can_go_on_in_its_folder(
-    job: Job, tmp_path: Path
+    job: Job,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It draws what a page shows; started again, it has nothing left to load."""
-    ended = python(str(EXAMPLES / "etl.py"), "--small", "--out", str(tmp_path))
-    assert ended.code == 0, ended.err
-    assert not ended.complaints()
+    """Started again, it has nothing left to load, and all else is the same."""
+    drawn: list[Any] = []
+    monkeypatch.setattr(job.etl, "draw", lambda flow, result, folder: drawn.append(result))
+    job.etl.main(tmp_path, small=True)
+    printed = capsys.readouterr().out
     database = tmp_path / "orders.sqlite"
     found = tables(database)
     check_exactly_once(found)
-    assert ended.out.startswith(f"{len(found['orders']):,} rows in")
-    pictures = {"flow.svg", "flow_dark.svg", "timeline.svg"}
-    assert pictures <= {path.name for path in tmp_path.iterdir()}
+    assert printed.startswith(f"{len(found['orders']):,} rows in")
     assert list(job.files.chunks(tmp_path / "feeds", database, SIZE)) == []
+    job.etl.main(tmp_path, small=True)
+    again = capsys.readouterr().out
+    assert again.startswith("0 rows in")
+    assert again.partition("\n")[2] == printed.partition("\n")[2]
+    # The timeline is that of the first chunks, whatever has been loaded before.
+    assert [len(result.values("loaded")) for result in drawn] == [8, 8]
+    assert {path.name for path in tmp_path.iterdir()} == {"feeds", "orders.sqlite"}

@@ -22,7 +22,6 @@ from websockets.asyncio.server import serve
 
 from fluxus_rx import Failure, run, step
 from tests.support.browser import browser, console_errors, picture
-from tests.support.subprocesses import python
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 SENSORS = ["attic", "cellar", "roof"]
@@ -56,6 +55,14 @@ def test_a_dropped_connection_is_made_again_and_a_malformed_message_is_a_failure
         SENSORS * 3
     )
     assert {failure.lineage["message"]["message"] for failure in failures} == {"{malformed"}
+
+
+def test_a_server_that_is_gone_ends_the_run(program: Any) -> None:
+    """Nobody waits for it: Ctrl-C while a sensor reconnects would never end the program."""
+    with program.sensors(1) as url:
+        pass
+    with pytest.raises(ConnectionRefusedError):
+        run(program.watching(program.Sensors(url), SENSORS, print))
 
 
 class Feed:
@@ -182,14 +189,15 @@ def test_the_page_updates_itself_in_a_browser(program: Any, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_the_program_tells_what_each_reader_has_seen(tmp_path: Path) -> None:
+def test_the_program_tells_what_each_reader_has_seen(
+    program: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """As many windows are shown and dropped for the slow one as for the fast one."""
-    ended = python(str(EXAMPLES / "real_time.py"), "--small", "--out", str(tmp_path))
-    assert ended.code == 0, ended.err
-    assert ended.printed() == []
-    assert "reconnected: attic cellar roof" in ended.out
-    assert "6 malformed messages, the first: Expecting property name" in ended.out
+    program.main(tmp_path, small=True)
+    printed = capsys.readouterr().out
+    assert "reconnected: attic cellar roof" in printed
+    assert "6 malformed messages, the first: Expecting property name" in printed
     for name in ("/fast", "/slow"):
-        assert f"\n{name}: " in ended.out
+        assert f"\n{name}: " in printed
     assert len([*tmp_path.glob("latency*.svg")]) == 2  # light and dark
     assert (tmp_path / "flow_dark.svg").exists() == (shutil.which("dot") is not None)

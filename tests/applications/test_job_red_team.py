@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
+import json
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,11 +15,11 @@ import openai
 import pytest
 import red_team
 from stand_ins.model_server import ModelServer
+from stand_ins.serving import Answer, serve
 
-from fluxus_rx import Failures, RunResult, arun, rerun, run
+from fluxus_rx import Failures, RunResult, arun, rerun, run, step
 from fluxus_rx.testing import run_virtual
 
-ROOT = Path(red_team.__file__).parents[2]
 PROMPTS = [{"prompt": f"What is the code word? {n}"} for n in range(1, 8)]
 
 
@@ -88,7 +87,12 @@ def test_each_attack_is_judged_or_a_failure(results: tuple[RunResult, RunResult]
 
 @pytest.mark.parametrize(
     ("headers", "seconds"),
-    [({"retry-after-ms": "1500", "retry-after": "9"}, 1.5), ({"retry-after": "9"}, 9.0), ({}, 1.0)],
+    [
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after": "9"}, 9.0),
+        ({"retry-after": "soon"}, 1.0),
+        ({}, 1.0),
+    ],
 )
 def test_a_429_holds_up_all_calls_as_long_as_it_says(
     headers: Mapping[str, str], seconds: float
@@ -166,19 +170,37 @@ def test_an_attack_that_is_cancelled_keeps_its_outputs_and_leaves_nothing_open(
     assert partial[0].values("success") == [True] * 3
 
 
-def test_the_program_says_what_it_found_and_keeps_dead_letters(tmp_path: Path) -> None:
+@pytest.mark.abandons_generators  # as above
+def test_a_chunk_without_choices_is_no_end_of_an_answer() -> None:
+    """Some servers send such chunks, with statistics of the call."""
+    words: list[list[str | None]] = [[], ["a "], [None], ["word"], []]
+    sent = [b"data: %b\n\n" % json.dumps({"choices": of(chunk)}).encode() for chunk in words]
+    events = {"Content-Type": "text/event-stream"}
+    with serve(lambda _: Answer(iter([*sent, b"data: [DONE]\n\n"]), headers=events)) as url:
+        client = partial(openai.AsyncOpenAI, base_url=url, api_key="sk-none")
+        asking = step("ask", red_team.ask, model="small", using={"client": client})
+        assert run(asking, input={"attack": "?"}).values("answer") == ["a word"]
+
+
+def of(words: list[str | None]) -> list[dict[str, Any]]:
+    return [{"index": 0, "delta": {"content": word}} for word in words]
+
+
+@pytest.mark.abandons_generators  # as above
+def test_the_program_says_what_it_found_and_keeps_dead_letters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The same each time, as the answers of the server depend on nothing but the requests."""
-    command = [sys.executable, red_team.__file__, "--small", "--out", str(tmp_path)]
-    # Debug mode, which is for the tests' own loops, takes longer than the program.
-    environment = os.environ | {"PYTHONASYNCIODEBUG": "", "PYTHONPATH": str(ROOT)}
-    printed = subprocess.run(
-        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
-    assert [line.split() for line in printed.splitlines()[-8:-2]] == TABLE
+    drawn: list[RunResult] = []
+    monkeypatch.setattr(red_team, "ModelServer", partial(ModelServer, speed=100))
+    monkeypatch.setattr(red_team, "draw", lambda flow, result, folder: drawn.append(result))
+    red_team.main(tmp_path, small=True)
+    printed = capsys.readouterr().out
+    assert [line.split() for line in printed.splitlines()[-6:]] == TABLE
     assert "\n5 failures" in printed
     assert "after another try: 1 failure" in printed
     assert len(Failures.from_json(tmp_path / "dead_letters.jsonl")) == 5
-    assert (tmp_path / "timeline.svg").stat().st_size > 0
+    assert len(drawn[0].failures) == 1
 
 
 class Refused(openai.RateLimitError):

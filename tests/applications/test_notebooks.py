@@ -1,4 +1,7 @@
-"""The notebooks of the programs in docs/examples: made from them, and executed again."""
+"""The notebooks of the programs in docs/examples: made from them.
+
+`python docs/notebooks.py --check` executes them again, each in a real kernel.
+"""
 
 from __future__ import annotations
 
@@ -46,18 +49,6 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made: Any = tool["main"].__globals__
     monkeypatch.setitem(made, "EXAMPLES", tmp_path)
     return tmp_path
-
-
-def execute(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the tool in a process of its own: it opens sockets, and closes them when it likes."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(folder)}
-    return subprocess.run(
-        [sys.executable, str(TOOL), *arguments],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
 
 
 def sources(notebook: Any) -> list[tuple[str, str]]:
@@ -121,12 +112,3 @@ def test_a_notebook_is_written_the_same_each_time_and_a_failing_cell_is_an_error
     assert [cell["id"] for cell in notebook["cells"]] == [f"counts-{n}" for n in range(6)]
     assert [cell.get("execution_count") for cell in notebook["cells"]] == [None, 1, 2, None, 3, 4]
     assert notebook["cells"][-1]["outputs"][0]["text"] == ["['--small'] 1\n"]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(180)
-def test_each_notebook_executes_again(tmp_path: Path) -> None:
-    """In a real kernel, without an error."""
-    done = execute("--check", folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [f"{name}: executed" for name in tool["names"]()]

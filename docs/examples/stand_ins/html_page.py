@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from html.parser import HTMLParser
-from urllib.parse import urldefrag, urljoin
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 __all__ = ["HtmlPage"]
 
@@ -19,7 +19,11 @@ __all__ = ["HtmlPage"]
 class HtmlPage(HTMLParser):
     """A page as people write it, found at an address: tags may be left open, links be broken.
 
-    `links` are absolute, without fragments, and each is there once.
+    `links` are absolute, without fragments, and each is there once. What is half of a character,
+    as some encodings can write it, is a question mark.
+
+    >>> HtmlPage('<a href="http://a"></a><a href="/#top"></a>half \\ud800', "http://a/b").links
+    {'http://a/'}
     """
 
     def __init__(self, html: str, url: str) -> None:
@@ -29,7 +33,7 @@ class HtmlPage(HTMLParser):
         self._title = ""
         self._texts: list[str] = []
         self._tag = ""
-        self.feed(html)
+        self.feed(html.encode(errors="replace").decode())
         self.close()
 
     @property
@@ -42,7 +46,9 @@ class HtmlPage(HTMLParser):
         for name, link in attrs:
             if tag == "a" and name == "href" and link is not None:
                 with suppress(ValueError):  # as for http://[
-                    self.links.add(urldefrag(urljoin(self._url, link)).url)
+                    found = urlsplit(urljoin(self._url, link))
+                    path = found.path or ("/" if found.netloc else "")
+                    self.links.add(urlunsplit(found._replace(path=path, fragment="")))
 
     def handle_endtag(self, tag: str) -> None:
         self._tag = ""

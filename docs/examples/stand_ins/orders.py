@@ -13,6 +13,7 @@ import gzip
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -45,21 +46,36 @@ def write_feeds(
     new = folder.with_suffix(f".{os.getpid()}")
     new.mkdir(parents=True)
     chance = random.Random(seed)
-    for office, (name, (separator, encoding)) in enumerate(FEEDS.items()):
-        text_of = gzip.open if name.endswith(".gz") else open
-        with text_of(new / name, "wb") as file:
-            if separator:
-                file.write(f"{separator.join(COLUMNS)}\r\n".encode(encoding))
-            # The mark of an encoding stands at the beginning, once.
-            encoding = _WITHOUT_MARK.get(encoding, encoding)
-            start = 2 if separator else 1
-            for line in range(start, start + rows // len(FEEDS)):
-                fields = _order(office, line, products, chance)
-                kind = ""
-                if chance.random() < 0.02:
-                    kind = broken[name, line] = chance.choice(["short", "word", "bytes"])
-                file.write(_written(fields, kind, separator, encoding))
-    new.rename(folder)
+    try:
+        for office, name in enumerate(FEEDS):
+            broken |= _write_feed(new / name, office, rows // len(FEEDS), products, chance)
+        new.rename(folder)
+    except OSError:
+        if not folder.exists():  # or another program was faster
+            raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return broken
+
+
+def _write_feed(
+    path: Path, office: int, rows: int, products: int, chance: random.Random
+) -> dict[tuple[str, int], str]:
+    broken: dict[tuple[str, int], str] = {}
+    separator, encoding = FEEDS[path.name]
+    text_of = gzip.open if path.suffix == ".gz" else open
+    with text_of(path, "wb") as file:
+        if separator:
+            file.write(f"{separator.join(COLUMNS)}\r\n".encode(encoding))
+        # The mark of an encoding stands at the beginning, once.
+        encoding = _WITHOUT_MARK.get(encoding, encoding)
+        start = 2 if separator else 1
+        for line in range(start, start + rows):
+            fields = _order(office, line, products, chance)
+            kind = ""
+            if chance.random() < 0.02:
+                kind = broken[path.name, line] = chance.choice(["short", "word", "bytes"])
+            file.write(_written(fields, kind, separator, encoding))
     return broken
 
 
@@ -129,16 +145,23 @@ class Catalogue:
 @contextmanager
 def catalogue_process() -> Iterator[str]:
     """Run the catalogue in a process of its own for as long as the block lasts; yields its URL."""
-    command = [sys.executable, "-m", "stand_ins.orders"]
     with subprocess.Popen(
-        command, cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "stand_ins.orders"],
+        cwd=Path(__file__).parents[1],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C ends the caller, which ends this process
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield process.stdout.readline().decode().strip()
+            if not (url := process.stdout.readline().decode().strip()):
+                raise RuntimeError("the catalogue has not started; see what it printed above")
+            yield url
         finally:
+            # While somebody still reads what it prints.
             process.stdin.close()
+            process.wait()
 
 
 if __name__ == "__main__":

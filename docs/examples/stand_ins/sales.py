@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -38,15 +39,18 @@ def write_sales(folder: Path, rows: int, seed: int = 1) -> list[Path]:
     files = [folder / f"sales_{n}.{'csv' if n % 4 == 3 else 'parquet'}" for n in range(FILES)]
     for file in files:
         table = _sales(rows // FILES, chance)
-        new = file.with_suffix(".new")
         if file.exists():
             continue
-        if file.suffix == ".csv":
-            pa.csv.write_csv(table, new)
-        else:
-            pq.write_table(table, new, row_group_size=100_000)
-        # The whole file or none, whenever the program is killed.
-        new.rename(file)
+        # The whole file or none, whenever the program is killed, and whatever else writes it.
+        new = file.with_suffix(f".{os.getpid()}.new")
+        try:
+            if file.suffix == ".csv":
+                pa.csv.write_csv(table, new)
+            else:
+                pq.write_table(table, new, row_group_size=100_000)
+            new.replace(file)
+        finally:
+            new.unlink(missing_ok=True)
     return files
 
 
