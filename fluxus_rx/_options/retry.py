@@ -283,6 +283,11 @@ def _mistake_in(value: object) -> str:
         if base.__module__ == f"tenacity.{part}":
             rest = "" if part == "stop" else ", stop=..."
             return f"that is one part of a policy; wrap it: AsyncRetrying({part}=...{rest})"
+    if isinstance(value, type) and issubclass(value, BaseException):
+        return (
+            "to retry some errors only, write AsyncRetrying(retry=retry_if_exception_type("
+            f"{value.__name__}), stop=stop_after_attempt(3)), of tenacity"
+        )
     if inspect.isroutine(value) or inspect.isclass(value):
         made_by = str(getattr(value, "__module__", None)).partition(".")[0]
         if made_by == "tenacity" or _is_policy(getattr(value, "retry", None)):

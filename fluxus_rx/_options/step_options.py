@@ -301,7 +301,11 @@ def _check_names(who: str, misplaced: Sequence[object], given: Mapping[str, Any]
         )
     for name in given:
         if name not in _DEFAULTS:
-            raise InvalidFlowError(f"{who}: no option {name!r}; there are {', '.join(_DEFAULTS)}")
+            words = (one for one, parts in _OTHER_WORDS.items() if any(p in name for p in parts))
+            meant = next((f"; did you mean {option}=…?" for option in words), "")
+            raise InvalidFlowError(
+                f"{who}: no option {name!r}; there are {', '.join(_DEFAULTS)}{meant}"
+            )
 
 
 def _as_keywords(options: Mapping[str, Any]) -> str:
@@ -329,6 +333,18 @@ class _AsBefore:
 _AS_BEFORE: Final = _AsBefore()
 _KEYWORD: Final = inspect.Parameter.KEYWORD_ONLY
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(StepOptions)}
+
+#: What other libraries call the options, in part.
+_OTHER_WORDS: Final = {
+    "concurrency": ("conc", "workers", "parallel", "in_flight"),
+    "retry": ("retr", "attempt", "tries"),
+    "limiter": ("limit", "rate", "per_second", "rps", "qps", "semaphore", "throttl"),
+    "timeout": ("time", "deadline"),
+    "on_error": ("error", "exception", "fail"),
+    "executor": ("thread", "process", "pool"),
+    "ordered": ("order",),
+    "buffer": ("queue", "maxsize", "prefetch"),
+}
 # `inspect` asks `__new__`, which is called first, and takes whatever is given.
 _new: Any = StepOptions.__new__
 _new.__signature__ = inspect.signature(StepOptions.__init__)
@@ -353,9 +369,15 @@ def _check_limiter(value: object) -> None:
         return
     kind = type(value)
     if isinstance(value, type) or not (hasattr(kind, "__aenter__") and hasattr(kind, "__aexit__")):
+        meant = ""
+        if isinstance(value, int) and value > 0:
+            meant = (
+                f"; for {value} calls in flight write concurrency={value}, for {value} a second"
+                f" pass a rate limiter, such as AsyncLimiter({value}, 1) of aiolimiter"
+            )
         raise InvalidOptionError(
             f"limiter={shown(value)}: expected an asynchronous context manager that can be entered"
-            " any number of times, such as asyncio.Semaphore(10)"
+            f" any number of times, such as asyncio.Semaphore(10){meant}"
         )
     if kind.__name__ == "_AsyncGeneratorContextManager" and kind.__module__ == "contextlib":
         raise InvalidOptionError(

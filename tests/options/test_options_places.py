@@ -261,6 +261,32 @@ class TestRefused:
             conduit.options(limit=3)
 
     @pytest.mark.parametrize(
+        ("name", "meant"),
+        [
+            ("max_concurrency", "; did you mean concurrency=…?"),
+            ("max_workers", "; did you mean concurrency=…?"),
+            ("retries", "; did you mean retry=…?"),
+            ("max_attempts", "; did you mean retry=…?"),
+            ("rate_limit", "; did you mean limiter=…?"),
+            ("per_second", "; did you mean limiter=…?"),
+            ("max_time", "; did you mean timeout=…?"),
+            ("ignore_errors", "; did you mean on_error=…?"),
+            ("threads", "; did you mean executor=…?"),
+            ("colour", ""),
+        ],
+    )
+    def test_what_others_call_an_option_is_understood(self, name: str, meant: str) -> None:
+        """The message ends with the option's name here."""
+        with pytest.raises(TypeError) as caught:
+            broken().options(**{name: 3})
+        assert str(caught.value).partition("executor")[2] == meant
+
+    def test_a_number_is_no_limiter(self) -> None:
+        """The message says what to write for calls in flight, and for calls a second."""
+        with refused(ValueError, "concurrency=20", "AsyncLimiter(20, 1)"):
+            broken().options(limiter=20)
+
+    @pytest.mark.parametrize(
         "conduit", [broken(), Doubled(), SRC >> broken(), broken() & Doubled()]
     )
     def test_a_bad_value_is_refused_where_it_is_set(self, conduit: Any) -> None:

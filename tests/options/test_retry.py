@@ -635,6 +635,14 @@ class TestMistakes:
             " AsyncRetrying(...), or None"
         )
 
+    def test_an_error_is_for_a_policy(self) -> None:
+        """The message has the very words to retry only that."""
+        assert problem_of(ConnectionError) == (
+            "to retry some errors only, write"
+            " AsyncRetrying(retry=retry_if_exception_type(ConnectionError),"
+            " stop=stop_after_attempt(3)), of tenacity"
+        )
+
     def test_the_message_says_what_was_given(self) -> None:
         """With its type; it is a ValueError."""
         with pytest.raises(ValueError, match=r"^retry=0 \(int\): expected a number"):

@@ -170,6 +170,8 @@ MISTAKES: list[Callable[[], Any]] = [
     lambda: step("a b", double),
     lambda: step("s", double, concurrency=3),
     lambda: step("s", double).options(max_conc=3),
+    lambda: step("s", double).options(limiter=20),
+    lambda: step("s", double).options(retry=OSError),
     lambda: step("s", double).options(concurrency="3"),
     lambda: step("s", double).options(on_error="ignore"),
     limiter_for_once,
