@@ -223,7 +223,7 @@ class TestConduit:
         (lambda: path(NUMBERS, "x"), TypeError, r"must be a string, not .*path\('name', flow\)"),  # type: ignore[call-overload]
         (lambda: path("", NUMBERS), ValueError, "'' isn't a name for a branch"),
         (lambda: path(" a", NUMBERS), ValueError, "' a' isn't a name"),
-        (lambda: path("a\nb", NUMBERS), ValueError, "no name of a branch"),
+        (lambda: path("a\nb", NUMBERS), ValueError, "isn't a name for a branch"),
         (lambda: path("a → b", NUMBERS), ValueError, "without an arrow"),
         (lambda: path("x", ask), TypeError, r"path\('x'\): <function ask .* isn't a branch"),  # type: ignore[call-overload]
         (lambda: path("x", [NUMBERS]), TypeError, r"isn't a branch; expected a step"),  # type: ignore[call-overload]
@@ -231,7 +231,7 @@ class TestConduit:
         (
             lambda: parallel(path("a", asking()), path("b", asking()) & path("a", passthrough())),
             ValueError,
-            "two branches of a group have the name 'a'.*another name",
+            "two branches of a group have the name 'a'.*name each path\(\) differently",
         ),
     ],
     ids=["no text", "empty", "blank", "line end", "arrow", "function", "list", "twice", "nested"],
