@@ -231,7 +231,7 @@ class TestConduit:
         (
             lambda: parallel(path("a", asking()), path("b", asking()) & path("a", passthrough())),
             ValueError,
-            "two branches of a group have the name 'a'.*name each path\(\) differently",
+            "two branches of a group have the name 'a'.*name each path.* differently",
         ),
     ],
     ids=["no text", "empty", "blank", "line end", "arrow", "function", "list", "twice", "nested"],
