@@ -49,10 +49,11 @@ class BoundStep(NamedTuple):
     as it is now, for code that holds it while the flow goes on. `given` makes an outcome of what
     stands in for that of an item, after the call has yielded so many products. `arguments` returns
     those of the call with an item, by name. `gauge` counts its calls, in a run that counts.
-    `calls_users` tells whether it calls what users wrote; else it goes on in a run that is drained.
-    `offload` is where its calls run, if that isn't the loop. `direct` is how the step may be called
-    as one with its neighbours, as long as nothing stands in place of its `apply`. `needs` are the
-    resources that have to be open before the first call. `trail` is the way to it.
+    `again` returns what calls the step for the second attempt of a call, and so on, where these are
+    told apart. `calls_users` tells whether it calls what users wrote; else it goes on in a run that
+    is drained. `offload` is where its calls run, if that isn't the loop. `direct` is how the step
+    may be called as one with its neighbours, as long as nothing stands in place of its `apply`.
+    `needs` are the resources that have to be open before the first call. `trail` is the way to it.
     """
 
     apply: Callable[[Any], Any]
@@ -67,11 +68,20 @@ class BoundStep(NamedTuple):
     given: Callable[[Any, Any, int], Any] | None = None
     arguments: Callable[[Any], dict[str, Any]] | None = None
     gauge: Gauge | None = None
+    again: Callable[[int], Callable[[Any], Coroutine[Any, Any, Any]]] | None = None
     calls_users: bool = True
     offload: Offload | None = None
     direct: DirectCall | None = None
     needs: NeededResources | None = None
     trail: Trail | None = None
+
+    def position(self, item: Any) -> ItemNumber:
+        """That of an item in the flow, where items have one."""
+        return None if self.locate is None else self.locate(item)
+
+    def attempt(self, number: int) -> Callable[[Any], Coroutine[Any, Any, Any]]:
+        """What makes that attempt of a call."""
+        return self.acall if number == 1 or self.again is None else self.again(number)
 
     @property
     def is_direct(self) -> bool:

@@ -34,7 +34,9 @@ def metered(work: BoundStep, gauge: Gauge, meter: Meter, leftover: Leftover) -> 
     apply, direct = calls.inline(), work.direct
     if direct is not None:
         direct = direct.counted(apply, calls)
-    return work._replace(apply=apply, acall=calls.awaiting(), direct=direct, gauge=gauge)
+    return work._replace(
+        apply=apply, acall=calls.awaiting(1), again=calls.awaiting, direct=direct, gauge=gauge
+    )
 
 
 class _StepCalls:
@@ -169,10 +171,11 @@ class _StepCalls:
                 self.record(item, since, end)
         return made
 
-    def awaiting(self) -> Callable[[Any], Any]:
-        """What calls the step where it may wait."""
+    def awaiting(self, attempt: int) -> Callable[[Any], Any]:
+        """What calls the step where it may wait, for that attempt of a call."""
         inner, leftover, draining = self._work.acall, self._leftover, self._leftover.draining
-        plain, now, record = self._gauge.plain, self._meter.clock, self.record
+        plain, now = self._gauge.plain, self._meter.clock
+        record = self.record if attempt == 1 else self._retry_recorder(attempt)
         loop_time = self._gauge.loop_time
 
         # Most calls end when they are sent on for the first time. So that is timed here, as the
@@ -210,11 +213,11 @@ class _StepCalls:
             except CallNotBegun:
                 return self._not_begun(item, since)
             except BaseException as error:
-                self._failed(error, item, since)
+                self._failed(error, item, since, attempt)
                 raise
             if outcome.__class__ is Items:
                 plain.leave(since)
-                return self._several(outcome, item, since)
+                return self._several(outcome, item, since, attempt)
             plain.ended = end
             plain.seconds += end - since
             plain.since -= since
@@ -226,22 +229,33 @@ class _StepCalls:
 
         return acall
 
-    def _begun(self, item: Any, since: float) -> RunningCall:
+    def _retry_recorder(self, attempt: int) -> Callable[[Any, float, float], None] | None:
+        """What keeps the record of that attempt of a call, where that is done."""
+        if self.record is None:
+            return None
+        meter, gauge, locate = self._meter, self._gauge, self._locate
+
+        def record(item: Any, start: float, end: float) -> None:
+            meter.keep(gauge, None if locate is None else locate(item), start, end, attempt)
+
+        return record
+
+    def _begun(self, item: Any, since: float, attempt: int = 1) -> RunningCall:
         """A call that has begun then, and is none of the usual ones."""
         number = None if self._locate is None else self._locate(item)
-        return self._meter.begin(self._gauge, number, since)
+        return self._meter.begin(self._gauge, number, since, attempt)
 
-    def _failed(self, error: BaseException, item: Any, since: float) -> None:
+    def _failed(self, error: BaseException, item: Any, since: float, attempt: int) -> None:
         self.plain.leave(since)
-        _OneCall(self._begun(item, since), item, self._leftover).failed(error)
+        _OneCall(self._begun(item, since, attempt), item, self._leftover).failed(error)
 
     def _not_begun(self, item: Any, since: float) -> Any:
         self.plain.leave(since)
         self._begun(item, since).forget()
         return self._leftover.of(item)
 
-    def _several(self, outcome: Items[Any], item: Any, since: float) -> Any:
-        watch = _OneCall(self._begun(item, since), item, self._leftover)
+    def _several(self, outcome: Items[Any], item: Any, since: float, attempt: int = 1) -> Any:
+        watch = _OneCall(self._begun(item, since, attempt), item, self._leftover)
         return _metered_outcome(outcome, watch, self._gauge.loop_time)
 
 

@@ -197,19 +197,22 @@ class _Resilience:
         the failure comes to."""
         while True:
             if error is not None:
-                retried = await self._may_retry(attempts, error, given)
+                retried = await self._may_retry(attempts, error, item, given)
                 if retried is DRAINED and self._leftover is not None:
                     return None, self._leftover.of(item)
                 if not retried:
                     number = 1 if attempts is None else attempts.number
                     return None, await settle(self._handle(error, item, number, given))
-            attempt = _Attempt(self, item, permit)
+            number = 1 if attempts is None else attempts.number
+            attempt = _Attempt(self, item, permit, number)
             try:
                 return attempt, await attempt.begin()
             except Exception as raised:
                 error = raised
 
-    async def _may_retry(self, attempts: Attempts | None, error: Exception, given: int) -> Any:
+    async def _may_retry(
+        self, attempts: Attempts | None, error: Exception, item: Any, given: int
+    ) -> Any:
         """Whether to retry after a call has failed that had yielded so much; waits before.
         `DRAINED`, where it would wait in a run that is drained."""
         if attempts is None or (given and not self._repeatable):
@@ -217,15 +220,16 @@ class _Resilience:
         gauge = self._gauge
         if gauge is None:
             return await attempts.again(error)
-        gauge.again()
+        position = self.work.position(item)
+        gauge.again(position)
         try:
             with gauge.pausing(attempts):
                 goes_on = await self._wait_for(attempts.again(error))
         except Exception:
-            gauge.given_up()
+            gauge.given_up(position)
             raise
         if not goes_on:
-            gauge.given_up()
+            gauge.given_up(position)
         return goes_on
 
     def _wait_for(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
@@ -306,6 +310,8 @@ class _Resilience:
                 raise error
             raise raised from error
         assert isinstance(raised, Exception)
+        if self._gauge is not None:
+            self._gauge.handled(self.work.position(item))
         where = self.work.explain(raised, item)
         note_loop_error(raised)
         path, number = self._place()
@@ -347,10 +353,13 @@ class _Resilience:
 class _Attempt:
     """One attempt of one call."""
 
-    __slots__ = ("_clock", "_resilience", "item", "permit")
+    __slots__ = ("_clock", "_number", "_resilience", "item", "permit")
 
-    def __init__(self, resilience: _Resilience, item: Any, permit: Permit | None = None) -> None:
+    def __init__(
+        self, resilience: _Resilience, item: Any, permit: Permit | None = None, number: int = 1
+    ) -> None:
         self.item = item
+        self._number = number
         self.permit = permit
         self._resilience = resilience
         self._clock: AttemptClock | None = None
@@ -363,7 +372,7 @@ class _Attempt:
         if self.permit is not None and not await self.permit.take(resilience.is_let_in):
             return resilience.leave(self.item)
         try:
-            outcome = await self._time_out(resilience.work.acall(self.item))
+            outcome = await self._time_out(resilience.work.attempt(self._number)(self.item))
             if outcome.__class__ is Items:
                 outcome = await self._time_out(settle(outcome))
         except BaseException as error:

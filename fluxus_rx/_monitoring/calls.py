@@ -34,8 +34,8 @@ class Call(NamedTuple):
     which waits between its products for its reader; `spans` tells when it worked, each time from
     one number to the next, and is empty for a call that worked all the time. `item` is the position
     of the product that the step was called with, such as `17` or `17.2`, empty where it isn't
-    known; `attempt` is 2 for the first call with the same one after a failure. `error` tells of an
-    exception and of the input.
+    known; `attempt` is 2 for the second attempt of a call, by the step or by Rx, which subscribes
+    again after an error. `error` tells of an exception and of the input.
     """
 
     step: str

@@ -10,7 +10,7 @@ from .._common.names import UniqueNames
 from .._common.trail import Trail
 from .._streams.timing import IdleTimes, clock
 from .._typing import T
-from .calls import CallColumns, Count
+from .calls import CallColumns, Count, ItemNumber
 from .counters import Held, Pausing, PlainCalls, Stopwatch
 from .loop_time import LoopTime, next_due
 
@@ -46,6 +46,7 @@ class Gauge:
         "done",
         "dropped",
         "entering",
+        "escaped",
         "failed",
         "given",
         "held",
@@ -88,6 +89,9 @@ class Gauge:
         self.plain = PlainCalls()
         #: their records, where these are kept
         self.columns: CallColumns | None = None
+        #: how often calls with the product of a position have failed, and no step handled it; only
+        #: where records are kept
+        self.escaped: dict[ItemNumber, int] = {}
         #: calls that have begun, that are over however they ended, and how those ended that did
         self.started = self.over = self.done = self.failed = self.retried = 0
         #: products that have been emitted, those of them by calls that are over, those that it had
@@ -134,15 +138,29 @@ class Gauge:
         if self.loop_time is not None:
             self.loop_time.held += self._clock() - since
 
-    def again(self) -> None:
+    def escapes(self, item: ItemNumber) -> None:
+        """A call with the product of that position has failed; unless its step handles that, the
+        next one with it is another attempt, by an operator that subscribes again."""
+        if item is not None and self.columns is not None:
+            self.escaped[item] = self.escaped.get(item, 0) + 1
+
+    def handled(self, item: ItemNumber) -> None:
+        """Its step has handled the failure. Calls with other products may have the same position,
+        as in an observable for each product: they aren't attempts of this one."""
+        if (left := self.escaped.pop(item, 0) - 1) > 0:
+            self.escaped[item] = left
+
+    def again(self, item: ItemNumber) -> None:
         """The call that has just failed may be made once more: another attempt of the same call."""
+        self.handled(item)
         self.retried += 1
         self.failed -= 1
         self.over -= 1
         self.started -= 1
 
-    def given_up(self) -> None:
+    def given_up(self, item: ItemNumber) -> None:
         """It is not made once more after all."""
+        self.escapes(item)
         self.retried -= 1
         self.failed += 1
         self.over += 1

@@ -64,8 +64,6 @@ class Meter:
         self._thread = threading.get_ident()
         #: what the thread of the loop had had of the processor when the run began
         self._processor_times = (0.0, 0.0)
-        #: how often calls with a product have failed
-        self._failures: dict[tuple[Gauge, ItemNumber], int] = {}
 
     @property
     def elapsed(self) -> float:
@@ -99,17 +97,17 @@ class Meter:
         return computed + queued if computed > LEAST * self.elapsed else computed
 
     def begin(
-        self, gauge: Gauge, item: ItemNumber = None, since: float | None = None
+        self,
+        gauge: Gauge,
+        item: ItemNumber = None,
+        since: float | None = None,
+        attempt: int = 1,
     ) -> RunningCall:
         """A call begins now, or has begun at `since` on the clock; `item` is the position of what
-        it is called with."""
+        it is called with, `attempt` the number that its step counts."""
         gauge.started += 1
         start = self.clock() if since is None else since
-        return RunningCall(self, gauge, item, self.attempt(gauge, item), start)
-
-    def attempt(self, gauge: Gauge, item: ItemNumber) -> int:
-        """Which attempt a call is that is made with this product, if none of them is over since."""
-        return 1 + self._failures.get((gauge, item), 0) if self._failures else 1
+        return RunningCall(self, gauge, item, attempt + gauge.escaped.get(item, 0), start)
 
     def recorder(self, gauge: Gauge, locate: Callable[[Any], ItemNumber] | None = None) -> Recorder:
         """What keeps the record of a call that returned one product, called with that call's item,
@@ -118,12 +116,12 @@ class Meter:
             return None
         columns = gauge.columns = gauge.columns or CallColumns(gauge.label, gauge.path)
         add_start, add_end = columns.starts.append, columns.ends.append
-        add_item, failures = columns.items.append, self._failures
+        add_item, escaped = columns.items.append, gauge.escaped
 
         def record(item: Any, start: float, end: float) -> None:
             number = None if locate is None else locate(item)
-            if failures and self.attempt(gauge, number) > 1:
-                self.keep(gauge, number, start, end)
+            if escaped and number in escaped:
+                self.keep(gauge, number, start, end, 1)
                 return
             add_start(start)
             add_end(end)
@@ -131,18 +129,13 @@ class Meter:
 
         return record
 
-    def keep(self, gauge: Gauge, item: ItemNumber, start: float, end: float) -> None:
+    def keep(self, gauge: Gauge, item: ItemNumber, start: float, end: float, attempt: int) -> None:
         """Keep the record of a call that returned one product, but not at the first attempt."""
-        zero, text = self.started, item_text(item)
-        attempt, busy = self.attempt(gauge, item), end - start
+        zero, text, busy = self.started, item_text(item), end - start
+        attempt += gauge.escaped.get(item, 0)
         self.records.append(
             (gauge.label, gauge.path, text, start - zero, end - zero, busy, 1, attempt, None, ())
         )
-
-    def failed(self, gauge: Gauge, item: ItemNumber) -> None:
-        """A call has failed; another one with the same product is another attempt."""
-        if item is not None:
-            self._failures[gauge, item] = self._failures.get((gauge, item), 0) + 1
 
     def times(self, elapsed: float) -> RunTimes:
         """What the result of a run of `elapsed` seconds keeps: with a journal, the calls that are
@@ -290,7 +283,7 @@ class RunningCall:
         gauge = self._gauge
         gauge.count_overrun = None
         gauge.failed += 1
-        self._meter.failed(gauge, self._item)
+        gauge.escapes(self._item)
         if self._meter.keeps_calls:
             self._meter.records.append(self._record(error, given))
 

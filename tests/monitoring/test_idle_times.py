@@ -168,7 +168,7 @@ class TestGauge:
         """again() takes back a call that failed, and counts it as retried."""
         gauge = self.gauge()
         gauge.started, gauge.over, gauge.failed = 3, 2, 1
-        gauge.again()
+        gauge.again(None)
         assert (gauge.started, gauge.over, gauge.failed, gauge.retried) == (2, 1, 0, 1)
 
     def test_counts_what_waits_in_all_its_queues(self) -> None:

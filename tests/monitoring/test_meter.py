@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from functools import reduce
 from typing import Any
 
+import hypothesis
 import pytest
 import reactivex
+import tenacity
+from hypothesis import strategies as st
 from reactivex import operators as ops
 
 from fluxus_rx import (
@@ -281,6 +285,60 @@ class TestJournal:
         ]
         error = "ValueError('no luck'), given {'x': 2}"
         assert found == [(1, error), (2, error), (3, None)]
+
+    @pytest.mark.parametrize("failing", [set(), {3}, {1, 4}, {0, 2, 6}], ids=repr)
+    def test_a_call_behind_another_ones_failure_is_no_attempt(self, failing: set[int]) -> None:
+        """Products of observables for each product have the same positions: a crawl by `expand`."""
+        fails = Counter(dict.fromkeys(failing, 1))
+
+        async def links(page: int) -> dict[str, Any]:
+            if fails[page] > 0:
+                fails[page] -= 1
+                raise OSError(page)
+            return {"links": [n for n in (2 * page + 1, 2 * page + 2) if n < 15]}
+
+        at_once = tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(2), wait=tenacity.wait_none()
+        )
+        visit = step("visit", links).options(retry=at_once)
+
+        def linked(product: Any) -> reactivex.Observable[Any]:
+            return reactivex.from_iterable([{"page": n} for n in product["links"]]) >> visit
+
+        def crawl(seed: Any) -> reactivex.Observable[Any]:
+            return (reactivex.of(seed) >> visit).pipe(ops.expand(linked))
+
+        flow = step("seed", {"page": 0}) >> rx_pipe(ops.flat_map(crawl))
+        summary = run(flow, timestamps=True).summary().steps[-1]
+        assert (summary.calls, summary.products) == (15 + len(failing), 15)
+        assert (summary.failures, summary.retries) == (len(failing), len(failing))
+
+    @hypothesis.given(st.lists(st.integers(0, 3), min_size=1, max_size=8), st.integers(1, 3))
+    def test_attempts_are_those_that_were_made(self, troubles: list[int], attempts: int) -> None:
+        """Of calls that all have the same position, each of which fails so many times."""
+        left = Counter(dict(enumerate(troubles)))
+
+        async def visit(page: int) -> dict[str, int]:
+            if left[page] > 0:
+                left[page] -= 1
+                raise OSError(page)
+            return {"title": page}
+
+        policy = tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(attempts), wait=tenacity.wait_none()
+        )
+        visiting = step("visit", visit).options(retry=policy, on_error="collect")
+
+        def each(page: Any) -> reactivex.Observable[Any]:
+            return reactivex.of({"page": page["page"]}) >> visiting
+
+        pages = step("pages", [{"page": page} for page in range(len(troubles))])
+        result = run(pages >> rx_pipe(ops.flat_map(each)), timestamps=True)
+        summary = result.summary().steps[-1]
+        assert summary.failures == sum(min(trouble, attempts) for trouble in troubles)
+        assert summary.retries == sum(min(trouble, attempts - 1) for trouble in troubles)
+        for call in calls(result, "visit"):
+            assert call.attempt <= attempts
 
     def test_a_result_with_timestamps_is_the_result(self) -> None:
         """But for the times, what is measured comes out as what is not."""
