@@ -26,7 +26,7 @@ from fluxus_rx import stream
 from tests.support.subprocesses import ROOT
 
 EXAMPLES = ROOT / "docs" / "examples"
-ROWS, PRODUCTS, SIZE = 1_500, 60, 50
+ROWS, PRODUCTS, SIZE = 1_000, 60, 50
 
 
 class Job:
