@@ -94,5 +94,6 @@ if __name__ == "__main__":
     logging.getLogger("httpx").setLevel(logging.WARNING)
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--out", type=Path, help="where the files go; by default a new folder")
+    parser.add_argument("--small", action="store_true", help="as the other jobs; this one is small")
     given = parser.parse_args()
     main(given.out or Path(tempfile.mkdtemp(prefix="first_job_")))

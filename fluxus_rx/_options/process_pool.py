@@ -387,8 +387,8 @@ def _serve(pipe: Connection) -> None:
     # themselves, each would print a traceback.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="fluxus_rx parent", daemon=True).start()
-    pipe.send_bytes(b"ready")
     try:
+        pipe.send_bytes(b"ready")
         # A while longer than it may be given a call for; with something open, as long as it takes.
         while pipe.poll(None if kept_in_process else IDLE_SECONDS + 10):
             data = pipe.recv_bytes()

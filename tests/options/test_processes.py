@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -342,3 +343,18 @@ def test_no_process_begins_once_python_exits() -> None:
     pool._exit()
     with pytest.raises(futures.CancelledError, match="Python exits"):
         pool.take()
+
+
+def test_a_process_whose_caller_is_gone_when_it_is_ready_ends_in_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after Ctrl-C in the first second of a run: a traceback would tell nobody anything."""
+    caller, process = multiprocessing.Pipe()
+    caller.close()
+    monkeypatch.setattr(process_pool, "_end_with_parent", lambda: None)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with process:
+            process_pool._serve(process)
+    finally:
+        signal.signal(signal.SIGINT, before)
