@@ -23,7 +23,8 @@ from .._errors import FlowError, MissingAttributeError, encodable
 from .._monitoring.stats import Explanation
 from .._run.handle import Run, start
 from ..viz._draw import FORMATS, draw
-from ..viz._timeline.draw import timeline_target
+from ..viz._timeline.draw import TIMELINE_PICTURES, timeline_target
+from ..viz._timeline.matplot import require_matplotlib
 from .target import UnusableArgumentError, flow_named, mappings_of_lines
 
 __all__ = ["main"]
@@ -160,7 +161,8 @@ def _explain(chosen: argparse.Namespace) -> int:
 
 def _check_timeline_file(path: str) -> None:
     """Before the run, which may take long."""
-    timeline_target(None, path, None)
+    if timeline_target(None, path, None).format in TIMELINE_PICTURES:
+        require_matplotlib()
     folder = os.path.dirname(path)
     if folder and not os.path.isdir(folder):
         raise UnusableArgumentError(f"--timeline {path}: there is no folder {folder!r}; make it")

@@ -38,7 +38,7 @@ _MOST_CELLS: Final = 16
 
 
 def short_repr(value: object, name: str = "") -> str:
-    """The `repr` of a value, shortened, and without secrets; never raises.
+    """The `repr` of a value, shortened, and without secrets; never raises, but for Ctrl-C.
 
     What is known to show its parts is shown part by part: builtin types and what inherits their
     `repr`, dataclasses, named tuples, exceptions. A value with a `repr` of its own is asked for it
@@ -87,6 +87,8 @@ class _Writer:
                 given = [f"{field}={self.show(one, level - 1, field)}" for field, one in fields]
                 return f"{kind.__qualname__}({', '.join(given)})"
             return _own_repr(value, kind)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:
             return f"<{kind.__name__}: its repr raised {type(error).__name__}>"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator
-from functools import partial
 from typing import Any
 
 from aiostream import operator
@@ -198,18 +197,27 @@ def arrivals(execute: Callable[[], Execution]) -> Generator[Arrival, None, None]
         execution.scope.skip(execution.scope.loop.time() - left)
         channel.tell(waiter)
 
+    async def leave() -> None:
+        while entered:
+            await entered.pop()[0].__aexit__(None, error, None)
+
     with Loop() as loop:
         error: BaseException | None = None
         try:
-            loop.call(enter)
-            ((execution, channel),) = entered
-            left = execution.scope.loop.time()
-            while batch := loop.wait(tell, channel.take_all):
+            try:
+                loop.call(enter)
+                ((execution, channel),) = entered
                 left = execution.scope.loop.time()
-                yield from batch
-        except BaseException as raised:
-            error = raised
-        for execution, _ in entered:
-            loop.call(partial(execution.__aexit__, None, error, None))
+                while batch := loop.wait(tell, channel.take_all):
+                    left = execution.scope.loop.time()
+                    yield from batch
+            except BaseException as raised:
+                error = raised
+            if entered:
+                loop.call(leave)
+        except KeyboardInterrupt as interrupt:
+            error = interrupt
+            if entered:  # Ctrl-C came before the run was told to end
+                loop.call(leave)
         if error is not None:
             raise error

@@ -131,11 +131,13 @@ class Loop:
 
         async def main() -> None:
             await self._kept.enter()
+            # Not before: a task that is cancelled before its first step never begins, and the work
+            # may be what closes a run.
+            interrupt.watch(task)
             box.append(await work())
 
         loop, self._is_intact = self._kept.loop, False
         task = self._context.run(loop.create_task, main())
-        interrupt.watch(task)
         try:
             loop.run_until_complete(task)
         except asyncio.CancelledError as cancelled:

@@ -209,6 +209,15 @@ class TestExplain:
         assert err.startswith("Traceback (most recent call last):")
         assert err.splitlines()[-1].startswith("the run failed: ValueError")
 
+    def test_a_missing_package_is_told_before_the_run(
+        self, command: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The calls of a run may have to be paid for."""
+        monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+        code, out, err = command("explain", "flows:flow", "--timeline", "run.svg")
+        assert (code, out) == (2, "")
+        assert 'needs matplotlib: pip install "matplotlib' in err
+
     def test_the_timeline_goes_to_a_file(self, command: Command, module: Path) -> None:
         """In the format of its ending, also of a run that fails."""
         assert command("explain", "flows:flow", "--timeline", "run.json")[0] == 0

@@ -232,3 +232,14 @@ def test_arrays_are_shown_by_their_shape() -> None:
     assert short_repr(np.array([BYTES], dtype=object)) == "<ndarray of shape (1,), object>"
     pd = pytest.importorskip("pandas")
     assert short_repr(pd.DataFrame({"x": [1]})) == "<DataFrame of shape (1, 1)>"
+
+
+def test_ctrl_c_inside_a_repr_is_not_lost() -> None:
+    """Whatever else a `repr` raises becomes text; Ctrl-C comes from outside, and goes on."""
+
+    class Interrupted:
+        def __repr__(self) -> str:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        short_repr([Interrupted()])

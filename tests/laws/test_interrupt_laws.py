@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -67,6 +68,11 @@ def asynchronous(told: list[str]) -> Any:
     return step("src", partial(source, told)) >> step("next", awaiting).options(concurrency=8)
 
 
+def closed_early(flow: Any) -> None:
+    with contextlib.closing(iter(flow)) as outputs:
+        next(outputs)
+
+
 class Count(Consumer[Any, int]):
     def consume(self, products: Iterable[tuple[int, Any]]) -> int:
         return sum(1 for _ in products)
@@ -79,6 +85,7 @@ READINGS: dict[str, Callable[[list[str]], object]] = {
     "streamed": lambda told: [*stream(asynchronous(told))],
     "run": lambda told: run(plain(told)),
     "run, asynchronous": lambda told: run(asynchronous(told)),
+    "closed early": lambda told: closed_early(asynchronous(told)),
     "consumed": lambda told: (asynchronous(told) >> Count()).run(),
 }
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fluxus_rx import run, step, stream
-from fluxus_rx._loops.event_loop import Loop
+from fluxus_rx._loops.event_loop import Loop, new_loop
 from fluxus_rx._typing import Waiter
 
 
@@ -72,3 +72,34 @@ def test_one_that_was_told_at_once_or_too_late_stops_nothing() -> None:
         assert loop.wait(tell, lambda: "taken") == "taken"
         assert waiters[0].done()
         assert loop.call(tell_again) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT is POSIX")
+def test_ctrl_c_before_the_first_step_of_the_work_lets_it_begin() -> None:
+    """The work may be what closes a run: it is cancelled where it waits, and so cleans up."""
+    struck: list[int] = []
+
+    class Struck(asyncio.SelectorEventLoop):
+        def create_task(self, *args: Any, **kwargs: Any) -> Any:
+            task = super().create_task(*args, **kwargs)
+            if not struck:
+                struck.append(1)
+                signal.raise_signal(signal.SIGINT)
+            return task
+
+    told: list[str] = []
+
+    async def work() -> None:
+        told.append("began")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            told.append("cleaned up")
+
+    token = new_loop.set(Struck)
+    try:
+        with pytest.raises(KeyboardInterrupt), Loop() as loop:
+            loop.call(work)
+    finally:
+        new_loop.reset(token)
+    assert told == ["began", "cleaned up"]

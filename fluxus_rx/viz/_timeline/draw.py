@@ -19,12 +19,12 @@ from .model import Timeline
 from .text import to_text
 from .trace import to_trace
 
-__all__ = ["draw_timeline", "timeline_target"]
+__all__ = ["TIMELINE_PICTURES", "draw_timeline", "timeline_target"]
 
 _TEXT: Final = Format("txt", (".txt",))
 _HTML: Final = Format("html", (".html", ".htm"))
 _TRACE: Final = Format("json", (".json",))
-_PICTURES: Final = (
+TIMELINE_PICTURES: Final = (
     Format("png", (".png",), is_text=False),
     Format("svg", (".svg",)),
     Format("pdf", (".pdf",), is_text=False),
@@ -33,8 +33,8 @@ _PICTURES: Final = (
 #: The formats that each style can be written in, the usual one first.
 TIMELINE_STYLES: Final = {
     "text": (_TEXT,),
-    "matplot": _PICTURES,
-    "matplot_dark": _PICTURES,
+    "matplot": TIMELINE_PICTURES,
+    "matplot_dark": TIMELINE_PICTURES,
     "html": (_HTML,),
     "trace": (_TRACE,),
 }
@@ -76,8 +76,8 @@ def _choice(style: str | None, file: File, format: str | None) -> tuple[tuple[Fo
     if style is not None:
         return TIMELINE_STYLES[style], f"style={style!r}"
     if format is None and not isinstance(file, str | os.PathLike):
-        return (_TEXT,) if takes_text(file) else _PICTURES, "a timeline"
-    return (_TEXT, _HTML, _TRACE, *_PICTURES), "a timeline"
+        return (_TEXT,) if takes_text(file) else TIMELINE_PICTURES, "a timeline"
+    return (_TEXT, _HTML, _TRACE, *TIMELINE_PICTURES), "a timeline"
 
 
 def _timeline_drawing(timeline: Timeline, style: str, format: str) -> str | bytes | Iterable[str]:

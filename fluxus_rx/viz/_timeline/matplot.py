@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
 
-__all__ = ["Fonts", "to_figure", "to_picture"]
+__all__ = ["Fonts", "require_matplotlib", "to_figure", "to_picture"]
 
 #: matplotlib brings the first one with it; the others are those that systems have for scripts that
 #: it lacks.
@@ -95,6 +95,14 @@ def to_picture(timeline: Timeline, format: str, *, dark: bool = False) -> bytes:
     return picture.getvalue()
 
 
+def require_matplotlib() -> None:
+    """Raise ImportError without matplotlib."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise ImportError(install_hint("this style of a timeline", "matplotlib")) from error
+
+
 def to_figure(timeline: Timeline, *, dark: bool = False) -> Figure:
     """The picture as a figure of its own: pyplot, which holds state for all threads, has no part
     in it. Raises ImportError without matplotlib.
@@ -103,10 +111,9 @@ def to_figure(timeline: Timeline, *, dark: bool = False) -> Figure:
     most at once; crosses are failures, triangles calls after one. Below, a row for each output, or
     for several: then each time has the colour of what most of them did, the stronger the more.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(install_hint("this style of a timeline", "matplotlib")) from error
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
     lanes, groups = timeline.foremost(MOST_PICTURE_LANES), timeline.groups(MOST_PICTURE_ROWS)
     heights = 0.6 + min(0.36 * len(lanes), 9.0), 0.6 + min(max(0.16 * len(groups), 0.5), 5.0)
     theme = DARK if dark else LIGHT
