@@ -16,7 +16,7 @@ import inspect
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_origin
 
 from docutils import nodes
 from option_rows import option_rows
@@ -74,7 +74,9 @@ def read_sources(app: Sphinx) -> None:
 def _merge(seen: ModuleAnalyzer, source: ModuleAnalyzer, name: str) -> None:
     source.analyze()
     seen.attr_docs.update(
-        (key, lines) for key, lines in source.attr_docs.items() if key[0].split(".")[0] == name
+        (key, lines)
+        for key, lines in source.attr_docs.items()
+        if (key[0] or key[1]).split(".")[0] == name
     )
     seen.tagorder.update(
         (key, order) for key, order in source.tagorder.items() if key.split(".")[0] == name
@@ -158,6 +160,19 @@ def tidy(app: Sphinx, doctree: nodes.document) -> None:
             bases.parent.remove(bases)
 
 
+def public_bases(app: Sphinx, name: str, thing: Any, options: Any, bases: list[Any]) -> None:
+    """Leave out bases that are private, or that this package has for itself."""
+    public = {getattr(face, one) for face in public_modules() for one in face.__all__}
+
+    def is_shown(base: Any) -> bool:
+        origin = get_origin(base) or base
+        is_own = origin.__module__.startswith("fluxus_rx")
+        return origin in public if is_own else not origin.__name__.startswith("_")
+
+    # Where none is left, `tidy` removes the line.
+    bases[:] = [base for base in bases if is_shown(base)] or [object]
+
+
 def alias_names(app: Sphinx, env: BuildEnvironment) -> None:
     """Have names that a second module passes on lead to where they are described."""
     objects = env.domains.python_domain.objects
@@ -193,6 +208,7 @@ def setup(app: Sphinx) -> Mapping[str, bool]:
     app.connect("builder-inited", read_sources)
     app.connect("autodoc-process-signature", readable)
     app.connect("autodoc-process-docstring", docstring)
+    app.connect("autodoc-process-bases", public_bases)
     app.connect("doctree-read", tidy)
     app.connect("viewcode-follow-imported", lambda app, face, name: real_module(face, name))
     app.connect("env-updated", alias_names)
