@@ -16,6 +16,7 @@ import inspect
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import UnionType
 from typing import Any, Final, get_origin
 
 from docutils import nodes
@@ -34,9 +35,14 @@ from tests.repository.surface import public_modules
 MOST_OVERLOADS: Final = 8
 
 
+#: The name of a class, a function or an alias of a type at the top of a module.
+WRITTEN: Final = re.compile(r"^(?:class |def |async def |(?=\w+: TypeAlias))(\w+)", re.MULTILINE)
+
+
 @functools.cache
 def written_in() -> Mapping[str, str]:
-    """The private module of each class and function at the top of one; a name has but one."""
+    """The private module of each class, function and alias at the top of one; a name has but
+    one."""
     folder = Path(fluxus_rx.__path__[0])
     found: dict[str, str] = {}
     for path in folder.rglob("*.py"):
@@ -44,9 +50,7 @@ def written_in() -> Mapping[str, str]:
         if any(part.startswith("_") and part != "__init__" for part in parts):
             text = path.read_text(encoding="utf-8")
             module = ".".join(part for part in parts if part != "__init__")
-            found |= dict.fromkeys(
-                re.findall(r"^(?:class|def|async def) (\w+)", text, re.MULTILINE), module
-            )
+            found |= dict.fromkeys(WRITTEN.findall(text), module)
     return found
 
 
@@ -74,9 +78,7 @@ def read_sources(app: Sphinx) -> None:
 def _merge(seen: ModuleAnalyzer, source: ModuleAnalyzer, name: str) -> None:
     source.analyze()
     seen.attr_docs.update(
-        (key, lines)
-        for key, lines in source.attr_docs.items()
-        if (key[0] or key[1]).split(".")[0] == name
+        (key, lines) for key, lines in source.attr_docs.items() if key[0].split(".")[0] == name
     )
     seen.tagorder.update(
         (key, order) for key, order in source.tagorder.items() if key.split(".")[0] == name
@@ -142,6 +144,12 @@ def docstring(
     """
     if app.builder.name == "doctest":
         lines.clear()
+    if isinstance(thing, UnionType):
+        # Its own docstring is that of all unions.
+        own = name.rpartition(".")[2]
+        source = ModuleAnalyzer.for_module(written_in()[own])
+        source.analyze()
+        lines[:] = source.attr_docs[("", own)]
     lines[:] = [re.sub(r"(?<=\w)`(?=s\b)", r"`\\ ", line) for line in lines]
 
 
