@@ -103,7 +103,8 @@ def plot(frame: Any, file: Path) -> None:
             for defective, label in ((False, "sound"), (True, "defective")):
                 of_kind = frame[frame["recording", "defective"] == defective]["score", "score"]
                 axes.scatter(of_kind["linear"], of_kind["forest"], s=12, alpha=0.6, label=label)
-            axes.set(xlabel="probability of a defect, linear", ylabel="the same, forest")
+            axes.set_xlabel("probability of a defect, linear")
+            axes.set_ylabel("probability of a defect, forest")
             axes.legend()
             figure.savefig(file.with_stem(f"{file.stem}{suffix}"), transparent=True)
         if suffix:

@@ -13,13 +13,12 @@ and the timeline of all calls, a page for the browser.
 
 from __future__ import annotations
 
-import argparse
 import logging
-import tempfile
 from pathlib import Path
 from random import Random
 
 import httpx
+from stand_ins.arguments import arguments
 from stand_ins.serving import Answer, Request, serve
 
 from fluxus_rx import run, step
@@ -72,7 +71,6 @@ def told(error: Exception) -> str:
 
 
 def main(out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     with serve(Shop()) as url:
         flow = prices(url)
         result = run(flow, progress=True, timestamps=True)
@@ -92,8 +90,4 @@ def main(out: Path) -> None:
 
 if __name__ == "__main__":
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--out", type=Path, help="where the files go; by default a new folder")
-    parser.add_argument("--small", action="store_true", help="as the other jobs; this one is small")
-    given = parser.parse_args()
-    main(given.out or Path(tempfile.mkdtemp(prefix="first_job_")))
+    main(arguments("first_job")[0])

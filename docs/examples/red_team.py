@@ -35,7 +35,6 @@ class Budget(asyncio.Semaphore):
     """So many calls at once, over all steps. When the server says 429, all of them wait."""
 
     _resumes = 0.0
-    __repr__ = object.__repr__  # short, for drawings
 
     async def __aenter__(self) -> None:
         now = asyncio.get_running_loop().time

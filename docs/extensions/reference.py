@@ -16,7 +16,8 @@ import inspect
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from types import UnionType
+from typing import Any, Final, get_origin
 
 from docutils import nodes
 from option_rows import option_rows
@@ -34,9 +35,14 @@ from tests.repository.surface import public_modules
 MOST_OVERLOADS: Final = 8
 
 
+#: The name of a class, a function or an alias of a type at the top of a module.
+WRITTEN: Final = re.compile(r"^(?:class |def |async def |(?=\w+: TypeAlias))(\w+)", re.MULTILINE)
+
+
 @functools.cache
 def written_in() -> Mapping[str, str]:
-    """The private module of each class and function at the top of one; a name has but one."""
+    """The private module of each class, function and alias at the top of one; a name has but
+    one."""
     folder = Path(fluxus_rx.__path__[0])
     found: dict[str, str] = {}
     for path in folder.rglob("*.py"):
@@ -44,9 +50,7 @@ def written_in() -> Mapping[str, str]:
         if any(part.startswith("_") and part != "__init__" for part in parts):
             text = path.read_text(encoding="utf-8")
             module = ".".join(part for part in parts if part != "__init__")
-            found |= dict.fromkeys(
-                re.findall(r"^(?:class|def|async def) (\w+)", text, re.MULTILINE), module
-            )
+            found |= dict.fromkeys(WRITTEN.findall(text), module)
     return found
 
 
@@ -135,6 +139,12 @@ def docstring(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
 ) -> None:
     """Let a name in backticks have an ``s`` behind it, for which reST wants ``\\ `` in between."""
+    if isinstance(thing, UnionType):
+        # Its own docstring is that of all unions.
+        own = name.rpartition(".")[2]
+        source = ModuleAnalyzer.for_module(written_in()[own])
+        source.analyze()
+        lines[:] = source.attr_docs[("", own)]
     lines[:] = [re.sub(r"(?<=\w)`(?=s\b)", r"`\\ ", line) for line in lines]
 
 
@@ -151,6 +161,19 @@ def tidy(app: Sphinx, doctree: nodes.document) -> None:
     for bases in list(doctree.findall(nodes.paragraph)):
         if bases.astext() == "Bases: object":
             bases.parent.remove(bases)
+
+
+def public_bases(app: Sphinx, name: str, thing: Any, options: Any, bases: list[Any]) -> None:
+    """Leave out bases that are private, or that this package has for itself."""
+    public = {getattr(face, one) for face in public_modules() for one in face.__all__}
+
+    def is_shown(base: Any) -> bool:
+        origin = get_origin(base) or base
+        is_own = origin.__module__.startswith("fluxus_rx")
+        return origin in public if is_own else not origin.__name__.startswith("_")
+
+    # Where none is left, `tidy` removes the line.
+    bases[:] = [base for base in bases if is_shown(base)] or [object]
 
 
 def alias_names(app: Sphinx, env: BuildEnvironment) -> None:
@@ -188,6 +211,7 @@ def setup(app: Sphinx) -> Mapping[str, bool]:
     app.connect("builder-inited", read_sources)
     app.connect("autodoc-process-signature", readable)
     app.connect("autodoc-process-docstring", docstring)
+    app.connect("autodoc-process-bases", public_bases)
     app.connect("doctree-read", tidy)
     app.connect("viewcode-follow-imported", lambda app, face, name: real_module(face, name))
     app.connect("env-updated", alias_names)

@@ -32,6 +32,13 @@ OF_DOCSTRINGS: Final = re.compile(r"^\.\. (?:auto\w+|options-table)::", re.MULTI
 INCLUDED: Final = re.compile(r"^( *)\.\. literalinclude:: (\S+)$(?:\n\1   :.*$)*", re.MULTILINE)
 
 
+#: In a program that is a notebook as well: where a cell begins, a heading in a cell of text, and
+#: the empty lines between which a mark stood.
+CELL: Final = re.compile(r"^# %%.*\n", re.MULTILINE)
+HEADING: Final = re.compile(r"^# #+ ", re.MULTILINE)
+EMPTY: Final = re.compile(r"\n{4,}")
+
+
 class SearchWords(SphinxTransform):
     """Enters the words of a page into the index, where the search looks first.
 
@@ -56,12 +63,20 @@ def _names(section: nodes.section, word: str) -> bool:
 
 
 def trim(app: Sphinx, doctree: nodes.document) -> None:
-    """Leave out empty lines at the end of code, such as those before the comment that ends it."""
+    """Leave out of code what says nothing to those who read a page."""
     for block in doctree.findall(nodes.literal_block):
         text = block.astext()
-        if block.rawsource == text and text.endswith("\n\n"):
-            block.rawsource = f"{text.rstrip()}\n"
-            block[:] = [nodes.Text(block.rawsource)]
+        if block.rawsource == text and (trimmed := readable(text)) != text:
+            block.rawsource = trimmed
+            block[:] = [nodes.Text(trimmed)]
+
+
+def readable(code: str) -> str:
+    """Code without the marks of notebook cells, and without empty lines around it, such as those
+    next to the comments between which it was cut out."""
+    if CELL.search(code):
+        code = HEADING.sub("# ", EMPTY.sub("\n\n\n", CELL.sub("", code)))
+    return f"{code.strip(chr(10))}\n" if code.startswith("\n") or code.endswith("\n\n") else code
 
 
 def describe(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Generator, Hashable, Iterable, Iterator
+import sys
+from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import count
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
@@ -47,10 +48,15 @@ MOST_COLUMNS = 9
 #: How many ranges of path indices a label has at most.
 MOST_RANGES = 6
 
+#: An object whose text is longer is shown by its class: that says more than how the text begins.
+LONGEST_OBJECT = 40
+
 #: Of a conduit around others, a drawing names so many.
 MOST_INNER = 5
 #: how what is made of operators is connected
 _PIPED = ("reactivex", "aiostream")
+
+_COLLECTIONS = (Mapping, Sequence, Set)
 
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, type)
 
@@ -218,7 +224,8 @@ def _content(one: Description) -> str:
 
 
 def _value_text(value: object, name: str = "") -> str:
-    """A value in a few words, the same in every run: without addresses; a secret is masked."""
+    """A value in a few words, the same in every run: without addresses, and without the state that
+    locks and the like show; a secret is masked."""
     if is_secret(value, name):
         return MASK
     if isinstance(value, _FUNCTIONS):
@@ -228,8 +235,15 @@ def _value_text(value: object, name: str = "") -> str:
     if type(value).__repr__ is object.__repr__:
         return printable(f"<{type(value).__name__}>")
     text = short(value)
-    if not isinstance(value, str):
-        text = re.sub(r" at 0x[0-9A-Fa-f]+(?=>|\.\.\.)", "", text)
+    if isinstance(value, str):
+        return printable(text)
+    name = type(value).__name__
+    text = re.sub(r" at 0x[0-9A-Fa-f]+(?=>| \[|\.\.\.)", "", text)
+    # Paths, dates and collections say what they are by what they begin with.
+    is_plain = isinstance(value, _COLLECTIONS) or type(value).__module__ in sys.stdlib_module_names
+    is_long = len(text) > LONGEST_OBJECT and (text.startswith("<") or not is_plain)
+    if is_long or f"{name} object [" in text:
+        return printable(f"<{name}>")
     return printable(text)
 
 

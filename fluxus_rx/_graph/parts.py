@@ -256,7 +256,7 @@ class Parallel(_Composite):
         return any(part._passes for part in self.parts)
 
 
-#: What `describe()` returns has descriptions at its ends, and what is drawn has nodes.
+#: A part of a flow: what `describe()` returns has descriptions at its ends, a drawing has nodes.
 Part: TypeAlias = Description | Node | Through | Series | Parallel
 
 

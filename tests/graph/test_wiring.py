@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import functools
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tenacity import AsyncRetrying, stop_after_attempt, wait_none
 
 from fluxus_rx import (
     InvalidFlowError,
@@ -42,6 +48,17 @@ def only(conduit: Any, role: str = "transformer") -> Node:
     """The only node of a role."""
     [found] = [node for node in FlowGraph.of(conduit).nodes if node.role == role]
     return found
+
+
+@dataclasses.dataclass
+class Wide:
+    """Has a long `repr`."""
+
+    first: int
+    second: int
+    third: int
+    fourth: int
+    fifth: int
 
 
 def named_edges(graph: FlowGraph) -> list[tuple[str, str]]:
@@ -102,6 +119,18 @@ class TestNodes:
             ((plus, len), "(plus, len)"),
             (iter([]), "<list_iterator>"),
             ("<x at 0x12>", "'<x at 0x12>'"),
+            (asyncio.Semaphore(3), "<Semaphore>"),
+            (asyncio.Lock(), "<Lock>"),
+            ([asyncio.Lock()], "[<asyncio.locks.Lock object [unlocked]>]"),
+            (threading.Lock(), "<unlocked _thread.lock object>"),
+            (AsyncRetrying(stop=stop_after_attempt(3), wait=wait_none()), "<AsyncRetrying>"),
+            (Wide(*range(10**6, 10**6 + 5)), "<Wide>"),
+            (
+                PurePosixPath("data/sales/2026/november/0001.parquet"),
+                "PurePosixPath('data/sales/2026/november/0001.parquet')",
+            ),
+            ([10**8] * 5, "[100000000, 100000000, 100000000, 100000000, 100000000]"),
+            (Decimal(10) ** 50, "Decimal('1.000000000000000000000000000E+50')"),
             ("a\nb", r"'a\nb'"),
         ],
     )

@@ -207,6 +207,25 @@ def test_a_job_runs_once_for_all_its_uses(
 
 
 @pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("\n\nx = 1\n\n\n", "x = 1\n"),
+        (
+            "# %% [markdown]\n# # Load\n# In batches.\n\n# %%\nx = 1\n",
+            "# Load\n# In batches.\n\nx = 1\n",
+        ),
+        ("x = 1\n\n\n# %%\n\n\ny = 2\n", "x = 1\n\n\ny = 2\n"),
+        ("x = 1  # %%\n", "x = 1  # %%\n"),
+    ],
+)
+def test_a_program_is_shown_without_marks_of_cells(written: str, shown: str) -> None:
+    """And without empty lines around it."""
+    from site_extras import readable
+
+    assert readable(written) == shown
+
+
+@pytest.mark.parametrize(
     ("program", "said"),
     [
         ("import sys\nsys.exit('broken row')", "the job ended with 1:\nbroken row"),

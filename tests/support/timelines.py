@@ -96,6 +96,15 @@ def run_of(
     return result(*paths, calls=calls, elapsed=max(one.end for one in calls) + 0.001)
 
 
+def aggregated(*, alone: bool = False) -> RunResult:
+    """A run whose first output is a sum that an operator made, without times of its own; `alone`
+    leaves out the other output, which a step made."""
+    outputs: list[dict[str, dict[str, Any]]] = [{"total": {"sum": 3}}]
+    if not alone:
+        outputs.append({"fetch": {"[start]": 0.0, "[end]": 1.0}})
+    return result(outputs, calls=[call()], elapsed=1.0)
+
+
 def small() -> RunResult:
     """Twelve outputs of four steps."""
     return run_of(12)

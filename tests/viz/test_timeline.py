@@ -24,7 +24,7 @@ from fluxus_rx.viz._timeline.model import (
     TimelineRow,
     levels,
 )
-from tests.support.timelines import big, call, failing, result, run_of, small, wide
+from tests.support.timelines import aggregated, big, call, failing, result, run_of, small, wide
 
 
 def row(*spans: tuple[int, float, float], item: int = 0) -> TimelineRow:
@@ -169,6 +169,16 @@ class TestGroups:
     def test_no_rows_make_no_groups(self) -> None:
         """A run that emitted nothing has lanes only."""
         assert Timeline.of(result([], calls=[call()], elapsed=1.0)).groups(20) == []
+
+    def test_outputs_of_operators_make_no_groups(self) -> None:
+        """They would be empty rows: no call belongs to them alone. They are counted instead."""
+        timeline = Timeline.of(aggregated())
+        [group] = timeline.groups(20)
+
+        assert [one.item for one in group.rows] == [1]
+        assert group.label(timeline.paths) == "1"
+        assert timeline.untimed() == "Not shown: 1 output that operators made."
+        assert Timeline.of(small()).untimed() == ""
 
     def test_the_foremost_lanes_are_those_longest_at_work(self) -> None:
         """In the order of the flow."""

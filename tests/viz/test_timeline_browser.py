@@ -107,6 +107,13 @@ def test_a_run_without_outputs_is_a_page(tmp_path: Path) -> None:
         assert texts(driver, "#rows-note") == ["0"]
 
 
+def test_outputs_of_operators_have_no_row(tmp_path: Path) -> None:
+    """It would be empty; the note counts them."""
+    with opened(timelines.aggregated(), tmp_path) as driver:
+        assert texts(driver, "#rows .name") == ["1"]
+        assert texts(driver, "#rows-note") == ["1 of 2"]
+
+
 def test_a_notebook_frame_shows_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sandboxed, the page works as it does alone; what is around it can't be reached."""
     shown: list[Any] = []

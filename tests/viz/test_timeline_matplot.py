@@ -63,6 +63,15 @@ def test_each_step_has_a_lane() -> None:
     assert below.get_xlabel() == "time since the run began"
 
 
+def test_a_picture_without_timed_outputs_ends_with_the_lanes() -> None:
+    """There is no empty half below, and the title says what isn't shown."""
+    (above,) = figure_of(timelines.aggregated(alone=True)).axes
+
+    assert labels(above) == ["fetch"]
+    assert above.get_xlabel() == "time since the run began"
+    assert above.get_title(loc="left").endswith("Not shown: 1 output that operators made.")
+
+
 def test_lanes_have_the_colours_of_their_steps() -> None:
     """And so have the bars of the outputs."""
     figure = figure_of(timelines.small())

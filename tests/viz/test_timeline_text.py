@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -67,6 +68,15 @@ def test_calls_without_outputs_have_lanes() -> None:
     assert "s src " in text
     assert "✗" in text
     assert "waits" not in text
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_outputs_of_operators_are_counted_and_have_no_lines(alone: bool) -> None:
+    """No line is empty."""
+    text = text_of(timelines.aggregated(alone=alone))
+
+    assert "Not shown: 1 output that operators made." in text
+    assert len(re.findall("f{9,}", text)) == (not alone)
 
 
 def test_letters_are_those_of_the_names() -> None:

@@ -115,15 +115,21 @@ def to_figure(timeline: Timeline, *, dark: bool = False) -> Figure:
     from matplotlib.figure import Figure
 
     lanes, groups = timeline.foremost(MOST_PICTURE_LANES), timeline.groups(MOST_PICTURE_ROWS)
-    heights = 0.6 + min(0.36 * len(lanes), 9.0), 0.6 + min(max(0.16 * len(groups), 0.5), 5.0)
+    heights = [0.6 + min(0.36 * len(lanes), 9.0)]
+    if groups:
+        heights.append(0.6 + min(max(0.16 * len(groups), 0.5), 5.0))
     theme = DARK if dark else LIGHT
     figure = Figure(figsize=(11, sum(heights) + 1), facecolor=theme.ground, layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=heights)
+    above, *below = figure.subplots(
+        len(heights), 1, sharex=True, height_ratios=heights, squeeze=False
+    )[:, 0]
     picture = _Picture(timeline, theme, Fonts())
     picture.lanes(above, lanes)
-    picture.rows(below, groups)
-    for axes in (above, below):
+    for axes in below:
+        picture.rows(axes, groups)
+    for axes in (above, *below):
         picture.dress(axes)
+    figure.axes[-1].set_xlabel("time since the run began", **picture.text(9))
     picture.legend(figure, lanes, groups)
     return figure
 
@@ -138,7 +144,7 @@ class _Picture:
         self._colours = step_colours(len(timeline.steps), theme)
         self._end = timeline.elapsed or 1.0
 
-    def _text(self, size: float, colour: str | None = None) -> dict[str, Any]:
+    def text(self, size: float, colour: str | None = None) -> dict[str, Any]:
         """How a text is drawn; dollar signs in it aren't formulas."""
         colour = colour or self._theme.ink
         font = self._fonts.properties(size)
@@ -159,16 +165,18 @@ class _Picture:
             self._marks(axes, lane, base + 0.9)
             said = f"{counted(lane.summary.calls, 'call')}, up to {lane.summary.peak:,} at once"
             where = axes.get_yaxis_transform()
-            axes.text(1.01, base + 0.4, said, transform=where, va="center", **self._text(7.5))
+            axes.text(1.01, base + 0.4, said, transform=where, va="center", **self.text(7.5))
         middles = [base + 0.4 for base in bases]
-        axes.set_yticks(middles, names, minor=False, **self._text(8.5))
+        axes.set_yticks(middles, names, minor=False, **self.text(8.5))
         axes.set_ylim(-0.15, max(len(lanes), 1) + 0.1)
         said = "\n".join(self._timeline.said())
         hidden = len(self._timeline.lanes) - len(lanes)
         if hidden:
             shown = f"The {counted(len(lanes), 'step that was', 'steps that were')} longest at work"
             said = f"{said}\n{shown}; {hidden:,} more are not shown."
-        axes.set_title(said, loc="left", pad=26, **self._text(10))
+        if untimed := self._timeline.untimed():
+            said = f"{said}\n{untimed}"
+        axes.set_title(said, loc="left", pad=26, **self.text(10))
 
     def _shape(self, lane: Lane, base: float) -> list[tuple[float, float]]:
         """The outline of a lane, as high as calls were at work."""
@@ -199,11 +207,10 @@ class _Picture:
         (self._bars if most <= 1 else self._image)(axes, groups)
         every = -(-len(groups) // _LABELLED_ROWS) or 1
         labels = [group.label(self._timeline.paths) for group in groups[::every]]
-        axes.set_yticks(range(0, len(groups), every), labels, minor=False, **self._text(8))
+        axes.set_yticks(range(0, len(groups), every), labels, minor=False, **self.text(8))
         axes.set_ylim(max(len(groups), 1) - 0.4, -0.6)
         several = f", up to {most:,} in a row" if most > 1 else ""
-        axes.set_ylabel(f"output{several}", **self._text(9))
-        axes.set_xlabel("time since the run began", **self._text(9))
+        axes.set_ylabel(f"output{several}", **self.text(9))
 
     def _bars(self, axes: Axes, groups: Sequence[RowGroup]) -> None:
         from matplotlib.collections import PolyCollection
@@ -258,7 +265,7 @@ class _Picture:
         """The time axis and the frame."""
         places = [(place * self._end, text) for place, text in ticks(self._end, 10)]
         axes.set_xlim(0, self._end)
-        axes.set_xticks([at for at, _ in places], [text for _, text in places], **self._text(8))
+        axes.set_xticks([at for at, _ in places], [text for _, text in places], **self.text(8))
         axes.set_facecolor(self._theme.ground)
         axes.grid(axis="x", color=self._theme.faint, linewidth=0.6, zorder=0)
         axes.set_axisbelow(True)
@@ -275,7 +282,7 @@ class _Picture:
         theme = self._theme
         handles: list[Any] = []
         if groups:
-            hatch = "//////" if len(groups) == len(self._timeline.rows) else None
+            hatch = "//////" if all(len(group.rows) == 1 for group in groups) else None
             face = theme.faint if hatch else theme.waiting
             patch = Patch(facecolor=face, edgecolor=theme.waiting, hatch=hatch, linewidth=0)
             patch.set_label("waits for the next step")

@@ -172,6 +172,17 @@ class Timeline:
         outputs = counted(len(self.rows), "output")
         return f"{outputs} from {calls}{failed}{again}.", self.summary.sentence
 
+    @property
+    def timed(self) -> list[TimelineRow]:
+        """The rows that show work. Where an operator made an output, as a sum of many products, no
+        call belongs to it alone."""
+        return [row for row in self.rows if row.spans]
+
+    def untimed(self) -> str:
+        """Which outputs have no row in a picture, in a sentence; empty if all have one."""
+        count = sum(not row.spans for row in self.rows)
+        return f"Not shown: {counted(count, 'output')} that operators made." if count else ""
+
     def foremost(self, most: int) -> Sequence[Lane]:
         """The lanes, or those of so many steps that were the longest at work, in their order."""
         longest = sorted(self.lanes, key=lambda lane: -lane.summary.busy)[:most]
@@ -179,13 +190,14 @@ class Timeline:
         return [lane for lane in self.lanes if lane.step in kept]
 
     def groups(self, most: int) -> list[RowGroup]:
-        """The rows in at most so many groups of one size, those of a path together if they can be.
+        """The rows that show work in at most so many groups of one size, those of a path together
+        if they can be.
 
         The size is 1, 2 or 5 times a power of ten; the last group of a path may be smaller.
         """
-        paths = [[*rows] for _, rows in groupby(self.rows, attrgetter("path"))]
+        paths = [[*rows] for _, rows in groupby(self.timed, attrgetter("path"))]
         if len(paths) > most:
-            paths = [[*self.rows]]
+            paths = [self.timed]
         size = next(
             size
             for size in _sizes()

@@ -67,6 +67,8 @@ class _TextDrawing:
             yield self._line("", self._rows_title())
             for group, label in zip(self._groups, self._labels, strict=True):
                 yield self._line(label, self._bar(group))
+        if untimed := self._timeline.untimed():
+            yield from ("", self._line("", untimed))
         if self._lanes or self._groups:
             yield from self._axis()
         legend = self._legend()

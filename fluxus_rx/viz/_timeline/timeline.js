@@ -168,7 +168,7 @@ function shownRows() {
   return rows.filter(row =>
     (view.path < 0 || row.path === view.path) &&
     (!view.filter || byPath[row.path] || row.spans.some(span => fitting.has(span.step))) &&
-    (whole || (row.spans.length && seen(row))));
+    row.spans.length && (whole || seen(row)));
 }
 
 /** The lines for these outputs: one each or, where there are many, one for a block of neighbours,
