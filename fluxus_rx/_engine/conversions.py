@@ -111,6 +111,9 @@ async def _outputs_within(scope: Scope, outputs: Observable[Any]) -> AsyncGenera
             try:
                 item = await anext(pipeline)
             except StopAsyncIteration:
+                if inner.is_cancelled:
+                    # The run has ended it: an end would look as if these were all outputs.
+                    raise asyncio.CancelledError from None
                 return
             yield item
     finally:
@@ -123,9 +126,12 @@ class _InnerPipelines:
 
     def __init__(self) -> None:
         self.pipelines: dict[Any, None] = {}
+        #: whether their run has told them to end
+        self.is_cancelled = False
 
     def cancel(self) -> None:
         """Tell them to end."""
+        self.is_cancelled = True
         for pipeline in self.pipelines:
             pipeline.cancel()
 

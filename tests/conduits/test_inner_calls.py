@@ -435,6 +435,27 @@ class TestEndings:
         run_virtual(main)
 
 
+    def test_a_reader_in_a_task_of_its_own_is_cancelled_with_the_run(self) -> None:
+        """An end would look as if these were all products there are."""
+        reading: list[asyncio.Task[list[Any]]] = []
+
+        async def shared(x: int) -> dict[str, int]:
+            inner = step("slow", lambda x: asyncio.sleep(9, {"y": x}))
+            reading.append(asyncio.create_task(gathered(inner.atransform({"x": x}))))
+            await asyncio.shield(reading[-1])
+            return {}
+
+        async def main() -> None:
+            running = asyncio.create_task(arun(step("shared", shared), input={"x": 1}))
+            await asyncio.sleep(1)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            assert [task.cancelled() for task in reading] == [True]
+
+        run_virtual(main)
+
+
 class TestWhoHasIt:
     """Each transformer, step, chain and group."""
 
