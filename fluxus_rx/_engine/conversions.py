@@ -108,10 +108,11 @@ async def _outputs_within(scope: Scope, outputs: Observable[Any]) -> AsyncGenera
     inner.pipelines[pipeline] = None
     try:
         while True:
+            is_late = inner.is_closed
             try:
                 item = await anext(pipeline)
             except StopAsyncIteration:
-                if inner.is_cancelled:
+                if inner.is_cancelled and not is_late:
                     # The run has ended it: an end would look as if these were all outputs.
                     raise asyncio.CancelledError from None
                 return
@@ -126,8 +127,8 @@ class _InnerPipelines:
 
     def __init__(self) -> None:
         self.pipelines: dict[Any, None] = {}
-        #: whether their run has told them to end
-        self.is_cancelled = False
+        #: whether their run has told them to end, and has seen to it that they did
+        self.is_cancelled = self.is_closed = False
 
     def cancel(self) -> None:
         """Tell them to end."""
@@ -138,6 +139,7 @@ class _InnerPipelines:
     async def aclose(self) -> None:
         """End them."""
         await aclose_all([*self.pipelines])
+        self.is_closed = True
 
 
 @operator
