@@ -93,9 +93,11 @@ def without_docstring(program: str) -> tuple[str, str]:
 
 @contextmanager
 def kernel() -> Iterator[tuple[KernelManager, Any, Path]]:
-    """A kernel that runs in the folder of the notebooks, and its folder for temporary files."""
+    """A kernel that runs in the folder of the notebooks, on the library of this checkout, and its
+    folder for temporary files."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"TMPDIR": folder}
+        checkout = str(EXAMPLES.parents[1])
+        environment = os.environ | {"TMPDIR": folder, "PYTHONPATH": checkout}
         NOTEBOOKS.mkdir(exist_ok=True)
         manager, client = start_new_kernel(
             cwd=str(NOTEBOOKS), env=environment, extra_arguments=["--log-level=ERROR"]

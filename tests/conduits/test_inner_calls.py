@@ -434,7 +434,6 @@ class TestEndings:
 
         run_virtual(main)
 
-
     def test_a_reader_in_a_task_of_its_own_is_cancelled_with_the_run(self) -> None:
         """An end would look as if these were all products there are."""
         reading: list[asyncio.Task[list[Any]]] = []

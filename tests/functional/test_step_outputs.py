@@ -196,12 +196,16 @@ class TestConcurrency:
     def test_a_lambda_of_an_awaitable_keeps_to_a_limit(self) -> None:
         """A limit holds for a plain function whose results are awaited."""
         active = peak = 0
+        is_full = asyncio.Event()
 
         async def count(x: int) -> dict[str, int]:
             nonlocal active, peak
             active += 1
             peak = max(peak, active)
-            for _ in range(50):  # longer than a time slice that ends in between
+            if active == 3:
+                is_full.set()
+            await is_full.wait()  # however long a busy machine takes to begin the others
+            for _ in range(50):
                 await asyncio.sleep(0)
             active -= 1
             return {"y": x}
