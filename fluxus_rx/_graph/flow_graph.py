@@ -49,7 +49,8 @@ MOST_COLUMNS = 9
 MOST_RANGES = 6
 
 #: An object whose text is longer is shown by its class: that says more than how the text begins.
-LONGEST_OBJECT = 40
+#: A text in angle brackets tells less than an expression, such as that of a retry policy.
+LONGEST_OBJECT, LONGEST_BRACKETS = 80, 40
 
 #: Of a conduit around others, a drawing names so many.
 MOST_INNER = 5
@@ -241,7 +242,8 @@ def _value_text(value: object, name: str = "") -> str:
     text = re.sub(r" at 0x[0-9A-Fa-f]+(?=>| \[|\.\.\.)", "", text)
     # Paths, dates and collections say what they are by what they begin with.
     is_plain = isinstance(value, _COLLECTIONS) or type(value).__module__ in sys.stdlib_module_names
-    is_long = len(text) > LONGEST_OBJECT and (text.startswith("<") or not is_plain)
+    in_brackets = text.startswith("<") and len(text) > LONGEST_BRACKETS
+    is_long = in_brackets or (len(text) > LONGEST_OBJECT and not is_plain)
     if is_long or f"{name} object [" in text:
         return printable(f"<{name}>")
     return printable(text)

@@ -220,6 +220,7 @@ def test_a_job_runs_once_for_all_its_uses(
 )
 def test_a_program_is_shown_without_marks_of_cells(written: str, shown: str) -> None:
     """And without empty lines around it."""
+    pytest.importorskip("sphinx")
     from site_extras import readable
 
     assert readable(written) == shown
