@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tenacity import AsyncRetrying, stop_after_attempt, wait_none
 
 from fluxus_rx import (
     InvalidFlowError,
@@ -123,7 +122,6 @@ class TestNodes:
             (asyncio.Lock(), "<Lock>"),
             ([asyncio.Lock()], "[<asyncio.locks.Lock object [unlocked]>]"),
             (threading.Lock(), "<unlocked _thread.lock object>"),
-            (AsyncRetrying(stop=stop_after_attempt(3), wait=wait_none()), "<AsyncRetrying>"),
             (Wide(*range(10**6, 10**6 + 5)), "<Wide>"),
             (
                 PurePosixPath("data/sales/2026/november/0001.parquet"),
