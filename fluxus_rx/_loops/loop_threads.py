@@ -66,6 +66,7 @@ class LoopThreads(futures.ThreadPoolExecutor):
         with self._changed:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
+            call.dismissals = self._dismissals
             self._queue.append(call)
             try:
                 self._hire()
@@ -158,7 +159,6 @@ class LoopThreads(futures.ThreadPoolExecutor):
                 self._size -= 1
                 return None
             call = self._queue.popleft()
-            call.dismissals = self._dismissals
             self._running.add(call)
             return call
 
@@ -172,7 +172,8 @@ class _ThreadCall(futures.Future[Any]):
         self._leave = leave
         #: whether the log has told that it still ran
         self.was_told = False
-        #: how often idle threads had been told to end when the call was begun
+        #: how often idle threads had been told to end when the call was asked for: a call that was
+        #: cancelled by then may wait for its thread still, which ends as well
         self.dismissals = 0
 
     @property

@@ -188,6 +188,21 @@ class TestThreads:
         assert run_virtual(main, patience=0.02) == (5.0, 5.0)
         assert len(caplog.records) == 1
 
+    def test_a_thread_ends_that_gets_to_its_call_when_that_is_cancelled_and_all_are_settled(
+        self,
+    ) -> None:
+        """It was told to end, as idle threads are, before it looked for its call."""
+        threads = LoopThreads()
+        before = {*threading.enumerate()}
+        with threads._changed:  # the thread that is hired has to wait
+            call = threads.submit(int)
+            (hired,) = {*threading.enumerate()} - before
+            assert call.cancel()
+            asyncio.run(threads.settle())
+        hired.join(20)
+        assert not hired.is_alive()
+        assert threads.are_gone
+
     def test_after_the_shutdown_there_are_no_more_calls(self, gate: threading.Event) -> None:
         """Those that wait can be cancelled with it."""
         threads, call = LoopThreads(), Hanging(gate)
