@@ -16,6 +16,7 @@ import reprlib
 import sys
 import threading
 import time
+import traceback
 import weakref
 from collections.abc import Callable, Iterator
 from types import AsyncGeneratorType
@@ -30,6 +31,9 @@ os.environ.setdefault("PYTHONASYNCIODEBUG", "1")
 # Debug mode takes the stack for each handle and each future, and that took a third of the time of
 # all tests. Set FLUXUS_RX_STACKS to see where a task that was left running was made.
 asyncio.constants.DEBUG_STACK_DEPTH = 10 if os.environ.get("FLUXUS_RX_STACKS") else 0  # type: ignore[misc]
+if not os.environ.get("FLUXUS_RX_STACKS"):
+    # Futures and tasks of C keep this very function, and ask for the whole stack.
+    traceback.extract_stack.__defaults__ = (None, 0)
 
 hypothesis.settings.register_profile("dev", deadline=None, max_examples=30)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=20, derandomize=True)
